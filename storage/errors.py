@@ -1,0 +1,148 @@
+"""The root of all our errors, and those of the disk.
+
+They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError`` the disk's,
+``InternalError`` ours. ``ActorError`` (the other side's) stands in ``actors/errors.py``.
+
+    PerdureError
+    ├── UsageError
+    │   ├── ValueNotSerializable (also TypeError)
+    │   ├── LimitExceeded        (also ValueError)
+    │   └── SqlError
+    ├── StorageError
+    │   ├── DirectoryInUse
+    │   ├── UnknownFormat
+    │   └── DatabaseFailed
+    └── InternalError
+"""
+
+from pathlib import Path
+
+
+class PerdureError(Exception):
+    """Everything perdure raises on purpose."""
+
+
+class UsageError(PerdureError):
+    """Your code or your request asked for something that cannot be; it was not done."""
+
+
+class ValueNotSerializable(UsageError, TypeError):
+    """A value cannot be stored or sent.
+
+    Attributes:
+        type_name: The type that was refused, as ``module.Class``.
+        where: Where inside the value it stood, for instance ``value["users"][3]``.
+    """
+
+    def __init__(self, type_name: str, where: str, hint: str = "") -> None:
+        self.type_name = type_name
+        self.where = where
+        self.hint = hint
+        super().__init__(type_name, where, hint)
+
+    def __str__(self) -> str:
+        text = f"{self.where} is a {self.type_name}, which cannot be stored or sent"
+        return f"{text}: {self.hint}" if self.hint else text
+
+
+class LimitExceeded(UsageError, ValueError):
+    """Something is larger, or there is more of it, than a documented limit allows.
+
+    Attributes:
+        limit: The setting under ``[perdure.limits]`` that says how much is allowed.
+        allowed: Its value.
+        actual: What was asked for.
+    """
+
+    def __init__(self, what: str, limit: str, allowed: int, actual: int) -> None:
+        self.what = what
+        self.limit = limit
+        self.allowed = allowed
+        self.actual = actual
+        super().__init__(what, limit, allowed, actual)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what}: {self.actual}, and no more than {self.allowed} is allowed "
+            f"(perdure.limits.{self.limit})"
+        )
+
+
+class SqlError(UsageError):
+    """SQLite refused a statement; nothing of that statement was done.
+
+    ``str()`` is ``message[ at offset N]: CODE[ (extended: CODE)]``, as in workerd.
+
+    Attributes:
+        message: SQLite's message.
+        code: The primary result code, for instance ``SQLITE_CONSTRAINT``; None for a refusal of ours.
+        extended: The extended code when it says more, for instance ``SQLITE_CONSTRAINT_UNIQUE``.
+        offset: Byte offset of the offending token in the query, when SQLite knows it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: str | None = None,
+        extended: str | None = None,
+        offset: int | None = None,
+    ) -> None:
+        self.message = message
+        self.code = code
+        self.extended = extended
+        self.offset = offset
+        super().__init__(message, code, extended, offset)
+
+    def __str__(self) -> str:
+        text = self.message
+        if self.offset is not None:
+            text += f" at offset {self.offset}"
+        if self.code:
+            text += f": {self.code}"
+        if self.extended:
+            text += f" (extended: {self.extended})"
+        return text
+
+
+class StorageError(PerdureError):
+    """The disk, or what lies on it, does not do what it should.
+
+    Attributes:
+        path: The file or directory.
+        problem: What is wrong with it.
+        hint: What the operator can do.
+    """
+
+    def __init__(self, path: Path, problem: str, hint: str = "") -> None:
+        self.path = path
+        self.problem = problem
+        self.hint = hint
+        super().__init__(path, problem, hint)
+
+    def __str__(self) -> str:
+        text = f"{self.path}: {self.problem}"
+        return f"{text}. {self.hint}" if self.hint else text
+
+
+class DirectoryInUse(StorageError):
+    """Another server holds this data directory."""
+
+
+class UnknownFormat(StorageError):
+    """The data directory was written by another version, or is not a data directory."""
+
+
+class DatabaseFailed(StorageError):
+    """An actor's database failed in a way that leaves its state in doubt.
+
+    The actor that meets it must stop and start again from disk. Attribute ``code`` is
+    SQLite's primary result code, for instance ``SQLITE_FULL`` or ``SQLITE_CORRUPT``.
+    """
+
+    def __init__(self, path: Path, problem: str, hint: str = "", *, code: str = "") -> None:
+        self.code = code
+        super().__init__(path, problem, hint)
+
+
+class InternalError(PerdureError):
+    """A bug of perdure's own; please report it."""
