@@ -1,0 +1,151 @@
+"""From a file to a checked configuration, or to everything that is wrong with it.
+
+This file sees the whole of the folder; the others know one kind of table each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+from .document import Document, read_document
+from .durable_objects import Bindings, check_bindings
+from .environment import Layers, find_environment, read_layer, warn_of_missing
+from .lineage import check_classes, check_migrations
+from .model import DevConfig, LoadedConfig, WorkerConfig
+from .report import Report, Table, shown
+from .settings import make_perdure_config
+from .variables import OPTION, Variables, read_dev_vars
+
+# The workerd release that perdure was compared with was asked to behave as of this day.
+COMPATIBILITY_DATE = "2026-04-21"
+EXCLUSIVE = (
+    "`migrations` and `exports` are mutually exclusive. Choose one or the other to declare "
+    "your Durable Object lifecycle, but not both."
+)
+DEV_KEYS_IGNORED = (
+    "container_engine", "enable_containers", "generate_types", "host", "inspector_ip",
+    "inspector_port", "local_protocol", "upstream_protocol",
+)  # fmt: skip
+PORT_MAX = 65_535
+NO_VARS: Mapping[str, str] = MappingProxyType({})
+
+
+def load(
+    path: Path, *, env: str | None = None, var_overrides: Mapping[str, str] = NO_VARS
+) -> LoadedConfig:
+    """Read and check a configuration file, and ``.dev.vars`` beside it.
+
+    Args:
+        path: The file; ``find_config`` searches for one.
+        env: The environment to choose. An empty name chooses the top level; so does None,
+            with a warning when there are environments to choose from.
+        var_overrides: Values from the command line, which win over all others.
+
+    Raises:
+        ConfigError: It cannot be used. All problems that could be found are in it.
+    """
+    document = read_document(path.absolute())
+    report = Report(document)
+    layers, dev = _read(report, document, env)
+    name, main = _name(report, layers, env), _main(report, layers)
+    bindings = layers.own.bindings or Bindings()
+    variables = _variables(report, layers, document.path, env, var_overrides)
+    _check(report, layers, name or "", bindings, variables)
+    report.raise_errors()
+    assert name, "the lack of one was reported"
+    assert main, "the lack of one was reported"
+    config = WorkerConfig(
+        name=name,
+        main=document.path.parent / main,
+        path=document.path,
+        base_dir=document.path.parent,
+        env_name=env or None,
+        compatibility_date=layers.owner("compatibility_date").compatibility_date,
+        compatibility_flags=layers.owner("compatibility_flags").compatibility_flags or (),
+        vars=MappingProxyType(variables.values),
+        var_sources=MappingProxyType(variables.sources),
+        bindings=tuple(bindings.items),
+        migrations=layers.owner("migrations").migrations or (),
+        dev=dev,
+        perdure=make_perdure_config(*(layer.settings for layer in layers)),
+    )
+    return LoadedConfig(config, report.problems())
+
+
+def _read(report: Report, document: Document, env: str | None) -> tuple[Layers, DevConfig]:
+    top = Table(report, (), document.values)
+    chosen = find_environment(top, env)
+    base_dir = document.path.parent
+    layers = Layers(
+        read_layer(top, base_dir), read_layer(chosen, base_dir) if chosen is not None else None
+    )
+    if layers.env:
+        warn_of_missing(layers.top, layers.env)
+    return layers, _read_dev(top)
+
+
+def _name(report: Report, layers: Layers, env: str | None) -> str | None:
+    owner = layers.owner("name")
+    if "name" not in owner.table:
+        hint = 'All ids are made with it, so choose it once and for all: name = "my-worker"'
+        report.error(("name",), '"name" is a required field.', hint)
+        return None
+    return f"{owner.name}-{env}" if owner.name and env and owner is layers.top else owner.name
+
+
+def _main(report: Report, layers: Layers) -> str | None:
+    owner = layers.owner("main")
+    if "main" not in owner.table:
+        hint = 'It names the Python file with the classes: main = "src/main.py"'
+        report.error(("main",), '"main" is a required field.', hint)
+    return owner.main
+
+
+def _variables(
+    report: Report, layers: Layers, path: Path, env: str | None, overrides: Mapping[str, str]
+) -> Variables:
+    variables = Variables()
+    variables.add(layers.own.vars or {}, path.name)
+    file_name, values = read_dev_vars(report, path.parent, env)
+    variables.add(values, file_name)
+    variables.add(overrides, OPTION)
+    return variables
+
+
+def _check(
+    report: Report, layers: Layers, name: str, bindings: Bindings, variables: Variables
+) -> None:
+    """Check the parts against each other."""
+    check_bindings(report, name, bindings, variables.values)
+    owner = layers.owner("migrations")
+    steps, path = owner.migrations or (), owner.table.key("migrations")
+    # What a malformed step was meant to do is not known, so nothing is concluded from it.
+    if report.is_sound(path):
+        lineage = check_migrations(report, path, steps, name)
+        check_classes(report, bindings, lineage, steps)
+    exports = layers.owner("exports").table
+    if steps and exports.values.get("exports"):
+        report.error(exports.key("exports"), EXCLUSIVE)
+    dated = layers.owner("compatibility_date")
+    if dated.compatibility_date and dated.compatibility_date < COMPATIBILITY_DATE:
+        message = f"Behaviour is that of {COMPATIBILITY_DATE}, whatever older date is asked for."
+        report.note(dated.table.key("compatibility_date"), message)
+
+
+def _read_dev(top: Table) -> DevConfig:
+    table = top.find_table("dev")
+    if table is None:
+        return DevConfig()
+    table.warn_of_unknown_keys(("ip", "port", *DEV_KEYS_IGNORED))
+    dev = DevConfig()
+    if ip := table.find_string("ip"):
+        dev = replace(dev, ip=ip)
+    port = table.find_number("port")
+    if port is None:
+        return dev
+    if not isinstance(port, int) or not 0 <= port <= PORT_MAX:
+        message = f'Expected "dev.port" to be a port from 0 to {PORT_MAX} but got {shown(port)}.'
+        table.report.error(table.key("port"), message)
+        return dev
+    return replace(dev, port=port, port_explicit=True)

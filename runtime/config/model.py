@@ -1,0 +1,137 @@
+"""A checked configuration: frozen values with nothing left to validate.
+
+Lines count from 1 and say where in ``WorkerConfig.path`` a thing was declared, so that later
+stages (loading the code, applying migrations) can point at it too; None when unknown.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ...actors.limits import ActorLimits
+from ...storage.limits import StorageLimits
+from .errors import Problem
+from .limits import EdgeLimits
+
+
+@dataclass(frozen=True, slots=True)
+class DurableObjectBinding:
+    """``env.<name>`` is a namespace of objects of ``class_name``, a class of this Worker."""
+
+    name: str
+    class_name: str
+    script_name: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenamedClass:
+    """One entry of ``renamed_classes``."""
+
+    from_class: str
+    to_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferredClass:
+    """One entry of ``transferred_classes``."""
+
+    from_class: str
+    from_script: str
+    to_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationStep:
+    """One ``[[migrations]]`` table; its lists take effect in the order of DELETED to TRANSFERRED.
+
+    That order is wrangler's: deleted, renamed, new, new with SQLite; transferred comes last.
+    """
+
+    tag: str
+    deleted_classes: Sequence[str] = ()
+    renamed_classes: Sequence[RenamedClass] = ()
+    new_classes: Sequence[str] = ()
+    new_sqlite_classes: Sequence[str] = ()
+    transferred_classes: Sequence[TransferredClass] = ()
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DevConfig:
+    """``[dev]``: where ``perdure dev`` listens.
+
+    Attributes:
+        port_explicit: The file names a port, so another one is no substitute when it is taken.
+    """
+
+    ip: str = "127.0.0.1"
+    port: int = 8787
+    port_explicit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """``[perdure.log]``."""
+
+    level: str = "info"
+    format: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class PerdureConfig:
+    """``[perdure]``: what wrangler does not know.
+
+    Attributes:
+        data_dir: Where state is kept, absolute; None when the file does not say.
+        idle_timeout_s: How long an actor without work stays in memory.
+        trash_retention_days: How long the data of deleted classes can be taken back.
+    """
+
+    data_dir: Path | None = None
+    idle_timeout_s: float = 10.0
+    trash_retention_days: float = 30.0
+    storage_limits: StorageLimits = field(default_factory=StorageLimits)
+    actor_limits: ActorLimits = field(default_factory=ActorLimits)
+    edge_limits: EdgeLimits = field(default_factory=EdgeLimits)
+    log: LogConfig = field(default_factory=LogConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """One Worker as its configuration file declares it, with one environment chosen.
+
+    Attributes:
+        name: Of the Worker; with an environment that sets none, ``<name>-<environment>``.
+        main: The Python file with the classes, absolute; whether it exists was not looked at.
+        compatibility_date: As written; perdure always behaves as of today.
+        vars: Name to value; values are str, int, float, bool, datetimes, lists and dicts.
+        var_sources: Name to where its value is from: a file name or ``--var``.
+        bindings: In file order, all of them to classes of this Worker.
+        migrations: In the order they are applied.
+        env_name: The chosen environment; None for the top level.
+        path: The configuration file, absolute.
+        base_dir: Its directory, which relative paths start from.
+    """
+
+    name: str
+    main: Path
+    path: Path
+    base_dir: Path
+    env_name: str | None = None
+    compatibility_date: str | None = None
+    compatibility_flags: Sequence[str] = ()
+    vars: Mapping[str, object] = field(default_factory=dict)
+    var_sources: Mapping[str, str] = field(default_factory=dict)
+    bindings: Sequence[DurableObjectBinding] = ()
+    migrations: Sequence[MigrationStep] = ()
+    dev: DevConfig = field(default_factory=DevConfig)
+    perdure: PerdureConfig = field(default_factory=PerdureConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A configuration that can be used, and what is worth saying about it."""
+
+    config: WorkerConfig
+    warnings: Sequence[Problem] = ()

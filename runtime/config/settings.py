@@ -1,0 +1,126 @@
+"""``[perdure]``: what wrangler does not know.
+
+It is ours alone, so an unknown key is an error. An environment's table is laid over the top
+level's key by key: what ``[env.NAME.perdure]`` does not name stays as it was.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ...actors.limits import ActorLimits
+from ...storage.limits import StorageLimits
+from .errors import did_you_mean
+from .limits import EdgeLimits
+from .model import LogConfig, PerdureConfig
+from .report import Table, shown
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+KEYS = ("data_dir", "idle_timeout_s", "trash_retention_days", "limits", "log")
+LIMITS = {f.name: f for kind in (StorageLimits, ActorLimits, EdgeLimits) for f in fields(kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one ``[perdure]`` table sets, as keyword arguments of the values it is made into."""
+
+    top: Mapping[str, Any]
+    limits: Mapping[str, Any]
+    log: Mapping[str, Any]
+
+
+def read_settings(layer: Table, base_dir: Path) -> Settings:
+    """Read ``[perdure]`` of a layer, the top level or an environment; empty without one."""
+    table = layer.find_table("perdure")
+    if table is None:
+        return Settings({}, {}, {})
+    _refuse_unknown_keys(table, KEYS)
+    top = {
+        "data_dir": base_dir / directory if (directory := _data_dir(table)) else None,
+        "idle_timeout_s": _find_amount(table, "idle_timeout_s"),
+        "trash_retention_days": _find_amount(table, "trash_retention_days", zero_is_fine=True),
+    }
+    return Settings(
+        {key: value for key, value in top.items() if value is not None},
+        _read_limits(table.find_table("limits")),
+        _read_log(table.find_table("log")),
+    )
+
+
+def make_perdure_config(*layers: Settings) -> PerdureConfig:
+    """Return the settings of several layers, laid over each other, later ones on top."""
+    top: dict[str, Any] = {}
+    limits: dict[str, Any] = {}
+    log: dict[str, Any] = {}
+    for layer in layers:
+        top |= layer.top
+        limits |= layer.limits
+        log |= layer.log
+    return PerdureConfig(
+        **top,
+        storage_limits=StorageLimits(**_of(StorageLimits, limits)),
+        actor_limits=ActorLimits(**_of(ActorLimits, limits)),
+        edge_limits=EdgeLimits(**_of(EdgeLimits, limits)),
+        log=LogConfig(**log),
+    )
+
+
+def _data_dir(table: Table) -> str | None:
+    directory = table.find_string("data_dir")
+    if directory == "":
+        table.report.error(table.key("data_dir"), f'"{table.name("data_dir")}" is empty.')
+    return directory
+
+
+def _read_limits(table: Table | None) -> Mapping[str, Any]:
+    if table is None:
+        return {}
+    _refuse_unknown_keys(table, LIMITS)
+    found = {
+        name: _find_amount(table, name, whole=_is_whole(limit)) for name, limit in LIMITS.items()
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _read_log(table: Table | None) -> Mapping[str, Any]:
+    if table is None:
+        return {}
+    _refuse_unknown_keys(table, ("level", "format"))
+    found = {
+        "level": table.find_choice("level", LOG_LEVELS),
+        "format": table.find_choice("format", LOG_FORMATS),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _find_amount(
+    table: Table, key: str, *, whole: bool = False, zero_is_fine: bool = False
+) -> int | float | None:
+    value = table.find_number(key, whole=whole)
+    if value is None:
+        return None
+    if math.isfinite(value) and (value > 0 or (value == 0 and zero_is_fine)):
+        return value
+    bound = "0 or more" if zero_is_fine else "more than 0"
+    given = shown(value) if math.isfinite(value) else str(value)
+    message = f'Expected "{table.name(key)}" to be {bound} but got {given}.'
+    table.report.error(table.key(key), message)
+    return None
+
+
+def _refuse_unknown_keys(table: Table, known: "tuple[str, ...] | Mapping[str, object]") -> None:
+    for key in table.values:
+        if key not in known:
+            message = f'There is no setting "{table.name(key)}".'
+            table.report.error(table.key(key), message, did_you_mean(key, known))
+
+
+def _is_whole(limit: "Field[Any]") -> bool:
+    return isinstance(limit.default, int)
+
+
+def _of(kind: type, limits: Mapping[str, Any]) -> dict[str, Any]:
+    return {f.name: limits[f.name] for f in fields(kind) if f.name in limits}
