@@ -6,12 +6,15 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     PerdureError
     ├── UsageError
     │   ├── ValueNotSerializable (also TypeError)
+    │   ├── InvalidArgument      (also TypeError)
     │   ├── LimitExceeded        (also ValueError)
-    │   └── SqlError
+    │   ├── SqlError
+    │   └── ConstraintsViolatedAtCommit
     ├── StorageError
     │   ├── DirectoryInUse
     │   ├── UnknownFormat
     │   └── DatabaseFailed
+    ├── ValueCorrupt             (also ValueError)
     └── InternalError
 """
 
@@ -41,8 +44,12 @@ class ValueNotSerializable(UsageError, TypeError):
         super().__init__(type_name, where, hint)
 
     def __str__(self) -> str:
-        text = f"{self.where} is a {self.type_name}, which cannot be stored or sent"
+        text = f"{self.where} is of type {self.type_name}, which cannot be stored or sent"
         return f"{text}: {self.hint}" if self.hint else text
+
+
+class InvalidArgument(UsageError, TypeError):
+    """A call got an argument of the wrong type, or two that exclude each other."""
 
 
 class LimitExceeded(UsageError, ValueError):
@@ -75,7 +82,7 @@ class SqlError(UsageError):
 
     Attributes:
         message: SQLite's message.
-        code: The primary result code, for instance ``SQLITE_CONSTRAINT``; None for a refusal of ours.
+        code: The primary result code, for instance ``SQLITE_CONSTRAINT``; None where we refused.
         extended: The extended code when it says more, for instance ``SQLITE_CONSTRAINT_UNIQUE``.
         offset: Byte offset of the offending token in the query, when SQLite knows it.
     """
@@ -104,6 +111,28 @@ class SqlError(UsageError):
         return text
 
 
+class ConstraintsViolatedAtCommit(UsageError):
+    """A turn ended with a deferred constraint violated; everything it wrote was undone.
+
+    The turn's handlers may have returned already, so the actor's memory now knows what the
+    disk does not: like ``DatabaseFailed`` it ends with the actor starting again from disk.
+
+    Attributes:
+        message: What SQLite said, in the form of ``SqlError``.
+    """
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return (
+            "Durable Object was reset and rolled back to its last known good state because the "
+            "application left the database in a state where constraints were violated: "
+            f"{self.message}"
+        )
+
+
 class StorageError(PerdureError):
     """The disk, or what lies on it, does not do what it should.
 
@@ -125,7 +154,14 @@ class StorageError(PerdureError):
 
 
 class DirectoryInUse(StorageError):
-    """Another server holds this data directory."""
+    """Another server holds this data directory.
+
+    Attribute ``pid`` is that server's process id, or None when it is not known (yet).
+    """
+
+    def __init__(self, path: Path, problem: str, hint: str = "", *, pid: int | None = None) -> None:
+        self.pid = pid
+        super().__init__(path, problem, hint)
 
 
 class UnknownFormat(StorageError):
@@ -142,6 +178,21 @@ class DatabaseFailed(StorageError):
     def __init__(self, path: Path, problem: str, hint: str = "", *, code: str = "") -> None:
         self.code = code
         super().__init__(path, problem, hint)
+
+
+class ValueCorrupt(PerdureError, ValueError):
+    """Bytes that should hold a value do not: damaged, or written by a later version.
+
+    Attributes:
+        problem: What is wrong with them.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return f"the bytes of this value cannot be read back: {self.problem}"
 
 
 class InternalError(PerdureError):
