@@ -112,6 +112,8 @@ def test_a_tzinfo_without_an_offset_is_naive() -> None:
         def utcoffset(self, _: datetime | None) -> None:
             return None
 
+        dst = tzname = utcoffset
+
     assert round_trip(datetime(2026, 1, 1, tzinfo=Nowhere())) == datetime(2026, 1, 1)
 
 
