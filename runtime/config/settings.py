@@ -71,7 +71,9 @@ def make_perdure_config(*layers: Settings) -> PerdureConfig:
 def _data_dir(table: Table) -> str | None:
     directory = table.find_string("data_dir")
     if directory == "":
-        table.report.error(table.key("data_dir"), f'"{table.name("data_dir")}" is empty.')
+        table.report.error(
+            table.key("data_dir"), f'"{table.name("data_dir")}" should not be empty.'
+        )
     return directory
 
 
