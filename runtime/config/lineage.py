@@ -22,12 +22,13 @@ class Lineage:
     """The classes as the steps so far leave them.
 
     Attributes:
-        live: Class names, in order of appearance; a dict for its order, values mean nothing.
+        live: Class name to its storage, ``kv`` or ``sqlite``; None for a transferred class, whose
+            storage is known where it comes from.
         gone: Class name to what became of it, for instance ``deleted by migration "v2"``.
         renamed: Former class name to the name today.
     """
 
-    live: dict[str, None] = field(default_factory=dict)
+    live: dict[str, str | None] = field(default_factory=dict)
     gone: dict[str, str] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
 
@@ -38,9 +39,9 @@ class Lineage:
         for index, rename in enumerate(step.renamed_classes):
             yield from self._rename(index, rename, step.tag)
         for index, name in enumerate(step.new_classes):
-            yield from self._create("new_classes", index, name)
+            yield from self._create("new_classes", index, name, "kv")
         for index, name in enumerate(step.new_sqlite_classes):
-            yield from self._create("new_sqlite_classes", index, name)
+            yield from self._create("new_sqlite_classes", index, name, "sqlite")
         for index, transfer in enumerate(step.transferred_classes):
             yield from self._transfer(index, transfer, worker_name)
 
@@ -55,17 +56,17 @@ class Lineage:
         old, new = rename.from_class, rename.to_class
         if old not in self.live:
             yield _refusal("renamed_classes", index, "non-existent", old)
-        self.live.pop(old, None)
+        storage = self.live.pop(old, None)
         if new in self.live:
             yield _refusal("renamed_classes", index, "existing", new)
         self.gone[old] = f'renamed to "{new}" by migration "{tag}"'
         self.renamed = {k: new if v == old else v for k, v in self.renamed.items()} | {old: new}
-        self._appear(new)
+        self._appear(new, storage)
 
-    def _create(self, key: str, index: int, name: str) -> Iterator[Refusal]:
+    def _create(self, key: str, index: int, name: str, storage: str) -> Iterator[Refusal]:
         if name in self.live:
             yield _refusal(key, index, "existing", name)
-        self._appear(name)
+        self._appear(name, storage)
 
     def _transfer(
         self, index: int, transfer: TransferredClass, worker_name: str
@@ -75,10 +76,10 @@ class Lineage:
         if transfer.from_script == worker_name:
             message = f'"{worker_name}" is this Worker itself; within it, use renamed_classes.'
             yield "transferred_classes", index, message
-        self._appear(transfer.to_class)
+        self._appear(transfer.to_class, None)
 
-    def _appear(self, name: str) -> None:
-        self.live[name] = None
+    def _appear(self, name: str, storage: str | None) -> None:
+        self.live[name] = storage
         self.gone.pop(name, None)
         self.renamed.pop(name, None)
 

@@ -60,6 +60,7 @@ def load(
         main=document.path.parent / main,
         path=document.path,
         base_dir=document.path.parent,
+        main_line=report.line(layers.owner("main").table.key("main")),
         env_name=env or None,
         compatibility_date=layers.owner("compatibility_date").compatibility_date,
         compatibility_flags=layers.owner("compatibility_flags").compatibility_flags or (),

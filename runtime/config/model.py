@@ -118,6 +118,7 @@ class WorkerConfig:
     main: Path
     path: Path
     base_dir: Path
+    main_line: int | None = None
     env_name: str | None = None
     compatibility_date: str | None = None
     compatibility_flags: Sequence[str] = ()

@@ -1,15 +1,24 @@
 """A file as a whole: everything it says, or everything that is wrong with it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
+from perdure.runtime.config.document import read_document
+from perdure.runtime.config.durable_objects import KEYS as binding_keys
 from perdure.runtime.config.errors import ConfigError, Problem, Severity
+from perdure.runtime.config.keys import USED_INHERITED, USED_NOT_INHERITED, USED_TOP_LEVEL
 from perdure.runtime.config.load import COMPATIBILITY_DATE, load
-from perdure.runtime.config.model import DevConfig, LoadedConfig
+from perdure.runtime.config.migrations import KEYS as migration_keys
+from perdure.runtime.config.migrations import RENAMED, TRANSFERRED
+from perdure.runtime.config.model import DevConfig, LoadedConfig, LogConfig, PerdureConfig
+from perdure.runtime.config.settings import KEYS as setting_keys
+from perdure.runtime.config.settings import LIMITS
 
 HEAD = 'name = "chat"\nmain = "main.py"\n'
+EXAMPLE = Path(__file__).parents[3] / "wrangler.example.toml"
 
 
 def test_paths_start_from_the_file_and_are_absolute(
@@ -135,3 +144,31 @@ new_sqlite_classes = [ "WebSocketServer" ]
     loaded = load_text(text)
     assert loaded.warnings == ()
     assert loaded.config.bindings[0].class_name == "WebSocketServer"
+
+
+@pytest.mark.parametrize("env", ["", "production"])
+def test_the_example_loads_without_a_word(env: str) -> None:
+    assert load(EXAMPLE, env=env).warnings == ()
+
+
+def test_the_example_shows_the_defaults() -> None:
+    config = load(EXAMPLE, env="").config
+    data_dir = EXAMPLE.parent / ".perdure"
+    assert config.perdure == PerdureConfig(data_dir=data_dir)
+    assert config.dev == replace(DevConfig(), port_explicit=True)
+
+
+def test_the_example_shows_every_key() -> None:
+    values = read_document(EXAMPLE).values
+    assert set(values) == {*USED_INHERITED, *USED_NOT_INHERITED, *USED_TOP_LEVEL, "perdure"}
+    shown = {path[-1] for path in read_document(EXAMPLE).positions._places}
+    assert shown >= {*binding_keys, *migration_keys, *RENAMED, *TRANSFERRED, "ip", "port"}
+    assert shown >= {*setting_keys, *LIMITS, *(field.name for field in fields(LogConfig))}
+
+
+def test_every_key_of_the_example_has_a_comment() -> None:
+    above = ""
+    for number, line in enumerate(EXAMPLE.read_text().splitlines(), 1):
+        is_key = line[:1] not in {"", "#", "["}
+        assert not is_key or " # " in line or above.startswith("# "), f"line {number}: {line}"
+        above = line
