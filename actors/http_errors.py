@@ -1,0 +1,124 @@
+"""What can be wrong with a request, a response, their headers and their bodies.
+
+UsageError
+├── InvalidUrl        (also TypeError)   not an absolute http, https, ws or wss URL
+├── InvalidHeader     (also ValueError)  a name or value that may not travel
+├── ImmutableHeaders  (also TypeError)   headers that came over the network
+├── InvalidStatus     (also ValueError)  a status code that a response may not have
+├── InvalidInit       (also TypeError)   a request or response that contradicts itself
+├── BodyAlreadyUsed   (also OSError)     a body is read once
+└── InvalidBody       (also ValueError)  what came is not text, or not a form
+    └── InvalidJson   (also json.JSONDecodeError)
+"""
+
+import json
+
+from ..storage.errors import UsageError
+
+
+class InvalidUrl(UsageError, TypeError):
+    """Not a URL that can be asked for; nothing was sent.
+
+    Attributes:
+        url: What was given.
+        hint: What would do.
+    """
+
+    def __init__(self, url: str, hint: str = "") -> None:
+        self.url = url
+        self.hint = hint
+        super().__init__(url, hint)
+
+    def __str__(self) -> str:
+        text = f"Invalid URL: {self.url}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class InvalidHeader(UsageError, ValueError):
+    """A header's name or value holds characters that may not travel.
+
+    Attributes:
+        name: The header's name.
+        problem: What is wrong.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        self.name = name
+        self.problem = problem
+        super().__init__(name, problem)
+
+    def __str__(self) -> str:
+        return f"header {self.name!r}: {self.problem}"
+
+
+class ImmutableHeaders(UsageError, TypeError):
+    """The headers of a request or response that came over the network stay as they came."""
+
+    def __str__(self) -> str:
+        return (
+            "these headers came over the network and cannot be changed; build your own with "
+            "Headers(request.headers) and change those"
+        )
+
+
+class InvalidStatus(UsageError, ValueError):
+    """A response may not have this status."""
+
+
+class InvalidInit(UsageError, TypeError):
+    """What a request or a response was to be made of does not fit together."""
+
+
+class BodyAlreadyUsed(UsageError, OSError):
+    """A body can be read once, and somebody has.
+
+    An OSError because the Python Workers SDK raises one.
+
+    Attributes:
+        owner: "request" or "response".
+    """
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        super().__init__(owner)
+
+    def __str__(self) -> str:
+        return (
+            f"Body already used: the body of this {self.owner} has been read or passed on; "
+            "keep what you read, or call clone() before"
+        )
+
+
+class InvalidBody(UsageError, ValueError):
+    """The body that came is not what the code asked for.
+
+    Attributes:
+        owner: "request" or "response".
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, owner: str, problem: str) -> None:
+        self.owner = owner
+        self.problem = problem
+        super().__init__(owner, problem)
+
+    def __str__(self) -> str:
+        return f"the body of this {self.owner} {self.problem}"
+
+
+class InvalidJson(InvalidBody, json.JSONDecodeError):
+    """The body is not JSON. Also a ``json.JSONDecodeError``, with its attributes.
+
+    Attributes:
+        doc: The text that was parsed.
+        pos: Where in it parsing failed.
+    """
+
+    def __init__(self, owner: str, msg: str, doc: str, pos: int) -> None:
+        json.JSONDecodeError.__init__(self, msg, doc, pos)
+        self.owner = owner
+        self.problem = f"is not JSON: {msg} at line {self.lineno} column {self.colno}"
+        self.args = (owner, msg, doc, pos)  # what it takes to build it again elsewhere
+
+    def __reduce__(self) -> tuple[type["InvalidJson"], tuple[str, str, str, int]]:
+        return InvalidJson, (self.owner, self.msg, self.doc, self.pos)
