@@ -1,0 +1,88 @@
+"""Opens an actor's file with SQLite, and sets SQLite up for it.
+
+*Promise*: a connection that is returned commits durably, holds its file alone, and refuses what
+exceeds the limits. Only files made from our template are opened.
+*Considered and refused*: locking_mode=NORMAL (one more file and one more descriptor for each
+actor, for a second opener that the directory's lock forbids); synchronous=NORMAL (loses
+acknowledged writes when the power fails: 444 of 93,720 in design/STORAGE.md section 2).
+"""
+
+import contextlib
+from pathlib import Path
+
+import apsw
+
+from .limits import StorageLimits
+from .template import APPLICATION_ID, PAGE_SIZE_BYTES
+
+# Small allocations of each connection come from the heap instead of a block of its own: 81 KiB
+# for an open database instead of 189 (design/PERFORMANCE.md 8.6). It can only be set while
+# SQLite is idle, so not if the program uses apsw already.
+if not apsw.connections():
+    apsw.shutdown()
+    apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
+
+# EXCLUSIVE first: set before the first access, SQLite keeps its index of the WAL in memory
+# instead of a file.
+_SET_UP = """
+    PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA journal_size_limit = 4194304;
+    PRAGMA max_page_count = {page_count_max};
+    PRAGMA application_id;
+"""
+# Beyond a value's own bytes and its key's: SQLite's record header.
+_ROW_OVERHEAD_BYTES = 1024
+# Below these our own statements and tables would not work; storage/sql.py and storage/kv.py
+# hold the user to lower ones.
+_STATEMENT_SIZE_BYTES_MIN = 10_000
+_ROW_SIZE_BYTES_MIN = 100_000
+_COUNT_MIN = 10
+
+
+def open_connection(path: Path, limits: StorageLimits) -> apsw.Connection:
+    """Open the database at ``path``, which must exist.
+
+    Raises:
+        apsw.Error: It cannot be opened, is damaged, or is none of ours.
+    """
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        _set_up(connection, limits)
+    except apsw.Error:
+        with contextlib.suppress(apsw.Error):
+            connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: apsw.Connection, limits: StorageLimits) -> None:
+    # User SQL cannot write the schema, nor the tables below a full-text index.
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    pages = max(limits.database_size_bytes_max // PAGE_SIZE_BYTES, 1)
+    answers = connection.execute(_SET_UP.format(page_count_max=pages)).fetchall()
+    if answers[-1] != (APPLICATION_ID,):
+        raise apsw.NotADBError("it was not made by perdure")
+    for limit, value in _sqlite_limits(limits):
+        connection.limit(limit, value)
+
+
+def _sqlite_limits(limits: StorageLimits) -> list[tuple[int, int]]:
+    value_max = limits.value_size_bytes_max + limits.key_size_bytes_max + _ROW_OVERHEAD_BYTES
+    row_max = max(limits.sql_row_size_bytes_max, value_max, _ROW_SIZE_BYTES_MIN)
+    statement_max = max(limits.sql_statement_size_bytes_max, _STATEMENT_SIZE_BYTES_MIN)
+    return [
+        (apsw.SQLITE_LIMIT_LENGTH, row_max),
+        (apsw.SQLITE_LIMIT_SQL_LENGTH, statement_max),
+        (apsw.SQLITE_LIMIT_COLUMN, max(limits.sql_columns_max, _COUNT_MIN)),
+        (apsw.SQLITE_LIMIT_VARIABLE_NUMBER, max(limits.sql_variables_max, _COUNT_MIN)),
+        (apsw.SQLITE_LIMIT_FUNCTION_ARG, max(limits.sql_function_arguments_max, _COUNT_MIN)),
+        (apsw.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, limits.sql_like_pattern_size_bytes_max),
+        # workerd's, which follow https://www.sqlite.org/security.html
+        (apsw.SQLITE_LIMIT_EXPR_DEPTH, 100),
+        (apsw.SQLITE_LIMIT_COMPOUND_SELECT, 5),
+        (apsw.SQLITE_LIMIT_VDBE_OP, 25_000),
+        (apsw.SQLITE_LIMIT_TRIGGER_DEPTH, 10),
+        (apsw.SQLITE_LIMIT_ATTACHED, 0),
+    ]

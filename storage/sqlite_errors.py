@@ -1,0 +1,56 @@
+"""SQLite's errors, and which of ours they become."""
+
+import apsw
+
+from .errors import SqlError
+
+# After these nobody knows what the file holds. BUSY is among them as no one else may have the
+# file open; the other codes concern one statement only.
+CRITICAL_CODES = frozenset(
+    {
+        apsw.SQLITE_BUSY,
+        apsw.SQLITE_CANTOPEN,
+        apsw.SQLITE_CORRUPT,
+        apsw.SQLITE_FULL,
+        apsw.SQLITE_IOERR,
+        apsw.SQLITE_NOMEM,
+        apsw.SQLITE_NOTADB,
+        apsw.SQLITE_PERM,
+        apsw.SQLITE_PROTOCOL,
+        apsw.SQLITE_READONLY,
+    }
+)
+
+
+def is_critical(error: apsw.Error) -> bool:
+    """Say whether the database's state is in doubt after ``error``."""
+    # A damaged full-text index is not a damaged file: its owner can drop or rebuild it.
+    if getattr(error, "extendedresult", 0) == apsw.SQLITE_CORRUPT_VTAB:
+        return False
+    return getattr(error, "result", 0) in CRITICAL_CODES
+
+
+def name_of(error: Exception) -> str:
+    """Return SQLite's name of the primary result code, for instance ``SQLITE_FULL``."""
+    code = getattr(error, "result", apsw.SQLITE_ERROR)
+    return str(apsw.mapping_result_codes.get(code, f"SQLITE_{code}"))
+
+
+def sql_error(error: apsw.Error, refusal: str | None = None) -> SqlError:
+    """Return ``error`` as the user sees it.
+
+    Args:
+        error: What apsw raised.
+        refusal: What the authorizer says about it, if it was the authorizer.
+    """
+    if refusal is not None and isinstance(error, apsw.AuthError):
+        return SqlError(refusal)
+    extended = getattr(error, "extendedresult", 0)
+    offset = getattr(error, "error_offset", -1)
+    extended_name = apsw.mapping_extended_result_codes.get(extended)
+    return SqlError(
+        str(error),
+        name_of(error),
+        str(extended_name) if extended_name else None,
+        offset if offset >= 0 else None,
+    )
