@@ -1,16 +1,92 @@
-"""The public names: the vocabulary of perdure.
+"""What user code imports; ``perdure`` re-exports every name listed here.
 
-May know: one actor's storage, asyncio's futures and tasks. May not know: networks, processes,
-configuration.
+Actors live here whole: gates, mailbox, commit, alarm, sockets as objects. May know: one
+actor's storage, futures of asyncio. May not know: networks, processes, configuration.
+To read: this file, then ``gates``, ``execution``, ``actor``, ``commit``.
 """
 
+from ..storage.errors import (
+    DatabaseFailed,
+    InternalError,
+    LimitExceeded,
+    PerdureError,
+    SqlError,
+    StorageError,
+    UsageError,
+    ValueNotSerializable,
+)
+from .alarm import AlarmInfo
+from .base import DurableObject, WorkerEntrypoint
+from .durable_storage import DurableStorage, Transaction
+from .errors import (
+    ActorAborted,
+    ActorError,
+    ActorOverloaded,
+    ActorReset,
+    GateDeadlock,
+    InvalidClose,
+    NoSuchMethod,
+    NotInHandler,
+    RemoteError,
+    ReservedMethod,
+    SocketStateError,
+    StorageAccess,
+    TransactionClosed,
+)
+from .fetch import fetch
 from .form import File
 from .headers import Headers
 from .http import Request, Response
+from .ids import DurableObjectId, InvalidActorId
+from .namespace import DurableObjectNamespace
+from .sessions import Sessions
+from .socket_events import CloseEvent, ErrorEvent, MessageEvent
+from .state import DurableObjectState, ExecutionContext
+from .stub import DurableObjectStub
+from .websocket import WebSocket, WebSocketPair
 
 __all__ = [
+    "ActorAborted",
+    "ActorError",
+    "ActorOverloaded",
+    "ActorReset",
+    "AlarmInfo",
+    "CloseEvent",
+    "DatabaseFailed",
+    "DurableObject",
+    "DurableObjectId",
+    "DurableObjectNamespace",
+    "DurableObjectState",
+    "DurableObjectStub",
+    "DurableStorage",
+    "ErrorEvent",
+    "ExecutionContext",
     "File",
+    "GateDeadlock",
     "Headers",
+    "InternalError",
+    "InvalidActorId",
+    "InvalidClose",
+    "LimitExceeded",
+    "MessageEvent",
+    "NoSuchMethod",
+    "NotInHandler",
+    "PerdureError",
+    "RemoteError",
     "Request",
+    "ReservedMethod",
     "Response",
+    "Sessions",
+    "SocketStateError",
+    "SqlError",
+    "StorageAccess",
+    "StorageError",
+    "Transaction",
+    "TransactionClosed",
+    "UsageError",
+    "ValueNotSerializable",
+    "WebSocket",
+    "WebSocketPair",
+    "WorkerEntrypoint",
+    "fetch",
 ]

@@ -209,7 +209,7 @@ def _checked_pairs(init: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[
     pairs = init.items() if isinstance(init, Mapping) else init
     checked = []
     for pair in pairs:
-        if isinstance(pair, str) or len(pair) != 2:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
             raise InvalidInit(
                 f"headers are pairs of a name and a value; this is none: {pair!r:.60}"
             )

@@ -1,0 +1,242 @@
+"""``ctx.storage``: what one actor keeps."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from ..storage.errors import PerdureError, UsageError
+from ..storage.kv import KeyValue
+from ..storage.metadata import Metadata
+from ..storage.sql import Sql
+from .actor import Actor
+from .done import Done
+from .errors import StorageAccess, TransactionClosed
+from .execution import CURRENT
+from .lifecycle import GONE
+from .sections import CriticalSection
+from .storage_calls import AlarmRow, StorageCalls
+from .sync_storage import SqlStorage, SyncKv
+
+T = TypeVar("T")
+
+_NOT_SQLITE = (
+    "is not there: this Durable Object class is not backed by SQLite storage. A class has it "
+    "that is listed under new_sqlite_classes, instead of new_classes, in its first migration"
+)
+
+
+class DurableStorage(StorageCalls):
+    """The actor's own storage: key-value, SQL, an alarm, transactions.
+
+    Writes between two suspensions are one transaction, and what is sent afterwards waits until
+    they are durable. Storage works only in the actor's own handlers and tasks.
+    """
+
+    __slots__ = ("_actor", "_kv", "_sql", "_sync_kv", "alarm")
+
+    def __init__(self, actor: Actor, *, has_sql: bool) -> None:
+        self._actor = actor
+        self._kv = KeyValue(actor.database)
+        self._sync_kv = SyncKv(self._kv, self.check_access) if has_sql else None
+        self._sql = SqlStorage(Sql(actor.database), self.check_access) if has_sql else None
+        self.alarm = AlarmRow(Metadata(actor.database))
+
+    def check_access(self) -> None:
+        """Raise unless this actor's code is running right now.
+
+        Raises:
+            StorageAccess: From another thread or actor, from outside of a handler, or after the
+                actor was reset.
+        """
+        actor = self._actor
+        if (
+            actor.turn is not None
+            and CURRENT.get() is actor
+            and actor.stage not in GONE
+            and threading.get_ident() == actor.thread
+        ):
+            return
+        raise StorageAccess(self._why_not())
+
+    def _why_not(self) -> str:
+        actor = self._actor
+        if actor.stage in GONE:
+            return (
+                "this storage belongs to an instance that is gone: the actor was reset or left "
+                "memory. Nothing was read or written; use self.ctx.storage of the new instance"
+            )
+        if threading.get_ident() != actor.thread:
+            return (
+                "storage was used from another thread; it belongs to the thread of its actor. "
+                "Do the slow part in the thread, and the storage calls in the handler"
+            )
+        if CURRENT.get() is not actor:
+            return (
+                f"storage of actor {actor.id.name or actor.id} was used from outside of it. "
+                "An actor's storage is its own: call one of its methods instead"
+            )
+        return (
+            "storage was used from a callback of the event loop, which no gate can hold back. "
+            "Use a task (asyncio.create_task) instead"
+        )
+
+    def _use(self) -> tuple[KeyValue, AlarmRow]:
+        self.check_access()
+        return self._kv, self.alarm
+
+    def _alarm_changes(self) -> None:
+        self._actor.committer.alarm_changed = True
+
+    def _time_ms(self) -> int:
+        return self._actor.surroundings.clock.time_ms()
+
+    # Synchronous parts.
+
+    @property
+    def kv(self) -> SyncKv:
+        """The same keys and values, synchronously: ``get``, ``put``, ``delete``, ``list``."""
+        if self._sync_kv is None:
+            raise UsageError(f"storage.kv {_NOT_SQLITE}")
+        return self._sync_kv
+
+    @property
+    def sql(self) -> SqlStorage:
+        """The actor's SQLite database: ``sql.exec(query, *bindings)``."""
+        if self._sql is None:
+            raise UsageError(f"storage.sql {_NOT_SQLITE}")
+        return self._sql
+
+    # Everything, transactions, durability.
+
+    def delete_all(self, **options: bool) -> Done[None]:
+        """Forget everything: keys, tables, and the alarm."""
+        del options
+        self.check_access()
+        if self._actor.database.is_explicit:
+            raise UsageError("Cannot call deleteAll() within a transaction")
+        self._alarm_changes()
+        self.alarm.delete()
+        self._actor.database.delete_all()
+        return Done(None)
+
+    def sync(self) -> Done[None]:
+        """Everything written so far is durable when this returns.
+
+        Call it before you speak to the outside through another library; what goes through
+        perdure waits by itself.
+        """
+        self.check_access()
+        actor = self._actor
+        if actor.database.is_explicit:
+            raise UsageError(
+                "sync() inside a transaction would have to commit half of it; call it afterwards"
+            )
+        actor.committer.commit()
+        self.check_access()  # a commit that failed has reset the actor
+        return Done(None)
+
+    def transaction_sync(self, callback: Callable[[], T]) -> T:
+        """What ``callback()`` returns; if it raises, what it wrote is undone, and it raises."""
+        self.check_access()
+        database = self._actor.database
+        database.savepoint()
+        try:
+            result = callback()
+        except BaseException:
+            if self._actor.stage not in GONE:  # else it was undone with everything else
+                database.rollback_to()
+            raise
+        database.release()
+        return result
+
+    def transaction(
+        self, callback: "Callable[[Transaction], Awaitable[T] | T]"
+    ) -> asyncio.Future[T]:
+        """What ``await callback(txn)`` gives; if it raises, what it wrote is undone, and it raises.
+
+        No other event of the actor runs meanwhile, whatever the callback awaits.
+        """
+        self.check_access()
+        actor = self._actor
+        txn = Transaction(self)
+
+        def begin() -> Any:
+            if actor.database.has_writes and not actor.database.is_explicit:
+                # Else what earlier turns emitted would wait for the whole transaction.
+                actor.committer.commit()
+            actor.database.savepoint()
+            txn.begun()
+            return callback(txn)
+
+        def settle(section: CriticalSection, value: Any, error: BaseException | None) -> None:
+            if actor.stage in GONE:
+                return
+            failure = txn.finish(failed=error is not None)
+            if failure is None:
+                section.end(value, error)
+
+        turn = actor.turn
+        assert turn is not None, "checked above"
+        section = CriticalSection(actor, begin, settle)
+        section.request(turn.gate.current(), actor.limits.critical_section_depth_max)
+        return section.result
+
+    def savepoint_ends(self, *, keep: bool) -> PerdureError | None:
+        """End the innermost explicit transaction; give what went wrong with that."""
+        actor = self._actor
+        try:
+            if keep:
+                actor.database.release()
+            else:
+                actor.database.rollback_to()
+        except PerdureError as error:
+            actor.break_(error)
+            return error
+        if not actor.database.is_explicit:
+            actor.committer.schedule()
+        return None
+
+
+class Transaction(StorageCalls):
+    """What the callback of ``storage.transaction`` works on."""
+
+    __slots__ = ("_state", "_storage")
+
+    def __init__(self, storage: DurableStorage) -> None:
+        self._storage = storage
+        self._state = "waiting"
+
+    def rollback(self) -> None:
+        """Undo what was written so far; the transaction object cannot be used afterwards."""
+        self._check("rollback")
+        self._state = "rolled back"
+        self._storage.savepoint_ends(keep=False)
+
+    def begun(self) -> None:
+        self._state = "open"
+
+    def finish(self, *, failed: bool) -> PerdureError | None:
+        if self._state != "open":
+            return None
+        self._state = "ended"
+        return self._storage.savepoint_ends(keep=not failed)
+
+    def _check(self, call: str) -> None:
+        if self._state == "rolled back":
+            raise TransactionClosed(f"Cannot {call}() on rolled back transaction")
+        if self._state != "open":
+            raise TransactionClosed(
+                f"Cannot call {call}() on transaction that has already committed: did you move "
+                "`txn` outside of the closure?"
+            )
+
+    def _use(self) -> tuple[KeyValue, AlarmRow]:
+        self._check("use")
+        return self._storage._use()  # noqa: SLF001  # a view of the same storage
+
+    def _alarm_changes(self) -> None:
+        self._storage._alarm_changes()  # noqa: SLF001  # as above
+
+    def _time_ms(self) -> int:
+        return self._storage._time_ms()  # noqa: SLF001  # as above

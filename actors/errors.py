@@ -1,0 +1,155 @@
+"""Errors that callers, handlers and operators of actors meet.
+
+    PerdureError
+    ├── UsageError
+    │   ├── NotInHandler           something that needs a handler around it was used outside
+    │   ├── StorageAccess          storage used from where its actor is not running
+    │   ├── TransactionClosed      a transaction object used after its end
+    │   ├── GateDeadlock           a call that could only wait for itself
+    │   ├── SocketStateError       (also TypeError) a WebSocket call in the wrong state
+    │   ├── InvalidClose           (also ValueError) a close code or reason that may not be sent
+    │   └── ReservedMethod         (also TypeError) a handler's name called over RPC
+    └── ActorError                 the other side's fault: carries remote, retryable, overloaded
+        ├── ActorReset             lost its memory while the call was under way
+        ├── ActorOverloaded        its mailbox is full
+        ├── NoSuchMethod           (also AttributeError)
+        └── RemoteError            an exception whose class is not known here
+
+``ActorAborted`` stands apart: it ends user code past ``except Exception``, so it derives
+from BaseException.
+"""
+
+from ..storage.errors import PerdureError, UsageError
+
+
+class NotInHandler(UsageError):
+    """``fetch``, a socket or a stub was used where no handler is running."""
+
+
+class StorageAccess(UsageError):
+    """An actor's storage was used from a thread, an actor or a moment that does not own it."""
+
+
+class TransactionClosed(UsageError):
+    """A transaction object was used after its transaction had ended or been rolled back."""
+
+
+class GateDeadlock(UsageError):
+    """What was asked for could only wait for itself; it was refused instead."""
+
+
+class SocketStateError(UsageError, TypeError):
+    """This WebSocket is not in a state that allows the call."""
+
+
+class InvalidClose(UsageError, ValueError):
+    """A close code or reason that the protocol does not allow."""
+
+
+class ReservedMethod(UsageError, TypeError):
+    """The name belongs to a handler, so it cannot be called over RPC."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+    def __str__(self) -> str:
+        return f"{self.name!r} is a reserved method and cannot be called over RPC."
+
+
+class ActorError(PerdureError):
+    """The actor called did not answer; the fault is on its side.
+
+    Attributes:
+        remote: The exception was raised by code on the other side.
+        retryable: The same call may succeed when it is made again (on a new stub).
+        overloaded: The actor has too much to do; do not retry at once.
+    """
+
+    remote: bool = False
+    retryable: bool = False
+    overloaded: bool = False
+
+
+class ActorReset(ActorError):
+    """The actor lost its memory while handling this event; nothing of it was acknowledged.
+
+    Attributes:
+        cause: Why, as the operator reads it.
+        retryable: True; the next event starts the actor afresh from disk.
+    """
+
+    retryable = True
+    durable_object_reset = True
+
+    def __init__(self, cause: str) -> None:
+        self.cause = cause
+        super().__init__(cause)
+
+    def __str__(self) -> str:
+        return self.cause
+
+
+class ActorOverloaded(ActorError):
+    """More events are waiting for this actor than its mailbox holds; this one was not let in.
+
+    Attributes:
+        waiting: How many wait.
+    """
+
+    overloaded = True
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(waiting)
+
+    def __str__(self) -> str:
+        return (
+            "Durable Object is overloaded. Too many requests queued. "
+            f"({self.waiting} events wait; perdure.limits.mailbox_events_max says how many may)"
+        )
+
+
+class NoSuchMethod(ActorError, AttributeError):
+    """The class called has no public method of that name.
+
+    Attributes:
+        method: The name.
+    """
+
+    remote = True
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+        super().__init__(method)
+
+    def __str__(self) -> str:
+        if self.method == "fetch":
+            return "Handler does not export a fetch() function."
+        return f'The RPC receiver does not implement the method "{self.method}".'
+
+
+class RemoteError(ActorError):
+    """An exception of the other side whose class cannot be rebuilt here.
+
+    Attributes:
+        type_name: Its class over there, as ``module.Class``.
+        message: What it said.
+    """
+
+    remote = True
+
+    def __init__(self, type_name: str, message: str) -> None:
+        self.type_name = type_name
+        self.message = message
+        super().__init__(type_name, message)
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}" if self.message else self.type_name
+
+
+class ActorAborted(BaseException):
+    """Ends a handler whose actor was aborted.
+
+    Not an Exception, so that a handler's ``except Exception`` does not keep a dead actor running.
+    """

@@ -1,0 +1,206 @@
+"""Where user code runs: an actor, or a Worker's entrypoint. One turn at a time, never two.
+
+Promise:
+    No two turns of one execution are ever on the stack together, however events arrive: a turn
+    that is due while another runs waits at its gate and is taken up right after it.
+Assumes:
+    One thread and one loop.
+Rules for editing this file:
+    ``_take`` is the only caller of ``Turn.step``. What happens after each turn belongs into
+    ``after_turn`` of the subclass.
+"""
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from .channel import Outbound
+from .errors import NotInHandler
+from .gates import InputGate, Turn
+from .sessions import Sessions
+from .task import ActorTask
+
+log = logging.getLogger("perdure.actors")
+
+CURRENT: contextvars.ContextVar["Execution | None"] = contextvars.ContextVar(
+    "perdure_execution", default=None
+)
+
+# So many turns in a row, then the loop gets a chance to read sockets and fire timers.
+TURNS_PER_PUMP_MAX = 128
+
+
+class Execution:
+    """Runs user code turn by turn.
+
+    Attributes:
+        root: The gate of events from outside.
+        gate: The innermost gate; only its turns run.
+        turn: The turn on the stack, or None.
+        tasks: Tasks under way, suspended ones included.
+        sessions: WebSockets accepted here.
+        outbound: What the code reaches the outside through.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, outbound: Outbound) -> None:
+        self.loop = loop
+        self.outbound = outbound
+        self.root = InputGate()
+        self.gate = self.root
+        self.turn: Turn | None = None
+        self.tasks: set[ActorTask] = set()
+        self.sessions: Sessions[Any] = Sessions()
+        self.thread = threading.get_ident()
+        self._pump_is_due = False
+        # Empty, not a copy: an actor is often started from another actor's turn, and must not
+        # see that one's variables.
+        self.context = contextvars.Context()
+        self.context.run(CURRENT.set, self)
+        self.neutral = contextvars.Context()
+
+    # For subclasses.
+
+    def after_turn(self) -> None:
+        """Called when a turn has ended, before the next is taken up."""
+        if self.sessions.unsent:
+            self.sessions.flush(self.emit)
+
+    def emit(self, action: Callable[[], None]) -> None:
+        """Do what the outside will see: now, or as soon as it may be seen."""
+        action()
+
+    def check_may_call_out(self) -> None:
+        """Raise when what leaves now could only wait for its own caller."""
+
+    # Turns.
+
+    def resume(self, turn: Turn) -> None:
+        """Take ``turn`` now if the gate is open and nothing runs or waits; else hold it."""
+        gate = turn.gate
+        if gate.ended:
+            gate = turn.gate = gate.current()
+        if self.turn is None and gate is self.gate and not gate.held:
+            self._take(turn)
+            if self.gate.held:
+                self.pump()
+        else:
+            gate.held.append(turn)
+
+    def pump(self) -> None:
+        """Take up turns that wait at the innermost gate."""
+        if self.turn is not None:
+            return
+        for _ in range(TURNS_PER_PUMP_MAX):
+            held = self.gate.held
+            if not held:
+                return
+            turn = held.popleft()
+            turn.gate = self.gate
+            if not (isinstance(turn, ActorTask) and turn.done()):
+                self._take(turn)
+        if not self._pump_is_due:
+            self._pump_is_due = True
+            self.loop.call_soon(self._pump_again, context=self.neutral)
+
+    def _pump_again(self) -> None:
+        self._pump_is_due = False
+        self.pump()
+
+    def _take(self, turn: Turn) -> None:
+        self.turn = turn
+        try:
+            turn.step()
+        finally:
+            self.turn = None
+            self.after_turn()
+
+    def follow(self, task: ActorTask) -> None:
+        """Give ``task`` its first turn as part of the turn on the stack."""
+        self.turn = task
+        task.step()
+
+    # Tasks.
+
+    def start(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        gate: InputGate,
+        on_done: Callable[[ActorTask], None] | None = None,
+        context: contextvars.Context | None = None,
+    ) -> ActorTask:
+        """A task for ``coro``; it has not taken its first turn yet."""
+        task = ActorTask(coro, self, gate, context or self.context.copy(), on_done)
+        self.tasks.add(task)
+        return task
+
+    def forget(self, task: ActorTask) -> None:
+        self.tasks.discard(task)
+
+    def spawn(
+        self, coro: Coroutine[Any, Any, Any], context: contextvars.Context | None = None
+    ) -> ActorTask:
+        """What ``asyncio.create_task`` gives inside a handler: first turn in the next iteration."""
+        gate = self.turn.gate if self.turn is not None else self.root
+        if context is None:
+            context = contextvars.copy_context()
+        task = self.start(coro, gate, None, context)
+        task.start_later()
+        return task
+
+    def wait_until(self, awaitable: Awaitable[Any]) -> None:
+        """Keep running until ``awaitable`` is done; its failure is logged, nobody waits for it."""
+        task = self.spawn(wait_for_it(awaitable))
+        task.add_done_callback(_log_failure)
+
+    def statistics_tasks(self) -> int:
+        return len(self.tasks)
+
+
+async def wait_for_it(awaitable: Awaitable[Any]) -> Any:
+    """A coroutine out of any awaitable."""
+    return await awaitable
+
+
+def _log_failure(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("wait_until.failed", exc_info=error)
+
+
+def current_execution(what: str) -> Execution:
+    """The actor or Worker whose code is running.
+
+    Raises:
+        NotInHandler: No handler is running; the message names ``what`` was tried.
+    """
+    execution = CURRENT.get()
+    if execution is None:
+        raise NotInHandler(f"{what} works only while a handler of a Worker or an actor is running")
+    return execution
+
+
+def install_task_factory(loop: asyncio.AbstractEventLoop) -> None:
+    """Have tasks that user code creates inside an actor stepped by that actor.
+
+    A factory that is there already keeps making all other tasks. Calling this again changes
+    nothing.
+    """
+    earlier = loop.get_task_factory()
+    if getattr(earlier, "is_perdures", False):
+        return
+
+    def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Future[Any]:
+        execution = CURRENT.get()
+        if execution is not None and execution.loop is loop:
+            task = execution.spawn(coro, options.pop("context", None))
+            if (name := options.pop("name", None)) is not None:
+                task.set_name(name)
+            return task
+        if earlier is not None:
+            return earlier(loop, coro, **options)
+        return asyncio.Task(coro, loop=loop, **options)
+
+    factory.is_perdures = True  # type: ignore[attr-defined]  # how a second call knows the first
+    loop.set_task_factory(factory)

@@ -1,0 +1,47 @@
+"""Bodies that user code streams: read in the user's turns, sent through the output gate."""
+
+from functools import partial
+from typing import TypeVar
+
+from .errors import ActorReset
+from .execution import Execution
+from .http import Request, Response
+from .pipe import Pipe
+from .task import ActorTask
+
+M = TypeVar("M", Request, Response)
+
+
+def stream_through(execution: Execution, message: M) -> M:
+    """Have ``message``'s streaming body, if it has one, read by a task of ``execution``.
+
+    The generator behind it is the actor's code: it runs turn by turn at the actor's gate, and
+    each chunk leaves when what the actor had written by then is durable.
+    """
+    content = message.content
+    if content is None or isinstance(content, bytes):
+        return message
+    source = message.take_content()
+    assert source is not None, "just looked at"
+    assert not isinstance(source, bytes), "just looked at"
+    pipe = Pipe(execution.loop)
+
+    async def pump() -> None:
+        while chunk := await source.read_chunk():
+            execution.emit(partial(pipe.push, chunk))
+            await pipe.wait_for_room()
+        execution.emit(pipe.end)
+
+    def on_done(task: ActorTask) -> None:
+        if task.cancelled():
+            source.cancel(None)
+            pipe.end(ActorReset("the actor that was sending this body is gone"))
+        elif (error := task.exception()) is not None:
+            execution.emit(partial(pipe.end, error))
+
+    gate = execution.turn.gate if execution.turn is not None else execution.root
+    task = execution.start(pump(), gate, on_done)
+    pipe.on_cancel = task.cancel_quietly
+    task.start_later()
+    message.replace_content(pipe)
+    return message

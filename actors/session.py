@@ -1,0 +1,89 @@
+# Pure: no asyncio, clock, randomness, file or socket.
+"""The states of a WebSocket, and what may be said on one, as tables."""
+
+import enum
+from dataclasses import dataclass
+
+from ..storage.errors import InternalError
+from .errors import InvalidClose
+
+CLOSE_REASON_SIZE_BYTES_MAX = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes
+NORMAL = 1000
+GOING_AWAY = 1001
+NO_CODE = 1005
+LOST = 1006
+INTERNAL_ERROR = 1011
+TRY_AGAIN_LATER = 1013
+# RFC 6455, section 7.4: these tell of something that no frame said.
+UNSENDABLE = frozenset({1004, NO_CODE, LOST, 1015})
+LOST_REASON = "WebSocket disconnected without sending Close frame."
+
+
+class SocketState(enum.Enum):
+    NEW = "not accepted"
+    OPEN = "open"
+    CLOSING = "closing"  # we have sent a close frame and wait for the peer's
+    CLOSED = "closed"
+    HANDED_OVER = "handed over"  # went away in a Response; its peer talks to the client
+
+
+LEGAL = {
+    SocketState.NEW: {SocketState.OPEN, SocketState.CLOSED, SocketState.HANDED_OVER},
+    SocketState.OPEN: {SocketState.CLOSING, SocketState.CLOSED},
+    SocketState.CLOSING: {SocketState.CLOSED},
+    SocketState.CLOSED: set[SocketState](),
+    SocketState.HANDED_OVER: set[SocketState](),
+}
+
+# What users see. Both ends of a fresh pair are OPEN (observed in workerd).
+READY_STATE = {
+    SocketState.NEW: 1,
+    SocketState.OPEN: 1,
+    SocketState.CLOSING: 2,
+    SocketState.CLOSED: 3,
+    SocketState.HANDED_OVER: 3,
+}
+
+
+def move(state: SocketState, to: SocketState) -> SocketState:
+    """The state ``to``, if the table lets ``state`` become that."""
+    if to not in LEGAL[state]:
+        raise InternalError(f"a WebSocket cannot go from {state.value} to {to.value}")
+    return to
+
+
+@dataclass(frozen=True, slots=True)
+class CloseFrame:
+    """A close frame; ``code`` None is one without a body, which the peer reads as 1005."""
+
+    code: int | None
+    reason: str = ""
+
+
+def check_close(code: int | None, reason: str | None) -> CloseFrame:
+    """The frame that ``close(code, reason)`` sends.
+
+    Raises:
+        InvalidClose: The protocol does not allow it.
+    """
+    if code is None:
+        if reason:
+            raise InvalidClose(
+                "If you specify a WebSocket close reason, you must also specify a code."
+            )
+        return CloseFrame(None)
+    if type(code) is not int or not 1000 <= code <= 4999 or code in UNSENDABLE:
+        raise InvalidClose(f"Invalid WebSocket close code: {code}.")
+    reason = reason or ""
+    if len(reason.encode()) > CLOSE_REASON_SIZE_BYTES_MAX:
+        raise InvalidClose(
+            "WebSocket close reason must not be longer than 123 bytes when UTF-8 encoded."
+        )
+    return CloseFrame(code, reason)
+
+
+def echo_of(frame: CloseFrame) -> CloseFrame:
+    """The close frame that answers the peer's."""
+    if frame.code is None or frame.code in UNSENDABLE or not 1000 <= frame.code <= 4999:
+        return CloseFrame(None)
+    return frame

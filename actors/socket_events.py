@@ -1,0 +1,52 @@
+"""What a WebSocket's listeners are given."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+EventName = Literal["open", "message", "close", "error"]
+EVENT_NAMES: frozenset[str] = frozenset({"open", "message", "close", "error"})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvent:
+    """The connection stands."""
+
+    type: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent:
+    """A whole message: ``data`` is str for text and bytes for binary."""
+
+    data: str | bytes
+    type: str = "message"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseEvent:
+    """The connection has ended.
+
+    Attributes:
+        code: The peer's close code; 1005 when it gave none, 1006 when it vanished.
+        reason: The peer's reason, or why it is believed to have vanished.
+        was_clean: Both sides had said goodbye.
+    """
+
+    code: int
+    reason: str
+    was_clean: bool
+    type: str = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEvent:
+    """Something broke the connection, or a listener raised."""
+
+    message: str
+    error: BaseException | None
+    type: str = "error"
+
+
+SocketEvent = OpenEvent | MessageEvent | CloseEvent | ErrorEvent
+Listener = Callable[[Any], Any]

@@ -1,0 +1,49 @@
+"""``async for message in socket``: messages as a stream instead of events."""
+
+import asyncio
+from collections import deque
+
+from .errors import SocketStateError
+
+
+class SocketIterator:
+    """Yields each message (str or bytes); ends when the connection has ended.
+
+    Only one task can iterate at a time.
+    """
+
+    __slots__ = ("_ended", "_loop", "_waiter", "messages")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.messages: deque[str | bytes] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended = False
+
+    def push(self, message: str | bytes) -> None:
+        self.messages.append(message)
+        self._wake()
+
+    def end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __aiter__(self) -> "SocketIterator":
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        while not self.messages:
+            if self._ended:
+                raise StopAsyncIteration
+            if self._waiter is not None:
+                raise SocketStateError("another task is already iterating over this WebSocket")
+            self._waiter = self._loop.create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        return self.messages.popleft()

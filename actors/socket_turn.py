@@ -1,0 +1,157 @@
+"""One event of a WebSocket, as a turn of its owner."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .execution import Execution
+from .gates import InputGate
+from .link import Frame
+from .session import INTERNAL_ERROR, NO_CODE, CloseFrame, SocketState, echo_of, move
+from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, MessageEvent
+from .socket_iterator import SocketIterator
+from .task import ActorTask
+
+log = logging.getLogger("perdure.actors")
+
+# Messages kept for a listener that is not there yet; later ones are dropped, with a warning.
+UNHEARD_MESSAGES_MAX = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection ended without a close frame, or broke the protocol."""
+
+    code: int
+    reason: str
+
+
+class SocketHandlers(Protocol):
+    """A class's own handlers, for sockets taken with ``ctx.accept_web_socket``."""
+
+    def message(self, socket: Any, message: str | bytes) -> Any: ...
+
+    def close(self, socket: Any, code: int, reason: str, was_clean: bool) -> Any: ...  # noqa: FBT001  # as users write it
+
+    def error(self, socket: Any, error: BaseException) -> Any: ...
+
+
+class HearingSocket(Protocol):
+    """What a turn asks of the socket whose event it is."""
+
+    state: SocketState
+    handlers: SocketHandlers | None
+    unheard: Any
+    id: str
+
+    @property
+    def iterator(self) -> SocketIterator | None: ...
+
+    def listeners(self, name: EventName) -> list[Listener]: ...
+    def taken_up(self) -> None: ...
+    def reply_close(self, frame: CloseFrame) -> None: ...
+    def sever(self, frame: CloseFrame) -> None: ...
+
+
+class SocketTurn:
+    """Tells listeners, or the class's handlers, of one frame."""
+
+    __slots__ = ("_frame", "_owner", "_socket", "gate")
+
+    def __init__(self, socket: HearingSocket, owner: Execution, frame: "Frame | Lost") -> None:
+        self._socket = socket
+        self._owner = owner
+        self._frame = frame
+        self.gate: InputGate = owner.root
+
+    def step(self) -> None:
+        socket = self._socket
+        socket.taken_up()
+        frame = self._frame
+        if socket.state is SocketState.CLOSED:
+            return
+        if isinstance(frame, str | bytes):
+            self._message(frame)
+        elif isinstance(frame, CloseFrame):
+            self._closed_by_peer(frame)
+        else:
+            self._lost(frame)
+
+    def _message(self, message: str | bytes) -> None:
+        socket = self._socket
+        if socket.handlers is not None:
+            self._call(socket.handlers.message, socket, message)
+            return
+        listeners = socket.listeners("message")
+        for listener in listeners:
+            self._call(listener, MessageEvent(message))
+        if socket.iterator is not None:
+            socket.iterator.push(message)
+        elif not listeners:
+            self._keep_unheard(message)
+
+    def _keep_unheard(self, message: str | bytes) -> None:
+        unheard = self._socket.unheard
+        if len(unheard) < UNHEARD_MESSAGES_MAX:
+            unheard.append(message)
+        elif len(unheard) == UNHEARD_MESSAGES_MAX:
+            log.warning("socket.message_dropped", extra={"why": "nobody listens"})
+
+    def _closed_by_peer(self, frame: CloseFrame) -> None:
+        socket = self._socket
+        if socket.state is SocketState.OPEN:
+            socket.reply_close(echo_of(frame))
+        code = NO_CODE if frame.code is None else frame.code
+        self._end(CloseEvent(code, frame.reason, was_clean=True))
+
+    def _lost(self, lost: Lost) -> None:
+        self._end(CloseEvent(lost.code, lost.reason, was_clean=False))
+
+    def _end(self, event: CloseEvent) -> None:
+        socket = self._socket
+        socket.state = move(socket.state, SocketState.CLOSED)
+        if socket.handlers is not None:
+            self._call(socket.handlers.close, socket, event.code, event.reason, event.was_clean)
+        else:
+            for listener in socket.listeners("close"):
+                self._call(listener, event)
+        if socket.iterator is not None:
+            socket.iterator.end()
+        self._owner.sessions.remove(socket)
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        """Call one listener in this turn; if it is a coroutine it goes on as a task."""
+        owner = self._owner
+        context = owner.context.copy()
+        try:
+            result = context.run(function, *arguments)
+        except Exception as error:
+            self._failed(error)
+            return
+        if asyncio.iscoroutine(result):
+            task = owner.start(result, self.gate, self._on_task_done, context)
+            owner.follow(task)
+            owner.turn = self
+
+    def _on_task_done(self, task: ActorTask) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        """A class's handler: logged, and the socket lives. A listener: the connection ends."""
+        socket = self._socket
+        if not isinstance(error, Exception):
+            return  # ctx.abort() has ended the actor, and this handler with it
+        log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=error)
+        if socket.handlers is not None:
+            return
+        event = ErrorEvent(f"Uncaught {type(error).__name__}: {error}", error)
+        for listener in socket.listeners("error"):
+            try:
+                self._owner.context.copy().run(listener, event)
+            except Exception as again:
+                log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=again)  # noqa: TRY400  # the one to show is passed on
+        if socket.state in {SocketState.OPEN, SocketState.CLOSING}:
+            socket.sever(CloseFrame(INTERNAL_ERROR, "a listener of this WebSocket raised"))
+            self._owner.sessions.remove(socket)

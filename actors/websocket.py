@@ -1,0 +1,379 @@
+"""WebSockets as user code holds them: the two ends of a pair, and outgoing connections.
+
+Promise:
+    What is sent within one turn leaves in order, in one write, when the sender's output gate
+    opens. Events reach listeners in the order in which they came, each at the actor's gate.
+    No message is lost between ``accept`` and the first listener.
+Rules for editing this file:
+    State changes with ``session.move`` only. Listeners run in turns of the owner, nowhere else.
+"""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from ..storage.errors import UsageError
+from .errors import SocketStateError
+from .execution import Execution, current_execution
+from .link import Frame, SocketLink, join
+from .session import READY_STATE, CloseFrame, SocketState, check_close, move
+from .socket_events import EVENT_NAMES, EventName, Listener
+from .socket_iterator import SocketIterator
+from .socket_turn import Lost, SocketTurn
+
+# So many messages may wait for a first listener; the reading of the connection then pauses.
+UNHEARD_MAX = 64
+
+
+class WebSocket:
+    """One end of a WebSocket connection.
+
+    Attributes:
+        id: Names the session among those of its actor, as in ``ctx.sessions[id]``.
+        url: Where an outgoing connection leads; None for an end of a pair.
+        protocol: The subprotocol agreed on, or "".
+        extensions: The extensions agreed on, or "".
+        tags: What ``ctx.accept_web_socket`` was given.
+        on_open, on_message, on_close, on_error: One listener each, besides the added ones.
+    """
+
+    CONNECTING = READY_STATE_CONNECTING = 0
+    OPEN = READY_STATE_OPEN = 1
+    CLOSING = READY_STATE_CLOSING = 2
+    CLOSED = READY_STATE_CLOSED = 3
+
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_early",
+        "_is_paused",
+        "_iterator",
+        "_link",
+        "_listeners",
+        "attachment",
+        "extensions",
+        "handlers",
+        "id",
+        "on_close",
+        "on_error",
+        "on_message",
+        "on_open",
+        "owner",
+        "protocol",
+        "state",
+        "tags",
+        "unheard",
+        "unsent",
+        "url",
+        "waiting",
+    )
+
+    def __init__(self, *, url: str | None = None, protocol: str = "", extensions: str = "") -> None:
+        self.id = os.urandom(16).hex()
+        self.url = url
+        self.protocol = protocol
+        self.extensions = extensions
+        self.tags: tuple[str, ...] = ()
+        self.attachment: bytes | None = None
+        self.on_open: Listener | None = None
+        self.on_message: Listener | None = None
+        self.on_close: Listener | None = None
+        self.on_error: Listener | None = None
+        self.state = SocketState.NEW
+        self.owner: Execution | None = None
+        self.handlers: Any = None
+        self.unsent: list[Frame] = []
+        self.unheard: deque[str | bytes] = deque()
+        self.waiting = 0
+        self._link: SocketLink | None = None
+        self._early: list[Frame | Lost] = []
+        self._listeners: dict[str, list[tuple[Listener, bool]]] = {}
+        self._iterator: SocketIterator | None = None
+        self._is_paused = False
+
+    def __repr__(self) -> str:
+        return f"<WebSocket {self.id[:8]} {self.state.value}>"
+
+    # What users call.
+
+    @property
+    def ready_state(self) -> int:
+        """0 connecting, 1 open, 2 closing, 3 closed."""
+        return READY_STATE[self.state]
+
+    @property
+    def buffered_amount(self) -> int:
+        """Bytes sent that the peer has not taken yet."""
+        return self._link.buffered_size_bytes if self._link is not None else 0
+
+    def accept(self) -> None:
+        """Take this end: from now on its events come here, and ``send`` works.
+
+        Messages that came before are delivered first. A second call changes nothing.
+        """
+        if self.handlers is not None:
+            raise SocketStateError("Can't accept() WebSocket after enabling hibernation.")
+        if self.state is SocketState.NEW:
+            self.take(current_execution("WebSocket.accept()"))
+        elif self.state is SocketState.HANDED_OVER:
+            raise SocketStateError(
+                "Can't accept() this WebSocket: it was already used in a Response."
+            )
+
+    def send(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Queue a message; it leaves when what its actor has written so far is durable."""
+        if isinstance(message, str | bytes):
+            frame: Frame = message
+        elif isinstance(message, bytearray | memoryview):
+            frame = bytes(message)
+        else:
+            raise UsageError(
+                f"WebSocket.send() takes str or bytes, not {type(message).__name__}; "
+                "use json.dumps() for other values"
+            )
+        if self.state is SocketState.OPEN:
+            self._queue(frame)
+        elif self.state is SocketState.NEW:
+            raise SocketStateError(
+                "You must call one of accept() or ctx.accept_web_socket() on this WebSocket "
+                "before sending messages."
+            )
+        else:
+            raise SocketStateError("Can't call WebSocket send() after close().")
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Say goodbye; the close event follows when the peer has answered.
+
+        ``code`` is 1000 to 4999 but for 1004, 1005, 1006 and 1015; ``reason`` at most 123 bytes
+        of UTF-8. Closing again changes nothing.
+
+        Raises:
+            InvalidClose: The protocol does not allow code or reason.
+        """
+        frame = check_close(code, reason)
+        if self.state is SocketState.NEW:
+            raise SocketStateError(
+                "You must call one of accept() or ctx.accept_web_socket() on this WebSocket "
+                "before closing it."
+            )
+        if self.state is SocketState.OPEN:
+            self.state = move(self.state, SocketState.CLOSING)
+            self._queue(frame)
+
+    def add_event_listener(
+        self, name: EventName, listener: Listener, *, once: bool = False
+    ) -> None:
+        """Call ``listener(event)`` at each event; it may be a coroutine function."""
+        _check_event_name(name)
+        listeners = self._listeners.setdefault(name, [])
+        if all(known is not listener for known, _ in listeners):
+            listeners.append((listener, once))
+        if name == "message" and self.unheard and self.owner is not None:
+            unheard, self.unheard = self.unheard, deque()
+            for message in unheard:
+                self._deliver(message)
+
+    def remove_event_listener(self, name: EventName, listener: Listener) -> None:
+        """Forget ``listener``; unknown ones are ignored."""
+        _check_event_name(name)
+        kept = [entry for entry in self._listeners.get(name, []) if entry[0] is not listener]
+        self._listeners[name] = kept
+
+    def __aiter__(self) -> SocketIterator:
+        """Messages as a stream: ``async for message in socket``; ends with the connection."""
+        if self.owner is None:
+            raise SocketStateError("call accept() before iterating over a WebSocket")
+        if self._iterator is None:
+            self._iterator = SocketIterator(self.owner.loop)
+            for message in self.unheard:
+                self._iterator.push(message)
+            self.unheard.clear()
+            if self.state is SocketState.CLOSED:
+                self._iterator.end()
+        return self._iterator
+
+    # For the runtime.
+
+    @property
+    def is_used(self) -> bool:
+        """This end went away in a Response, has ended, or the other end was accepted."""
+        peer = self._link.peer if isinstance(self._link, PairLink) else None
+        return self.state is not SocketState.NEW or (peer is not None and peer.owner is not None)
+
+    def take(self, owner: Execution) -> None:
+        """``owner`` has accepted this end."""
+        self.state = move(self.state, SocketState.OPEN)
+        self.owner = owner
+        owner.sessions.add(self)
+        early, self._early = self._early, []
+        for frame in early:
+            self._deliver(frame)
+
+    def connect(self, link: SocketLink) -> None:
+        """This end's frames travel over ``link``."""
+        self._link = link
+        link.set_receiver(self)
+
+    @property
+    def can_be_handed_over(self) -> bool:
+        """Nobody has accepted this end, and it was not used before."""
+        return self.state is SocketState.NEW and self._link is not None
+
+    def hand_over(self, link: SocketLink) -> None:
+        """This end went away in a Response: its peer talks to ``link`` from now on.
+
+        Raises:
+            SocketStateError: The end was accepted, or handed over before.
+        """
+        if self.state is SocketState.OPEN or self.owner is not None:
+            raise SocketStateError("Can't return WebSocket in a Response after calling accept().")
+        if self.state is not SocketState.NEW or self._link is None:
+            raise SocketStateError("Can't return WebSocket in a Response: it was already used.")
+        self.state = move(self.state, SocketState.HANDED_OVER)
+        inner, self._link = self._link, None
+        early, self._early = self._early, []
+        if isinstance(inner, PairLink):
+            inner.peer.connect(link)
+        else:
+            join(inner, link)
+        frames = [frame for frame in early if not isinstance(frame, Lost)]
+        if frames:
+            link.transmit(frames)
+        if len(frames) < len(early):
+            link.sever(CloseFrame(1011, "the other side of this connection was lost"))
+
+    def receive(self, frame: Frame) -> None:
+        self._receive(frame)
+
+    def receive_lost(self, code: int, reason: str) -> None:
+        self._receive(Lost(code, reason))
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        if self._link is not None:
+            self._link.transmit(frames)
+
+    def sever(self, frame: CloseFrame) -> None:
+        """End the connection now, without an event."""
+        if self.state not in {SocketState.CLOSED, SocketState.HANDED_OVER}:
+            self.state = move(self.state, SocketState.CLOSED)
+        self.unsent.clear()
+        if self._link is not None:
+            self._link.sever(frame)
+        if self._iterator is not None:
+            self._iterator.end()
+
+    def listeners(self, name: EventName) -> list[Listener]:
+        """Who hears ``name``, in order; those for one time only are forgotten by asking."""
+        attribute: Listener | None = getattr(self, f"on_{name}")
+        found = [] if attribute is None else [attribute]
+        entries = self._listeners.get(name)
+        if entries:
+            found += [listener for listener, _ in entries]
+            self._listeners[name] = [entry for entry in entries if not entry[1]]
+        return found
+
+    @property
+    def iterator(self) -> SocketIterator | None:
+        return self._iterator
+
+    def taken_up(self) -> None:
+        """One of the messages that waited has been taken up."""
+        self.waiting -= 1
+        if self._is_paused and self.waiting <= UNHEARD_MAX // 2 and self._link is not None:
+            self._is_paused = False
+            self._link.resume()
+
+    def reply_close(self, frame: CloseFrame) -> None:
+        """Answer the peer's close frame; what was sent before it leaves before it."""
+        self._queue(frame)
+
+    # Inside.
+
+    def _queue(self, frame: Frame) -> None:
+        owner = self.owner
+        assert owner is not None, "only an accepted end sends"
+        if not self.unsent:
+            owner.sessions.unsent.append(self)
+        self.unsent.append(frame)
+        if owner.turn is None:  # sent from a callback of the loop, outside of any turn
+            owner.sessions.flush(owner.emit)
+
+    def _receive(self, frame: "Frame | Lost") -> None:
+        if self.owner is None:
+            self._early.append(frame)
+            if len(self._early) == UNHEARD_MAX:
+                self._pause()
+        elif self.state is not SocketState.CLOSED:
+            self._deliver(frame)
+
+    def _deliver(self, frame: "Frame | Lost") -> None:
+        owner = self.owner
+        assert owner is not None, "only an accepted end hears"
+        self.waiting += 1
+        if self.waiting == UNHEARD_MAX:
+            self._pause()
+        owner.resume(SocketTurn(self, owner, frame))
+
+    def _pause(self) -> None:
+        if self._link is not None and not self._is_paused:
+            self._is_paused = True
+            self._link.pause()
+
+
+class PairLink:
+    """What joins the two ends of a pair while both are in this process."""
+
+    __slots__ = ("peer",)
+
+    buffered_size_bytes = 0
+
+    def __init__(self, peer: WebSocket) -> None:
+        self.peer = peer
+
+    def set_receiver(self, receiver: Any) -> None:
+        assert receiver is not self.peer, "an end does not hear itself"
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        for frame in frames:
+            self.peer.receive(frame)
+
+    def sever(self, frame: CloseFrame) -> None:
+        self.peer.receive(frame)
+
+    def pause(self) -> None:
+        """Frames in a pair wait in memory; the sender is a turn away and needs no brake."""
+
+    def resume(self) -> None:
+        """See ``pause``."""
+
+
+class WebSocketPair:
+    """Two joined ends: ``client, server = WebSocketPair()``.
+
+    One end is returned in a Response, ``Response(None, status=101, web_socket=client)``; the
+    other is accepted and used. Also reachable as ``pair[0]`` and ``pair[1]``.
+    """
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        client, server = WebSocket(), WebSocket()
+        client.connect(PairLink(server))
+        server.connect(PairLink(client))
+        self._ends = (client, server)
+
+    def __iter__(self) -> Iterator[WebSocket]:
+        return iter(self._ends)
+
+    def __getitem__(self, index: int) -> WebSocket:
+        return self._ends[index]
+
+    def __len__(self) -> int:
+        return 2
+
+
+def _check_event_name(name: str) -> None:
+    if name not in EVENT_NAMES:
+        known = ", ".join(sorted(EVENT_NAMES))
+        raise UsageError(f"a WebSocket has no event {name!r}; there are {known}")

@@ -1,0 +1,228 @@
+"""One network connection that speaks WebSocket: frames, close handshake, queue, limits.
+
+Promise:
+    A frame is never half sent and then followed by another; after a close frame nothing is
+    sent. The receiver hears of the end exactly once.
+Assumes:
+    Everything runs on the loop's thread; the transport writes what it is given in order.
+Rules for editing this file:
+    No user code, and nothing that knows actors: a process without them runs the same objects.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from ...actors.link import Frame, SocketReceiver
+from ...actors.session import LOST, LOST_REASON, TRY_AGAIN_LATER, CloseFrame
+from ..config.limits import EdgeLimits
+from .frames import BrokenFrame, FrameReader, encode_close, encode_message, encode_pong
+
+
+class _LastFrame:
+    """The frame of the message encoded last: one message sent to many is encoded once."""
+
+    __slots__ = ("frame", "message")
+
+    def __init__(self) -> None:
+        self.message: str | bytes | None = None
+        self.frame = b""
+
+    def of(self, message: str | bytes) -> bytes:
+        if message is not self.message:
+            self.frame = encode_message(message)
+            self.message = message
+        return self.frame
+
+
+_last = _LastFrame()
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """A connection after its upgrade. Is a ``SocketLink``.
+
+    Attributes:
+        is_client: We are the side that masks its frames.
+    """
+
+    __slots__ = (
+        "_close_timer",
+        "_got_close",
+        "_is_over",
+        "_is_paused",
+        "_limits",
+        "_loop",
+        "_reader",
+        "_receiver",
+        "_sent_close",
+        "_transport",
+        "is_client",
+    )
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        limits: EdgeLimits,
+        *,
+        is_client: bool = False,
+    ) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._limits = limits
+        self.is_client = is_client
+        self._receiver: SocketReceiver | None = None
+        self._sent_close = False
+        self._got_close = False
+        self._is_over = False
+        self._is_paused = False
+        self._close_timer: asyncio.TimerHandle | None = None
+        self._reader = FrameReader(
+            limits.websocket_message_size_bytes_max,
+            self._on_message,
+            self._on_close,
+            self._on_ping,
+            self._on_broken,
+        )
+
+    # SocketLink.
+
+    def set_receiver(self, receiver: SocketReceiver) -> None:
+        self._receiver = receiver
+
+    @property
+    def buffered_size_bytes(self) -> int:
+        return 0 if self._is_over else self._transport.get_write_buffer_size()
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        if self._sent_close or self._is_over:
+            return
+        if len(frames) == 1:
+            data = self._encode(frames[0])
+        else:
+            data = b"".join([self._encode(frame) for frame in frames])
+        self._write(data)
+        if self._sent_close:
+            self._after_close_frame()
+
+    def sever(self, frame: CloseFrame) -> None:
+        if not self._is_over and not self._sent_close:
+            self._receiver = None
+            self.transmit((frame,))
+
+    def pause(self) -> None:
+        if not self._is_paused and not self._is_over:
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._is_paused and not self._is_over:
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    # The transport.
+
+    def data_received(self, data: bytes) -> None:
+        if not self._got_close and not self._is_over:
+            self._reader.feed(data)
+
+    def eof_received(self) -> None:
+        """Nothing more comes from the peer; the transport closes itself."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        del exc
+        told = self._got_close
+        self._end()
+        if not told:
+            self._tell_lost(LOST, LOST_REASON)
+
+    # What the peer says.
+
+    def _on_message(self, message: str | bytes) -> None:
+        if self._receiver is not None and not self._got_close:
+            self._receiver.receive(message)
+
+    def _on_close(self, frame: CloseFrame) -> None:
+        if self._got_close:
+            return
+        self._got_close = True
+        receiver, self._receiver = self._receiver, None
+        if self._sent_close:
+            self._hang_up()
+        else:  # the answer is the receiver's; should none come, the connection is cut
+            self._cut_later()
+        if receiver is not None:
+            receiver.receive(frame)
+
+    def _on_ping(self, payload: bytes) -> None:
+        if not self._sent_close:
+            self._write(encode_pong(payload, mask=self.is_client))
+
+    def _on_broken(self, error: BrokenFrame) -> None:
+        """The peer broke the protocol: say how, tell the receiver, hang up."""
+        reason = str(error)[:100]
+        if not self._sent_close:
+            self._sent_close = True
+            self._write(encode_close(CloseFrame(error.code, reason), mask=self.is_client))
+        self._got_close = True
+        self._tell_lost(error.code, reason)
+        self._hang_up()
+
+    # Inside.
+
+    def _encode(self, frame: Frame) -> bytes:
+        if self._sent_close:
+            return b""
+        if isinstance(frame, CloseFrame):
+            self._sent_close = True
+            return encode_close(frame, mask=self.is_client)
+        if self.is_client:
+            return encode_message(frame, mask=True)
+        return _last.of(frame)
+
+    def _write(self, data: bytes) -> None:
+        transport = self._transport
+        if transport.is_closing():
+            return
+        transport.write(data)
+        waiting = transport.get_write_buffer_size()
+        if waiting > self._limits.websocket_queue_size_bytes_max:
+            self._overflow(waiting)
+
+    def _overflow(self, waiting: int) -> None:
+        """The peer does not read. It cannot be told either: its queue is what is full."""
+        reason = f"{waiting} bytes wait for a client that does not read them"
+        self._got_close = self._sent_close = True
+        self._tell_lost(TRY_AGAIN_LATER, reason)
+        self._end()
+        self._transport.abort()
+
+    def _after_close_frame(self) -> None:
+        if self._got_close:
+            self._hang_up()
+        else:
+            self._cut_later()
+
+    def _cut_later(self) -> None:
+        if self._close_timer is None:
+            delay_s = self._limits.websocket_close_timeout_s
+            self._close_timer = self._loop.call_later(delay_s, self._transport.abort)
+        self.resume()  # the peer's answer has to be read
+
+    def _hang_up(self) -> None:
+        """Both have said goodbye: what is written leaves, then the connection ends."""
+        if not self._is_over:
+            self._transport.close()
+            if self._close_timer is None:  # a peer that does not read must not keep it for ever
+                delay_s = self._limits.websocket_close_timeout_s
+                self._close_timer = self._loop.call_later(delay_s, self._transport.abort)
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._close_timer is not None:
+            self._close_timer.cancel()
+            self._close_timer = None
+
+    def _tell_lost(self, code: int, reason: str) -> None:
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.receive_lost(code, reason)

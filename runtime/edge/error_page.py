@@ -1,0 +1,87 @@
+"""What a client sees when user code raised: everything in development, nothing in production."""
+
+import html
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+_OURS = str(Path(__file__).resolve().parents[2])
+
+_STYLE = """
+:root { color-scheme: light dark; --bg: #fbfbfa; --fg: #1b1b1a; --dim: #6f6e69; --card: #fff;
+  --line: #e4e3df; --hot: #b3261e; --mark: #fdeceb; }
+@media (prefers-color-scheme: dark) { :root { --bg: #161615; --fg: #ecebe6; --dim: #96958e;
+  --card: #1f1f1d; --line: #34332f; --hot: #ff8a80; --mark: #3a201e; } }
+body { margin: 0; background: var(--bg); color: var(--fg); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 60rem; margin: 3rem auto; padding: 0 1.5rem; }
+h1 { font-size: 1.35rem; margin: 0 0 .25rem; color: var(--hot); overflow-wrap: anywhere; }
+p.where { color: var(--dim); margin: 0 0 1.5rem; }
+section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
+  margin: 0 0 1rem; overflow: hidden; }
+section h2 { font: 600 13px/1.4 ui-monospace, monospace; margin: 0; padding: .6rem .9rem;
+  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+section h2 span { color: var(--dim); font-weight: 400; }
+pre { margin: 0; padding: .5rem 0; font: 13px/1.6 ui-monospace, monospace; overflow-x: auto; }
+pre div { padding: 0 .9rem; white-space: pre; } pre div.hot { background: var(--mark); }
+pre i { color: var(--dim); font-style: normal; display: inline-block; width: 3.2em; }
+details { color: var(--dim); } details pre { color: var(--fg); padding: .8rem .9rem; }
+"""
+
+_LINES_AROUND = 4
+
+
+def error_text(error: BaseException) -> str:
+    """The traceback as plain text, from the user's own frames on."""
+    return "".join(traceback.format_exception(trimmed(error)))
+
+
+def error_page(error: BaseException, method: str, url: str) -> str:
+    """A page with the user's frames first, each with its lines of source."""
+    frames = traceback.extract_tb(trimmed(error).__traceback__)
+    title = "".join(traceback.format_exception_only(error)).strip()
+    sections = "\n".join(_frame_section(frame) for frame in reversed(frames))
+    return (
+        "<!doctype html><html lang=en><meta charset=utf-8>"
+        "<meta name=viewport content='width=device-width,initial-scale=1'>"
+        f"<title>{html.escape(title.splitlines()[0])}</title><style>{_STYLE}</style><main>"
+        f"<h1>{html.escape(title)}</h1>"
+        f"<p class=where>{html.escape(method)} {html.escape(url)}</p>"
+        f"{sections}<details><summary>Whole traceback</summary>"
+        f"<pre>{html.escape(error_text(error))}</pre></details></main></html>"
+    )
+
+
+def trimmed(error: BaseException) -> BaseException:
+    """``error`` without the frames of the runtime that called the user's code."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None and _is_ours(tb.tb_frame.f_code.co_filename):
+        tb = tb.tb_next
+    return error.with_traceback(tb)
+
+
+def _is_ours(filename: str) -> bool:
+    return str(Path(filename).resolve()).startswith(
+        tuple(f"{_OURS}/{folder}/" for folder in ("actors", "runtime", "storage"))
+    )
+
+
+def _frame_section(frame: traceback.FrameSummary) -> str:
+    where = (
+        f"{html.escape(frame.filename)}:{frame.lineno} <span>in {html.escape(frame.name)}</span>"
+    )
+    lines = _source_around(frame.filename, frame.lineno or 0)
+    rows = "".join(
+        f"<div{' class=hot' if number == frame.lineno else ''}>"
+        f"<i>{number}</i>{html.escape(text)}</div>"
+        for number, text in lines
+    )
+    return f"<section><h2>{where}</h2><pre>{rows}</pre></section>"
+
+
+def _source_around(filename: str, line: int) -> Sequence[tuple[int, str]]:
+    try:
+        source = Path(filename).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    first = max(line - _LINES_AROUND, 1)
+    return [(n, source[n - 1]) for n in range(first, min(line + _LINES_AROUND, len(source)) + 1)]

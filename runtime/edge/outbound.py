@@ -1,0 +1,203 @@
+"""Requests of user code to the network, through aiohttp's client. Is the ``Outbound`` of actors.
+
+Runs in tasks of its own, outside of any actor: what an actor has to do with it is the future
+that it awaits.
+"""
+
+import asyncio
+import base64
+import contextvars
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from ...actors.body import StreamSource
+from ...actors.events import OnReply
+from ...actors.http import Request, Response
+from ...actors.rpc import encode_error
+from ...actors.websocket import WebSocket
+from ..config.limits import EdgeLimits
+from .connection import WebSocketConnection
+from .upgrade import accept_of
+
+# As in the Fetch standard.
+REDIRECTS_MAX = 20
+_WEBSOCKET_SCHEMES = {"ws": "http", "wss": "https"}
+
+
+class NetworkError(OSError):
+    """A request of user code got no answer: no connection, no name, a broken one."""
+
+
+class HttpOutbound:
+    """Sends requests with one connection pool for the process."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: EdgeLimits) -> None:
+        self._loop = loop
+        self._limits = limits
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def fetch(self, request: Request, on_reply: OnReply) -> None:
+        # A plain task in an empty context: made inside an actor's turn, it is none of its tasks.
+        context = contextvars.Context()
+        task = asyncio.Task(self._fetch(request, on_reply), loop=self._loop, context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard, context=context)
+
+    async def close(self) -> None:
+        """End what is under way, and the pool."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _fetch(self, request: Request, on_reply: OnReply) -> None:
+        try:
+            if request.is_upgrade:
+                response = await self._upgrade(request)
+            else:
+                response = await self._http(request)
+        except asyncio.CancelledError:
+            on_reply(None, encode_error(NetworkError("the server is going away")))
+            raise
+        except (aiohttp.ClientError, OSError) as error:
+            on_reply(None, encode_error(NetworkError(f"fetch {request.url}: {_text(error)}")))
+        except Exception as error:
+            on_reply(None, encode_error(error))
+        else:
+            on_reply(response, None)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # How long an answer may take is the caller's to say: asyncio.timeout().
+                timeout=aiohttp.ClientTimeout(total=None, connect=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": "perdure"},
+                connector=aiohttp.TCPConnector(limit=0, loop=self._loop),
+            )
+        return self._session
+
+    async def _http(self, request: Request) -> Response:
+        fields = CIMultiDict(request.header_fields())
+        for name in ("Host", "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length"):
+            fields.popall(name, None)
+        incoming = await self._open_session().request(
+            request.method,
+            _http_url(request),
+            headers=fields,
+            data=_data(request.take_content()),
+            allow_redirects=request.redirect == "follow",
+            max_redirects=REDIRECTS_MAX,
+        )
+        if request.redirect == "error" and incoming.status in {301, 302, 303, 307, 308}:
+            incoming.release()
+            raise NetworkError(f"fetch {request.url}: it was redirected, and redirect is 'error'")
+        answered = CIMultiDict(incoming.headers)
+        if "Content-Encoding" in answered:  # aiohttp has decoded it already
+            answered.popall("Content-Encoding")
+            answered.popall("Content-Length", None)
+        return Response.incoming(
+            incoming.status,
+            incoming.reason or "",
+            answered,
+            _ResponseBody(incoming),
+            str(incoming.url),
+            redirected=bool(incoming.history),
+        )
+
+    async def _upgrade(self, request: Request) -> Response:
+        """Shake hands; the answer of a server that does not upgrade is an ordinary response."""
+        key = base64.b64encode(os.urandom(16)).decode()
+        fields = CIMultiDict(request.header_fields())
+        fields.popall("Host", None)
+        for name, value in (
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", key),
+        ):
+            fields[name] = value
+        incoming = await self._open_session().get(
+            _http_url(request), headers=fields, allow_redirects=False
+        )
+        answered = CIMultiDict(incoming.headers)
+        if incoming.status != 101:
+            return Response.incoming(
+                incoming.status,
+                incoming.reason or "",
+                answered,
+                _ResponseBody(incoming),
+                str(incoming.url),
+            )
+        if answered.get("Sec-WebSocket-Accept") != accept_of(key):
+            incoming.close()
+            raise NetworkError(f"fetch {request.url}: the server answered another handshake")
+        socket = WebSocket(
+            url=request.url,
+            protocol=answered.get("Sec-WebSocket-Protocol", ""),
+            extensions=answered.get("Sec-WebSocket-Extensions", ""),
+        )
+        socket.connect(self._take_over(incoming))
+        return Response.incoming(101, incoming.reason or "", answered, None, request.url, socket)
+
+    def _take_over(self, incoming: aiohttp.ClientResponse) -> WebSocketConnection:
+        """Take the connection out of aiohttp's hands, as ``ws_connect`` does."""
+        pooled = incoming.connection
+        assert pooled is not None, "a 101 has no body, so the connection is still held"
+        protocol: Any = pooled.protocol
+        transport = pooled.transport
+        assert isinstance(transport, asyncio.Transport), "it has just carried a 101"
+        connection = WebSocketConnection(transport, self._loop, self._limits, is_client=True)
+        tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it
+        transport.set_protocol(connection)
+        protocol.transport = None  # so that the pool forgets it without closing it
+        pooled.close()
+        transport.resume_reading()  # aiohttp pauses when much came behind the head
+        if tail:
+            self._loop.call_soon(connection.data_received, tail)
+        return connection
+
+
+class _ResponseBody:
+    """The body of an answer from the network. Is a ``StreamSource``."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def read_chunk(self) -> bytes:
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            raise NetworkError(f"{self._response.url}: {_text(error)}") from error
+
+    def cancel(self, reason: BaseException | None = None) -> None:
+        del reason
+        self._response.close()
+
+
+def _http_url(request: Request) -> URL:
+    url = URL(request.url, encoded=True)
+    return url.with_scheme(_WEBSOCKET_SCHEMES.get(url.scheme, url.scheme))
+
+
+def _data(content: bytes | StreamSource | None) -> Any:
+    return content if content is None or isinstance(content, bytes) else _chunks(content)
+
+
+async def _chunks(source: StreamSource) -> AsyncIterator[bytes]:
+    while chunk := await source.read_chunk():
+        yield chunk
+
+
+def _text(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,250 @@
+"""The live actors of this process: one for each id, whatever arrives at the same time.
+
+Promise:
+    At most one live ``Actor`` for each id. Events of one sender to one actor arrive in the order
+    in which they were sent.
+Assumes:
+    One thread; every namespace has one registry.
+Rules for editing this file:
+    An actor leaves ``live`` in ``gone`` and nowhere else, before anything else happens to it.
+"""
+
+import asyncio
+import contextvars
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...actors.actor import Actor, Handlers
+from ...actors.channel import Outbound
+from ...actors.clock import Clock, Timer
+from ...actors.commit import AlarmIndex
+from ...actors.events import Event, OnReply
+from ...actors.ids import DurableObjectId
+from ...actors.limits import ActorLimits
+from ...storage.engine import ActorDatabase
+from ...storage.layout import Layout
+from ...storage.limits import StorageLimits
+
+# Calls from actor to actor run within the caller's turn, so that most need no turn of the loop;
+# so deep and no deeper, else a chain of calls would exhaust the stack.
+NESTED_CALLS_MAX = 12
+# And so many before the loop may read sockets again.
+CALLS_PER_ITERATION_MAX = 256
+SWEEP_INTERVAL_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatistics:
+    """What a process holds in memory."""
+
+    actors_live: int
+    actors_started: int
+    actors_evicted: int
+    sessions: int
+
+
+class ActorHost:
+    """What all namespaces of a process share. Is the ``Surroundings`` of their actors."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outbound: Outbound,
+        clock: Clock,
+        alarms: AlarmIndex,
+        layout: Layout,
+        *,
+        limits: ActorLimits,
+        storage_limits: StorageLimits,
+        idle_timeout_s: float,
+    ) -> None:
+        self.loop = loop
+        self.outbound = outbound
+        self.clock = clock
+        self.alarms = alarms
+        self.layout = layout
+        self.limits = limits
+        self.storage_limits = storage_limits
+        self.idle_timeout_s = idle_timeout_s
+        self.namespaces: dict[str, ActorRegistry] = {}
+        self._recent: OrderedDict[Actor, float] = OrderedDict()
+        self._sweeper: Timer | None = None
+        self._nested = 0
+        self._delivered = 0
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._drain_is_due = False
+        self._context = contextvars.Context()
+        self._started = 0
+        self._evicted = 0
+
+    def add_namespace(
+        self, unique_key: str, construct: Callable[[Actor], Handlers]
+    ) -> "ActorRegistry":
+        """Serve the actors of ``unique_key``; ``construct`` makes their instances."""
+        registry = ActorRegistry(self, unique_key, construct)
+        self.namespaces[unique_key] = registry
+        return registry
+
+    # Delivery.
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Run ``action`` now, or after those put off earlier, when the stack is too deep."""
+        if self._deferred or self._nested >= NESTED_CALLS_MAX or self._is_used_up():
+            self._deferred.append(action)
+            self._drain_later()
+            return
+        self._nested += 1
+        try:
+            action()
+        finally:
+            self._nested -= 1
+
+    def _is_used_up(self) -> bool:
+        """Whether this iteration of the loop has had its calls; asked inside of turns only."""
+        if self._nested == 0:  # from the loop itself, so it has just read its sockets
+            self._delivered = 0
+            return False
+        self._delivered += 1
+        return self._delivered > CALLS_PER_ITERATION_MAX
+
+    def _drain_later(self) -> None:
+        if not self._drain_is_due:
+            self._drain_is_due = True
+            self.loop.call_soon(self._drain, context=self._context)
+
+    def _drain(self) -> None:
+        self._drain_is_due = False
+        self._delivered = 0
+        for _ in range(len(self._deferred)):
+            action = self._deferred.popleft()
+            self._nested += 1
+            try:
+                action()
+            finally:
+                self._nested -= 1
+        if self._deferred:
+            self._drain_later()
+
+    # What actors tell.
+
+    def touched(self, actor: Actor) -> None:
+        recent = self._recent
+        if actor in recent:
+            recent[actor] = self.clock.monotonic()
+            recent.move_to_end(actor)
+
+    def started(self, actor: Actor) -> None:
+        self._started += 1
+        self._recent[actor] = self.clock.monotonic()
+        if self._sweeper is None:
+            self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep)
+
+    def gone(self, actor: Actor) -> None:
+        self._recent.pop(actor, None)
+        registry = self.namespaces[actor.id.unique_key]
+        if registry.live.get(actor.id.raw) is actor:
+            del registry.live[actor.id.raw]
+
+    def _sweep(self) -> None:
+        """Evict actors that have been idle for long enough."""
+        now = self.clock.monotonic()
+        recent = self._recent
+        while recent:
+            actor, since = next(iter(recent.items()))
+            if now - since < self.idle_timeout_s:
+                break
+            if actor.is_idle:
+                self._evicted += 1
+                actor.evict()
+            else:  # holds sockets or tasks: looked at again after another idle time
+                recent[actor] = now
+                recent.move_to_end(actor)
+        self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep) if recent else None
+
+    # The whole.
+
+    def statistics(self) -> HostStatistics:
+        actors = list(self._recent)
+        return HostStatistics(
+            actors_live=len(actors),
+            actors_started=self._started,
+            actors_evicted=self._evicted,
+            sessions=sum(len(actor.sessions) for actor in actors),
+        )
+
+    def sever_sessions(self, code: int, reason: str) -> None:
+        """Close every WebSocket that actors hold; they get no event."""
+        for actor in list(self._recent):
+            actor.sessions.sever(reason, code)
+
+    @property
+    def is_busy(self) -> bool:
+        """Some actor is handling an event."""
+        return any(actor.replies_due or actor.database.has_writes for actor in self._recent)
+
+    def close(self, reason: BaseException) -> None:
+        """Commit what is written, and let every actor go; what still waits gets ``reason``."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            self._sweeper = None
+        for actor in list(self._recent):
+            if not actor.database.is_explicit:
+                actor.committer.commit()
+            if actor.is_idle:
+                actor.evict()
+            else:
+                actor.break_(reason, is_reset=False)
+
+
+class ActorRegistry:
+    """The live actors of one namespace. Is the ``ActorChannel`` that leads to them.
+
+    Attributes:
+        live: By the raw id.
+    """
+
+    def __init__(
+        self, host: ActorHost, unique_key: str, construct: Callable[[Actor], Handlers]
+    ) -> None:
+        self._host = host
+        self._unique_key = unique_key
+        self._construct = construct
+        self.live: dict[bytes, Actor] = {}
+
+    def deliver(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
+        self._host.call(_Delivery(self, actor_id, event, on_reply))
+
+    def deliver_now(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
+        actor = self.live.get(actor_id.raw)
+        if actor is None:
+            actor = self._start(actor_id)
+        actor.deliver(event, on_reply)
+
+    def _start(self, actor_id: DurableObjectId) -> Actor:
+        host = self._host
+        database = ActorDatabase(
+            host.layout.actor_file(self._unique_key, actor_id.raw), host.storage_limits
+        )
+        actor = Actor(actor_id, self._construct, database, host)
+        self.live[actor_id.raw] = actor
+        host.started(actor)
+        return actor
+
+
+class _Delivery:
+    """A delivery as a callable; cheaper than a closure over four names, and it shows in traces."""
+
+    __slots__ = ("_actor_id", "_event", "_on_reply", "_registry")
+
+    def __init__(
+        self, registry: ActorRegistry, actor_id: DurableObjectId, event: Any, on_reply: OnReply
+    ) -> None:
+        self._registry = registry
+        self._actor_id = actor_id
+        self._event = event
+        self._on_reply = on_reply
+
+    def __call__(self) -> None:
+        self._registry.deliver_now(self._actor_id, self._event, self._on_reply)

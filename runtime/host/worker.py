@@ -1,0 +1,100 @@
+"""The Worker of this process: where requests from outside meet the app's ``Default`` class.
+
+A Worker has no storage and no gates to wait at; its requests interleave freely at their awaits.
+An instance of the class lives for one request.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from ...actors.channel import Outbound
+from ...actors.errors import NoSuchMethod
+from ...actors.execution import Execution, wait_for_it
+from ...actors.handlers import check_response
+from ...actors.http import Request, Response
+from ...actors.response_stream import stream_through
+from ...actors.rpc import is_fatal
+from ...actors.state import ExecutionContext
+from ...actors.task import ActorTask
+
+# (response, None), or (None, what was raised).
+OnResponse = Callable[[Response | None, BaseException | None], None]
+
+
+class Worker(Execution):
+    """Runs the entrypoint's ``fetch`` for each request."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outbound: Outbound,
+        entrypoint: type[Any],
+        env: object,
+    ) -> None:
+        super().__init__(loop, outbound)
+        self._entrypoint = entrypoint
+        self._env = env
+        self._ctx = ExecutionContext(self)
+
+    def fetch(self, request: Request, on_response: OnResponse) -> None:
+        """Have ``request`` answered; ``on_response`` is called once, maybe at once."""
+        self.resume(_RequestTurn(self, request, on_response))
+
+    def handle(self, request: Request) -> Any:
+        instance = self._entrypoint(self._ctx, self._env)
+        fetch = getattr(instance, "fetch", None)
+        if fetch is None:
+            raise NoSuchMethod("fetch")
+        return fetch(request)
+
+    def close(self) -> None:
+        """End what is under way."""
+        self.sessions.sever("the server is going away", 1001)
+        for task in list(self.tasks):
+            task.discard()
+
+
+class _RequestTurn:
+    """One request: the first turn of its handler, and its response."""
+
+    __slots__ = ("_on_response", "_request", "_worker", "gate")
+
+    def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
+        self._worker = worker
+        self._request = request
+        self._on_response = on_response
+        self.gate = worker.root
+
+    def step(self) -> None:
+        worker = self._worker
+        context = worker.context.copy()
+        try:
+            result = context.run(worker.handle, self._request)
+        except BaseException as error:
+            self._on_response(None, error)
+            if is_fatal(error):
+                raise
+            return
+        if not asyncio.iscoroutine(result):
+            if not hasattr(type(result), "__await__"):
+                self._finish(result)
+                return
+            result = wait_for_it(result)
+        worker.follow(worker.start(result, self.gate, self._on_task_done, context))
+
+    def _on_task_done(self, task: ActorTask) -> None:
+        if task.cancelled():
+            self._on_response(None, asyncio.CancelledError("the handler was cancelled"))
+        elif (error := task.exception()) is not None:
+            self._on_response(None, error)
+        else:
+            self._finish(task.result())
+
+    def _finish(self, result: Any) -> None:
+        try:
+            response = stream_through(self._worker, check_response(result))
+        except Exception as error:
+            self._on_response(None, error)
+            return
+        self._on_response(response, None)

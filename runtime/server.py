@@ -1,0 +1,278 @@
+"""The composition root: the only file that sees everything, and puts it together.
+
+data directory -> catalog, migrations -> user's program -> actors -> Worker -> HTTP front
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from ..actors.clock import Clock, SystemClock
+from ..actors.errors import ActorReset
+from ..actors.execution import install_task_factory
+from ..actors.handlers import construct_native
+from ..actors.ids import DurableObjectId, IdFactory
+from ..actors.namespace import DurableObjectNamespace
+from ..storage.alarm_index import AlarmIndex
+from ..storage.catalog import Catalog
+from ..storage.directory import DataDirectory
+from ..storage.errors import UsageError
+from .config.model import WorkerConfig
+from .edge.front import Front, RequestRecord
+from .edge.outbound import HttpOutbound
+from .host.alarms import AlarmScheduler, AlarmTarget
+from .host.bindings import Env
+from .host.loader import App, load_app
+from .host.migration_plan import MigrationPlan
+from .host.migrations import apply, plan_from, preview
+from .host.registry import ActorHost, HostStatistics
+from .host.worker import Worker
+
+PORTS_TRIED = 20
+GOING_AWAY = 1001
+
+
+class PortTaken(UsageError):
+    """Another program listens there.
+
+    Attributes:
+        host: The address.
+        port: The port.
+    """
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        self.host = host
+        self.port = port
+        self.why = why
+        super().__init__(host, port, why)
+
+    def __str__(self) -> str:
+        return (
+            f"cannot listen on {self.host}:{self.port}: {self.why}. Stop the program that does, "
+            "or choose another port with --port"
+        )
+
+
+class MigrationDeclined(UsageError):
+    """A migration would delete data, and nobody said that it may; nothing was changed.
+
+    Attributes:
+        plan: What would have been done.
+    """
+
+    def __init__(self, plan: MigrationPlan) -> None:
+        self.plan = plan
+        super().__init__(plan)
+
+    def __str__(self) -> str:
+        names = ", ".join(change.class_name for change in self.plan.destroyed)
+        return f"the migration deletes all objects of {names}; it was not confirmed"
+
+
+def _ignore(record: RequestRecord) -> None:
+    """What happens to request records when nobody wants them."""
+
+
+def _always(plan: MigrationPlan) -> bool:
+    return True
+
+
+async def plan_only(config: WorkerConfig, data_dir: Path) -> MigrationPlan:
+    """What the migrations would do to ``data_dir``, which may not exist; nothing is touched.
+
+    Raises:
+        MigrationRefused: Configuration and data directory do not fit.
+    """
+    return await preview(config, data_dir)
+
+
+class Server:
+    """One running perdure: a data directory, a user's program, and the port that leads to them.
+
+    Attributes:
+        host: Where it listens.
+        port: The port it got.
+        env: The bindings and vars, as the program sees them.
+    """
+
+    def __init__(self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
+        self.config = config
+        self.host = ""
+        self.port = 0
+        self.env = Env({})
+        self._clock = clock
+        self._loop = loop
+        self._cleanup = AsyncExitStack()
+        self._listener: asyncio.Server | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        config: WorkerConfig,
+        *,
+        data_dir: Path,
+        host: str,
+        port: int,
+        port_is_fixed: bool = True,
+        show_errors: bool = False,
+        on_request: Callable[[RequestRecord], None] = _ignore,
+        confirm: Callable[[MigrationPlan], bool] = _always,
+        clock: Clock | None = None,
+    ) -> "Server":
+        """Open the data directory, apply migrations, import the program, and listen.
+
+        Args:
+            config: What to run.
+            data_dir: Where its state is kept; made when it is not there.
+            host: The address to listen on.
+            port: 0 for any.
+            port_is_fixed: Do not take another one when it is taken.
+            show_errors: Clients see tracebacks.
+            on_request: Told of every request.
+            confirm: Asked before migrations delete data.
+            clock: The machine's, unless a test has another.
+
+        Raises:
+            StorageError: The data directory cannot be used; the message says why.
+            LoadError: The program cannot be used as the configuration describes it.
+            MigrationRefused: Configuration and data directory do not fit.
+            MigrationDeclined: ``confirm`` said no.
+            PortTaken: Somebody else listens there.
+        """
+        loop = asyncio.get_running_loop()
+        server = cls(config, clock or SystemClock(loop), loop)
+        try:
+            await server._start(data_dir, show_errors, on_request, confirm)
+            await server._listen(host, port, port_is_fixed=port_is_fixed)
+        except BaseException:
+            await server._cleanup.aclose()
+            raise
+        return server
+
+    async def _start(
+        self,
+        data_dir: Path,
+        show_errors: bool,  # noqa: FBT001  # of start(), handed on
+        on_request: Callable[[RequestRecord], None],
+        confirm: Callable[[MigrationPlan], bool],
+    ) -> None:
+        config, cleanup = self.config, self._cleanup
+        # First the program: a mistake in it must leave the data directory as it was.
+        app = load_app(config)
+        directory = cleanup.enter_context(DataDirectory.open(data_dir))
+        catalog = await Catalog.open(directory.layout.catalog_file)
+        cleanup.push_async_callback(catalog.close)
+        plan = await plan_from(config, catalog)
+        if plan.is_destructive and not confirm(plan):
+            raise MigrationDeclined(plan)
+        index = AlarmIndex(directory.layout.alarms_file)
+        cleanup.callback(index.close)
+        now_ms = self._clock.time_ms()
+        await apply(plan, catalog, directory, now_ms)
+        directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
+        self._assemble(app, plan, index, directory)
+        front = Front(
+            self._worker,
+            self._loop,
+            config.perdure.edge_limits,
+            show_errors=show_errors,
+            on_request=on_request,
+        )
+        self._front = front
+        self._alarms.start()
+
+    def _assemble(
+        self, app: App, plan: MigrationPlan, index: AlarmIndex, directory: DataDirectory
+    ) -> None:
+        """Actors, their bindings, and the Worker in front of them."""
+        perdure, loop = self.config.perdure, self._loop
+        install_task_factory(loop)
+        outbound = HttpOutbound(loop, perdure.edge_limits)
+        self._cleanup.push_async_callback(outbound.close)
+        self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
+        self._host = ActorHost(
+            loop,
+            outbound,
+            self._clock,
+            self._alarms,
+            directory.layout,
+            limits=perdure.actor_limits,
+            storage_limits=perdure.storage_limits,
+            idle_timeout_s=perdure.idle_timeout_s,
+        )
+        values: dict[str, Any] = dict(self.config.vars)
+        self.env = Env(values)
+        for class_name, cls in app.classes.items():
+            record = plan.namespaces[class_name]
+            construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
+            self._host.add_namespace(record.unique_key, construct)
+        for binding in self.config.bindings:
+            unique_key = plan.namespaces[binding.class_name].unique_key
+            values[binding.name] = DurableObjectNamespace(
+                binding.name,
+                IdFactory(unique_key),
+                self._host.namespaces[unique_key],
+                perdure.actor_limits,
+            )
+        self.env.fill(values)
+        self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+
+    def _find_alarm_target(
+        self, unique_key: str, raw_id: bytes, name: str | None
+    ) -> "tuple[AlarmTarget, DurableObjectId] | None":
+        registry = self._host.namespaces.get(unique_key)
+        if registry is None:
+            return None
+        return registry, DurableObjectId(unique_key, raw_id, name)
+
+    async def _listen(self, host: str, port: int, *, port_is_fixed: bool) -> None:
+        tries = 1 if port_is_fixed or port == 0 else PORTS_TRIED
+        for candidate in range(port, port + tries):
+            try:
+                listener = await self._loop.create_server(
+                    self._front.server, host, candidate, backlog=1024
+                )
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or candidate == port + tries - 1:
+                    raise PortTaken(host, candidate, os.strerror(error.errno or 0)) from error
+            else:
+                self._listener = listener
+                self.host, self.port = listener.sockets[0].getsockname()[:2]
+                return
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it: ``http://127.0.0.1:8787``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    def statistics(self) -> HostStatistics:
+        """What it holds in memory."""
+        return self._host.statistics()
+
+    async def stop(self, *, drain_s: float) -> None:
+        """Take no new connections, let requests under way finish, then let go of everything.
+
+        Sockets are closed with 1001. Everything written is durable when this returns.
+
+        Args:
+            drain_s: How long requests under way may take; what takes longer is cut off.
+        """
+        if self._listener is not None:
+            self._listener.close()
+        self._alarms.close()
+        self._front.server.pre_shutdown()
+        deadline = self._loop.time() + drain_s
+        while self._front.is_busy and self._loop.time() < deadline:
+            await asyncio.wait({self._front.next_answer()}, timeout=deadline - self._loop.time())
+        self._host.sever_sessions(GOING_AWAY, "the server is going away")
+        self._worker.close()
+        self._host.close(ActorReset("the server is going away"))
+        await self._front.close()
+        await self._cleanup.aclose()
+        if self._listener is not None:
+            await self._listener.wait_closed()

@@ -1,0 +1,136 @@
+"""A small world of actors without a server: real storage, a clock that jumps, one loop."""
+
+import asyncio
+import heapq
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from perdure.actors.base import DurableObject
+from perdure.actors.clock import Timer
+from perdure.actors.events import OnReply
+from perdure.actors.execution import install_task_factory
+from perdure.actors.handlers import construct_native
+from perdure.actors.http import Request, Response
+from perdure.actors.ids import DurableObjectId, IdFactory
+from perdure.actors.limits import ActorLimits
+from perdure.actors.namespace import DurableObjectNamespace
+from perdure.runtime.host.bindings import Env
+from perdure.runtime.host.registry import ActorHost
+from perdure.storage.layout import Layout
+from perdure.storage.limits import StorageLimits
+
+
+class FakeTimer:
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
+
+    def cancel(self) -> None:
+        self.callback = None
+
+
+class FakeClock:
+    """Time stands still until ``advance`` is called."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_000_000.0
+        self._timers: list[tuple[float, int, FakeTimer]] = []
+        self._order = itertools.count()
+
+    def time_ms(self) -> int:
+        return int(self.now_s * 1000)
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        timer = FakeTimer(callback)
+        heapq.heappush(self._timers, (self.now_s + delay_s, next(self._order), timer))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and everything happen that is due on the way."""
+        end = self.now_s + seconds
+        while self._timers and self._timers[0][0] <= end:
+            due, _, timer = heapq.heappop(self._timers)
+            self.now_s = max(self.now_s, due)
+            if timer.callback is not None:
+                timer.callback()
+        self.now_s = end
+
+
+class FakeAlarms:
+    """Remembers what actors said of their alarms."""
+
+    def __init__(self) -> None:
+        self.before: list[int | None] = []
+        self.after: list[int | None] = []
+
+    def before_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
+        self.before.append(time_ms)
+
+    def after_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
+        self.after.append(time_ms)
+
+
+class FakeOutbound:
+    """Answers every request when the test says so."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Request, OnReply]] = []
+        self.answer: Callable[[Request], Response] | None = None
+
+    def fetch(self, request: Request, on_reply: OnReply) -> None:
+        self.sent.append((request, on_reply))
+        if self.answer is not None:
+            on_reply(self.answer(request), None)
+
+
+class World:
+    """Actors of any class: ``world.namespace(Room).get_by_name("x")`` is a stub."""
+
+    def __init__(self, root: Path, limits: ActorLimits | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
+        install_task_factory(self.loop)
+        self.clock = FakeClock()
+        self.alarms = FakeAlarms()
+        self.outbound = FakeOutbound()
+        self.limits = limits or ActorLimits()
+        self.host = ActorHost(
+            self.loop,
+            self.outbound,
+            self.clock,
+            self.alarms,
+            Layout(root),
+            limits=self.limits,
+            storage_limits=StorageLimits(),
+            idle_timeout_s=10.0,
+        )
+
+    def namespace(
+        self, cls: type[DurableObject], *, has_sql: bool = True, env: Any = None
+    ) -> DurableObjectNamespace:
+        key = f"test-{cls.__name__}"
+        if key not in self.host.namespaces:
+            construct = construct_native(cls, env or Env({}), has_sql=has_sql)
+            self.host.add_namespace(key, construct)
+        return DurableObjectNamespace(
+            cls.__name__.upper(), IdFactory(key), self.host.namespaces[key], self.limits
+        )
+
+    def stub(self, cls: type[DurableObject], name: str = "one", **options: Any) -> Any:
+        return self.namespace(cls, **options).get_by_name(name)
+
+    def live(self, cls: type[DurableObject]) -> int:
+        """How many actors of the class are in memory."""
+        return len(self.host.namespaces[f"test-{cls.__name__}"].live)
+
+    def close(self) -> None:
+        self.host.close(RuntimeError("the test is over"))
+
+
+async def turns(count: int = 20) -> None:
+    """Let the loop run what is due."""
+    for _ in range(count):
+        await asyncio.sleep(0)
