@@ -1,0 +1,258 @@
+"""Importing a user's program and finding the classes its configuration names.
+
+The directory of ``main`` becomes the first of ``sys.path`` and ``main`` a module under its
+own name, as if Python had been started with it, so that siblings, dataclasses and pickle work
+as everywhere. When a process loads a second program, modules of the first by the same names
+make way: what is already imported keeps working, new imports find the new files.
+"""
+
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import TypeGuard, TypeVar
+
+from ...actors.base import DurableObject, WorkerEntrypoint
+from ...storage.errors import UsageError
+from ..config.errors import Problem, did_you_mean
+from ..config.model import DurableObjectBinding, WorkerConfig
+from ..config.positions import path_text
+
+Base = TypeVar("Base")
+
+ENTRYPOINT = "Default"
+PACKAGE = __name__.partition(".")[0]
+OUR_FRAMES = frozenset(
+    {__file__, "<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>"}
+)
+ENTRYPOINT_TEXT = """\
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return Response("Hello")"""
+
+
+class LoadError(UsageError):
+    """The program cannot be used as the configuration describes it.
+
+    Attributes:
+        problems: Everything that was found, each with its place.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        self.problems = problems
+        super().__init__(*problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class MainNotFound(LoadError):
+    """There is no file where ``main`` points to, or it has a name that cannot be."""
+
+
+class MainFailed(LoadError):
+    """``main`` raised when it was imported; ``__cause__`` is what it raised.
+
+    Attributes:
+        traceback: The cause as Python prints it, from the user's first line on.
+    """
+
+    def __init__(self, problem: Problem, traceback: str) -> None:
+        super().__init__(problem)
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"{super().__str__()}\n{self.traceback}"
+
+
+class ClassesMissing(LoadError):
+    """``main`` has no ``Default``, or lacks a class that a binding names."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """A program that can be run.
+
+    Attributes:
+        entrypoint: The class ``Default``, which answers what comes from outside.
+        classes: The classes that bindings name, by name.
+        module: ``main``.
+    """
+
+    entrypoint: type[WorkerEntrypoint]
+    classes: Mapping[str, type[DurableObject]]
+    module: ModuleType
+
+
+def load_app(config: WorkerConfig) -> App:
+    """Import ``main`` and find its classes.
+
+    Raises:
+        LoadError: ``main`` is missing, raised when imported, or lacks a class.
+    """
+    module = _import_main(config)
+    problems: list[Problem] = []
+    entrypoint = _find_entrypoint(config, module, problems)
+    classes: dict[str, type[DurableObject]] = {}
+    for index, binding in enumerate(config.bindings):
+        if found := _find_class(config, module, (index, binding), problems):
+            classes[binding.class_name] = found
+    if problems or entrypoint is None:
+        raise ClassesMissing(*problems)
+    return App(entrypoint, classes, module)
+
+
+def _find_entrypoint(
+    config: WorkerConfig, module: ModuleType, problems: list[Problem]
+) -> type[WorkerEntrypoint] | None:
+    found = getattr(module, ENTRYPOINT, None)
+    if is_subclass(found, WorkerEntrypoint):
+        return found
+    main = config.main.name
+    if found is not None:
+        message = f"{ENTRYPOINT} in {main} does not derive from WorkerEntrypoint."
+        problems.append(Problem(config.main, "", None, None, message, ENTRYPOINT_TEXT))
+        return None
+    others = _names_of(module, WorkerEntrypoint)
+    hint = f"Rename {others[0]} to {ENTRYPOINT}." if len(others) == 1 else ""
+    message = f"{main} has no class {ENTRYPOINT}, which answers requests."
+    hint = hint or f"Add one:\n{ENTRYPOINT_TEXT}"
+    problems.append(Problem(config.main, "", None, None, message, hint))
+    return None
+
+
+def _find_class(
+    config: WorkerConfig,
+    module: ModuleType,
+    entry: tuple[int, DurableObjectBinding],
+    problems: list[Problem],
+) -> type[DurableObject] | None:
+    index, binding = entry
+    name, main = binding.class_name, config.main.name
+    found = getattr(module, name, None)
+    if is_subclass(found, DurableObject):
+        return found
+    if found is None:
+        candidates = _names_of(module, DurableObject)
+        message = f'{main} has no class "{name}", which the binding "{binding.name}" names.'
+        hint = did_you_mean(name, candidates)
+        if not hint and candidates:
+            hint = f"It has {', '.join(candidates)}."
+    elif found is DurableObject:
+        message = f'"{name}" is the base of such classes, not one itself.'
+        hint = "Name a class of your own, which derives from it."
+    elif isinstance(found, type):
+        message = f'The class "{name}" in {main} does not derive from DurableObject.'
+        hint = f"Write: class {name}(DurableObject):"
+    else:
+        message = f'"{name}" in {main} is not a class but a {type(found).__name__}.'
+        hint = f"Write: class {name}(DurableObject):"
+    key = path_text(("durable_objects", "bindings", index, "class_name"))
+    problems.append(Problem(config.path, key, binding.line, None, message, hint))
+    return None
+
+
+def _import_main(config: WorkerConfig) -> ModuleType:
+    path = config.main.resolve()
+    if refusal := _refusal_of(path):
+        message, hint = refusal
+        raise MainNotFound(Problem(config.path, "main", config.main_line, None, message, hint))
+    _forget_earlier_programs()
+    _programs[path.parent] = frozenset(sys.modules)
+    before = list(sys.path)
+    sys.path[:] = [str(path.parent), *(entry for entry in before if entry != str(path.parent))]
+    try:
+        return _run(path)
+    except (Exception, SystemExit) as error:
+        sys.path[:] = before
+        error.__traceback__ = _from_user_code(error.__traceback__)
+        line = _line_within(path, error)
+        message = f"{config.main.name} raised {type(error).__name__} when it was imported."
+        text = "".join(traceback.format_exception(error)).rstrip("\n")
+        raise MainFailed(Problem(path, "", line, None, message), text) from error
+
+
+def _refusal_of(path: Path) -> tuple[str, str] | None:
+    """Return why a file cannot be ``main``, and what to do; None when it can."""
+    name = path.stem
+    if not path.is_file():
+        slip = did_you_mean(path.name, (p.name for p in path.parent.glob("*.py")))
+        what = "There is a directory" if path.is_dir() else "There is no file"
+        return f"{what} {path}, which main points to.", slip
+    if name in {"__init__", "__main__"}:
+        return f"main cannot be {path.name}.", "Point it at a file with a name of its own."
+    if name in sys.stdlib_module_names or name == PACKAGE:
+        owner = "perdure's own" if name == PACKAGE else "a module of Python's own"
+        message = f"{path.name} would take the place of {name}, {owner}."
+        return message, "Give the file another name, for instance main.py."
+    loaded = sys.modules.get(name)
+    origin = getattr(loaded, "__file__", None)
+    if loaded is not None and not _is_of_a_program(name):
+        message = f"{path.name} would take the place of the installed module {name} ({origin})."
+        return message, "Give the file another name, for instance main.py."
+    return None
+
+
+def _run(path: Path) -> ModuleType:
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None, "a .py file always has a loader"
+    assert spec.loader is not None, "a .py file always has a loader"
+    module = module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        sys.modules.pop(path.stem, None)
+        raise
+    return module
+
+
+# Directory of each program loaded by this process: the modules there were before it.
+_programs: dict[Path, frozenset[str]] = {}
+
+
+def _forget_earlier_programs() -> None:
+    for name in [name for name in sys.modules if _is_of_a_program(name)]:
+        del sys.modules[name]
+
+
+def _is_of_a_program(name: str) -> bool:
+    """Tell whether a module is a file of a program loaded here, and not one of its libraries.
+
+    A program's directory may hold its virtual environment, so lying below it says nothing: the
+    file of the top-level module must lie right in it, where ``sys.path`` finds it.
+    """
+    top = sys.modules.get(name.partition(".")[0])
+    file = getattr(top, "__file__", None)
+    if file is None:
+        return False
+    path = Path(file)
+    directory = path.parent.parent if path.stem == "__init__" else path.parent
+    return directory in _programs and name not in _programs[directory]
+
+
+def _from_user_code(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback without the frames in front that are ours and importlib's."""
+    while trace and trace.tb_frame.f_code.co_filename in OUR_FRAMES:
+        trace = trace.tb_next
+    return trace
+
+
+def _line_within(path: Path, error: BaseException) -> int | None:
+    """Return the line of ``main`` at which the import failed."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    return lines[-1] if lines else None
+
+
+def is_subclass(found: object, base: type[Base]) -> TypeGuard[type[Base]]:
+    """Tell whether something is a class made from ``base``, which is not ``base`` itself."""
+    return isinstance(found, type) and issubclass(found, base) and found is not base
+
+
+def _names_of(module: ModuleType, base: type) -> Sequence[str]:
+    return [name for name, value in vars(module).items() if is_subclass(value, base)]
