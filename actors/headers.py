@@ -95,7 +95,7 @@ class Headers(Mapping[str, str]):
     def __iter__(self) -> Iterator[str]:
         """Each name once, written as it first was."""
         seen: set[str] = set()
-        for name in self._fields:
+        for name, _ in self._fields.items():
             folded = name.lower()
             if folded not in seen:
                 seen.add(folded)
@@ -103,7 +103,7 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         """How many names there are."""
-        return len({name.lower() for name in self._fields})
+        return len({name.lower() for name, _ in self._fields.items()})
 
     def items(self) -> ItemsView[str, str]:
         """Pairs of a name and its joined values; each ``Set-Cookie`` is a pair of its own."""

@@ -288,12 +288,10 @@ class Response(Message):
             ValueError: NaN and infinities have none.
         """
         body = json.dumps(data, allow_nan=False).encode()
-        response = cls(body, status, status_text=status_text, headers=headers)
-        fields = response._fields
-        if fields is None:
-            response._fields = CIMultiDict({"Content-Type": "application/json"})
-        elif isinstance(fields, CIMultiDict):
-            fields.setdefault("Content-Type", "application/json")
+        fields = CIMultiDict[str]() if headers is None else _own_fields(headers)
+        fields.setdefault("Content-Type", "application/json")
+        response = cls(body, status, status_text=status_text)
+        response._fields = fields
         return response
 
     @classmethod
