@@ -94,16 +94,14 @@ class Headers(Mapping[str, str]):
 
     def __iter__(self) -> Iterator[str]:
         """Each name once, written as it first was."""
-        seen: set[str] = set()
-        for name, _ in self._fields.items():
-            folded = name.lower()
-            if folded not in seen:
-                seen.add(folded)
-                yield name
+        firsts: dict[str, str] = {}
+        for name in self._fields:  # multidict 6 repeats a name here, multidict 7 does not
+            firsts.setdefault(name.lower(), name)
+        return iter(firsts.values())
 
     def __len__(self) -> int:
         """How many names there are."""
-        return len({name.lower() for name, _ in self._fields.items()})
+        return len({name.lower() for name in self._fields})
 
     def items(self) -> ItemsView[str, str]:
         """Pairs of a name and its joined values; each ``Set-Cookie`` is a pair of its own."""
