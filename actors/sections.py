@@ -88,6 +88,7 @@ class CriticalSection:
         """Open the parent's gate again and let the caller go on first."""
         parent = self.gate.end()
         self._actor.gate = parent
+        goes_first = self._caller is not None and self._caller.stop_waiting_for(self.result)
         if not self.result.done():  # the caller may have been cancelled
             if error is None:
                 self.result.set_result(value)
@@ -95,5 +96,5 @@ class CriticalSection:
                 self.result.set_exception(error)
         if parent.sections:
             parent.sections.popleft()()
-        if self._caller is not None:
+        if goes_first and self._caller is not None:
             self._caller.go_on_first(self.result)

@@ -181,14 +181,22 @@ class ActorTask(asyncio.Future[Any]):
         """Take the first turn in the loop's next iteration, as a new ``asyncio.Task`` would."""
         self._loop.call_soon(self._resume, context=self.owner.neutral)
 
+    def stop_waiting_for(self, future: asyncio.Future[Any]) -> bool:
+        """Whether ``future`` is what this task waits for; its end no longer wakes the task then.
+
+        Called before ``future`` is settled: settling has the loop call back at once.
+        """
+        if self._fut_waiter is not future:
+            return False
+        future.remove_done_callback(self._wake)
+        self._fut_waiter = None
+        return True
+
     def go_on_first(self, future: asyncio.Future[Any]) -> None:
-        """Stand before everyone else at the gate, if ``future`` is what this task waits for."""
-        if self._fut_waiter is future:
-            future.remove_done_callback(self._wake)
-            self._fut_waiter = None
-            self._woken_by = future
-            self.gate = self.gate.current()
-            self.gate.held.appendleft(self)
+        """Stand before everyone else at the gate, with what ``future`` gave."""
+        self._woken_by = future
+        self.gate = self.gate.current()
+        self.gate.held.appendleft(self)
 
     def discard(self) -> None:
         """End the coroutine without another turn: its actor is gone.
