@@ -1,0 +1,36 @@
+"""Setting logging up, once, for the whole process."""
+
+import logging
+from typing import TextIO
+
+from .formatters import JsonFormatter, TextFormatter
+
+# They log what only their authors need; their warnings are worth hearing.
+LIBRARIES = ("aiohttp", "aiosqlite", "asyncio")
+
+
+def set_up_logs(
+    stream: TextIO,
+    *,
+    level: str = "info",
+    as_json: bool = False,
+    colour: bool = False,
+    brief: bool = False,
+) -> None:
+    """Write every record of this process to ``stream``, user code's and Python's warnings too.
+
+    Args:
+        stream: Usually standard error.
+        level: ``debug``, ``info``, ``warning`` or ``error``: the least that is written. Of the
+            libraries we use nothing below ``warning`` is.
+        as_json: One JSON object a line, instead of text.
+        colour: Text for a terminal.
+        brief: Text for a person who is watching.
+    """
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter(colour=colour, brief=brief))
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    for name in LIBRARIES:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
+    logging.captureWarnings(True)  # noqa: FBT003  # the function's only argument
