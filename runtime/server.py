@@ -21,19 +21,22 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import UsageError
+from ..storage.layout import Layout
 from .config.model import WorkerConfig
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
 from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App, load_app
-from .host.migration_plan import MigrationPlan
-from .host.migrations import apply, plan_from, preview
+from .host.migration_plan import MigrationPlan, plan
+from .host.migrations import apply, peek, read_recorded
 from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
 
 PORTS_TRIED = 20
 GOING_AWAY = 1001
+# After the drain, so long may clients take to answer the close frame of their WebSocket.
+SOCKETS_CLOSE_S = 1.0
 
 
 class PortTaken(UsageError):
@@ -69,7 +72,7 @@ class MigrationDeclined(UsageError):
         super().__init__(plan)
 
     def __str__(self) -> str:
-        names = ", ".join(change.class_name for change in self.plan.destroyed)
+        names = ", ".join(namespace.class_name for namespace in self.plan.destroyed)
         return f"the migration deletes all objects of {names}; it was not confirmed"
 
 
@@ -77,7 +80,7 @@ def _ignore(record: RequestRecord) -> None:
     """What happens to request records when nobody wants them."""
 
 
-def _always(plan: MigrationPlan) -> bool:
+def _always(_: MigrationPlan) -> bool:
     return True
 
 
@@ -87,7 +90,7 @@ async def plan_only(config: WorkerConfig, data_dir: Path) -> MigrationPlan:
     Raises:
         MigrationRefused: Configuration and data directory do not fit.
     """
-    return await preview(config, data_dir)
+    return plan(config, await peek(Layout(data_dir), config.name))
 
 
 class Server:
@@ -166,15 +169,15 @@ class Server:
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         catalog = await Catalog.open(directory.layout.catalog_file)
         cleanup.push_async_callback(catalog.close)
-        plan = await plan_from(config, catalog)
-        if plan.is_destructive and not confirm(plan):
-            raise MigrationDeclined(plan)
+        planned = plan(config, await read_recorded(catalog, config.name))
+        if planned.is_destructive and not confirm(planned):
+            raise MigrationDeclined(planned)
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
         now_ms = self._clock.time_ms()
-        await apply(plan, catalog, directory, now_ms)
+        await apply(planned, catalog, directory, index, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
-        self._assemble(app, plan, index, directory)
+        self._assemble(app, planned, index, directory)
         front = Front(
             self._worker,
             self._loop,
@@ -186,7 +189,7 @@ class Server:
         self._alarms.start()
 
     def _assemble(
-        self, app: App, plan: MigrationPlan, index: AlarmIndex, directory: DataDirectory
+        self, app: App, planned: MigrationPlan, index: AlarmIndex, directory: DataDirectory
     ) -> None:
         """Actors, their bindings, and the Worker in front of them."""
         perdure, loop = self.config.perdure, self._loop
@@ -207,11 +210,11 @@ class Server:
         values: dict[str, Any] = dict(self.config.vars)
         self.env = Env(values)
         for class_name, cls in app.classes.items():
-            record = plan.namespaces[class_name]
+            record = planned.namespaces[class_name]
             construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
             self._host.add_namespace(record.unique_key, construct)
         for binding in self.config.bindings:
-            unique_key = plan.namespaces[binding.class_name].unique_key
+            unique_key = planned.namespaces[binding.class_name].unique_key
             values[binding.name] = DurableObjectNamespace(
                 binding.name,
                 IdFactory(unique_key),
@@ -272,7 +275,7 @@ class Server:
         self._host.sever_sessions(GOING_AWAY, "the server is going away")
         self._worker.close()
         self._host.close(ActorReset("the server is going away"))
-        await self._front.close()
+        await self._front.close(SOCKETS_CLOSE_S)
         await self._cleanup.aclose()
         if self._listener is not None:
             await self._listener.wait_closed()

@@ -10,7 +10,7 @@ Rules for editing this file:
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...actors.link import Frame, SocketReceiver
 from ...actors.session import LOST, LOST_REASON, TRY_AGAIN_LATER, CloseFrame
@@ -42,6 +42,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     Attributes:
         is_client: We are the side that masks its frames.
+        on_end: Called with this connection when it has ended.
     """
 
     __slots__ = (
@@ -55,7 +56,9 @@ class WebSocketConnection(asyncio.Protocol):
         "_receiver",
         "_sent_close",
         "_transport",
+        "_waiter",
         "is_client",
+        "on_end",
     )
 
     def __init__(
@@ -70,6 +73,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._loop = loop
         self._limits = limits
         self.is_client = is_client
+        self.on_end: Callable[[WebSocketConnection], None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
         self._receiver: SocketReceiver | None = None
         self._sent_close = False
         self._got_close = False
@@ -119,6 +124,19 @@ class WebSocketConnection(asyncio.Protocol):
             self._is_paused = False
             self._transport.resume_reading()
 
+    @property
+    def ended(self) -> "asyncio.Future[None]":
+        """Done when the connection is gone."""
+        if self._waiter is None:
+            self._waiter = self._loop.create_future()
+            if self._transport.is_closing() and self._is_over:
+                self._waiter.set_result(None)
+        return self._waiter
+
+    def abort(self) -> None:
+        """Cut the connection; what is not written is lost."""
+        self._transport.abort()
+
     # The transport.
 
     def data_received(self, data: bytes) -> None:
@@ -132,6 +150,10 @@ class WebSocketConnection(asyncio.Protocol):
         del exc
         told = self._got_close
         self._end()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        if self.on_end is not None:
+            self.on_end(self)
         if not told:
             self._tell_lost(LOST, LOST_REASON)
 

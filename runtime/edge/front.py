@@ -22,6 +22,7 @@ from ...actors.body import StreamSource
 from ...actors.http import Request, Response
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
+from .connection import WebSocketConnection
 from .error_page import error_page, error_text, trimmed
 from .http_protocol import HttpServer, plain_response
 from .request_body import BodyTooLarge, ClientGone, RequestBody
@@ -66,10 +67,11 @@ class Front:
         self._limits = limits
         self._show_errors = show_errors
         self._on_request = on_request
+        self._sockets: set[WebSocketConnection] = set()
         self._unanswered = 0
         self._all_answered: asyncio.Future[None] | None = None
         self.server = HttpServer(
-            self._handle,  # type: ignore[arg-type]  # it answers with any StreamResponse
+            self._handle,
             loop=loop,
             access_log=None,
             keepalive_timeout=limits.keepalive_timeout_s,
@@ -92,9 +94,18 @@ class Front:
             self._all_answered = self._loop.create_future()
         return self._all_answered
 
-    async def close(self) -> None:
-        """Close every connection; what is written leaves first."""
+    async def close(self, sockets_close_s: float) -> None:
+        """Close every connection; what is written leaves first.
+
+        Args:
+            sockets_close_s: How long clients may take to answer the close frame of a WebSocket.
+        """
         await self.server.shutdown(timeout=0)
+        ended = [connection.ended for connection in self._sockets]
+        if ended:
+            await asyncio.wait(ended, timeout=sockets_close_s)
+        for connection in list(self._sockets):
+            connection.abort()
 
     # Answering.
 
@@ -200,6 +211,8 @@ class Front:
         fields = response.header_fields().items()
         connection = upgrade(incoming, fields, self._loop, self._limits)
         if connection is not None:
+            self._sockets.add(connection)
+            connection.on_end = self._sockets.discard
             socket.hand_over(connection)
             self._log(incoming, 101, started)
         raise asyncio.CancelledError  # how aiohttp's handler lets go; see upgrade()
