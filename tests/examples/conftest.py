@@ -1,0 +1,46 @@
+"""Each example is started as a person would start it, on a port of its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from perdure.runtime.config.load import load
+from perdure.runtime.server import Server
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Callable[[Path], Awaitable[Server]]]:
+    """Starts the program in a directory; started again, it finds its data."""
+    running: list[Server] = []
+
+    async def start(directory: Path) -> Server:
+        loaded = load(directory / "wrangler.toml")
+        assert list(loaded.warnings) == []
+        data_dir = tmp_path / "data" / directory.name
+        server = await Server.start(loaded.config, data_dir=data_dir, host="127.0.0.1", port=0)
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        await server.stop(drain_s=0)
+
+
+@pytest.fixture
+async def serve(start: Callable[[Path], Awaitable[Server]]) -> Callable[[str], Awaitable[str]]:
+    """Starts the example of that name, and gives its URL."""
+
+    async def serve(name: str) -> str:
+        return (await start(EXAMPLES / name)).url
+
+    return serve
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
