@@ -167,15 +167,14 @@ class Server:
         # First the program: a mistake in it must leave the data directory as it was.
         app = load_app(config)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
-        catalog = await Catalog.open(directory.layout.catalog_file)
-        cleanup.push_async_callback(catalog.close)
-        planned = plan(config, await read_recorded(catalog, config.name))
-        if planned.is_destructive and not confirm(planned):
-            raise MigrationDeclined(planned)
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
         now_ms = self._clock.time_ms()
-        await apply(planned, catalog, directory, index, now_ms)
+        async with await Catalog.open(directory.layout.catalog_file) as catalog:
+            planned = plan(config, await read_recorded(catalog, config.name))
+            if planned.is_destructive and not confirm(planned):
+                raise MigrationDeclined(planned)
+            await apply(planned, catalog, directory, index, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
         self._assemble(app, planned, index, directory)
         front = Front(
