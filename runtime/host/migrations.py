@@ -1,0 +1,101 @@
+"""Applying migrations to a data directory.
+
+Promise:
+    Each step is applied once, whole or not at all, and its deletions are carried through: a
+    start that is cut short is continued by the next one.
+Assumes:
+    The data directory is open, hence locked, and no actor of it is running.
+Rules for editing this file:
+    What a crash may leave behind is read from the catalog alone, where the files of a namespace
+    that is ``deleting`` may be in their place, in the trash, or nowhere.
+"""
+
+from ...storage.alarm_index import AlarmIndex
+from ...storage.catalog import (
+    Catalog,
+    CatalogStep,
+    CreateNamespace,
+    DeleteNamespace,
+    RenameNamespace,
+    TransferNamespace,
+)
+from ...storage.catalog import Change as CatalogChange
+from ...storage.directory import DataDirectory
+from ...storage.layout import Layout
+from .migration_plan import (
+    Change,
+    Created,
+    Deleted,
+    MigrationPlan,
+    Recorded,
+    Renamed,
+)
+
+
+async def read_recorded(catalog: Catalog, worker: str) -> Recorded:
+    """Return what a catalog knows that matters to a Worker."""
+    return Recorded(
+        workers=await catalog.worker_names(),
+        applied_tags=await catalog.applied_tags(worker),
+        namespaces=await catalog.namespaces(),
+    )
+
+
+async def peek(layout: Layout, worker: str) -> Recorded:
+    """Return the same of a data directory that is not open, and need not exist; it is not made.
+
+    Raises:
+        StorageError: There is a catalog, and it cannot be read.
+    """
+    if not layout.catalog_file.exists():
+        return Recorded()
+    async with await Catalog.open(layout.catalog_file) as catalog:
+        return await read_recorded(catalog, worker)
+
+
+async def apply(
+    plan: MigrationPlan,
+    catalog: Catalog,
+    directory: DataDirectory,
+    alarms: AlarmIndex,
+    now_ms: int,
+) -> None:
+    """Carry out a plan that was made from this catalog, and finish what was begun before.
+
+    Args:
+        plan: See ``migration_plan.plan``.
+        catalog: Of the data directory.
+        directory: The data directory.
+        alarms: Of the data directory; deleted namespaces lose theirs.
+        now_ms: Unix time in milliseconds.
+    """
+    await catalog.record_worker(plan.worker)
+    for unique_key in plan.unfinished:
+        await _bury(unique_key, catalog, directory, alarms, now_ms)
+    for step in plan.steps:
+        changes = tuple(_to_record(change) for change in step.changes)
+        await catalog.apply(CatalogStep(plan.worker, step.tag, now_ms, changes))
+        for change in step.changes:
+            if isinstance(change, Deleted):
+                key = change.namespace.unique_key
+                await _bury(key, catalog, directory, alarms, now_ms)
+
+
+async def _bury(
+    unique_key: str, catalog: Catalog, directory: DataDirectory, alarms: AlarmIndex, now_ms: int
+) -> None:
+    """Go on with the deletion of a namespace that is ``deleting``, wherever it stopped."""
+    directory.move_to_trash(unique_key, now_ms)
+    alarms.remove_namespace(unique_key)
+    await catalog.mark_deleted(unique_key)
+
+
+def _to_record(change: Change) -> CatalogChange:
+    key, class_name = change.namespace.unique_key, change.namespace.class_name
+    if isinstance(change, Created):
+        return CreateNamespace(key, class_name, change.namespace.storage)
+    if isinstance(change, Renamed):
+        return RenameNamespace(key, class_name)
+    if isinstance(change, Deleted):
+        return DeleteNamespace(key)
+    return TransferNamespace(key, class_name)
