@@ -41,7 +41,7 @@ def encode_call(
         LimitExceeded: They are too large together.
     """
     try:
-        data = encode((list(args), dict(kwargs)), what=method)
+        data = encode([list(args), dict(kwargs)], what=method)  # lists: quicker than tuples
     except ValueNotSerializable as error:
         raise ValueNotSerializable(
             error.type_name, _name_of_argument(error.where, method), error.hint

@@ -13,6 +13,8 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Protocol
 
 from aiohttp import web
@@ -127,13 +129,14 @@ class Front:
 
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
         self._on_request(
-            RequestRecord(incoming.method, incoming.path_qs, status, self._loop.time() - started)
+            RequestRecord(incoming.method, incoming.raw_path, status, self._loop.time() - started)
         )
 
     def _refusal(self, incoming: web.BaseRequest) -> web.Response | None:
         """The answer to a request that may not pass, or None."""
         limits = self._limits
-        head_size = sum(len(name) + len(value) + 4 for name, value in incoming.raw_headers)
+        raw_headers = incoming.raw_headers
+        head_size = sum(map(len, chain.from_iterable(raw_headers))) + 4 * len(raw_headers)
         if head_size > limits.header_size_bytes_max:
             return plain_response(431, "Request Header Fields Too Large")
         length = incoming.content_length
@@ -180,11 +183,12 @@ class Front:
         return self._origin(incoming) + target
 
     def _origin(self, incoming: web.BaseRequest) -> str:
-        host = incoming.headers.get("Host", "")
-        if not _HOST.fullmatch(host):
+        origin = _origin_of(incoming.scheme, incoming.headers.get("Host", ""))
+        if origin is None:
             name = incoming.transport.get_extra_info("sockname") if incoming.transport else None
             host = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "localhost"
-        return f"{incoming.scheme}://{host}"
+            origin = f"{incoming.scheme}://{host}"
+        return origin
 
     # Answers.
 
@@ -261,7 +265,7 @@ class Front:
         if not self._show_errors:
             return plain_response(500, "Internal Server Error")
         if "text/html" in incoming.headers.get("Accept", ""):
-            page = error_page(error, incoming.method, incoming.path_qs)
+            page = error_page(error, incoming.method, incoming.raw_path)
             return web.Response(text=page, status=500, content_type="text/html")
         return plain_response(500, error_text(error).rstrip())
 
@@ -293,18 +297,24 @@ def _asks_for_websocket(incoming: web.BaseRequest) -> bool:
     return any(token.strip().lower() == "websocket" for token in value.split(","))
 
 
+@lru_cache(256)
+def _origin_of(scheme: str, host: str) -> str | None:
+    """The start of the URL, or None if the Host header is no host."""
+    return f"{scheme}://{host}" if _HOST.fullmatch(host) else None
+
+
 def _fields(response: Response) -> CIMultiDict[str]:
     fields = CIMultiDict(response.header_fields())
     fields.setdefault("Server", "perdure")
     # The length and the framing of the body are the connection's business.
     for name in ("Transfer-Encoding", "Connection", "Keep-Alive"):
-        fields.popall(name, None)
+        fields.pop(name, None)
     return fields
 
 
 def _whole(response: Response, content: bytes | None) -> web.Response:
     fields = _fields(response)
-    fields.popall("Content-Length", None)
+    fields.pop("Content-Length", None)
     return web.Response(
         body=content or b"",
         status=response.status,
