@@ -138,6 +138,8 @@ class DurableStorage(StorageCalls):
 
     def transaction_sync(self, callback: Callable[[], T]) -> T:
         """What ``callback()`` returns; if it raises, what it wrote is undone, and it raises."""
+        if self._sql is None:
+            raise UsageError(f"storage.transaction_sync {_NOT_SQLITE}")
         self.check_access()
         database = self._actor.database
         database.savepoint()

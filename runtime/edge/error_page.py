@@ -38,8 +38,9 @@ def error_text(error: BaseException) -> str:
 def error_page(error: BaseException, method: str, url: str) -> str:
     """A page with the user's frames first, each with its lines of source."""
     frames = traceback.extract_tb(trimmed(error).__traceback__)
-    title = "".join(traceback.format_exception_only(error)).strip()
+    title = f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__
     sections = "\n".join(_frame_section(frame) for frame in reversed(frames))
+    sections += "".join(_note_section(note) for note in getattr(error, "__notes__", ()))
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
@@ -76,6 +77,14 @@ def _frame_section(frame: traceback.FrameSummary) -> str:
         for number, text in lines
     )
     return f"<section><h2>{where}</h2><pre>{rows}</pre></section>"
+
+
+def _note_section(note: str) -> str:
+    """A note; that of a call to an actor holds the traceback of the other side."""
+    head, _, rest = note.partition("\n")
+    return (
+        f"<section><h2>{html.escape(head)}</h2><pre><div>{html.escape(rest)}</div></pre></section>"
+    )
 
 
 def _source_around(filename: str, line: int) -> Sequence[tuple[int, str]]:

@@ -308,13 +308,13 @@ def _fields(response: Response) -> CIMultiDict[str]:
     fields.setdefault("Server", "perdure")
     # The length and the framing of the body are the connection's business.
     for name in ("Transfer-Encoding", "Connection", "Keep-Alive"):
-        fields.pop(name, None)
+        fields.popall(name, None)
     return fields
 
 
 def _whole(response: Response, content: bytes | None) -> web.Response:
     fields = _fields(response)
-    fields.pop("Content-Length", None)
+    fields.popall("Content-Length", None)
     return web.Response(
         body=content or b"",
         status=response.status,

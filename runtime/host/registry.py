@@ -30,8 +30,9 @@ from ...storage.limits import StorageLimits
 # Calls from actor to actor run within the caller's turn, so that most need no turn of the loop;
 # so deep and no deeper, else a chain of calls would exhaust the stack.
 NESTED_CALLS_MAX = 12
-# And so many before the loop may read sockets again.
-CALLS_PER_ITERATION_MAX = 256
+# And every so many a call goes through the loop, else code that calls in a loop would keep the
+# sockets from being read for as long as it likes.
+CALLS_IN_A_ROW_MAX = 128
 SWEEP_INTERVAL_S = 1.0
 
 
@@ -91,7 +92,12 @@ class ActorHost:
 
     def call(self, action: Callable[[], None]) -> None:
         """Run ``action`` now, or after those put off earlier, when the stack is too deep."""
-        if self._deferred or self._nested >= NESTED_CALLS_MAX or self._is_used_up():
+        self._delivered += 1
+        if (
+            self._deferred
+            or self._nested >= NESTED_CALLS_MAX
+            or self._delivered > CALLS_IN_A_ROW_MAX
+        ):
             self._deferred.append(action)
             self._drain_later()
             return
@@ -100,14 +106,6 @@ class ActorHost:
             action()
         finally:
             self._nested -= 1
-
-    def _is_used_up(self) -> bool:
-        """Whether this iteration of the loop has had its calls; asked inside of turns only."""
-        if self._nested == 0:  # from the loop itself, so it has just read its sockets
-            self._delivered = 0
-            return False
-        self._delivered += 1
-        return self._delivered > CALLS_PER_ITERATION_MAX
 
     def _drain_later(self) -> None:
         if not self._drain_is_due:
