@@ -94,6 +94,10 @@ class Deleted:
 
     namespace: Namespace
 
+    @property
+    def class_name(self) -> str:
+        return self.namespace.class_name
+
     def __str__(self) -> str:
         return f"delete {self.namespace.class_name} and all its objects"
 
@@ -130,14 +134,14 @@ class MigrationPlan:
         worker: The Worker's name.
         steps: The steps that are due.
         namespaces: Class name to namespace, once the steps are applied.
-        destroyed: Namespaces there are now, and no longer once the steps are applied.
+        destroyed: The deletions among the steps that end a namespace which exists by now.
         unfinished: Keys of namespaces whose deletion an earlier start began and did not finish.
     """
 
     worker: str
     steps: Sequence[PlannedStep]
     namespaces: Mapping[str, Namespace]
-    destroyed: Sequence[Namespace]
+    destroyed: Sequence[Deleted]
     unfinished: Sequence[str]
 
     @property
@@ -161,12 +165,12 @@ def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
     planning.check_bindings()
     planning.raise_problems()
     existing = {record.unique_key for record in recorded.namespaces}
-    deleted = [c.namespace for s in steps for c in s.changes if isinstance(c, Deleted)]
+    deleted = [change for step in steps for change in step.changes if isinstance(change, Deleted)]
     return MigrationPlan(
         worker=config.name,
         steps=tuple(steps),
         namespaces=planning.live,
-        destroyed=tuple(namespace for namespace in deleted if namespace.unique_key in existing),
+        destroyed=tuple(it for it in deleted if it.namespace.unique_key in existing),
         unfinished=tuple(r.unique_key for r in recorded.namespaces if r.state == "deleting"),
     )
 

@@ -14,6 +14,7 @@ from perdure.runtime.config.model import (
     WorkerConfig,
 )
 from perdure.runtime.host.migration_plan import (
+    Deleted,
     MigrationRefused,
     Namespace,
     Recorded,
@@ -128,7 +129,8 @@ def test_the_lists_of_a_step_take_effect_in_wranglers_order() -> None:
         "Shelf": Namespace("store-Archive", "Shelf", "kv"),
     }
     assert made.is_destructive
-    assert made.destroyed == (Namespace("chat-Old", "Old", "sqlite"),)
+    assert made.destroyed == (Deleted(Namespace("chat-Old", "Old", "sqlite")),)
+    assert made.destroyed[0].class_name == "Old"
 
 
 def test_a_key_is_never_given_out_again() -> None:
