@@ -72,7 +72,7 @@ class MigrationDeclined(UsageError):
         super().__init__(plan)
 
     def __str__(self) -> str:
-        names = ", ".join(namespace.class_name for namespace in self.plan.destroyed)
+        names = ", ".join(deleted.class_name for deleted in self.plan.destroyed)
         return f"the migration deletes all objects of {names}; it was not confirmed"
 
 

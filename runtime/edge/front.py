@@ -24,6 +24,7 @@ from ...actors.body import StreamSource
 from ...actors.http import Request, Response
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
+from .answer import FRAMING, Answer, WholeAnswer, can_be_written_whole
 from .connection import WebSocketConnection
 from .error_page import error_page, error_text, trimmed
 from .http_protocol import HttpServer, plain_response
@@ -73,7 +74,7 @@ class Front:
         self._unanswered = 0
         self._all_answered: asyncio.Future[None] | None = None
         self.server = HttpServer(
-            self._handle,
+            self._handle,  # type: ignore[arg-type]  # an Answer is all its protocol asks for
             loop=loop,
             access_log=None,
             keepalive_timeout=limits.keepalive_timeout_s,
@@ -111,11 +112,11 @@ class Front:
 
     # Answering.
 
-    async def _handle(self, incoming: web.BaseRequest) -> web.StreamResponse:
+    async def _handle(self, incoming: web.BaseRequest) -> Answer:
         started = self._loop.time()
         self._unanswered += 1
         try:
-            answer: web.StreamResponse | None = self._refusal(incoming)
+            answer: Answer | None = self._refusal(incoming)
             if answer is None:
                 answer = await self._answer(incoming, started)
         finally:
@@ -153,7 +154,7 @@ class Front:
                 return plain_response(400, f"Bad Request: {why}", headers)
         return None
 
-    async def _answer(self, incoming: web.BaseRequest, started: float) -> web.StreamResponse:
+    async def _answer(self, incoming: web.BaseRequest, started: float) -> Answer:
         body = (
             RequestBody(incoming, self._limits.body_size_bytes_max)
             if incoming.can_read_body
@@ -173,6 +174,9 @@ class Front:
         except Exception as used:
             return self._failed(incoming, used, body)
         if content is None or isinstance(content, bytes):
+            content = content or b""
+            if can_be_written_whole(incoming, response.status, content):
+                return WholeAnswer(incoming, response, content)
             return _whole(response, content)
         return await self._stream(incoming, response, content)
 
@@ -306,17 +310,16 @@ def _origin_of(scheme: str, host: str) -> str | None:
 def _fields(response: Response) -> CIMultiDict[str]:
     fields = CIMultiDict(response.header_fields())
     fields.setdefault("Server", "perdure")
-    # The length and the framing of the body are the connection's business.
-    for name in ("Transfer-Encoding", "Connection", "Keep-Alive"):
+    for name in FRAMING - {"content-length"}:  # a stream may know its length
         fields.popall(name, None)
     return fields
 
 
-def _whole(response: Response, content: bytes | None) -> web.Response:
+def _whole(response: Response, content: bytes) -> web.Response:
     fields = _fields(response)
     fields.popall("Content-Length", None)
     return web.Response(
-        body=content or b"",
+        body=content,
         status=response.status,
         reason=response.status_text or None,
         headers=fields,
