@@ -1,38 +1,56 @@
-"""Errors of user code as their author wants to read them: from the first line of their own."""
+"""Errors of user code as their author wants to read them: their own lines, and not ours.
 
-import traceback
+What runs a handler stands in front of it, and what perdure does in a call stands behind it:
+neither is where the mistake is. A bug of ours keeps every line.
+"""
+
 from collections.abc import Iterator
 from pathlib import Path
+from traceback import FrameSummary, TracebackException
+
+from ...storage.errors import InternalError, PerdureError
 
 OUR_DIRECTORY = Path(__file__).resolve().parents[2]
 OURS = tuple(f"{OUR_DIRECTORY / folder}/" for folder in ("actors", "runtime", "storage", "cli"))
 
 
 def user_traceback(error: BaseException) -> str:
-    """Return the traceback as Python prints it, without the frames of ours in front.
+    """Return the traceback as Python prints it, without the frames of ours that say nothing.
 
-    Frames of ours further down stay: there the user has called us. An error that never came by
-    code of the user's is shown whole. What caused the error is treated alike.
+    Those in front go. Those at the end go when we raised the error on purpose, and with them
+    what made us raise it; its message says it all. An error that never came by code of the
+    user's is shown whole. Causes are treated alike.
     """
-    shown = traceback.TracebackException.from_exception(error)
-    for part in _chain(shown):
-        del part.stack[: _frames_of_ours_in_front(part.stack)]
+    shown = TracebackException.from_exception(error)
+    for raised, part in _chain(error, shown):
+        if all(_is_ours(frame) for frame in part.stack):
+            continue
+        while _is_ours(part.stack[0]):
+            del part.stack[0]
+        if _is_on_purpose(raised) and _is_ours(part.stack[-1]):
+            part.__cause__ = part.__context__ = None
+            while _is_ours(part.stack[-1]):
+                del part.stack[-1]
     return "".join(shown.format()).rstrip("\n")
 
 
-def _chain(error: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    """Yield an error, its causes, and the members of a group."""
-    waiting: list[traceback.TracebackException | None] = [error]
-    while waiting:
-        part = waiting.pop()
-        if part is not None:
-            yield part
-            waiting += [part.__cause__, part.__context__, *(part.exceptions or ())]
+def _chain(
+    error: BaseException, part: TracebackException
+) -> Iterator[tuple[BaseException, TracebackException]]:
+    """Yield an error, its causes, and the members of a group, each with what is shown of it."""
+    yield error, part
+    if isinstance(error, BaseExceptionGroup) and part.exceptions:
+        for member, member_part in zip(error.exceptions, part.exceptions, strict=False):
+            yield from _chain(member, member_part)
+    if error.__cause__ is not None and part.__cause__ is not None:
+        yield from _chain(error.__cause__, part.__cause__)
+    if error.__context__ is not None and part.__context__ is not None:
+        yield from _chain(error.__context__, part.__context__)
 
 
-def _frames_of_ours_in_front(stack: traceback.StackSummary) -> int:
-    """Count them; 0 when there are no others."""
-    for index, frame in enumerate(stack):
-        if not str(Path(frame.filename).resolve()).startswith(OURS):
-            return index
-    return 0
+def _is_on_purpose(error: BaseException) -> bool:
+    return isinstance(error, PerdureError) and not isinstance(error, InternalError)
+
+
+def _is_ours(frame: FrameSummary) -> bool:
+    return str(Path(frame.filename).resolve()).startswith(OURS)

@@ -1,0 +1,75 @@
+"""``perdure check``: find out whether a project would start, and what that would do."""
+
+import asyncio
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from ..runtime.host.loader import LoadError, load_app
+from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
+from ..runtime.server import plan_only
+from .bindings import bindings_table
+from .failures import CONFIGURATION, show_failure, show_summary
+from .migrations import describe_plan, tell_of_deletions
+from .options import config_option, data_option, env_option
+from .output import Output
+from .problems import counted, show_problems, shown_path
+from .project import Project, open_project
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  perdure check
+  perdure check -e production --data /var/lib/chat"""
+)
+@config_option
+@data_option
+@env_option
+@click.pass_context
+def check(
+    context: click.Context, config_file: Path | None, data: Path | None, env: str | None
+) -> None:
+    """Check a project without running it.
+
+    Reads the configuration, imports the program, looks for every class that a binding names,
+    and shows what the migrations would do to the data. Exit code 0 means that it would start.
+    """
+    output = Output()
+    project = open_project(config_file, env, data)
+    show_problems(output, project.warnings)
+    failures: list[LoadError | MigrationRefused] = []
+    try:
+        load_app(project.config)
+    except LoadError as error:
+        failures.append(error)
+    try:
+        plan = asyncio.run(plan_only(project.config, project.data_dir))
+    except MigrationRefused as error:
+        failures.append(error)
+    if failures:
+        for failure in failures:
+            show_failure(output, failure)
+        show_summary(output, [problem for failure in failures for problem in failure.problems])
+        context.exit(CONFIGURATION)
+    _report(output, project, plan)
+
+
+def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
+    config = project.config
+    output.data(Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim")))
+    if config.bindings or config.vars:
+        output.data(bindings_table(config))
+    if plan.steps:
+        output.data(Text(f"Migrations that starting would apply to {project.shown_data_dir}"))
+        for line in describe_plan(plan):
+            output.data(line)
+    else:
+        output.data(Text(f"No migrations are due in {project.shown_data_dir}"))
+    output.data()
+    if plan.is_destructive:
+        tell_of_deletions(output, project, plan.destroyed)
+        output.message("perdure dev asks before that; perdure serve wants --yes.", indent=2)
+    remark = f" {counted(project.warnings)}." if project.warnings else ""
+    output.data(Text.assemble(("Ready to start.", "good"), remark))

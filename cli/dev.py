@@ -1,0 +1,115 @@
+"""``perdure dev``: run a project while it is being written."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from ..runtime.observe.logs import set_up_logs
+from ..runtime.server import Server
+from .bindings import bindings_table
+from .migrations import Confirm, agree, ask
+from .options import (
+    config_option,
+    data_option,
+    env_option,
+    host_option,
+    port_option,
+    yes_option,
+)
+from .output import Output
+from .problems import show_problems, shown_path
+from .project import Project, open_project
+from .request_line import request_line
+from .serving import run, run_until_stopped
+
+# Whoever presses Ctrl-C is waiting for the prompt.
+DRAIN_S = 2.0
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  perdure dev
+  perdure dev --port 9000 --var GREETING:hello
+  perdure dev -c examples/counter/wrangler.toml -e staging"""
+)
+@config_option
+@host_option
+@port_option
+@data_option
+@env_option
+@click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="A value for env, over those of the configuration and .dev.vars. Repeatable.",
+)
+@yes_option
+def dev(
+    config_file: Path | None,
+    host: str | None,
+    port: int | None,
+    data: Path | None,
+    env: str | None,
+    variables: Sequence[str],
+    yes: bool,
+) -> None:
+    """Run a project on this machine, while you write it.
+
+    Prints what the program finds in env, then a line for each request. Errors of the program
+    are shown to the client and here, with their traceback. When port 8787 is taken and nobody
+    asked for it, the next free one is used. Ctrl-C stops; nothing is lost.
+    """
+    output = Output()
+    project = open_project(config_file, env, data, variables)
+    show_problems(output, project.warnings)
+    level = project.config.perdure.log.level
+    set_up_logs(sys.stderr, level=level, colour=output.has_colour, brief=True)
+    confirm = agree if yes else ask(output, project)
+    run(_serve(output, project, host, port, confirm))
+
+
+async def _serve(
+    output: Output, project: Project, host: str | None, port: int | None, confirm: Confirm
+) -> None:
+    listen = project.config.dev
+    wanted = listen.port if port is None else port
+    server = await Server.start(
+        project.config,
+        data_dir=project.data_dir,
+        host=listen.ip if host is None else host,
+        port=wanted,
+        port_is_fixed=port is not None or listen.port_explicit,
+        show_errors=True,
+        on_request=lambda record: output.data(request_line(record)),
+        confirm=confirm,
+    )
+    if wanted not in {0, server.port}:
+        taken = f"Port {wanted} is taken; using {server.port}. Choose one with --port."
+        output.message(Text.assemble(("note: ", "note"), taken))
+    _introduce(output, project)
+    output.data(Text.assemble("Ready on ", (server.url, "url")))
+    await run_until_stopped(
+        server, drain_s=DRAIN_S, on_stopping=lambda name: _tell_of_stop(output, name)
+    )
+    output.message(f"Stopped. All state is in {project.shown_data_dir}")
+
+
+def _introduce(output: Output, project: Project) -> None:
+    config = project.config
+    title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
+    output.data(title)
+    if config.bindings or config.vars:
+        output.data(bindings_table(config))
+    else:
+        output.data(Text("No bindings and no vars.", "dim"))
+
+
+def _tell_of_stop(output: Output, signal_name: str) -> None:
+    if signal_name == "SIGINT" and output.err.is_terminal:
+        output.message()  # the terminal has written ^C where the cursor stood
+    output.message("Stopping. Press Ctrl-C again to cut off running requests.")

@@ -1,0 +1,35 @@
+"""One line for each request that was answered."""
+
+import time
+from http import HTTPStatus
+
+from rich.text import Text
+
+from ..runtime.edge.front import RequestRecord
+from ..runtime.observe.printable import printable
+
+# By the first digit of the status.
+STYLES = {1: "cyan", 2: "green", 3: "cyan", 4: "yellow", 5: "bold red"}
+
+
+def request_line(record: RequestRecord) -> Text:
+    """Return time of day, method, path, status and milliseconds."""
+    return Text.assemble(
+        (time.strftime("%H:%M:%S "), "dim"),
+        (f"{printable(record.method)} ", "name"),
+        f"{printable(record.path)} ",
+        (_status(record.status), STYLES.get(record.status // 100, "")),
+        (f" {_milliseconds(record.duration_s)} ms", "dim"),
+    )
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:  # a status of the user's own
+        return str(status)
+
+
+def _milliseconds(duration_s: float) -> str:
+    milliseconds = duration_s * 1000
+    return f"{milliseconds:.1f}" if milliseconds < 10 else f"{milliseconds:.0f}"

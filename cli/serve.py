@@ -1,0 +1,133 @@
+"""``perdure serve``: run a project in production."""
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.text import Text
+
+from ..runtime.config.errors import Severity
+from ..runtime.edge.front import RequestRecord
+from ..runtime.observe.logs import set_up_logs
+from ..runtime.server import Server
+from .migrations import Confirm, agree, refuse
+from .options import (
+    config_option,
+    data_option,
+    env_option,
+    host_option,
+    port_option,
+    yes_option,
+)
+from .output import Output
+from .problems import show_problems
+from .project import Project, open_project
+from .serving import run, run_until_stopped
+
+log = logging.getLogger("perdure.serve")
+LEVELS = {
+    Severity.ERROR: logging.ERROR,
+    Severity.WARNING: logging.WARNING,
+    Severity.NOTE: logging.INFO,
+}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  perdure serve --host 0.0.0.0 --port 80 --data /var/lib/chat
+  perdure serve -e production --log-format json"""
+)
+@config_option
+@host_option
+@port_option
+@data_option
+@env_option
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="How the log on standard error looks. Default: [perdure.log] format, else text.",
+)
+@yes_option
+def serve(
+    config_file: Path | None,
+    host: str | None,
+    port: int | None,
+    data: Path | None,
+    env: str | None,
+    log_format: str | None,
+    yes: bool,
+) -> None:
+    """Run a project in production.
+
+    Clients see nothing of an error but its status. SIGTERM and SIGINT let running requests
+    finish, for as long as perdure.limits.shutdown_timeout_s says; a second one cuts them off.
+    Listens on 127.0.0.1, for a proxy on the same machine to speak to, unless told otherwise.
+    """
+    output = Output()
+    project = open_project(config_file, env, data)
+    as_json = (log_format or project.config.perdure.log.format) == "json"
+    level = project.config.perdure.log.level
+    set_up_logs(sys.stderr, level=level, as_json=as_json, colour=output.has_colour)
+    if as_json:
+        _log_warnings(project)
+    else:
+        show_problems(output, project.warnings)
+    ready = _log_ready if as_json else lambda url: _print_ready(output, url)
+    run(_serve(project, host, port, agree if yes else refuse, ready))
+
+
+async def _serve(
+    project: Project,
+    host: str | None,
+    port: int | None,
+    confirm: Confirm,
+    on_ready: Callable[[str], None],
+) -> None:
+    listen = project.config.dev
+    server = await Server.start(
+        project.config,
+        data_dir=project.data_dir,
+        host=listen.ip if host is None else host,
+        port=listen.port if port is None else port,
+        on_request=_log_request if log.isEnabledFor(logging.DEBUG) else _ignore,
+        confirm=confirm,
+    )
+    on_ready(server.url)
+    drain_s = project.config.perdure.edge_limits.shutdown_timeout_s
+    await run_until_stopped(server, drain_s=drain_s, on_stopping=_log_stopping)
+    log.info("server.stopped")
+
+
+def _log_warnings(project: Project) -> None:
+    for warning in project.warnings:
+        fields = {"where": warning.where, "key": warning.key_path, "hint": warning.hint}
+        log.log(LEVELS[warning.severity], warning.message, extra=fields)
+
+
+def _print_ready(output: Output, url: str) -> None:
+    output.data(Text.assemble("Ready on ", (url, "url")))
+
+
+def _log_ready(url: str) -> None:
+    log.info("server.ready", extra={"url": url})
+
+
+def _log_stopping(signal_name: str) -> None:
+    log.info("server.stopping", extra={"signal": signal_name})
+
+
+def _log_request(record: RequestRecord) -> None:
+    fields = {
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "duration_ms": round(record.duration_s * 1000, 3),
+    }
+    log.debug("request.answered", extra=fields)
+
+
+def _ignore(record: RequestRecord) -> None:
+    """A line for each request costs more than many of the requests do."""

@@ -1,0 +1,76 @@
+"""Running a server until a signal says stop.
+
+The first SIGINT or SIGTERM lets running requests finish, the second cuts them off, the third
+is the system's own and ends the process where it stands, which loses nothing that was
+acknowledged.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stoppable(Protocol):
+    """What is run: ``runtime.server.Server``."""
+
+    async def stop(self, *, drain_s: float) -> None: ...
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end, on the fastest event loop there is."""
+    with asyncio.Runner(loop_factory=_find_fast_loop()) as runner:
+        runner.run(main)
+
+
+async def run_until_stopped(
+    server: Stoppable, *, drain_s: float, on_stopping: Callable[[str], None]
+) -> None:
+    """Wait for a signal, then stop ``server``.
+
+    Args:
+        server: It has started.
+        drain_s: How long running requests may take to finish.
+        on_stopping: Told the name of the first signal.
+    """
+    signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, signals.put_nowait, number)
+    try:
+        first = await signals.get()
+        on_stopping(first.name)
+        await _stop(server, drain_s, until=signals.get())
+    finally:
+        _give_signals_back(loop)
+
+
+async def _stop(server: Stoppable, drain_s: float, until: Coroutine[Any, Any, Any]) -> None:
+    """Stop gently; at once when ``until`` comes to its end before that is done."""
+    gently, hurry = asyncio.create_task(server.stop(drain_s=drain_s)), asyncio.create_task(until)
+    await asyncio.wait({gently, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    if gently.done():
+        hurry.cancel()
+        await gently
+        return
+    _give_signals_back(asyncio.get_running_loop())
+    gently.cancel()
+    # What went wrong on the gentle way, if anything, the short way meets again.
+    await asyncio.gather(gently, return_exceptions=True)
+    await server.stop(drain_s=0)
+
+
+def _give_signals_back(loop: asyncio.AbstractEventLoop) -> None:
+    for number in SIGNALS:
+        loop.remove_signal_handler(number)
+
+
+def _find_fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's loop; None, which means asyncio's own, where it is not installed."""
+    try:
+        import uvloop  # noqa: PLC0415  # not there on every platform
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

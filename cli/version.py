@@ -1,0 +1,5 @@
+"""Which perdure this is."""
+
+from importlib.metadata import version
+
+VERSION = version("perdure")
