@@ -164,6 +164,8 @@ class Authorizer:
         del inside  # a trigger's or a view's name; what it does is judged as if it stood outside
         if not self.enforcing:
             return apsw.SQLITE_OK
+        if action == apsw.SQLITE_ANALYZE and _is_reserved(first or ""):
+            return apsw.SQLITE_IGNORE  # ANALYZE without a name means all tables but ours
         if action == apsw.SQLITE_PRAGMA:
             is_allowed = _may_use_pragma((first or "").lower(), second)
         else:

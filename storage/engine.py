@@ -232,7 +232,7 @@ class ActorDatabase:
         try:
             self._connected().execute("COMMIT")
         except apsw.ConstraintError as error:
-            violation = ConstraintsViolatedAtCommit(str(sql_error(error)))
+            violation = ConstraintsViolatedAtCommit(str(sql_error(error, None, self.limits)))
             self.rollback()
             raise violation from error
         except apsw.Error as error:
@@ -312,17 +312,24 @@ class ActorDatabase:
             and connection is not None
             and not connection.in_transaction
         )
-        if was_undone or is_critical(error):
-            return self.fail(error)
-        return sql_error(error, self._authorizer.refusal if self._authorizer.enforcing else None)
+        refusal = self._authorizer.refusal if self._authorizer.enforcing else None
+        ours = sql_error(error, refusal, self.limits)
+        if was_undone:
+            return self.fail(error, f"SQLite undid the transaction of this turn: {ours}")
+        return self.fail(error) if is_critical(error) else ours
 
-    def fail(self, error: Exception, code: str | None = None) -> DatabaseFailed:
+    def fail(
+        self, error: Exception, problem: str | None = None, code: str | None = None
+    ) -> DatabaseFailed:
         """Give the database up; return what to raise, now and at every further use."""
         hint = ""
         if isinstance(error, apsw.FullError):
             hint = "Make room on the disk, or raise perdure.limits.database_size_bytes_max"
         self._failure = DatabaseFailed(
-            self.path, f"the database failed: {error}", hint, code=code or name_of(error)
+            self.path,
+            problem or f"the database failed: {error}",
+            hint,
+            code=code or name_of(error),
         )
         if self._connection is not None:
             # What is in the WAL is for the next opening to judge, not for a last checkpoint.
@@ -376,18 +383,18 @@ class ActorDatabase:
             make_directory(self.path.parent)
             if wal.exists():  # SQLite would replay it into the new file
                 problem = f"{wal.name} is there, and the database it belongs to is not"
-                raise self.fail(FileNotFoundError(problem), "SQLITE_CORRUPT")
+                raise self.fail(FileNotFoundError(problem), code="SQLITE_CORRUPT")
             write_file(self.path, (self._template or standard_template()).data)
         except OSError as error:
-            raise self.fail(error, "SQLITE_CANTOPEN") from error
+            raise self.fail(error, code="SQLITE_CANTOPEN") from error
         self._is_missing = False
 
     def _for_live(self, tell: Callable[[LiveCursor], None]) -> None:
-        for reference in list(self._live):
+        live, self._live = self._live, set()  # who is still live afterwards comes again
+        for reference in live:
             cursor = reference()
             if cursor is not None:
                 tell(cursor)
-        self._live.clear()
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None

@@ -71,13 +71,8 @@ class Sql:
 
     def _check_size(self, query: str) -> None:
         allowed = self._db.limits.sql_statement_size_bytes_max
-        if len(query) * 4 > allowed:
-            try:
-                size = len(query.encode())
-            except UnicodeEncodeError as error:
-                raise InvalidArgument(f"the query is not valid Unicode: {error.reason}") from error
-            if size > allowed:
-                raise SqlError("statement too long", "SQLITE_TOOBIG")
+        if len(query) * 4 > allowed and len(query.encode(errors="replace")) > allowed:
+            raise SqlError("statement too long", "SQLITE_TOOBIG")
 
 
 class SqlCursor:
@@ -195,6 +190,8 @@ class SqlCursor:
                     row = None
         except apsw.BindingsError:
             raise SqlError("Wrong number of parameter bindings for SQL query.") from None
+        except ValueError as error:  # a NUL character, or half a surrogate pair
+            raise InvalidArgument(f"the query is no valid text: {error}") from error
         except apsw.Error as error:
             raise db.error_from(error) from error
         finally:

@@ -3,6 +3,7 @@
 import apsw
 
 from .errors import SqlError
+from .limits import StorageLimits
 
 # After these nobody knows what the file holds. BUSY is among them as no one else may have the
 # file open; the other codes concern one statement only.
@@ -36,15 +37,20 @@ def name_of(error: Exception) -> str:
     return str(apsw.mapping_result_codes.get(code, f"SQLITE_{code}"))
 
 
-def sql_error(error: apsw.Error, refusal: str | None = None) -> SqlError:
+def sql_error(error: apsw.Error, refusal: str | None, limits: StorageLimits) -> SqlError:
     """Return ``error`` as the user sees it.
 
     Args:
         error: What apsw raised.
         refusal: What the authorizer says about it, if it was the authorizer.
+        limits: The limits in force.
     """
     if refusal is not None and isinstance(error, apsw.AuthError):
         return SqlError(refusal)
+    if isinstance(error, apsw.InterruptError):
+        seconds = limits.sql_time_budget_s
+        text = f"the statement ran longer than {seconds} s (perdure.limits.sql_time_budget_s)"
+        return SqlError(text, name_of(error))
     extended = getattr(error, "extendedresult", 0)
     offset = getattr(error, "error_offset", -1)
     extended_name = apsw.mapping_extended_result_codes.get(extended)

@@ -1,0 +1,55 @@
+"""Databases for the tests of storage, closed when a test ends."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.storage.engine import ActorDatabase
+from perdure.storage.kv import KeyValue
+from perdure.storage.limits import StorageLimits
+from perdure.storage.sql import Sql
+
+MakeDatabase = Callable[..., ActorDatabase]
+
+
+@pytest.fixture
+def make_db(tmp_path: Path) -> Iterator[MakeDatabase]:
+    """Databases in a directory of their own; the same name is the same file."""
+    made: list[ActorDatabase] = []
+
+    def make(name: str = "actor", **options: object) -> ActorDatabase:
+        database = ActorDatabase(tmp_path / "actors" / f"{name}.db", **options)  # type: ignore[arg-type]
+        made.append(database)
+        return database
+
+    yield make
+    for database in made:
+        database.close()
+
+
+@pytest.fixture
+def db(make_db: MakeDatabase) -> ActorDatabase:
+    return make_db()
+
+
+@pytest.fixture
+def kv(db: ActorDatabase) -> KeyValue:
+    return KeyValue(db)
+
+
+@pytest.fixture
+def sql(db: ActorDatabase) -> Sql:
+    return Sql(db)
+
+
+@pytest.fixture
+def small_limits() -> StorageLimits:
+    """Limits that a test can exceed."""
+    return StorageLimits(
+        key_size_bytes_max=16,
+        value_size_bytes_max=64,
+        keys_per_batch_max=3,
+        sql_statement_size_bytes_max=40,
+        database_size_bytes_max=40_960,
+    )
