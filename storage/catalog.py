@@ -271,12 +271,13 @@ class Catalog:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
         async with self._turn:
-            await self._run("BEGIN IMMEDIATE")
             try:
+                await self._run("BEGIN IMMEDIATE")
                 yield
                 await self._run("COMMIT")
             except BaseException:
-                # It fails where SQLite has undone, or by then done, everything already.
+                # A cancelled call still runs to its end in aiosqlite's thread, before this one.
+                # This one fails where there is nothing to undo any more.
                 with suppress(StorageError):
                     await self._run("ROLLBACK")
                 raise
