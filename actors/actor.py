@@ -25,7 +25,7 @@ from .clock import Clock
 from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
 from .events import Event, OnReply
-from .execution import Execution, wait_for_it
+from .execution import Execution, is_coroutine, wait_for_it
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
@@ -260,7 +260,7 @@ class EventTurn:
             if is_fatal(error):
                 raise
             return
-        if asyncio.iscoroutine(result):
+        if is_coroutine(result):
             self._follow(result, context)
         elif hasattr(type(result), "__await__"):
             self._follow(wait_for_it(result), context)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..storage.errors import UsageError
-from .execution import Execution, wait_for_it
+from .execution import Execution, is_coroutine, wait_for_it
 from .gates import InputGate
 from .task import ActorTask
 
@@ -68,7 +68,7 @@ class CriticalSection:
         except Exception as error:
             self._settle(self, None, error)
             return
-        if asyncio.iscoroutine(value):
+        if is_coroutine(value):
             self._actor.follow(self._actor.start(value, self.gate, self._on_task_done))
         elif isinstance(value, Awaitable):
             task = self._actor.start(wait_for_it(value), self.gate, self._on_task_done)

@@ -1,11 +1,10 @@
 """One event of a WebSocket, as a turn of its owner."""
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .execution import Execution
+from .execution import Execution, is_coroutine
 from .gates import InputGate
 from .link import Frame
 from .session import INTERNAL_ERROR, NO_CODE, CloseFrame, SocketState, echo_of, move
@@ -129,7 +128,7 @@ class SocketTurn:
         except Exception as error:
             self._failed(error)
             return
-        if asyncio.iscoroutine(result):
+        if is_coroutine(result):
             task = owner.start(result, self.gate, self._on_task_done, context)
             owner.follow(task)
             owner.turn = self
