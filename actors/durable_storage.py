@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 from ..storage.errors import PerdureError, UsageError
 from ..storage.kv import KeyValue
@@ -152,9 +152,13 @@ class DurableStorage(StorageCalls):
         database.release()
         return result
 
+    @overload
     def transaction(
-        self, callback: "Callable[[Transaction], Awaitable[T] | T]"
-    ) -> asyncio.Future[T]:
+        self, callback: "Callable[[Transaction], Coroutine[Any, Any, T]]"
+    ) -> asyncio.Future[T]: ...
+    @overload
+    def transaction(self, callback: "Callable[[Transaction], T]") -> asyncio.Future[T]: ...
+    def transaction(self, callback: "Callable[[Transaction], Any]") -> asyncio.Future[Any]:
         """What ``await callback(txn)`` gives; if it raises, what it wrote is undone, and it raises.
 
         No other event of the actor runs meanwhile, whatever the callback awaits.
