@@ -67,6 +67,22 @@ def test_another_process_holds_it_until_it_dies(root: Path) -> None:
     DataDirectory.open(root).close()
 
 
+def test_what_a_dead_server_left_is_made_durable_first(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(directory_module, "sync_file_system", synced.append)
+    DataDirectory.open(root).close()
+    assert (root / "LOCK").read_text() == ""
+    DataDirectory.open(root).close()
+    assert synced == []
+    (root / "LOCK").write_text("12345\n")  # a server died
+    DataDirectory.open(root).close()
+    assert synced == [root / "LOCK"]
+    DataDirectory.open(root).close()
+    assert len(synced) == 1
+
+
 def test_a_holder_whose_id_is_not_written_yet(root: Path) -> None:
     with DataDirectory.open(root):
         (root / "LOCK").write_text("")
