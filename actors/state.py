@@ -79,7 +79,9 @@ class DurableObjectState:
             timer.cancel()
             if actor.stage in GONE:
                 return
-            if error is not None:
+            if isinstance(error, asyncio.CancelledError):
+                actor.break_(ActorReset("the callback of block_concurrency_while() was cancelled"))
+            elif error is not None:
                 actor.break_(error)
             else:
                 section.end(value, None)
