@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import json
 import logging
 import os
 import random
@@ -70,8 +71,11 @@ class ServerProcess:
         assert process.stdout is not None
         async with asyncio.timeout(READY_S):
             line = (await process.stdout.readline()).decode()
-        assert line.startswith("Ready on http://"), (line, self._log.read_text())
+        assert line.startswith("Ready on http://"), line
         self.url = line.removeprefix("Ready on ").strip()
+
+    def log(self) -> str:
+        return self._log.read_text()
 
     async def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed or closed."""
@@ -91,11 +95,11 @@ async def count(
         ledger.asked[name] += 1
         try:
             async with http.post(f"{url}/counter/{name}") as response:
-                answer = await response.json()
+                status, answer = response.status, await response.text()
         except (aiohttp.ClientError, OSError):
             return
-        assert response.status == 200, answer
-        ledger.note(name, answer["value"])
+        assert status == 200, answer
+        ledger.note(name, json.loads(answer)["value"])
 
 
 async def run_until_killed(server: ServerProcess, moments: random.Random, ledger: Ledger) -> None:
@@ -146,5 +150,8 @@ async def test_what_was_acknowledged_survives_kill_nine(tmp_path: Path) -> None:
             await run_until_killed(server, moments, ledger)
         await server.start()
         await check(server, ledger)
+    except AssertionError as failure:
+        failure.add_note("The server's log:\n" + server.log())
+        raise
     finally:
         await server.kill()
