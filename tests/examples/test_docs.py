@@ -25,6 +25,25 @@ class Default(WorkerEntrypoint):
     async def fetch(self, request):
         return await self.env.ROOM.get_by_name("lobby").fetch(request)
 """
+RAISING = """
+class Room(DurableObject):
+    def __init__(self, ctx, env):
+        super().__init__(ctx, env)
+        self.told = []
+
+    async def fetch(self, request):
+        client, server = WebSocketPair()
+        server.accept()
+
+        def on_message(event):
+            if event.data == "raise":
+                raise ValueError("on purpose")
+            server.send(f"{' '.join(self.told)} {len(self.ctx.sessions)}")
+
+        server.on_message = on_message
+        server.on_error = server.on_close = lambda event: self.told.append(event.type)
+        return Response(None, status=101, web_socket=client)
+"""
 
 Run = Callable[[str], Awaitable[str]]
 
@@ -114,3 +133,15 @@ async def test_a_socket_is_a_stream_of_messages(run: Run) -> None:
         assert await ws.recv() == "What is your name?"
         await ws.send("Ada")
         assert await ws.recv() == "Hello Ada"
+
+
+async def test_a_listener_that_raises_ends_its_connection_without_a_close_event(run: Run) -> None:
+    url = await run(IMPORTS + RAISING + ENTRYPOINT)
+    address = "ws" + url.removeprefix("http")
+    async with connect(address) as ws:
+        await ws.send("raise")
+        await ws.wait_closed()
+        assert ws.close_code == 1011
+    async with connect(address) as ws:
+        await ws.send("tell")
+        assert await ws.recv() == "error 1"
