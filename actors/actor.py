@@ -91,6 +91,7 @@ class Actor(Execution):
         self.database = database
         self.surroundings = surroundings
         self.limits = surroundings.limits
+        self.socket_messages_waiting_max = self.limits.socket_messages_waiting_max
         self.stage = LifeStage.COLD
         self.handlers: Handlers | None = None
         self.waiting = 0
@@ -132,7 +133,7 @@ class Actor(Execution):
 
     # Output.
 
-    def emit(self, action: Callable[[], None]) -> None:
+    def let_out(self, action: Callable[[], None]) -> None:
         self.committer.output.emit(action)
 
     def check_may_call_out(self) -> None:
