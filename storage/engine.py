@@ -5,9 +5,9 @@ of the process and of the machine; before that, nothing of it does. After an err
 the state in doubt nothing works any more, so that no memory goes on that the disk contradicts.
 *Assumes*: one ``ActorDatabase`` for a file at a time (storage/directory.py holds the lock), used
 from one thread at a time.
-*Rules for editing*: everything above sees only ``value``, ``rows``, ``write``, ``user_sql`` and
-the transaction's methods; SQLite's objects stay in storage/. That is the seam at which the
-shared commit log will replace ``synchronous=FULL``.
+*Rules for editing*: everything above sees only ``value``, ``rows``, ``write``, the methods for
+user SQL and those of the transaction; SQLite's objects stay in storage/. That is the seam at
+which the shared commit log will replace ``synchronous=FULL``.
 *Considered and refused*: opening at construction (an actor that stores nothing has no file).
 """
 
@@ -56,10 +56,10 @@ class ActorDatabase:
         on_begin: Called once for each implicit transaction, when it begins; the owner of the
             actor arranges there that ``commit`` will be called.
         rollbacks: How often something was undone; who caches what it read compares this.
+        rules: What user SQL may do, while it is enforced.
     """
 
     __slots__ = (
-        "_authorizer",
         "_connection",
         "_failure",
         "_is_closed",
@@ -73,6 +73,7 @@ class ActorDatabase:
         "on_begin",
         "path",
         "rollbacks",
+        "rules",
     )
 
     def __init__(
@@ -97,8 +98,8 @@ class ActorDatabase:
         self.on_begin: Callable[[], None] = nothing
         self.rollbacks = 0
         self._template = template
-        self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic)
-        self._authorizer = Authorizer()
+        self.rules = Authorizer()
+        self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic, self.rules)
         self._connection: apsw.Connection | None = None
         self._transaction = Transaction()
         self._wrote = False
@@ -193,20 +194,16 @@ class ActorDatabase:
 
         ``end_user_sql`` must follow. A transaction is open from now on.
         """
-        self.begin()
+        if self._transaction.state is State.NONE:
+            self.begin()
         connection = self._connection or self._open()
-        self._authorizer.expect(query)
-        self._time_budget.start()
+        self.rules.expect(query)
         return connection
 
-    def resume_user_sql(self) -> None:
-        """Go on stepping a statement of the user's; virtual tables compile when stepped."""
-        self._authorizer.enforcing = True
-        self._time_budget.start()
-
     def end_user_sql(self) -> None:
-        self._authorizer.enforcing = False
-        self._time_budget.stop()
+        """Let our own statements through again."""
+        self.rules.enforcing = False
+        self._time_budget.started = None
 
     def add_live_cursor(self, cursor: LiveCursor) -> None:
         """Have ``cursor`` told when what it reads goes away; it is not kept alive by this."""
@@ -236,10 +233,11 @@ class ActorDatabase:
         if self._transaction.state is State.NONE:
             return False
         self._transaction.check(Move.COMMIT)
-        self._for_live(lambda cursor: cursor.detach())
+        if self._live:
+            self._for_live(lambda cursor: cursor.detach())
         wrote = self.has_writes
         try:
-            self._connected().execute("COMMIT")
+            (self._connection or self._open()).execute("COMMIT")
         except apsw.ConstraintError as error:
             violation = ConstraintsViolatedAtCommit(str(sql_error(error, None, self.limits)))
             self.rollback()
@@ -321,7 +319,7 @@ class ActorDatabase:
             and connection is not None
             and not connection.in_transaction
         )
-        refusal = self._authorizer.refusal if self._authorizer.enforcing else None
+        refusal = self.rules.refusal if self.rules.enforcing else None
         ours = sql_error(error, refusal, self.limits)
         if was_undone:
             return self.fail(error, f"SQLite undid the transaction of this turn: {ours}")
@@ -381,7 +379,7 @@ class ActorDatabase:
             connection = open_connection(self.path, self.limits)
         except apsw.Error as error:
             raise self.fail(error) from error
-        connection.authorizer = self._authorizer
+        connection.authorizer = self.rules
         self._time_budget.watch(connection)
         self._connection = connection
         return connection
