@@ -123,7 +123,10 @@ class SqlCursor:
         return self
 
     def __next__(self) -> Row:
-        return dict(zip(self._columns, self._next_raw(), strict=True))
+        row = self._take()
+        if row is None:
+            raise StopIteration
+        return dict(zip(self._columns, row, strict=True))
 
     def next(self) -> Row | None:
         """Return the next row, or None after the last."""
@@ -135,12 +138,12 @@ class SqlCursor:
         Raises:
             SqlError: There is none, or there are several.
         """
-        row = next(self, None)
+        row = self._take()
         if row is None:
             raise SqlError("Expected exactly one result from SQL query, but got no results.")
-        if next(self, None) is not None:
+        if self._take() is not None:
             raise SqlError("Expected exactly one result from SQL query, but got multiple results.")
-        return row
+        return dict(zip(self._columns, row, strict=True))
 
     def to_array(self) -> list[Row]:
         """Return the rows that are left."""
@@ -155,14 +158,13 @@ class SqlCursor:
 
     def detach(self) -> None:
         """Read the rows left into memory, up to a limit."""
+        room = max(_ROWS_READ_AHEAD_MAX - len(self._buffer), 0)
+        try:
+            self._buffer.extend(islice(iter(self._step, None), room))
+        except SqlError as error:  # it is raised where its row would have been
+            self._failure = error
         if self._cursor is not None:
-            rows = islice(iter(self._step, None), _ROWS_READ_AHEAD_MAX)
-            try:
-                self._buffer.extend(rows)
-            except SqlError as error:  # it is raised where its row would have been
-                self._failure = error
-            if self._cursor is not None and len(self._buffer) >= _ROWS_READ_AHEAD_MAX:
-                self._db.add_live_cursor(self)
+            self._db.add_live_cursor(self)
 
     def invalidate(self) -> None:
         """Let go of the statement; the rows not yet in memory cannot be read any more."""
@@ -192,12 +194,13 @@ class SqlCursor:
             self._close()
         return row
 
-    def _next_raw(self) -> tuple[Any, ...]:
+    def _take(self) -> tuple[Any, ...] | None:
+        """Return the next row; None after the last."""
         row = self._buffer.popleft() if self._buffer else self._step()
         if row is None:
             self._raise_failure()
-            raise StopIteration
-        self.rows_read += 1
+        else:
+            self.rows_read += 1
         return row
 
     def _rest(self) -> list[tuple[Any, ...]]:
@@ -244,7 +247,10 @@ class RawRows:
         return self
 
     def __next__(self) -> tuple[Any, ...]:
-        return self._cursor._next_raw()  # noqa: SLF001  # one object in two shapes
+        row = self._cursor._take()  # noqa: SLF001  # one object in two shapes
+        if row is None:
+            raise StopIteration
+        return row
 
     def to_array(self) -> list[tuple[Any, ...]]:
         """Return the rows that are left."""

@@ -163,7 +163,7 @@ def _columns_now(
 ) -> tuple[str, ...]:
     """Return the columns of a statement that was compiled again while it began to run.
 
-    Its own cursor will not do: apsw remembers what it described once.
+    Its own cursor will not do, nor apsw's cache: both remember how it was.
     """
     found: list[tuple[str, ...]] = []
 
@@ -174,7 +174,7 @@ def _columns_now(
     describing = connection.cursor()
     describing.exec_trace = look
     try:
-        describing.execute(statement, bindings or None, prepare_flags=USER_FLAG)
+        describing.execute(statement, bindings or None, can_cache=False)
     except apsw.ExecTraceAbort:
         pass
     finally:

@@ -293,6 +293,10 @@ def test_an_endless_cursor_does_not_hold_up_a_commit(db: ActorDatabase, sql: Sql
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
     cursor = sql.exec(endless)
     assert db.commit()
+    for _ in range(3):
+        sql.exec("INSERT INTO t VALUES (1)")
+        db.commit()
+    assert len(cursor._buffer) == sql_module._ROWS_READ_AHEAD_MAX  # it does not grow
     assert [next(cursor)["x"] for _ in range(20_000)] == list(range(1, 20_001))
 
 
