@@ -13,6 +13,7 @@ compiled without it being asked. What was known of a statement before is then wo
 statement it runs).
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -111,7 +112,7 @@ class Statements:
         columns, is_readonly = shape.columns, shape.is_readonly
         if self._rules.compiled != compiled:
             del self._shapes[query]
-            columns = _columns_now(connection, query, bindings)
+            columns = _columns_now(connection, query, bindings, columns)
         return _started(connection, cursor, row, columns, before, is_readonly=is_readonly)
 
     def _explore(
@@ -132,7 +133,7 @@ class Statements:
         columns, is_readonly = progress.columns, progress.is_readonly
         if self._rules.compiled != progress.compiled:
             last = query[progress.begin :]
-            columns = _columns_now(connection, last, bindings)
+            columns = _columns_now(connection, last, bindings, columns)
         elif progress.count == 1:
             if len(self._shapes) >= _SHAPES_MAX:
                 self._shapes.clear()
@@ -159,27 +160,28 @@ def _started(
 
 
 def _columns_now(
-    connection: apsw.Connection, statement: str, bindings: Sequence[Any]
+    connection: apsw.Connection, statement: str, bindings: Sequence[Any], before: tuple[str, ...]
 ) -> tuple[str, ...]:
-    """Return the columns of a statement that was compiled again while it began to run.
+    """Return the columns of a statement that was compiled again while it ran.
 
-    Its own cursor will not do, nor apsw's cache: both remember how it was.
+    Its own cursor will not do, nor apsw's cache: both remember the columns before.
     """
-    found: list[tuple[str, ...]] = []
+    if not before:  # it is none that has columns
+        return before
+    found = before
 
     def look(described: apsw.Cursor, _sql: str, _bindings: Any) -> bool:
-        found.append(_names(described))
+        nonlocal found
+        found = _names(described)
         return False  # do not run it
 
     describing = connection.cursor()
     describing.exec_trace = look
-    try:
+    # The error is that we stop it; or that what it did cannot be done twice.
+    with contextlib.suppress(apsw.Error):
         describing.execute(statement, bindings or None, can_cache=False)
-    except apsw.ExecTraceAbort:
-        pass
-    finally:
-        describing.close(force=True)
-    return found[0]
+    describing.close(force=True)
+    return found
 
 
 def _names(cursor: apsw.Cursor) -> tuple[str, ...]:
