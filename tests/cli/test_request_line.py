@@ -23,7 +23,12 @@ def test_short_times_have_a_decimal(duration_s: float, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("status", "shown"),
-    [(101, "101 Switching Protocols"), (404, "404 Not Found"), (599, "599")],
+    [
+        (101, "101 Switching Protocols"),
+        (404, "404 Not Found"),
+        (499, "499 Client Gone"),
+        (599, "599"),
+    ],
 )
 def test_a_status_has_its_words_when_there_are_some(status: int, shown: str) -> None:
     assert line(status) == f"GET / {shown} 0.0 ms"
