@@ -4,8 +4,8 @@
 
 SQLite's types are Python's: None is NULL, int INTEGER, float REAL, bool 0 or 1, str TEXT, bytes,
 bytearray and memoryview BLOB; NaN, which SQLite does not have, becomes NULL. (workerd binds
-every number as REAL and booleans as text: docs/decisions.) Anything else is refused: its text
-is rarely what was meant.
+every number as REAL and booleans as text: docs/decisions/0008.) Anything else is refused: its
+text is rarely what was meant.
 """
 
 from collections.abc import Sequence
