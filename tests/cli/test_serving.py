@@ -118,3 +118,21 @@ def test_the_fast_loop_is_taken_where_there_is_one() -> None:
 
     run(main())
     assert kinds == [uvloop.Loop]
+
+
+def test_an_interrupt_ends_it_at_once_and_leaves_signals_as_they_were() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    cleaned: list[str] = []
+
+    async def main() -> None:
+        try:
+            kill(signal.SIGINT)
+            cleaned.append("never")
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append("up")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
+    assert cleaned == ["up"]
+    assert signal.getsignal(signal.SIGINT) is before
