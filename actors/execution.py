@@ -129,8 +129,9 @@ class Execution:
 
     def follow(self, task: ActorTask) -> None:
         """Give ``task`` its first turn as part of the turn on the stack."""
-        self.turn = task
-        task.step()
+        if not task.done():  # of an actor that is gone
+            self.turn = task
+            task.step()
 
     # Tasks.
 
