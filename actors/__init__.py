@@ -42,6 +42,7 @@ from .headers import Headers
 from .http import Request, Response
 from .http_errors import (
     BodyAlreadyUsed,
+    BodyTooLate,
     ImmutableHeaders,
     InvalidBody,
     InvalidHeader,
@@ -65,6 +66,7 @@ __all__ = [
     "ActorReset",
     "AlarmInfo",
     "BodyAlreadyUsed",
+    "BodyTooLate",
     "CloseEvent",
     "ConstraintsViolatedAtCommit",
     "DatabaseFailed",

@@ -269,26 +269,3 @@ class WebSocketConnection(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.receive_lost(code, reason)
-
-
-class GoneLink:
-    """Stands for a client that went away before its WebSocket began. Is a ``SocketLink``."""
-
-    __slots__ = ()
-
-    buffered_size_bytes = 0
-
-    def set_receiver(self, receiver: SocketReceiver) -> None:
-        receiver.receive_lost(LOST, LOST_REASON)
-
-    def transmit(self, frames: Sequence[Frame]) -> None:
-        """Nobody is there."""
-
-    def sever(self, frame: CloseFrame) -> None:
-        """See ``transmit``."""
-
-    def pause(self) -> None:
-        """See ``transmit``."""
-
-    def resume(self) -> None:
-        """See ``transmit``."""

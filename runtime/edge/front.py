@@ -16,29 +16,28 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 from typing import Protocol
-from urllib.parse import quote
 
 from aiohttp import HttpVersion11, web
 from yarl import URL
 
 from ...actors.body import StreamSource
 from ...actors.http import Request, Response, UpgradeSocket
+from ...actors.http_errors import BodyTooLate
+from ...actors.response_stream import let_go
 from ...actors.session import GOING_AWAY, CloseFrame
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
-from .connection import GoneLink, WebSocketConnection
+from .connection import WebSocketConnection
 from .error_page import error_page, error_text
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .request_body import BodyTooLarge, BodyTooLate, ClientGone, RequestBody
+from .request_body import BodyTooLarge, ClientGone, RequestBody
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
 
 # RFC 9110, section 7.2: a name, an IPv4 or an IPv6 address, and maybe a port.
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
-# What a URL is written with; anything else that came in one is percent-encoded.
-_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 HEADERS_MAX = 256
 # What the log says of requests whose clients did not wait for the answer; nginx's number.
 CLIENT_GONE = 499
@@ -230,7 +229,7 @@ class Front:
             # What the handler has not read, it gets no more: the connection has to go on.
             content = request.content
             if content is not body and content is not None and not isinstance(content, bytes):
-                content.cancel(BodyTooLate())
+                content.cancel(BodyTooLate("request"))
             await body.close()
 
     async def _answer_request(
@@ -255,9 +254,7 @@ class Front:
         return await self._stream(incoming, response, content)
 
     def _url(self, incoming: web.BaseRequest) -> str:
-        target = incoming.raw_path
-        if not target.isascii():
-            target = quote(target.encode("utf-8", "surrogateescape"), safe=_URL_CHARACTERS)
+        target = incoming.raw_path  # ASCII: the parser refuses anything else
         if target.startswith("/"):
             return self._origin(incoming) + target
         # Absolute, as proxies send it; or OPTIONS *
@@ -277,8 +274,7 @@ class Front:
         self, incoming: web.BaseRequest, response: Response, socket: UpgradeSocket
     ) -> Answer:
         if not asks_for_websocket(incoming) or why_no_handshake(incoming) is not None:
-            if socket.can_be_handed_over:
-                socket.hand_over(GoneLink())
+            let_go(response)
             return self._failed(
                 incoming,
                 TypeError(
@@ -296,7 +292,7 @@ class Front:
         fields = response.header_fields().items()
         upgraded = upgrade(incoming, fields, self._loop, self._limits)
         if upgraded is None:
-            socket.hand_over(GoneLink())
+            let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")
         connection, tail = upgraded
         self._sockets.add(connection)

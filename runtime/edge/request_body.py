@@ -6,6 +6,7 @@ import contextvars
 from aiohttp import HttpVersion11, web
 from aiohttp.streams import StreamReader
 
+from ...actors.http_errors import BodyTooLate
 from ...storage.errors import UsageError
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -23,13 +24,6 @@ class BodyTooLarge(UsageError):
             f"the request's body is larger than {self.allowed} bytes "
             "(perdure.limits.body_size_bytes_max)"
         )
-
-
-class BodyTooLate(UsageError, OSError):
-    """The body was read after the request had been answered; what was left of it is gone."""
-
-    def __str__(self) -> str:
-        return "Can't read from request stream after response has been sent."
 
 
 class ClientGone(ConnectionError):
@@ -78,7 +72,7 @@ class RequestBody:
             raise BodyTooLarge(self._size_bytes_max)
         self.invite()
         if self._is_closed and not self._stream.at_eof():
-            raise BodyTooLate
+            raise BodyTooLate("request")
         try:
             chunk = self._stream.read_nowait()
             if not chunk and not self._stream.at_eof():
@@ -109,7 +103,7 @@ class RequestBody:
             return await self._waiting
         except asyncio.CancelledError:
             if self._is_closed:
-                raise BodyTooLate from None
+                raise BodyTooLate("request") from None
             raise
         finally:
             self._waiting = None

@@ -230,3 +230,39 @@ async def test_a_socket_that_its_owner_uses_is_not_let_go(world: World) -> None:
     assert server.ready_state == 1
     assert link.severed == []
     assert isinstance(link, FakeLink)
+
+
+async def test_a_body_that_the_callee_does_not_read_holds_its_sender_no_longer(
+    world: World,
+) -> None:
+    class Careless(DurableObject):
+        async def fetch(self, request: Request) -> Response:
+            await turns(30)  # by then as much has been read ahead as may be
+            if request.parsed_url.path == "/stream":
+                return Response(self.parts())
+            return Response("not read")
+
+        async def parts(self) -> AsyncIterator[bytes]:
+            yield b"not read"
+            await turns(5)
+
+    class Sender(DurableObject):
+        notes: list[str] = []
+
+        async def send(self, path: str) -> str:
+            stub = self.env.get_by_name("careless")
+            answer = await stub.fetch(f"http://x{path}", method="POST", body=self.endless())
+            return str(await answer.text())
+
+        async def endless(self) -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield bytes(BUFFER_SIZE_BYTES_MAX)
+            finally:
+                self.notes.append("ended")
+
+    sender = world.stub(Sender, env=world.namespace(Careless))
+    for path in ("/whole", "/stream"):
+        assert await sender.send(path) == "not read"
+    await turns()
+    assert Sender.notes == ["ended", "ended"]

@@ -7,9 +7,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from perdure.actors.link import Frame
-from perdure.actors.session import LOST, LOST_REASON, CloseFrame
-from perdure.runtime.edge.connection import GoneLink
+from perdure.actors.session import LOST, LOST_REASON
 from perdure.runtime.server import Server
 from tests.serving import Serving
 from tests.wire import (
@@ -380,29 +378,7 @@ async def test_equal_messages_and_large_ones_are_each_sent_as_they_are(server: S
             assert await ws.recv() == message
 
 
-# A client that had gone before it began.
-
-
-class Receiver:
-    def __init__(self) -> None:
-        self.lost: list[tuple[int, str]] = []
-
-    def receive(self, frame: Frame) -> None:
-        raise AssertionError(frame)
-
-    def receive_lost(self, code: int, reason: str) -> None:
-        self.lost.append((code, reason))
-
-
-def test_the_link_to_a_client_that_is_gone_says_so_and_takes_everything() -> None:
-    link, receiver = GoneLink(), Receiver()
-    link.set_receiver(receiver)
-    assert receiver.lost == [(LOST, LOST_REASON)]
-    link.transmit(("hello", CloseFrame(1000)))
-    link.sever(CloseFrame(1001))
-    link.pause()
-    link.resume()
-    assert link.buffered_size_bytes == 0
+# The end of the server.
 
 
 async def test_sockets_are_told_that_the_server_goes(server: Server) -> None:
