@@ -93,5 +93,7 @@ def _source_around(filename: str, line: int) -> Sequence[tuple[int, str]]:
         source = Path(filename).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ()
+    if line > len(source):  # it has been edited since
+        return ()
     first = max(line - _LINES_AROUND, 1)
     return [(n, source[n - 1]) for n in range(first, min(line + _LINES_AROUND, len(source)) + 1)]
