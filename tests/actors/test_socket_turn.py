@@ -349,3 +349,44 @@ async def test_an_error_listener_that_raises_ends_a_broken_connection_too(world:
     assert server.ready_state == WebSocket.CLOSED
     assert server.owner is not None
     assert len(server.owner.sessions) == 0
+
+
+async def test_a_listener_that_raises_ends_the_connection_with_error_and_close(
+    world: World,
+) -> None:
+    server, link = await world.accepted()
+    events: list[Any] = []
+
+    async def note(event: Any) -> None:
+        events.append(event)
+
+    def raises(event: MessageEvent) -> None:
+        raise LookupError("no such thing")
+
+    server.on_message = raises
+    server.on_error = note
+    server.on_close = note
+    link.says("x")
+    error, close = events
+    assert error.message == "Uncaught LookupError: no such thing"
+    assert isinstance(error.error, LookupError)
+    assert close == CloseEvent(1011, "a listener of this WebSocket raised", was_clean=False)
+    assert server.ready_state == WebSocket.CLOSED
+    assert server.owner is not None
+    assert len(server.owner.sessions) == 0
+
+
+async def test_listeners_that_raise_at_the_end_too_are_each_told_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, link = await world.accepted()
+    calls: list[str] = []
+
+    def raises(event: Any) -> None:
+        calls.append(event.type)
+        raise ValueError(event.type)
+
+    server.on_message = server.on_error = server.on_close = raises
+    link.says("x")
+    assert calls == ["message", "error", "close"]
+    assert caplog.text.count("socket.handler_raised") == 3
