@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..observe.tracebacks import OURS, user_traceback
+from ...actors.tracebacks import OURS, user_traceback
 
 _STYLE = """
 :root { color-scheme: light dark; --bg: #fbfbfa; --fg: #1b1b1a; --dim: #6f6e69; --card: #fff;
