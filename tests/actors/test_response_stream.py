@@ -118,7 +118,7 @@ async def test_the_response_leaves_before_its_body_has_ended(world: World) -> No
 async def test_a_chunk_leaves_when_what_its_actor_wrote_before_is_durable(world: World) -> None:
     response = await stream(world, "counts")
     assert response.body is not None
-    [actor] = world.host.namespaces["test-Streamer"].live.values()
+    actor = world.actor(Streamer)
     async for _ in response.body:
         assert not actor.database.has_writes or actor.committer.output.waiting
 
@@ -159,7 +159,7 @@ async def test_a_reader_that_cancels_ends_the_generator_in_its_actors_turn(
     response.body.cancel()
     await turns()
     assert await world.stub(Streamer).get("closed") is True
-    [actor] = world.host.namespaces["test-Streamer"].live.values()
+    actor = world.actor(Streamer)
     assert actor.is_idle
 
 

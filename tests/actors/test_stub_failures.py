@@ -223,7 +223,7 @@ async def test_an_answer_that_nobody_waits_for_is_let_go(world: World) -> None:
     Slow.released.set()
     await turns()
     assert [event.code for event in Slow.closed] == [LOST]
-    [actor] = world.host.namespaces["test-Slow"].live.values()
+    actor = world.actor(Slow)
     assert actor.is_idle
 
 
