@@ -51,6 +51,7 @@ class HearingSocket(Protocol):
     state: SocketState
     handlers: SocketHandlers | None
     unheard: Any
+    dropped: int
     id: str
     gate: InputGate
 
@@ -116,11 +117,14 @@ class SocketTurn:
                 return
 
     def _keep_unheard(self, message: str | bytes) -> None:
-        unheard = self._socket.unheard
-        if len(unheard) < UNHEARD_MESSAGES_MAX:
-            unheard.append(message)
-        elif len(unheard) == UNHEARD_MESSAGES_MAX:
-            log.warning("socket.message_dropped", extra={"why": "nobody listens"})
+        socket = self._socket
+        if len(socket.unheard) < UNHEARD_MESSAGES_MAX:
+            socket.unheard.append(message)
+            return
+        socket.dropped += 1
+        if socket.dropped == 1:  # once for each socket: a chatty client must not fill the log
+            why = "nobody listens to this WebSocket"
+            log.warning("socket.message_dropped", extra={"socket": socket.id, "why": why})
 
     def _closed_by_peer(self, frame: CloseFrame) -> None:
         socket = self._socket

@@ -268,3 +268,20 @@ async def test_a_task_made_while_its_actor_ends_ends_too(world: World) -> None:
     with pytest.raises(ActorReset):
         await waiting
     assert made[0].cancelled()
+
+
+async def test_a_turn_that_is_due_when_its_actor_is_gone_is_not_taken(world: World) -> None:
+    await world.inside(lambda lab: None)
+    actor = world.actor()
+    actor.break_(ActorReset("x"))
+    ran: list[str] = []
+
+    class Late:
+        gate = actor.root
+
+        def step(self) -> None:
+            ran.append("ran")
+
+    actor.resume(Late())
+    actor.pump()
+    assert ran == []

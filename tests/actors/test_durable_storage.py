@@ -408,3 +408,18 @@ class Plain(DurableObject):
 
 async def test_a_class_from_new_classes_has_the_asynchronous_calls_only(world: World) -> None:
     assert await world.stub(Plain, has_sql=False).use() == {"a": 1, "b": 2}
+
+
+async def test_an_abort_in_a_plain_callback_of_a_transaction_loses_everything(
+    world: World,
+) -> None:
+    async def script(lab: Lab) -> None:
+        def aborts(txn: Any) -> None:
+            txn.put("a", 1)
+            lab.ctx.abort("in the middle")
+
+        await lab.ctx.storage.transaction(aborts)
+
+    with pytest.raises(ActorReset, match="in the middle"):
+        await world.inside(script)
+    assert await world.inside(lambda lab: lab.ctx.storage.list()) == {}

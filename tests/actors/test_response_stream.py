@@ -266,3 +266,21 @@ async def test_a_body_that_the_callee_does_not_read_holds_its_sender_no_longer(
         assert await sender.send(path) == "not read"
     await turns()
     assert Sender.notes == ["ended", "ended"]
+
+
+async def test_a_body_that_is_passed_on_streams_through_and_is_cancelled_through(
+    world: World,
+) -> None:
+    class Passing(DurableObject):
+        async def fetch(self, request: Request) -> Response:
+            response: Response = await world.stub(Streamer).fetch(request)
+            return response
+
+    response = await world.stub(Passing).fetch("http://x/parts")
+    assert await response.bytes() == b"ab"
+    response = await world.stub(Passing).fetch("http://x/endless")
+    assert await response.body.read_chunk()
+    response.body.cancel()
+    await turns()
+    assert world.actor(Passing).is_idle
+    assert await world.stub(Streamer).get("closed") is True

@@ -151,3 +151,24 @@ async def test_listeners_that_raise_at_the_end_too_are_each_told_once(
     link.says("x")
     assert calls == ["message", "error", "close"]
     assert caplog.text.count("socket.handler_raised") == 3
+
+
+async def test_an_async_listener_behind_one_that_aborted_does_not_run(world: World) -> None:
+    ran: list[str] = []
+    links: list[FakeLink] = []
+
+    async def runs(event: MessageEvent) -> None:
+        ran.append("second")
+
+    def script(lab: Lab) -> None:
+        client, server = WebSocketPair()
+        server.accept()
+        server.add_event_listener("message", lambda event: lab.ctx.abort("enough"))
+        server.add_event_listener("message", runs)
+        links.append(FakeLink())
+        client.hand_over(links[-1])
+
+    await world.inside(script)
+    links[0].says("x")
+    await turns()
+    assert ran == []

@@ -7,11 +7,12 @@ import pytest
 
 from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorAborted, ActorReset, SocketStateError, StorageAccess
+from perdure.actors.execution import Execution
 from perdure.actors.limits import ActorLimits
-from perdure.actors.state import DurableObjectState
+from perdure.actors.state import DurableObjectState, ExecutionContext
 from perdure.actors.websocket import WebSocketPair
 from perdure.storage.errors import LimitExceeded, UsageError
-from tests.world import FakeLink, Lab, World, turns
+from tests.world import FakeLink, FakeOutbound, Lab, World, turns
 
 # abort.
 
@@ -275,3 +276,16 @@ async def test_no_socket_is_accepted_before_there_are_handlers(world: World) -> 
         def call(self) -> None: ...
 
     await world.stub(Early).call()
+
+
+# A Worker's ctx.
+
+
+async def test_a_workers_ctx_goes_on_with_what_waits_until() -> None:
+    execution = Execution(asyncio.get_running_loop(), FakeOutbound())
+    release = asyncio.Event()
+    ExecutionContext(execution).wait_until(release.wait())
+    assert len(execution.tasks) == 1
+    release.set()
+    await turns(3)
+    assert not execution.tasks
