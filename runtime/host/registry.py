@@ -22,7 +22,9 @@ from ...actors.clock import Clock, Timer
 from ...actors.commit import AlarmIndex
 from ...actors.events import Event, OnReply
 from ...actors.ids import DurableObjectId
+from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
+from ...actors.rpc import encode_error
 from ...storage.engine import ActorDatabase
 from ...storage.layout import Layout
 from ...storage.limits import StorageLimits
@@ -47,7 +49,12 @@ class HostStatistics:
 
 
 class ActorHost:
-    """What all namespaces of a process share. Is the ``Surroundings`` of their actors."""
+    """What all namespaces of a process share. Is the ``Surroundings`` of their actors.
+
+    Attributes:
+        namespaces: By their unique keys.
+        closed_because: The failure that events get once this is closed, as it travels.
+    """
 
     def __init__(
         self,
@@ -77,6 +84,7 @@ class ActorHost:
         self._deferred: deque[Callable[[], None]] = deque()
         self._drain_is_due = False
         self._context = contextvars.Context()
+        self.closed_because: bytes | None = None
         self._started = 0
         self._evicted = 0
 
@@ -183,13 +191,19 @@ class ActorHost:
         return any(actor.replies_due or actor.database.has_writes for actor in self._recent)
 
     def close(self, reason: BaseException) -> None:
-        """Commit what is written, and let every actor go; what still waits gets ``reason``."""
+        """Commit what is written, and let every actor go; what still waits gets ``reason``.
+
+        So does what comes later: calls that a commit lets out, or that were put off.
+        """
+        self.closed_because = encode_error(reason)
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
         for actor in list(self._recent):
             if not actor.database.is_explicit:
                 actor.committer.commit()
+            if actor.stage in GONE:  # its commit has failed
+                continue
             if actor.is_idle:
                 actor.evict()
             else:
@@ -217,6 +231,9 @@ class ActorRegistry:
     def deliver_now(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
         actor = self.live.get(actor_id.raw)
         if actor is None:
+            if self._host.closed_because is not None:
+                on_reply(None, self._host.closed_because)
+                return
             actor = self._start(actor_id)
         actor.deliver(event, on_reply)
 

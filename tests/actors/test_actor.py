@@ -237,7 +237,7 @@ async def test_a_handler_whose_cleanup_raises_does_not_keep_others_from_ending(
         with pytest.raises(ActorReset):
             await call
     assert ended == ["good"]
-    assert caplog.messages.count("actor.cleanup_raised") == 2
+    assert caplog.messages.count("task.cleanup_raised") == 2
 
 
 async def test_an_error_that_takes_no_marks_is_told_without(world: World) -> None:
