@@ -137,14 +137,15 @@ class Front:
         ends = [end for connection in self._connections() if (end := connection.end())]
         for socket in list(self._sockets):
             socket.sever(CloseFrame(GOING_AWAY, "the server is going away"))
-        if ended := [socket.ended for socket in self._sockets]:
-            await asyncio.wait(ended, timeout=sockets_close_s)
+        if closed := [socket.ended for socket in self._sockets]:
+            await asyncio.wait(closed, timeout=sockets_close_s)
         if ends:
             await asyncio.wait([ended for _, ended in ends], timeout=answers_leave_s)
         for socket in list(self._sockets):
             socket.abort()
-        for transport, _ in ends:
-            transport.abort()
+        for transport, ended in ends:
+            if not ended.done():
+                transport.abort()
         await self.server.shutdown()
 
     def _connections(self) -> list[HttpProtocol]:

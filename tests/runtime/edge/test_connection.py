@@ -388,5 +388,6 @@ async def test_sockets_are_told_that_the_server_goes(server: Server) -> None:
         with pytest.raises(ConnectionClosed):
             await ws.recv()
         assert (ws.close_code, ws.close_reason) == (1001, "the server is going away")
-        assert await silent.close_frame() == (1001, "the server is going away")
+        assert (await silent.frame()).close == (1001, "the server is going away")
+        silent.send(close_frame(1001))
         await stopping
