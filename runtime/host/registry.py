@@ -136,10 +136,8 @@ class ActorHost:
     # What actors tell.
 
     def touched(self, actor: Actor) -> None:
-        recent = self._recent
-        if actor in recent:
-            recent[actor] = self.clock.monotonic()
-            recent.move_to_end(actor)
+        self._recent[actor] = self.clock.monotonic()
+        self._recent.move_to_end(actor)
 
     def started(self, actor: Actor) -> None:
         self._started += 1
@@ -148,10 +146,8 @@ class ActorHost:
             self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep)
 
     def gone(self, actor: Actor) -> None:
-        self._recent.pop(actor, None)
-        registry = self.namespaces[actor.id.unique_key]
-        if registry.live.get(actor.id.raw) is actor:
-            del registry.live[actor.id.raw]
+        del self._recent[actor]
+        del self.namespaces[actor.id.unique_key].live[actor.id.raw]
 
     def _sweep(self) -> None:
         """Evict actors that have been idle for long enough."""

@@ -172,3 +172,22 @@ async def test_an_async_listener_behind_one_that_aborted_does_not_run(world: Wor
     links[0].says("x")
     await turns()
     assert ran == []
+
+
+async def test_messages_behind_one_whose_listener_raised_are_not_heard(world: World) -> None:
+    server, link = await world.accepted()
+    heard: list[Any] = []
+
+    def raises(event: MessageEvent) -> None:
+        heard.append(event.data)
+        raise ValueError
+
+    server.on_message = raises
+
+    def script(lab: Lab) -> None:
+        for message in "abc":
+            link.says(message)  # they wait for the end of this turn
+
+    await world.inside(script)
+    await turns(2)
+    assert heard == ["a"]

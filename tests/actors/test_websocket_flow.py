@@ -65,10 +65,11 @@ async def test_reading_pauses_while_an_actor_does_not_come_to_its_messages(world
         assert link.reading
         link.says(str(n))
     assert not link.reading
+    link.says("was on its way")
     assert heard == []
     release.set()
     await blocked
-    assert heard == [str(n) for n in range(UNHEARD_MAX)]
+    assert heard == [*(str(n) for n in range(UNHEARD_MAX)), "was on its way"]
     assert link.reading
 
 
