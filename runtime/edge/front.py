@@ -18,7 +18,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Protocol
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from yarl import URL
 
 from ...actors.body import StreamSource
@@ -32,7 +32,7 @@ from .answer import Answer, StreamAnswer, has_no_body, whole_answer
 from .connection import WebSocketConnection
 from .error_page import error_page, error_text
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .request_body import BodyTooLarge, ClientGone, RequestBody
+from .request_body import BodyMalformed, BodyTooLarge, ClientGone, RequestBody
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
@@ -190,8 +190,10 @@ class Front:
         head_size = sum(map(len, chain.from_iterable(raw_headers))) + 4 * len(raw_headers)
         if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
             return plain_response(431, "Request Header Fields Too Large")
-        if (why := self._why_no_host(incoming)) is not None:
-            return plain_response(400, f"Bad Request: {why}")
+        # RFC 9112, section 3.2. That there is one Host header, the parser has seen to.
+        host = incoming.headers.get("Host", "")
+        if host and _origin_of(incoming.scheme, host) is None:
+            return plain_response(400, "Bad Request: the Host header is no host")
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
             return _too_large(limits)
@@ -202,18 +204,6 @@ class Front:
             if refused is not None and "Sec-WebSocket-Key" in incoming.headers:
                 text = f"Bad Request: {refused.why}"
                 return plain_response(refused.status, text, refused.headers)
-        return None
-
-    def _why_no_host(self, incoming: web.BaseRequest) -> str | None:
-        """RFC 9112, section 3.2: what is wrong with the Host header, if anything."""
-        hosts = incoming.headers.getall("Host", [])
-        if len(hosts) == 1:
-            if hosts[0] and _origin_of(incoming.scheme, hosts[0]) is None:
-                return "the Host header is no host"
-        elif hosts:
-            return "there are several Host headers"
-        elif incoming.version >= HttpVersion11:
-            return "the Host header is missing"
         return None
 
     async def _answer(self, incoming: web.BaseRequest) -> Answer:
@@ -339,6 +329,10 @@ class Front:
         """The answer when user code raised."""
         if (body is not None and body.is_too_large) or isinstance(error, BodyTooLarge):
             return _too_large(self._limits)
+        if isinstance(error, BodyMalformed):
+            response = plain_response(400, f"Bad Request: {error}")
+            response.force_close()
+            return response
         if isinstance(error, ClientGone):
             log.debug("request.client_gone", extra={"path": incoming.raw_path})
             raise _Unfinished(CLIENT_GONE, str(error))

@@ -43,6 +43,12 @@ MAIN = """
             for _ in range(100):  # by then as much has been read ahead as may be
                 await asyncio.sleep(0)
             return Response("not read")
+        if path.endswith("/wait-for-garbage"):
+            await held.wait()
+            return Response(await request.text())
+        if path.endswith("/let-go"):
+            held.set()
+            return Response("")
         if path.endswith("/catch"):
             try:
                 await request.bytes()
@@ -338,6 +344,50 @@ async def test_a_body_cannot_be_read_after_the_answer(server: Server, where: str
         wire.send(chunk(b"more") + b"0\r\n\r\n")
         wire.say("GET /calls HTTP/1.1", "Host: a")
         assert (await wire.answer()).status == 200
+
+
+# Bodies that cannot be read.
+
+
+@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("path", ["/text", "/size", "/ponder", "/catch"])
+async def test_a_body_that_goes_wrong_while_it_is_read(
+    server: Server, where: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        await start_chunked(wire, where + path)
+        wire.send(chunk(b"some"))
+        while where + path not in await get(server, "/calls"):
+            pass
+        wire.send(b"nonsense\r\n")
+        answer = await wire.answer()
+        if path in {"/text", "/size"}:
+            assert (answer.status, answer.get("Connection")) == (400, "close")
+            assert answer.text == (
+                "Bad Request: the request's body cannot be read: Invalid character in chunk size\n"
+            )
+        elif path == "/catch":
+            assert (answer.status, answer.text[:14]) == (418, "BodyMalformed:")
+        else:
+            assert (answer.status, answer.text) == (200, "not read")
+        rest = await wire.rest()
+        assert rest == b"" or b"400 Bad Request" in rest
+    assert [r.getMessage() for r in caplog.records if r.levelno > logging.DEBUG] == []
+
+
+async def test_what_cannot_be_read_behind_a_body_does_not_spoil_it(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("POST /wait-for-garbage HTTP/1.1", "Host: a", "Content-Length: 4", body=b"body")
+        while "/wait-for-garbage" not in await get(server, "/calls"):
+            pass
+        wire.send(b"nonsense\r\n\r\n")
+        connections = server._front.server.connections
+        while not any(connection._messages for connection in connections):
+            await asyncio.sleep(0)
+        await get(server, "/let-go")
+        assert (await wire.answer()).text == "body"
+        assert (await wire.answer()).status == 400
+        assert await wire.rest() == b""
 
 
 # Clients that go.
