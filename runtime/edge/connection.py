@@ -12,7 +12,7 @@ Rules for editing this file:
 import asyncio
 from collections.abc import Callable, Sequence
 
-from ...actors.link import Frame, SocketReceiver
+from ...actors.link import Frame, Relay, SocketReceiver
 from ...actors.session import LOST, LOST_REASON, TRY_AGAIN_LATER, CloseFrame
 from ..config.limits import EdgeLimits
 from .frames import BrokenFrame, FrameReader, encode_close, encode_message, encode_pong
@@ -148,6 +148,15 @@ class WebSocketConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._got_close and not self._is_over:
             self._reader.feed(data)
+
+    def pause_writing(self) -> None:
+        """The peer reads slowly: what is only passed on to it is read as slowly."""
+        if isinstance(self._receiver, Relay):
+            self._receiver.hold()
+
+    def resume_writing(self) -> None:
+        if isinstance(self._receiver, Relay):
+            self._receiver.go_on()
 
     def eof_received(self) -> None:
         """Nothing more comes from the peer; the transport closes itself."""

@@ -578,6 +578,11 @@ class SocketOthers:
             await ws.send_str(str(n))
         await ws.close(code=4002, message=b"that is all")
 
+    async def pours(self, ws: web.WebSocketResponse, request: web.BaseRequest) -> None:
+        for n in range(200):
+            await ws.send_bytes(bytes([n]) * 50_000)
+        await ws.close()
+
     async def vanishes(self, ws: web.WebSocketResponse, request: web.BaseRequest) -> None:
         await ws.receive()
         assert request.transport is not None
@@ -723,6 +728,19 @@ async def test_a_large_message_passes_through(relay: Server, http: aiohttp.Clien
     async with http.ws_connect(f"{relay.url}/echo", max_msg_size=0) as ws:
         await ws.send_bytes(message)
         assert await ws.receive_bytes() == message
+
+
+async def test_much_passes_through_to_a_client_that_reads_slowly(
+    serve: Serving, others: tuple[SocketOthers, str]
+) -> None:
+    """More than may wait for a client that does not read."""
+    limits = {"websocket_queue_size_bytes_max": 1_000_000}
+    server = await serve(SOCKETS, objects=["Caller"], values={"TARGET": others[1]}, limits=limits)
+    async with await Wire.connect(server.url, receive_buffer_size=4096) as wire:
+        await wire.upgrade("/pours")
+        for n in range(200):
+            assert (await wire.frame()).payload == bytes([n]) * 50_000
+        assert (await wire.frame()).close == (1000, "")
 
 
 async def test_the_close_frame_of_the_server_passes_through(relay: Server) -> None:
