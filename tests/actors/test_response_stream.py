@@ -11,7 +11,7 @@ from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorReset
 from perdure.actors.execution import current_execution
 from perdure.actors.http import Request, Response
-from perdure.actors.pipe import BUFFER_SIZE_BYTES_MAX
+from perdure.actors.pipe import BUFFER_SIZE_BYTES_MAX, Pipe
 from perdure.actors.response_stream import let_go, stream_through
 from perdure.actors.state import DurableObjectState
 from tests.world import FakeLink, Lab, World, turns
@@ -115,12 +115,20 @@ async def test_the_response_leaves_before_its_body_has_ended(world: World) -> No
     assert await response.body.read_chunk() == b""
 
 
-async def test_a_chunk_leaves_when_what_its_actor_wrote_before_is_durable(world: World) -> None:
+async def test_a_chunk_leaves_when_what_its_actor_wrote_before_is_durable(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed: list[tuple[bytes, bool]] = []
+    push = Pipe.push
+
+    def watched(pipe: Pipe, chunk: bytes) -> None:
+        pushed.append((chunk, world.actor(Streamer).database.has_writes))
+        push(pipe, chunk)
+
+    monkeypatch.setattr(Pipe, "push", watched)
     response = await stream(world, "counts")
-    assert response.body is not None
-    actor = world.actor(Streamer)
-    async for _ in response.body:
-        assert not actor.database.has_writes or actor.committer.output.waiting
+    assert await response.bytes() == b"012"
+    assert pushed == [(b"0", False), (b"1", False), (b"2", False)]
 
 
 async def test_the_generator_runs_at_its_actors_gate(world: World) -> None:
