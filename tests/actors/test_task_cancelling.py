@@ -5,6 +5,8 @@ import gc
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
+
 from perdure.actors.execution import Execution
 from tests.world import outcome, turns
 
@@ -95,6 +97,21 @@ async def test_a_task_that_cancels_itself_in_its_last_turn_is_cancelled(spawn: S
 
     tasks.append(spawn(work()))
     assert await outcome(tasks[0]) == "cancelled ('last',)"
+
+
+async def test_a_cancellation_that_was_caught_does_not_come_again(spawn: Spawn) -> None:
+    tasks: list[Any] = []
+
+    async def work() -> str:
+        tasks[0].cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+        return "stayed"
+
+    tasks.append(spawn(work()))
+    assert await outcome(tasks[0]) == "result 'stayed'"
 
 
 async def test_cancelling_when_the_future_has_just_ended_still_cancels(spawn: Spawn) -> None:
