@@ -40,6 +40,8 @@ log = logging.getLogger("perdure.edge")
 # RFC 9110, section 7.2: a name, an IPv4 or an IPv6 address, and maybe a port.
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 HEADERS_MAX = 256
+# All handlers have been cancelled by then, so this is not reached; but 0 would mean no limit.
+HANDLERS_END_S = 1.0
 # What the log says of requests whose clients did not wait for the answer; nginx's number.
 CLIENT_GONE = 499
 
@@ -146,7 +148,7 @@ class Front:
         for transport, ended in ends:
             if not ended.done():
                 transport.abort()
-        await self.server.shutdown()
+        await self.server.shutdown(timeout=HANDLERS_END_S)
 
     def _connections(self) -> list[HttpProtocol]:
         return [c for c in self.server.connections if isinstance(c, HttpProtocol)]
