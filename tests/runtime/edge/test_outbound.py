@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from pytest_aiohttp import AiohttpRawServer
 
+from perdure.runtime.edge.upgrade import accept_of
 from perdure.runtime.server import Server
 from tests.serving import Serving
 from tests.wire import TEXT, Wire, close_frame, frame
@@ -485,10 +486,12 @@ async def test_a_caller_may_wait_as_long_as_it_likes(server: Server) -> None:
     assert await get(server, "/in_time") == "too late"
 
 
-async def test_requests_under_way_end_with_the_server(server: Server) -> None:
+async def test_requests_under_way_end_with_the_server(
+    server: Server, seen: list[web.BaseRequest]
+) -> None:
     async with await Wire.connect(server.url) as wire:
         wire.say("GET /get/never HTTP/1.1", "Host: a")
-        while not server._front.is_busy:
+        while not seen:
             await asyncio.sleep(0)
         await server.stop(drain_s=0)
         assert b"HTTP/1.1 200" not in await wire.rest()
@@ -684,8 +687,6 @@ async def test_a_server_that_does_not_upgrade_has_answered(relay: Server) -> Non
 async def test_a_handshake_that_is_wrong_is_an_error(
     serve: Serving, field: bytes, why: str
 ) -> None:
-    from perdure.runtime.edge.upgrade import accept_of
-
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         key = head.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
@@ -804,6 +805,34 @@ async def test_both_sides_are_told_that_the_server_goes(
         await others[0].heard.get()
         assert await others[0].heard.get() == [1001]
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.DEBUG] == []
+
+
+async def test_a_server_that_does_not_answer_our_close_frame_is_cut_off(
+    serve: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("perdure.runtime.edge.outbound.CLOSE_S", 0.05)
+    got = asyncio.get_running_loop().create_future()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = head.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept_of(key).encode() + b"\r\n\r\n"
+        )
+        got.set_result(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(speak, "127.0.0.1", 0) as other:
+        target = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
+        server = await serve(SOCKETS, objects=["Caller"], values={"TARGET": target})
+        async with await Wire.connect(server.url) as wire:
+            assert (await wire.upgrade("/")).status == 101
+            stopping = asyncio.create_task(server.stop(drain_s=0))
+            assert (await wire.frame()).close[0] == 1001
+            wire.send(close_frame(1001))
+            await stopping
+        assert (await got)[:1] == b"\x88", "it was told"
 
 
 async def test_perdure_talks_to_perdure(

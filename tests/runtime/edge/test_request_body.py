@@ -2,11 +2,15 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import HttpVersion11
+from aiohttp.streams import StreamReader
 
-from perdure.runtime.edge.request_body import BodyTooLarge
+from perdure.actors.http_errors import BodyTooLate
+from perdure.runtime.edge.request_body import BodyTooLarge, ClientGone, RequestBody
 from perdure.runtime.server import Server
 from tests.serving import Serving
 from tests.wire import Wire
@@ -25,6 +29,8 @@ MAIN = """
     async def answer(request, wait_until):
         path = request.parsed_url.path
         calls.append(path)
+        if path == "/what-was-late":
+            return Response(await late.get())
         if path.endswith("/text"):
             return Response(await request.text())
         if path.endswith("/size"):
@@ -54,7 +60,7 @@ MAIN = """
                 await request.bytes()
             except Exception as error:
                 return Response(f"{type(error).__name__}: {error}", 418)
-        if path.endswith("/late"):
+        if path.endswith("late"):
             async def read_on():
                 try:
                     await request.bytes()
@@ -63,9 +69,10 @@ MAIN = """
                 else:
                     late.put_nowait("read")
             wait_until(read_on())
+            if path.endswith("/very-late"):
+                for _ in range(100):  # by then it waits for more
+                    await asyncio.sleep(0)
             return Response("answered")
-        if path.endswith("/what-was-late"):
-            return Response(await late.get())
         if path.endswith("/twice"):
             return Response(await request.text() + await request.text())
         if path.endswith("/calls"):
@@ -332,10 +339,13 @@ async def test_the_connection_goes_on_when_a_part_was_read(
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.DEBUG] == []
 
 
+@pytest.mark.parametrize("path", ["/late", "/very-late"])
 @pytest.mark.parametrize("where", WHERE)
-async def test_a_body_cannot_be_read_after_the_answer(server: Server, where: str) -> None:
+async def test_a_body_cannot_be_read_after_the_answer(
+    server: Server, where: str, path: str
+) -> None:
     async with await Wire.connect(server.url) as wire:
-        await start_chunked(wire, f"{where}/late")
+        await start_chunked(wire, where + path)
         wire.send(chunk(b"some"))
         assert (await wire.answer()).text == "answered"
         assert (await get(server, "/what-was-late")).startswith(
@@ -417,6 +427,89 @@ async def test_the_handler_hears_that_the_client_has_gone(
         wire.vanish()
         assert "after response has been sent" in await get(server, "/what-was-late")
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.DEBUG] == []
+
+
+# What is rare, on a stream that the test feeds.
+
+
+class FakeRequest:
+    """A request whose body the test feeds."""
+
+    version = HttpVersion11
+    headers: dict[str, str] = {"Expect": "100-continue"}
+    transport = None
+
+    def __init__(self) -> None:
+        protocol: Any = self
+        loop = asyncio.get_running_loop()
+        self.content = StreamReader(protocol, 2**16, loop=loop)
+        request: Any = self
+        self.body = RequestBody(request, 1000, loop)
+
+    connected = True
+
+    def pause_reading(self) -> None:
+        """Of the protocol, which this stands for, too."""
+
+    def resume_reading(self, *, resume_parser: bool = True) -> None:
+        """See ``pause_reading``."""
+
+
+async def turns() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_chunk_that_came_for_a_reader_that_was_cancelled_is_kept() -> None:
+    request = FakeRequest()
+    reading = asyncio.create_task(request.body.read_chunk())
+    await turns()
+    request.content.feed_data(b"some")
+    waiting = request.body._waiting
+    assert waiting is not None
+    while not waiting.done():
+        await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert await request.body.read_chunk() == b"some"
+    request.content.feed_data(b"more")
+    request.content.feed_eof()
+    assert [await request.body.read_chunk() for _ in range(3)] == [b"more", b"", b""]
+
+
+async def test_a_reader_that_is_cancelled_loses_nothing() -> None:
+    request = FakeRequest()
+    reading = asyncio.create_task(request.body.read_chunk())
+    await turns()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    request.content.feed_data(b"some")
+    assert await request.body.read_chunk() == b"some"
+
+
+async def test_a_reader_that_waits_is_told_that_it_is_too_late() -> None:
+    request = FakeRequest()
+    reading = asyncio.create_task(request.body.read_chunk())
+    await turns()
+    await request.body.close()
+    with pytest.raises(BodyTooLate):
+        await reading
+    request.content.feed_data(b"some")
+    with pytest.raises(BodyTooLate):
+        await request.body.read_chunk()
+    assert await request.content.readany() == b"some", "the connection can drop it"
+
+
+async def test_a_client_that_is_gone_is_not_invited() -> None:
+    request = FakeRequest()
+    assert request.body.is_awaited
+    request.body.invite()
+    assert not request.body.is_awaited
+    request.content.set_exception(ConnectionResetError("reset"))
+    with pytest.raises(ClientGone, match="reset"):
+        await request.body.read_chunk()
 
 
 def test_the_error_says_what_to_do() -> None:
