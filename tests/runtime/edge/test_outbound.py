@@ -15,7 +15,7 @@ from pytest_aiohttp import AiohttpRawServer
 from perdure.runtime.edge.upgrade import accept_of
 from perdure.runtime.server import Server
 from tests.serving import Serving
-from tests.wire import TEXT, Wire, close_frame, frame
+from tests.wire import CLOSE, TEXT, Wire, close_frame, frame
 
 # Does to env.TARGET what the path says.
 MAIN = """
@@ -687,23 +687,83 @@ async def test_a_server_that_does_not_upgrade_has_answered(relay: Server) -> Non
 async def test_a_handshake_that_is_wrong_is_an_error(
     serve: Serving, field: bytes, why: str
 ) -> None:
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        key = head.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
-        answer = field.replace(b"right", accept_of(key).encode())
-        writer.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + answer
-            + b"\r\n\r\n"
-        )
-        await reader.read()
-        writer.close()
-
-    async with await asyncio.start_server(speak, "127.0.0.1", 0) as other:
-        target = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
+    async with RawServer(field) as target:
         server = await serve(SOCKETS, objects=["Caller"], values={"TARGET": target})
         name, text = await get(server, "/error/x")
         assert (name, text) == ("NetworkError", f"fetch {target}/x: {why}")
+
+
+class RawServer:
+    """Answers one upgrade, and sends what comes behind the head in one write with it.
+
+    Attributes:
+        got: What the client has sent up to the end of its connection.
+    """
+
+    def __init__(self, fields: bytes = b"Sec-WebSocket-Accept: right", tail: bytes = b"") -> None:
+        self.fields = fields
+        self.tail = tail
+        self.got: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    async def speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        key = head.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
+        fields = self.fields.replace(b"right", accept_of(key).encode())
+        start = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        writer.write(start + fields + b"\r\n\r\n" + self.tail)
+        got = await reader.read()
+        writer.close()
+        self.got.set_result(got)
+
+    async def __aenter__(self) -> str:
+        self.server = await asyncio.start_server(self.speak, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.got
+        self.server.close()
+        await self.server.wait_closed()
+
+
+def from_server(*frames: tuple[int, bytes | str]) -> bytes:
+    return b"".join(frame(opcode, payload, mask=False) for opcode, payload in frames)
+
+
+@pytest.mark.parametrize("size", [1, 1000, 100_000, 1_000_000])
+async def test_frames_in_one_piece_with_the_101_of_a_server(serve: Serving, size: int) -> None:
+    texts = ["a" * size, "b", "c" * size]
+    tail = from_server(*((TEXT, text) for text in texts), (CLOSE, b"\x0f\xa3enough"))
+    async with RawServer(tail=tail) as target:
+        server = await serve(SOCKETS, objects=["Caller"], values={"TARGET": target})
+        got, _ = await get(server, "/actor/x")
+        assert got[3:] == [*texts, [4003, "enough", True]]
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+async def test_frames_in_one_piece_with_the_101_pass_through(serve: Serving, size: int) -> None:
+    texts = ["a" * size, "b", "c" * size]
+    tail = from_server(*((TEXT, text) for text in texts), (CLOSE, b"\x0f\xa3enough"))
+    async with RawServer(tail=tail) as target:
+        server = await serve(SOCKETS, objects=["Caller"], values={"TARGET": target})
+        async with await Wire.connect(server.url) as wire:
+            assert (await wire.upgrade("/x")).status == 101
+            assert [await wire.text() for _ in texts] == texts
+            assert (await wire.frame()).close == (4003, "enough")
+            wire.send(close_frame(4003))
+            assert await wire.rest() == b""
+
+
+async def test_half_a_frame_in_one_piece_with_the_101_waits_for_the_rest(serve: Serving) -> None:
+    limits = {"websocket_close_timeout_s": 0.05}
+    other = RawServer(tail=from_server((TEXT, "a"), (TEXT, "half a frame"))[:-3])
+    async with other as target:
+        values = {"TARGET": target}
+        server = await serve(SOCKETS, objects=["Caller"], values=values, limits=limits)
+        async with await Wire.connect(server.url) as wire:
+            assert (await wire.upgrade("/x")).status == 101
+            assert await wire.text() == "a"
+            wire.vanish()
+        assert (await other.got)[:1] == b"\x88", "it is told, and cut off as it does not answer"
 
 
 # A Worker that passes a WebSocket through: fetch(request).
@@ -811,20 +871,8 @@ async def test_a_server_that_does_not_answer_our_close_frame_is_cut_off(
     serve: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("perdure.runtime.edge.outbound.CLOSE_S", 0.05)
-    got = asyncio.get_running_loop().create_future()
-
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        key = head.split("Sec-WebSocket-Key: ")[1].split("\r\n")[0]
-        writer.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept_of(key).encode() + b"\r\n\r\n"
-        )
-        got.set_result(await reader.read())
-        writer.close()
-
-    async with await asyncio.start_server(speak, "127.0.0.1", 0) as other:
-        target = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}"
+    other = RawServer()
+    async with other as target:
         server = await serve(SOCKETS, objects=["Caller"], values={"TARGET": target})
         async with await Wire.connect(server.url) as wire:
             assert (await wire.upgrade("/")).status == 101
@@ -832,7 +880,7 @@ async def test_a_server_that_does_not_answer_our_close_frame_is_cut_off(
             assert (await wire.frame()).close[0] == 1001
             wire.send(close_frame(1001))
             await stopping
-        assert (await got)[:1] == b"\x88", "it was told"
+        assert (await other.got)[:1] == b"\x88", "it was told"
 
 
 async def test_perdure_talks_to_perdure(
