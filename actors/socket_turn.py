@@ -96,7 +96,6 @@ class SocketTurn:
         if socket.handlers is not None:
             self._call(socket.handlers.message, socket, message)
             return
-        self._hear_kept()  # they came before this one
         if socket.unheard or not self._tell(message):
             self._keep_unheard(message)
 

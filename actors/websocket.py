@@ -182,9 +182,8 @@ class WebSocket:
         """Call ``listener(event)`` at each event; it may be a coroutine function."""
         _check_event_name(name)
         listeners = self._listeners.setdefault(name, [])
-        if all(
-            known != listener for known, _ in listeners
-        ):  # a bound method is made anew each time
+        # By equality: a bound method is a new object each time it is asked for.
+        if all(known != listener for known, _ in listeners):
             listeners.append((listener, once))
         if name == "message":
             self._hear_kept()
@@ -353,7 +352,6 @@ class WebSocket:
         self.waiting += 1
         if self.waiting >= self._waiting_max:
             self._pause()
-        self.gate = self.gate.current()
         owner.resume(SocketTurn(self, owner, frame))
 
     def _pause(self) -> None:

@@ -94,7 +94,7 @@ async def test_a_reader_that_cancels_with_a_reason_gets_it_when_it_reads_on(pipe
 
 async def test_a_chunk_that_comes_after_a_cancellation_is_no_trouble(pipe: Pipe) -> None:
     pipe.cancel()
-    pipe.push(b"late")
+    pipe.push(bytes(BUFFER_SIZE_BYTES_MAX))
     await pipe.wait_for_room()
 
 

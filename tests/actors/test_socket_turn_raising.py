@@ -191,3 +191,16 @@ async def test_messages_behind_one_whose_listener_raised_are_not_heard(world: Wo
     await world.inside(script)
     await turns(2)
     assert heard == ["a"]
+
+
+async def test_what_a_listener_sent_before_it_raised_does_not_leave(world: World) -> None:
+    server, link = await world.accepted()
+
+    def raises(event: MessageEvent) -> None:
+        server.send("half of an answer")
+        raise ValueError
+
+    server.on_message = raises
+    link.says("x")
+    assert link.sent == []
+    assert [frame.code for frame in link.severed] == [1011]

@@ -88,19 +88,20 @@ async def test_a_new_alarm_of_a_handler_that_was_then_reset_stands(
     start_ms = now_ms(world)
 
     async def commit_and_abort(self: Sleeper) -> None:
-        if len(self.woken) == 1:
+        if len(self.woken) == 2:
             await self.ctx.storage.set_alarm(start_ms + 60_000)
             await self.ctx.storage.sync()
             self.ctx.abort("half way")
 
-    Sleeper.then = commit_and_abort
+    Sleeper.then, Sleeper.failures = commit_and_abort, 1
     await world.stub(Sleeper).wake_at(start_ms)
-    await pass_time(world, 59)
-    assert Sleeper.woken == [(start_ms, 0)]
+    for _ in range(59):
+        await pass_time(world, 1)
+    assert Sleeper.woken == [(start_ms, 0), (start_ms, 1)]
     await pass_time(world, 2)
-    assert Sleeper.woken == [(start_ms, 0), (start_ms + 60_000, 0)]
+    assert Sleeper.woken[2:] == [(start_ms + 60_000, 0)], "and has not failed yet"
     await pass_time(world, 1000)
-    assert len(Sleeper.woken) == 2
+    assert len(Sleeper.woken) == 3
 
 
 async def test_a_handler_that_deletes_its_alarm_and_is_then_reset_is_not_called_again(

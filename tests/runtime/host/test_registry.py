@@ -156,6 +156,27 @@ async def test_calls_of_one_stub_keep_their_order_when_some_go_through_the_loop(
     assert Recorder.noted == list(range(count))
 
 
+async def test_a_later_call_does_not_overtake_one_that_was_put_off(world: World) -> None:
+    """The call from a deep stack goes through the loop, the one from its task need not."""
+    Recorder.noted = []
+
+    class Deep(DurableObject):
+        async def descend(self, depth: int) -> None:
+            if depth:
+                await world.stub(Deep, f"deep-{depth}").descend(depth - 1)
+                return
+            to = world.stub(Recorder, "to")
+            task = asyncio.create_task(self.note(to))
+            await to.note(1)
+            await task
+
+        async def note(self, to: Any) -> None:
+            await to.note(2)
+
+    await world.stub(Deep, "top").descend(NESTED_CALLS_MAX - 1)
+    assert Recorder.noted == [1, 2]
+
+
 async def test_closing_commits_what_is_written_and_tells_who_still_waits(
     world: World, tmp_path: Path
 ) -> None:
