@@ -7,6 +7,7 @@ that it awaits.
 import asyncio
 import base64
 import contextvars
+import errno
 import os
 import weakref
 from collections.abc import AsyncIterator
@@ -252,4 +253,12 @@ async def _chunks(source: StreamSource) -> AsyncIterator[bytes]:
 
 
 def _text(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error  # what stands around it speaks of aiohttp's options
+        number = cause.errno
+        if number is not None and number in errno.errorcode:
+            why = os.strerror(number)
+        else:
+            why = cause.strerror or str(cause)
+        return f"cannot connect to {error.host}:{error.port}: {why}"
     return str(error) or type(error).__name__
