@@ -51,7 +51,7 @@ coverage: environment
 	$(BIN)/python .ci/coverage_gate.py
 
 bench: environment
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python bench/run.py $(ARGS)
 
 clean:
 	rm -rf .venv .venv-3.* build dist node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

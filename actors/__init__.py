@@ -6,13 +6,16 @@ To read: this file, then ``gates``, ``execution``, ``actor``, ``commit``.
 """
 
 from ..storage.errors import (
+    ConstraintsViolatedAtCommit,
     DatabaseFailed,
     InternalError,
+    InvalidArgument,
     LimitExceeded,
     PerdureError,
     SqlError,
     StorageError,
     UsageError,
+    ValueCorrupt,
     ValueNotSerializable,
 )
 from .alarm import AlarmInfo
@@ -37,6 +40,16 @@ from .fetch import fetch
 from .form import File
 from .headers import Headers
 from .http import Request, Response
+from .http_errors import (
+    BodyAlreadyUsed,
+    ImmutableHeaders,
+    InvalidBody,
+    InvalidHeader,
+    InvalidInit,
+    InvalidJson,
+    InvalidStatus,
+    InvalidUrl,
+)
 from .ids import DurableObjectId, InvalidActorId
 from .namespace import DurableObjectNamespace
 from .sessions import Sessions
@@ -51,7 +64,9 @@ __all__ = [
     "ActorOverloaded",
     "ActorReset",
     "AlarmInfo",
+    "BodyAlreadyUsed",
     "CloseEvent",
+    "ConstraintsViolatedAtCommit",
     "DatabaseFailed",
     "DurableObject",
     "DurableObjectId",
@@ -64,9 +79,17 @@ __all__ = [
     "File",
     "GateDeadlock",
     "Headers",
+    "ImmutableHeaders",
     "InternalError",
     "InvalidActorId",
+    "InvalidArgument",
+    "InvalidBody",
     "InvalidClose",
+    "InvalidHeader",
+    "InvalidInit",
+    "InvalidJson",
+    "InvalidStatus",
+    "InvalidUrl",
     "LimitExceeded",
     "MessageEvent",
     "NoSuchMethod",
@@ -84,6 +107,7 @@ __all__ = [
     "Transaction",
     "TransactionClosed",
     "UsageError",
+    "ValueCorrupt",
     "ValueNotSerializable",
     "WebSocket",
     "WebSocketPair",

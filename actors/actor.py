@@ -19,13 +19,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..storage.engine import ActorDatabase
-from ..storage.errors import PerdureError
 from .channel import Outbound
 from .clock import Clock
 from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
 from .events import Event, OnReply
-from .execution import Execution, wait_for_it
+from .execution import Execution, is_coroutine, wait_for_it
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
@@ -146,7 +145,12 @@ class Actor(Execution):
 
     def after_turn(self) -> None:
         super().after_turn()
-        self.surroundings.touched(self)
+        if self.stage in GONE:  # broken by this very turn, which has gone on until here
+            self._discard_turns()
+        elif self.database.failure is not None:  # even if the handler has caught the error
+            self.break_(self.database.failure)
+        else:
+            self.surroundings.touched(self)
 
     # The end.
 
@@ -187,17 +191,11 @@ class Actor(Execution):
             _mark_as_reset(error)
             log.error("actor.reset", extra={"actor": str(self.id), "cause": str(error)})
         failure = encode_error(error)
-        self._close_database()
+        self.database.close()
         for turn in list(self.replies_due):
             turn.reply(None, failure)
         self.sessions.sever("Durable Object connection closed because the object was reset.")
         self._discard_turns()
-
-    def _close_database(self) -> None:
-        try:
-            self.database.close()
-        except PerdureError as error:  # it is broken already, which is why we are here
-            log.warning("actor.close_failed", extra={"actor": str(self.id), "cause": str(error)})
 
     def _discard_turns(self) -> None:
         gate: Any = self.gate
@@ -260,7 +258,7 @@ class EventTurn:
             if is_fatal(error):
                 raise
             return
-        if asyncio.iscoroutine(result):
+        if is_coroutine(result):
             self._follow(result, context)
         elif hasattr(type(result), "__await__"):
             self._follow(wait_for_it(result), context)

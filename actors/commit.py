@@ -83,8 +83,8 @@ class Committer:
         database.on_begin = self.schedule
 
     def is_dirty(self) -> bool:
-        """Something was written that is not durable yet."""
-        return self._database.has_writes
+        """Something was written that is not durable yet, or never will be."""
+        return self._database.has_writes or self._database.failure is not None
 
     def schedule(self) -> None:
         """Commit in the loop's next iteration, after the turns of this one."""
@@ -103,6 +103,9 @@ class Committer:
         On failure the actor is broken, nothing leaves, and this returns.
         """
         if self.output.broken:
+            return
+        if self._database.failure is not None:
+            self._on_failure(self._database.failure)
             return
         alarm_changed, self.alarm_changed = self.alarm_changed, False
         try:

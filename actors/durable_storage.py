@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 from ..storage.errors import PerdureError, UsageError
 from ..storage.kv import KeyValue
@@ -33,7 +33,7 @@ class DurableStorage(StorageCalls):
     they are durable. Storage works only in the actor's own handlers and tasks.
     """
 
-    __slots__ = ("_actor", "_kv", "_sql", "_sync_kv", "alarm")
+    __slots__ = ("_actor", "_kv", "_savepoints", "_sql", "_sync_kv", "alarm")
 
     def __init__(self, actor: Actor, *, has_sql: bool) -> None:
         self._actor = actor
@@ -41,6 +41,8 @@ class DurableStorage(StorageCalls):
         self._sync_kv = SyncKv(self._kv, self.check_access) if has_sql else None
         self._sql = SqlStorage(Sql(actor.database), self.check_access) if has_sql else None
         self.alarm = AlarmRow(Metadata(actor.database))
+        # One for each explicit transaction that is open: what it restores when it is undone.
+        self._savepoints: list[bool] = []
 
     def check_access(self) -> None:
         """Raise unless this actor's code is running right now.
@@ -141,20 +143,25 @@ class DurableStorage(StorageCalls):
         if self._sql is None:
             raise UsageError(f"storage.transaction_sync {_NOT_SQLITE}")
         self.check_access()
-        database = self._actor.database
-        database.savepoint()
+        self.savepoint_begins()
         try:
             result = callback()
         except BaseException:
             if self._actor.stage not in GONE:  # else it was undone with everything else
-                database.rollback_to()
+                self.savepoint_ends(keep=False)
             raise
-        database.release()
+        failure = self.savepoint_ends(keep=True)
+        if failure is not None:
+            raise failure
         return result
 
+    @overload
     def transaction(
-        self, callback: "Callable[[Transaction], Awaitable[T] | T]"
-    ) -> asyncio.Future[T]:
+        self, callback: "Callable[[Transaction], Coroutine[Any, Any, T]]"
+    ) -> asyncio.Future[T]: ...
+    @overload
+    def transaction(self, callback: "Callable[[Transaction], T]") -> asyncio.Future[T]: ...
+    def transaction(self, callback: "Callable[[Transaction], Any]") -> asyncio.Future[Any]:
         """What ``await callback(txn)`` gives; if it raises, what it wrote is undone, and it raises.
 
         No other event of the actor runs meanwhile, whatever the callback awaits.
@@ -167,8 +174,7 @@ class DurableStorage(StorageCalls):
             if actor.database.has_writes and not actor.database.is_explicit:
                 # Else what earlier turns emitted would wait for the whole transaction.
                 actor.committer.commit()
-            actor.database.savepoint()
-            txn.begun()
+            txn.begun(self.savepoint_begins())
             return callback(txn)
 
         def settle(section: CriticalSection, value: Any, error: BaseException | None) -> None:
@@ -184,10 +190,26 @@ class DurableStorage(StorageCalls):
         section.request(turn.gate.current(), actor.limits.critical_section_depth_max)
         return section.result
 
+    @property
+    def depth(self) -> int:
+        """How many explicit transactions are open inside each other."""
+        return len(self._savepoints)
+
+    def savepoint_begins(self) -> int:
+        """Begin an explicit transaction; give its depth."""
+        self._actor.database.savepoint()
+        self._savepoints.append(self.alarm.is_replaced)
+        return self.depth
+
     def savepoint_ends(self, *, keep: bool) -> PerdureError | None:
         """End the innermost explicit transaction; give what went wrong with that."""
         actor = self._actor
+        was_replaced = self._savepoints.pop()
+        if not keep:
+            self.alarm.is_replaced = was_replaced
         try:
+            if actor.database.failure is not None:
+                raise actor.database.failure
             if keep:
                 actor.database.release()
             else:
@@ -203,20 +225,30 @@ class DurableStorage(StorageCalls):
 class Transaction(StorageCalls):
     """What the callback of ``storage.transaction`` works on."""
 
-    __slots__ = ("_state", "_storage")
+    __slots__ = ("_depth", "_state", "_storage")
 
     def __init__(self, storage: DurableStorage) -> None:
         self._storage = storage
         self._state = "waiting"
+        self._depth = 0
 
     def rollback(self) -> None:
-        """Undo what was written so far; the transaction object cannot be used afterwards."""
+        """Undo what was written so far; the transaction object cannot be used afterwards.
+
+        Raises:
+            TransactionClosed: It has ended already.
+            UsageError: A transaction inside this one is still open.
+        """
         self._check("rollback")
+        self._storage.check_access()
+        if self._storage.depth != self._depth:
+            raise UsageError("rollback() while a transaction inside this one is open: end it first")
         self._state = "rolled back"
         self._storage.savepoint_ends(keep=False)
 
-    def begun(self) -> None:
+    def begun(self, depth: int) -> None:
         self._state = "open"
+        self._depth = depth
 
     def finish(self, *, failed: bool) -> PerdureError | None:
         if self._state != "open":

@@ -15,6 +15,7 @@ import contextvars
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from types import CoroutineType
 from typing import Any
 
 from .channel import Outbound
@@ -146,6 +147,8 @@ class Execution:
         gate = self.turn.gate if self.turn is not None else self.root
         if context is None:
             context = contextvars.copy_context()
+        if context.get(CURRENT) is not self:  # a context that user code made for the task
+            context.run(CURRENT.set, self)
         task = self.start(coro, gate, None, context)
         task.start_later()
         return task
@@ -155,8 +158,10 @@ class Execution:
         task = self.spawn(wait_for_it(awaitable))
         task.add_done_callback(_log_failure)
 
-    def statistics_tasks(self) -> int:
-        return len(self.tasks)
+
+def is_coroutine(value: object) -> bool:
+    """As ``asyncio.iscoroutine``, which takes a microsecond to say no."""
+    return type(value) is CoroutineType or (value is not None and asyncio.iscoroutine(value))
 
 
 async def wait_for_it(awaitable: Awaitable[Any]) -> Any:

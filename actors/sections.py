@@ -6,15 +6,18 @@ its caller stands at; the caller's gate is shut until the section has ended.
 Rules for editing this file:
     When a section ends, its caller goes on before anything else that waits: awaiting perdure's
     own storage is not a suspension, so nothing may slip in between a transaction and the code
-    behind it.
+    behind it. A section ends after the sections opened inside it, awaited or not.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from ..storage.errors import UsageError
-from .execution import Execution, wait_for_it
+from .errors import ActorAborted
+from .execution import Execution, is_coroutine, wait_for_it
 from .gates import InputGate
 from .task import ActorTask
 
@@ -23,11 +26,11 @@ class CriticalSection:
     """One section: opens when its parent's turn has come, runs ``callback``, ends.
 
     Attributes:
-        result: What the caller awaits.
+        result: What the caller awaits; cancelling it cancels the callback.
         gate: The section's own gate; None until it opens.
     """
 
-    __slots__ = ("_actor", "_callback", "_caller", "_settle", "gate", "result")
+    __slots__ = ("_actor", "_callback", "_caller", "_context", "_settle", "_task", "gate", "result")
 
     def __init__(
         self,
@@ -38,20 +41,22 @@ class CriticalSection:
         self._actor = actor
         self._callback = callback
         self._settle = settle
+        self._context = contextvars.copy_context()
+        self._task: ActorTask | None = None
         self.result: asyncio.Future[Any] = actor.loop.create_future()
         turn = actor.turn
         self._caller = turn if isinstance(turn, ActorTask) else None
         self.gate = InputGate()  # replaced when the section opens
 
     def request(self, parent: InputGate, depth_max: int) -> None:
-        """Open now if ``parent`` is the innermost gate, else when the section there has ended.
+        """Open now if ``parent`` is the innermost gate, else when the sections there have ended.
 
         The callback takes its first turn when the present turn is over, so that a constructor
         has set all its attributes by then.
         """
         if parent.depth >= depth_max:
             raise UsageError("blockConcurrencyWhile() calls are nested too deeply.")
-        if parent is self._actor.gate:
+        if parent is self._actor.gate and not parent.sections:
             self._open(parent)
         else:
             parent.sections.append(lambda: self._open(parent.current()))
@@ -63,26 +68,43 @@ class CriticalSection:
 
     def step(self) -> None:
         """The first turn: call the callback, and drive what it returns."""
-        try:
-            value = self._actor.context.copy().run(self._callback)
-        except Exception as error:
-            self._settle(self, None, error)
+        actor = self._actor
+        if self.result.cancelled():
+            self._finish(None, asyncio.CancelledError())
             return
-        if asyncio.iscoroutine(value):
-            self._actor.follow(self._actor.start(value, self.gate, self._on_task_done))
-        elif isinstance(value, Awaitable):
-            task = self._actor.start(wait_for_it(value), self.gate, self._on_task_done)
-            self._actor.follow(task)
-        else:
-            self._settle(self, value, None)
+        try:
+            value = self._context.run(self._callback)
+        except (Exception, ActorAborted) as error:
+            self._finish(None, error)
+            return
+        if not is_coroutine(value):
+            if not isinstance(value, Awaitable):
+                self._finish(value, None)
+                return
+            value = wait_for_it(value)
+        self._task = actor.start(value, self.gate, self._on_task_done, self._context)
+        self.result.add_done_callback(self._pass_on_cancellation, context=actor.neutral)
+        actor.follow(self._task)
+
+    def _pass_on_cancellation(self, result: asyncio.Future[Any]) -> None:
+        if result.cancelled() and self._task is not None:
+            self._task.cancel()
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():
-            self._settle(self, None, asyncio.CancelledError())
+            self._finish(None, asyncio.CancelledError())
         elif (error := task.exception()) is not None:
-            self._settle(self, None, error)
+            self._finish(None, error)
         else:
-            self._settle(self, task.result(), None)
+            self._finish(task.result(), None)
+
+    def _finish(self, value: Any, error: BaseException | None) -> None:
+        """The callback is over; so is the section, when those inside it are."""
+        gate = self.gate
+        if self._actor.gate is gate and not gate.sections:
+            self._settle(self, value, error)
+        else:
+            gate.held.append(_Then(gate, partial(self._finish, value, error)))
 
     def end(self, value: Any, error: BaseException | None) -> None:
         """Open the parent's gate again and let the caller go on first."""
@@ -92,9 +114,27 @@ class CriticalSection:
         if not self.result.done():  # the caller may have been cancelled
             if error is None:
                 self.result.set_result(value)
+            elif isinstance(error, asyncio.CancelledError):
+                self.result.cancel()
             else:
                 self.result.set_exception(error)
         if parent.sections:
-            parent.sections.popleft()()
+            parent.held.appendleft(_Then(parent, partial(_open_next, self._actor)))
         if goes_first and self._caller is not None:
             self._caller.go_on_first(self.result)
+
+
+class _Then:
+    """A turn that runs none of the user's code: what is to be done when its gate is innermost."""
+
+    __slots__ = ("gate", "step")
+
+    def __init__(self, gate: InputGate, step: Callable[[], None]) -> None:
+        self.gate = gate
+        self.step = step
+
+
+def _open_next(actor: Execution) -> None:
+    """Open the section that waits longest at the innermost gate, if one still does."""
+    if actor.gate.sections:
+        actor.gate.sections.popleft()()

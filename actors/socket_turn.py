@@ -1,14 +1,13 @@
 """One event of a WebSocket, as a turn of its owner."""
 
-import asyncio
 import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .execution import Execution
+from .execution import Execution, is_coroutine
 from .gates import InputGate
 from .link import Frame
-from .session import INTERNAL_ERROR, NO_CODE, CloseFrame, SocketState, echo_of, move
+from .session import INTERNAL_ERROR, LOST, NO_CODE, CloseFrame, SocketState, echo_of, move
 from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, MessageEvent
 from .socket_iterator import SocketIterator
 from .task import ActorTask
@@ -106,6 +105,16 @@ class SocketTurn:
         self._end(CloseEvent(code, frame.reason, was_clean=True))
 
     def _lost(self, lost: Lost) -> None:
+        """A peer that vanished is closed with 1006; one that broke the protocol is an error too."""
+        socket = self._socket
+        if lost.code != LOST:
+            error = ConnectionError(lost.reason)
+            if socket.handlers is not None:
+                self._call(socket.handlers.error, socket, error)
+            for listener in socket.listeners("error"):
+                self._call(listener, ErrorEvent(lost.reason, error))
+        if socket.state is SocketState.CLOSED:  # by a listener that raised
+            return
         self._end(CloseEvent(lost.code, lost.reason, was_clean=False))
 
     def _end(self, event: CloseEvent) -> None:
@@ -129,7 +138,7 @@ class SocketTurn:
         except Exception as error:
             self._failed(error)
             return
-        if asyncio.iscoroutine(result):
+        if is_coroutine(result):
             task = owner.start(result, self.gate, self._on_task_done, context)
             owner.follow(task)
             owner.turn = self

@@ -1,8 +1,8 @@
 """``ctx``: what an actor, or a Worker, knows about itself and may ask of the runtime."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar, overload
 
 from ..storage.errors import LimitExceeded, UsageError
 from .actor import Actor
@@ -60,9 +60,13 @@ class DurableObjectState:
         """Go on with ``awaitable`` after the reply has left; its failure is logged."""
         self._actor.wait_until(awaitable)
 
+    @overload
     def block_concurrency_while(
-        self, callback: Callable[[], Awaitable[T] | T]
-    ) -> asyncio.Future[T]:
+        self, callback: Callable[[], Coroutine[Any, Any, T]]
+    ) -> asyncio.Future[T]: ...
+    @overload
+    def block_concurrency_while(self, callback: Callable[[], T]) -> asyncio.Future[T]: ...
+    def block_concurrency_while(self, callback: Callable[[], Any]) -> asyncio.Future[Any]:
         """Run ``callback`` while no other event of the actor runs, and give what it gives.
 
         Also usable as a decorator of an async function in ``__init__``. If the callback raises,
@@ -75,7 +79,9 @@ class DurableObjectState:
             timer.cancel()
             if actor.stage in GONE:
                 return
-            if error is not None:
+            if isinstance(error, asyncio.CancelledError):
+                actor.break_(ActorReset("the callback of block_concurrency_while() was cancelled"))
+            elif error is not None:
                 actor.break_(error)
             else:
                 section.end(value, None)

@@ -136,12 +136,12 @@ class ActorTask(asyncio.Future[Any]):
         """Run the coroutine to its next suspension, or its end. Only the owner calls this."""
         assert not self.done(), "a finished task has no turn left"
         woken_by, self._woken_by = self._woken_by, None
-        error: BaseException | None = None
+        # Asked for even when it is not used, so that nobody calls it "never retrieved".
+        error = None if woken_by is None else _failure_of(woken_by)
         if self._must_cancel:
-            error = self._make_cancelled_error()  # type: ignore[attr-defined]  # Future's, for its subclasses
+            if not isinstance(error, asyncio.CancelledError):
+                error = self._make_cancelled_error()  # type: ignore[attr-defined]  # Future's, for its subclasses
             self._must_cancel = False
-        elif woken_by is not None:
-            error = _failure_of(woken_by)
         self._fut_waiter = None
         loop = self._loop
         outer = asyncio.current_task(loop)
@@ -160,8 +160,7 @@ class ActorTask(asyncio.Future[Any]):
             else:
                 self.set_result(stop.value)
         except asyncio.CancelledError as cancelled:
-            self._cancelled_exc = cancelled
-            super().cancel()
+            super().cancel(msg=cancelled.args[0] if cancelled.args else None)
         except (KeyboardInterrupt, SystemExit) as stop_program:
             self.set_exception(stop_program)
             raise

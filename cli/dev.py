@@ -91,15 +91,16 @@ async def _serve(
     if wanted not in {0, server.port}:
         taken = f"Port {wanted} is taken; using {server.port}. Choose one with --port."
         output.message(Text.assemble(("note: ", "note"), taken))
-    _introduce(output, project)
-    output.data(Text.assemble("Ready on ", (server.url, "url")))
     await run_until_stopped(
-        server, drain_s=DRAIN_S, on_stopping=lambda name: _tell_of_stop(output, name)
+        server,
+        drain_s=DRAIN_S,
+        on_ready=lambda: _introduce(output, project, server.url),
+        on_stopping=lambda name: _tell_of_stop(output, name),
     )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
 
 
-def _introduce(output: Output, project: Project) -> None:
+def _introduce(output: Output, project: Project, url: str) -> None:
     config = project.config
     title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
     output.data(title)
@@ -107,6 +108,7 @@ def _introduce(output: Output, project: Project) -> None:
         output.data(bindings_table(config))
     else:
         output.data(Text("No bindings and no vars.", "dim"))
+    output.data(Text.assemble("Ready on ", (url, "url")))
 
 
 def _tell_of_stop(output: Output, signal_name: str) -> None:

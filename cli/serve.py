@@ -95,9 +95,12 @@ async def _serve(
         on_request=_log_request if log.isEnabledFor(logging.DEBUG) else _ignore,
         confirm=confirm,
     )
-    on_ready(server.url)
-    drain_s = project.config.perdure.edge_limits.shutdown_timeout_s
-    await run_until_stopped(server, drain_s=drain_s, on_stopping=_log_stopping)
+    await run_until_stopped(
+        server,
+        drain_s=project.config.perdure.edge_limits.shutdown_timeout_s,
+        on_ready=lambda: on_ready(server.url),
+        on_stopping=_log_stopping,
+    )
     log.info("server.stopped")
 
 

@@ -26,13 +26,18 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def run_until_stopped(
-    server: Stoppable, *, drain_s: float, on_stopping: Callable[[str], None]
+    server: Stoppable,
+    *,
+    drain_s: float,
+    on_ready: Callable[[], None],
+    on_stopping: Callable[[str], None],
 ) -> None:
     """Wait for a signal, then stop ``server``.
 
     Args:
         server: It has started.
         drain_s: How long running requests may take to finish.
+        on_ready: Called when signals are heard; who is told of it may send one at once.
         on_stopping: Told the name of the first signal.
     """
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
@@ -40,6 +45,7 @@ async def run_until_stopped(
     for number in SIGNALS:
         loop.add_signal_handler(number, signals.put_nowait, number)
     try:
+        on_ready()
         first = await signals.get()
         on_stopping(first.name)
         await _stop(server, drain_s, until=signals.get())

@@ -17,6 +17,7 @@ from ..actors.execution import install_task_factory
 from ..actors.handlers import construct_native
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
+from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
@@ -34,17 +35,19 @@ from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
 
 PORTS_TRIED = 20
-GOING_AWAY = 1001
-# After the drain, so long may clients take to answer the close frame of their WebSocket.
-SOCKETS_CLOSE_S = 1.0
+PORT_MAX = 65_535
+# So long may clients take at least to read their answer, and to answer the close frame of their
+# WebSocket; after the drain, too.
+CLIENTS_LEAVE_S = 1.0
 
 
 class PortTaken(UsageError):
-    """Another program listens there.
+    """The server cannot listen there: another program does, or the system does not allow it.
 
     Attributes:
         host: The address.
         port: The port.
+        why: In the system's words.
     """
 
     def __init__(self, host: str, port: int, why: str) -> None:
@@ -54,10 +57,10 @@ class PortTaken(UsageError):
         super().__init__(host, port, why)
 
     def __str__(self) -> str:
-        return (
-            f"cannot listen on {self.host}:{self.port}: {self.why}. Stop the program that does, "
-            "or choose another port with --port"
-        )
+        advice = "Choose another address with --host, or another port with --port"
+        if self.why == os.strerror(errno.EADDRINUSE):
+            advice = "Stop the program that does, or choose another port with --port"
+        return f"cannot listen on {self.host}:{self.port}: {self.why}. {advice}"
 
 
 class MigrationDeclined(UsageError):
@@ -82,6 +85,12 @@ def _ignore(record: RequestRecord) -> None:
 
 def _always(_: MigrationPlan) -> bool:
     return True
+
+
+def _reason(error: OSError) -> str:
+    """The system's words; what asyncio puts around them only repeats the address."""
+    known = error.errno is not None and error.errno in errno.errorcode
+    return os.strerror(error.errno or 0) if known else error.strerror or str(error)
 
 
 async def plan_only(config: WorkerConfig, data_dir: Path) -> MigrationPlan:
@@ -144,13 +153,15 @@ class Server:
             LoadError: The program cannot be used as the configuration describes it.
             MigrationRefused: Configuration and data directory do not fit.
             MigrationDeclined: ``confirm`` said no.
-            PortTaken: Somebody else listens there.
+            PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
         loop = asyncio.get_running_loop()
         server = cls(config, clock or SystemClock(loop), loop)
         try:
             await server._start(data_dir, show_errors, on_request, confirm)
             await server._listen(host, port, port_is_fixed=port_is_fixed)
+            # Last: an alarm that is due runs user code at once.
+            server._alarms.start()
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -185,7 +196,6 @@ class Server:
             on_request=on_request,
         )
         self._front = front
-        self._alarms.start()
 
     def _assemble(
         self, app: App, planned: MigrationPlan, index: AlarmIndex, directory: DataDirectory
@@ -233,14 +243,15 @@ class Server:
 
     async def _listen(self, host: str, port: int, *, port_is_fixed: bool) -> None:
         tries = 1 if port_is_fixed or port == 0 else PORTS_TRIED
-        for candidate in range(port, port + tries):
+        last = min(port + tries, PORT_MAX + 1) - 1
+        for candidate in range(port, last + 1):
             try:
                 listener = await self._loop.create_server(
                     self._front.server, host, candidate, backlog=1024
                 )
             except OSError as error:
-                if error.errno != errno.EADDRINUSE or candidate == port + tries - 1:
-                    raise PortTaken(host, candidate, os.strerror(error.errno or 0)) from error
+                if error.errno != errno.EADDRINUSE or candidate == last:
+                    raise PortTaken(host, candidate, _reason(error)) from error
             else:
                 self._listener = listener
                 self.host, self.port = listener.sockets[0].getsockname()[:2]
@@ -267,14 +278,16 @@ class Server:
         if self._listener is not None:
             self._listener.close()
         self._alarms.close()
-        self._front.server.pre_shutdown()
+        self._front.wind_down()
         deadline = self._loop.time() + drain_s
         while self._front.is_busy and self._loop.time() < deadline:
             await asyncio.wait({self._front.next_answer()}, timeout=deadline - self._loop.time())
+        await asyncio.sleep(0)  # commits under way let out what was sent before the close frames
         self._host.sever_sessions(GOING_AWAY, "the server is going away")
         self._worker.close()
         self._host.close(ActorReset("the server is going away"))
-        await self._front.close(SOCKETS_CLOSE_S)
+        left_s = max(deadline - self._loop.time(), CLIENTS_LEAVE_S)
+        await self._front.close(answers_leave_s=left_s, sockets_close_s=CLIENTS_LEAVE_S)
         await self._cleanup.aclose()
         if self._listener is not None:
             await self._listener.wait_closed()

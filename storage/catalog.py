@@ -142,6 +142,8 @@ class Catalog:
             StorageError: It cannot be opened, or is damaged.
         """
         try:
+            # aiosqlite's thread may outlive the loop if it is its connecting that fails.
+            await asyncio.to_thread(_try_to_open, path)
             # No implicit transactions of sqlite3's own: ours are explicit.
             connection = await aiosqlite.connect(path, isolation_level=None)
         except sqlite3.Error as error:
@@ -271,12 +273,13 @@ class Catalog:
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[None]:
         async with self._turn:
-            await self._run("BEGIN IMMEDIATE")
             try:
+                await self._run("BEGIN IMMEDIATE")
                 yield
                 await self._run("COMMIT")
             except BaseException:
-                # It fails where SQLite has undone, or by then done, everything already.
+                # A cancelled call still runs to its end in aiosqlite's thread, before this one.
+                # This one fails where there is nothing to undo any more.
                 with suppress(StorageError):
                     await self._run("ROLLBACK")
                 raise
@@ -293,6 +296,10 @@ class Catalog:
             return list(await self._connection.execute_fetchall(sql, bindings))
         except sqlite3.Error as error:
             raise _failure(self._path, error) from error
+
+
+def _try_to_open(path: Path) -> None:
+    sqlite3.connect(path).close()
 
 
 def _failure(path: Path, error: sqlite3.Error) -> StorageError:

@@ -3,6 +3,9 @@
 *Promise*: while a ``DataDirectory`` is open, no other process has the same directory open, and
 everything in it is of a format that this version reads. Nothing is changed in a directory that
 is not ours, or not of a known format.
+The process id in LOCK is removed when the directory is closed. Found at an opening, it says that
+its writer died: what that left may be in the kernel's memory only, be it read by others as if it
+were on the disk. So it is written there first, all of it, before anything is read.
 *Considered and refused*: a file with a process id as the lock (a crash leaves it behind, and the
 id may by then be another's). The kernel gives an flock back whatever becomes of its holder; the
 process id inside only helps the reader of the error.
@@ -18,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .durable_files import make_directory, move_directory, write_file
+from .durable_files import make_directory, move_directory, sync_file_system, write_file
 from .errors import DirectoryInUse, StorageError, UnknownFormat
 from .layout import Layout, trash_time_ms
 from .template import PAGE_SIZE_BYTES
@@ -86,6 +89,8 @@ class DataDirectory:
         """Let others open it; closing twice does nothing."""
         lock, self._lock = self._lock, None
         if lock is not None:
+            with contextlib.suppress(OSError):  # the next opening then takes us for dead
+                os.truncate(lock, 0)
             os.close(lock)
 
     def move_to_trash(self, unique_key: str, time_ms: int) -> Path | None:
@@ -148,6 +153,8 @@ def _lock(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_size:
+            sync_file_system(path)
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
     except OSError as error:

@@ -7,6 +7,7 @@ that holds the name, and that directory's name by one of its parent.
 """
 
 import contextlib
+import ctypes
 import os
 from pathlib import Path
 
@@ -58,3 +59,24 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_file_system(path: Path) -> None:
+    """Make durable whatever lies on the file system of ``path``.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if _syncfs is None:
+            os.sync()
+        elif _syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(descriptor)
+
+
+# Linux's; Python has no name for it. Without it, all file systems are synced instead of one.
+_syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)

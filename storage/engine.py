@@ -115,6 +115,15 @@ class ActorDatabase:
         return self._connection is not None
 
     @property
+    def failure(self) -> DatabaseFailed | None:
+        """Why nothing works any more; None while all is well.
+
+        Who catches the error of a call and goes on still has to be stopped: what was written
+        before it in the same transaction is gone too.
+        """
+        return self._failure
+
+    @property
     def is_explicit(self) -> bool:
         """A ``savepoint`` is open, so that nothing can be committed."""
         return self._transaction.state is State.EXPLICIT

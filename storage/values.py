@@ -27,7 +27,7 @@ import dataclasses
 import inspect
 import json
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
 from pathlib import PurePath
@@ -109,6 +109,7 @@ _idle_packers: list[Any] = []
 # A packer never gives its buffer back; one that has grown beyond this is dropped with it.
 _KEPT_BUFFER_SIZE_BYTES_MAX = 256 * 1024
 
+_MICROSECOND = timedelta(microseconds=1)
 _MARK = b"\xc7\x00"  # ext 8 of length 0: every tuple, set and frozenset begins with it
 _AS_TUPLE = ExtType(Extension.TUPLE, b"")
 _AS_SET = ExtType(Extension.SET, b"")
@@ -138,14 +139,16 @@ def _write_integer(value: int) -> Any:
 
 
 def _write_datetime(value: datetime) -> Any:
-    text = datetime.isoformat(value)
-    if type(value) is not datetime:
-        plain = datetime.fromisoformat(text).replace(tzinfo=None)
-        if plain != value.replace(tzinfo=None):
-            raise TypeError("finer than a microsecond")
-    # `fold` tells the two 02:30 of an autumn night apart; an offset already does.
-    fold = "~" if value.fold and value.utcoffset() is None else ""
-    return ExtType(Extension.DATETIME, (text + fold).encode())
+    text = datetime.isoformat(value)[: 26 if value.microsecond else 19]  # without an offset
+    if type(value) is not datetime and datetime.fromisoformat(text) != value.replace(tzinfo=None):
+        raise TypeError("finer than a microsecond")
+    offset = value.utcoffset()
+    if offset is not None:
+        # In microseconds, not as +hh:mm: fromisoformat() takes +00:00:00.000001 for UTC.
+        text += f"@{offset // _MICROSECOND}"
+    elif value.fold:  # it tells the two 02:30 of an autumn night apart; an offset already does
+        text += "~"
+    return ExtType(Extension.DATETIME, text.encode())
 
 
 _WRITERS: dict[type, Callable[[Any], Any]] = {
@@ -178,7 +181,10 @@ _DAMAGE = (ValueError, TypeError, ArithmeticError)
 
 
 def _read_datetime(payload: bytes) -> datetime:
-    text = payload.decode()
+    text, _, offset = payload.decode().partition("@")
+    if offset:
+        zone = timezone(timedelta(microseconds=int(offset)))
+        return datetime.fromisoformat(text).replace(tzinfo=zone)
     value = datetime.fromisoformat(text.removesuffix("~"))
     return value.replace(fold=1) if text.endswith("~") else value
 

@@ -134,3 +134,16 @@ async def turns(count: int = 20) -> None:
     """Let the loop run what is due."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def outcome(task: Any) -> str:
+    """What became of a task, as text that two kinds of tasks can be compared by."""
+    await asyncio.wait([task], timeout=5)
+    assert task.done()
+    if task.cancelled():
+        try:
+            task.result()
+        except asyncio.CancelledError as error:
+            return f"cancelled {error.args}"
+    failure = task.exception()
+    return f"result {task.result()!r}" if failure is None else f"raised {failure!r}"

@@ -1,8 +1,8 @@
-"""Answers written in one go: head and body as one piece of bytes, past aiohttp's writer.
+"""Answers as they are written: in one go past aiohttp's writer where that is possible.
 
 aiohttp spends more on writing a short response than on everything else (PERFORMANCE.md
 section 3: half of a request's time). What is usual is therefore written by hand; whatever is
-not (HEAD, HTTP/1.0, a status without a body, a large body) goes aiohttp's way.
+not (a stream, HEAD, HTTP/1.0, a status without a body, a large body) goes aiohttp's way.
 """
 
 from http import HTTPStatus
@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
+from multidict import CIMultiDict
 
 from ...actors.http import Response
+from .http_protocol import SERVER
 
 # Above this the writer has to wait for a slow client, which aiohttp's does.
 BODY_SIZE_BYTES_MAX = 64 * 1024
@@ -28,18 +30,9 @@ class Answer(Protocol):
     def status(self) -> int: ...
     @property
     def keep_alive(self) -> Any: ...
+    def force_close(self) -> None: ...
     async def prepare(self, request: Any) -> Any: ...
     async def write_eof(self) -> None: ...
-
-
-def can_be_written_whole(request: web.BaseRequest, status: int, body: bytes) -> bool:
-    """Whether ``WholeAnswer`` is right for this answer to ``request``."""
-    return (
-        len(body) <= BODY_SIZE_BYTES_MAX
-        and status not in _STATUS_WITHOUT_BODY
-        and request.method != "HEAD"
-        and request.version == HttpVersion11
-    )
 
 
 class WholeAnswer:
@@ -52,6 +45,9 @@ class WholeAnswer:
         self._body = body
         self.status = response.status
         self.keep_alive = request.keep_alive
+
+    def force_close(self) -> None:
+        self.keep_alive = False
 
     async def prepare(self, request: web.BaseRequest) -> None:
         transport = request.transport
@@ -70,11 +66,98 @@ class WholeAnswer:
         if not has_date:
             lines.append(f"Date: {rfc822_formatted_time()}")
         if not has_server:
-            lines.append("Server: perdure")
+            lines.append(f"Server: {SERVER}")
         if not self.keep_alive:
             lines.append("Connection: close")
         lines.append(f"Content-Length: {len(self._body)}\r\n\r\n")
-        transport.write("\r\n".join(lines).encode() + self._body)
+        # Bytes that came from the network and are no UTF-8 leave as they came.
+        transport.write("\r\n".join(lines).encode("utf-8", "surrogateescape") + self._body)
 
     async def write_eof(self) -> None:
         """Everything was written by ``prepare``."""
+
+
+class _Whole(web.Response):
+    """aiohttp's response, without a content type that nobody has named."""
+
+    async def _prepare_headers(self) -> None:
+        is_named = "Content-Type" in self.headers
+        await super()._prepare_headers()
+        if not is_named:
+            self.headers.pop("Content-Type", None)
+
+
+class StreamAnswer(web.StreamResponse):
+    """A response whose body follows piece by piece. Is an ``Answer``.
+
+    Attributes:
+        declared: The length that the response says its body has; None when it says nothing.
+    """
+
+    def __init__(self, response: Response) -> None:
+        fields = _fields(response)
+        self.declared = _declared_length(fields)
+        self._is_named = "Content-Type" in fields
+        super().__init__(
+            status=response.status, reason=response.status_text or None, headers=fields
+        )
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        if not self._is_named:
+            self.headers.pop("Content-Type", None)
+
+
+def has_no_body(request: web.BaseRequest, status: int) -> bool:
+    """Whether nothing may follow the head of this answer to ``request``."""
+    return request.method == "HEAD" or status in _STATUS_WITHOUT_BODY
+
+
+def whole_answer(request: web.BaseRequest, response: Response, body: bytes) -> Answer:
+    """The answer for a response whose body is here."""
+    if (
+        len(body) <= BODY_SIZE_BYTES_MAX
+        and not has_no_body(request, response.status)
+        and request.version == HttpVersion11
+    ):
+        return WholeAnswer(request, response, body)
+    fields = _fields(response)
+    if body or request.method != "HEAD":  # else it tells of the body that a GET would get
+        fields.popall("Content-Length", None)
+    return _Whole(
+        body=body,
+        status=response.status,
+        reason=response.status_text or None,
+        headers=fields,
+    )
+
+
+def _fields(response: Response) -> CIMultiDict[str]:
+    fields = CIMultiDict(
+        [(name, writable(value)) for name, value in response.header_fields().items()]
+    )
+    fields.setdefault("Server", SERVER)
+    for name in FRAMING - {"content-length"}:  # a stream may know its length
+        fields.popall(name, None)
+    return fields
+
+
+def _declared_length(fields: CIMultiDict[str]) -> int | None:
+    """What Content-Length says; a text that is no length is taken out."""
+    values = fields.getall("Content-Length", [])
+    if len(set(values)) == 1 and values[0].isdecimal() and values[0].isascii():
+        fields["Content-Length"] = values[0]
+        return int(values[0])
+    fields.popall("Content-Length", None)
+    return None
+
+
+def writable(value: str) -> str:
+    """``value`` as aiohttp can write it: bytes of another encoding become text by Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value

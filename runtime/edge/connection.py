@@ -17,6 +17,9 @@ from ...actors.session import LOST, LOST_REASON, TRY_AGAIN_LATER, CloseFrame
 from ..config.limits import EdgeLimits
 from .frames import BrokenFrame, FrameReader, encode_close, encode_message, encode_pong
 
+# What is larger is not kept once it is sent: encoding it again costs little beside sending it.
+KEPT_LENGTH_MAX = 64 * 1024
+
 
 class _LastFrame:
     """The frame of the message encoded last: one message sent to many is encoded once."""
@@ -29,6 +32,8 @@ class _LastFrame:
 
     def of(self, message: str | bytes) -> bytes:
         if message is not self.message:
+            if len(message) > KEPT_LENGTH_MAX:
+                return encode_message(message)
             self.frame = encode_message(message)
             self.message = message
         return self.frame
@@ -87,6 +92,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._on_close,
             self._on_ping,
             self._on_broken,
+            masked=not is_client,
         )
 
     # SocketLink.
@@ -181,6 +187,8 @@ class WebSocketConnection(asyncio.Protocol):
 
     def _on_broken(self, error: BrokenFrame) -> None:
         """The peer broke the protocol: say how, tell the receiver, hang up."""
+        if self._got_close:  # what follows a close frame is not looked at
+            return
         reason = str(error)[:100]
         if not self._sent_close:
             self._sent_close = True
@@ -205,10 +213,12 @@ class WebSocketConnection(asyncio.Protocol):
         transport = self._transport
         if transport.is_closing():
             return
-        transport.write(data)
+        # Asked before, so that one message of any size reaches a client that reads.
         waiting = transport.get_write_buffer_size()
         if waiting > self._limits.websocket_queue_size_bytes_max:
             self._overflow(waiting)
+        else:
+            transport.write(data)
 
     def _overflow(self, waiting: int) -> None:
         """The peer does not read. It cannot be told either: its queue is what is full."""
@@ -248,3 +258,26 @@ class WebSocketConnection(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.receive_lost(code, reason)
+
+
+class GoneLink:
+    """Stands for a client that went away before its WebSocket began. Is a ``SocketLink``."""
+
+    __slots__ = ()
+
+    buffered_size_bytes = 0
+
+    def set_receiver(self, receiver: SocketReceiver) -> None:
+        receiver.receive_lost(LOST, LOST_REASON)
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        """Nobody is there."""
+
+    def sever(self, frame: CloseFrame) -> None:
+        """See ``transmit``."""
+
+    def pause(self) -> None:
+        """See ``transmit``."""
+
+    def resume(self) -> None:
+        """See ``transmit``."""

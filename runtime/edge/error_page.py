@@ -1,11 +1,12 @@
 """What a client sees when user code raised: everything in development, nothing in production."""
 
 import html
+import re
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_OURS = str(Path(__file__).resolve().parents[2])
+from ..observe.tracebacks import OURS, user_traceback
 
 _STYLE = """
 :root { color-scheme: light dark; --bg: #fbfbfa; --fg: #1b1b1a; --dim: #6f6e69; --card: #fff;
@@ -28,19 +29,21 @@ details { color: var(--dim); } details pre { color: var(--fg); padding: .8rem .9
 """
 
 _LINES_AROUND = 4
+# As Python prints a frame; the traceback of an actor arrives as text (actors/rpc.py).
+_PRINTED_FRAME = re.compile(
+    r'^  File "(?P<file>.+)", line (?P<line>\d+), in (?P<name>.+)$', re.MULTILINE
+)
 
 
 def error_text(error: BaseException) -> str:
     """The traceback as plain text, from the user's own frames on."""
-    return "".join(traceback.format_exception(trimmed(error)))
+    return user_traceback(error)
 
 
 def error_page(error: BaseException, method: str, url: str) -> str:
-    """A page with the user's frames first, each with its lines of source."""
-    frames = traceback.extract_tb(trimmed(error).__traceback__)
-    title = f"{type(error).__qualname__}: {error}" if str(error) else type(error).__qualname__
-    sections = "\n".join(_frame_section(frame) for frame in reversed(frames))
-    sections += "".join(_note_section(note) for note in getattr(error, "__notes__", ()))
+    """A page with the user's frames, the innermost first, each with its lines of source."""
+    title = _title(error)
+    sections = "".join(_frame_section(*frame) for frame in _frames(error))
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
@@ -52,39 +55,37 @@ def error_page(error: BaseException, method: str, url: str) -> str:
     )
 
 
-def trimmed(error: BaseException) -> BaseException:
-    """``error`` without the frames of the runtime that called the user's code."""
-    tb = error.__traceback__
-    while tb is not None and tb.tb_next is not None and _is_ours(tb.tb_frame.f_code.co_filename):
-        tb = tb.tb_next
-    return error.with_traceback(tb)
+def _title(error: BaseException) -> str:
+    name = type(error).__qualname__
+    try:
+        text = str(error)
+    except Exception as failed:
+        text = f"<its __str__ raised {type(failed).__name__}>"
+    return f"{name}: {text}" if text else name
+
+
+def _frames(error: BaseException) -> Iterator[tuple[str, int, str]]:
+    """File, line and function of the user's frames; first those of the other side of a call."""
+    for note in getattr(error, "__notes__", ()):
+        for found in reversed([*_PRINTED_FRAME.finditer(note)]):
+            if not _is_ours(found["file"]):
+                yield found["file"], int(found["line"]), found["name"]
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not _is_ours(frame.filename):
+            yield frame.filename, frame.lineno or 0, frame.name
 
 
 def _is_ours(filename: str) -> bool:
-    return str(Path(filename).resolve()).startswith(
-        tuple(f"{_OURS}/{folder}/" for folder in ("actors", "runtime", "storage"))
-    )
+    return str(Path(filename).resolve()).startswith(OURS)
 
 
-def _frame_section(frame: traceback.FrameSummary) -> str:
-    where = (
-        f"{html.escape(frame.filename)}:{frame.lineno} <span>in {html.escape(frame.name)}</span>"
-    )
-    lines = _source_around(frame.filename, frame.lineno or 0)
+def _frame_section(filename: str, line: int, name: str) -> str:
+    where = f"{html.escape(filename)}:{line} <span>in {html.escape(name)}</span>"
     rows = "".join(
-        f"<div{' class=hot' if number == frame.lineno else ''}>"
-        f"<i>{number}</i>{html.escape(text)}</div>"
-        for number, text in lines
+        f"<div{' class=hot' if number == line else ''}><i>{number}</i>{html.escape(text)}</div>"
+        for number, text in _source_around(filename, line)
     )
     return f"<section><h2>{where}</h2><pre>{rows}</pre></section>"
-
-
-def _note_section(note: str) -> str:
-    """A note; that of a call to an actor holds the traceback of the other side."""
-    head, _, rest = note.partition("\n")
-    return (
-        f"<section><h2>{html.escape(head)}</h2><pre><div>{html.escape(rest)}</div></pre></section>"
-    )
 
 
 def _source_around(filename: str, line: int) -> Sequence[tuple[int, str]]:

@@ -13,28 +13,51 @@ import logging
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Protocol
+from urllib.parse import quote
 
-from aiohttp import web
-from multidict import CIMultiDict
+from aiohttp import HttpVersion11, web
+from yarl import URL
 
 from ...actors.body import StreamSource
-from ...actors.http import Request, Response
+from ...actors.http import Request, Response, UpgradeSocket
+from ...actors.session import GOING_AWAY, CloseFrame
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
-from .answer import FRAMING, Answer, WholeAnswer, can_be_written_whole
-from .connection import WebSocketConnection
-from .error_page import error_page, error_text, trimmed
-from .http_protocol import HttpServer, plain_response
-from .request_body import BodyTooLarge, ClientGone, RequestBody
-from .upgrade import upgrade, why_no_handshake
+from .answer import Answer, StreamAnswer, has_no_body, whole_answer
+from .connection import GoneLink, WebSocketConnection
+from .error_page import error_page, error_text
+from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
+from .request_body import BodyTooLarge, BodyTooLate, ClientGone, RequestBody
+from .upgrade import asks_for_websocket, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
 
-_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]%]{1,300}")
+# RFC 9110, section 7.2: a name, an IPv4 or an IPv6 address, and maybe a port.
+_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+# What a URL is written with; anything else that came in one is percent-encoded.
+_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 HEADERS_MAX = 256
+# What the log says of requests whose clients did not wait for the answer; nginx's number.
+CLIENT_GONE = 499
+
+
+class _Upgraded(Exception):
+    """The connection speaks WebSocket now."""
+
+
+class _Unfinished(ConnectionResetError):
+    """The client has not got the whole answer, and will not.
+
+    Attributes:
+        status: What the log says.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status = status
+        super().__init__(why)
 
 
 class Answerer(Protocol):
@@ -73,6 +96,7 @@ class Front:
         self._sockets: set[WebSocketConnection] = set()
         self._unanswered = 0
         self._all_answered: asyncio.Future[None] | None = None
+        self._is_winding_down = False
         self.server = HttpServer(
             self._handle,  # type: ignore[arg-type]  # an Answer is all its protocol asks for
             loop=loop,
@@ -97,36 +121,61 @@ class Front:
             self._all_answered = self._loop.create_future()
         return self._all_answered
 
-    async def close(self, sockets_close_s: float) -> None:
+    def wind_down(self) -> None:
+        """Close idle connections, and each other one after the answer it waits for."""
+        self._is_winding_down = True
+        for connection in self._connections():
+            connection.close_if_idle()
+
+    async def close(self, answers_leave_s: float, sockets_close_s: float) -> None:
         """Close every connection; what is written leaves first.
 
         Args:
-            sockets_close_s: How long clients may take to answer the close frame of a WebSocket.
+            answers_leave_s: How long clients may take to read answers that are written.
+            sockets_close_s: How long they may take to answer the close frame of a WebSocket.
         """
-        await self.server.shutdown(timeout=0)
-        ended = [connection.ended for connection in self._sockets]
-        if ended:
+        ends = [end for connection in self._connections() if (end := connection.end())]
+        for socket in list(self._sockets):
+            socket.sever(CloseFrame(GOING_AWAY, "the server is going away"))
+        if ended := [socket.ended for socket in self._sockets]:
             await asyncio.wait(ended, timeout=sockets_close_s)
-        for connection in list(self._sockets):
-            connection.abort()
+        if ends:
+            await asyncio.wait([ended for _, ended in ends], timeout=answers_leave_s)
+        for socket in list(self._sockets):
+            socket.abort()
+        for transport, _ in ends:
+            transport.abort()
+        await self.server.shutdown()
+
+    def _connections(self) -> list[HttpProtocol]:
+        return [c for c in self.server.connections if isinstance(c, HttpProtocol)]
 
     # Answering.
 
     async def _handle(self, incoming: web.BaseRequest) -> Answer:
         started = self._loop.time()
         self._unanswered += 1
+        status = CLIENT_GONE
         try:
-            answer: Answer | None = self._refusal(incoming)
-            if answer is None:
-                answer = await self._answer(incoming, started)
+            answer = self._refusal(incoming) or await self._answer(incoming)
+            status = answer.status
+            if self._is_winding_down:
+                answer.force_close()
+        except _Upgraded:
+            status = 101
+            raise asyncio.CancelledError from None  # how aiohttp lets go; see upgrade()
+        except _Unfinished as unfinished:
+            status = unfinished.status
+            raise
+        else:
+            return answer
         finally:
             self._unanswered -= 1
             if not self._unanswered and self._all_answered is not None:
                 if not self._all_answered.done():
                     self._all_answered.set_result(None)
                 self._all_answered = None
-        self._log(incoming, answer.status, started)
-        return answer
+            self._log(incoming, status, started)
 
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
         self._on_request(
@@ -138,29 +187,55 @@ class Front:
         limits = self._limits
         raw_headers = incoming.raw_headers
         head_size = sum(map(len, chain.from_iterable(raw_headers))) + 4 * len(raw_headers)
-        if head_size > limits.header_size_bytes_max:
+        if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
             return plain_response(431, "Request Header Fields Too Large")
+        if (why := self._why_no_host(incoming)) is not None:
+            return plain_response(400, f"Bad Request: {why}")
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
-            response = plain_response(413, str(BodyTooLarge(limits.body_size_bytes_max)))
-            response.force_close()
-            return response
-        if "Upgrade" in incoming.headers and _asks_for_websocket(incoming):
-            why = why_no_handshake(incoming)
-            # Not a WebSocket client after all: the Worker answers, as workerd's does, but a 101
-            # is out of the question.
-            if why is not None and "Sec-WebSocket-Key" in incoming.headers:
-                headers = {"Sec-WebSocket-Version": "13"}
-                return plain_response(400, f"Bad Request: {why}", headers)
+            return _too_large(limits)
+        if "Upgrade" in incoming.headers and asks_for_websocket(incoming):
+            refused = why_no_handshake(incoming)
+            # Without a key it is no WebSocket client: the Worker answers, as workerd's does, but
+            # a 101 is out of the question.
+            if refused is not None and "Sec-WebSocket-Key" in incoming.headers:
+                text = f"Bad Request: {refused.why}"
+                return plain_response(refused.status, text, refused.headers)
         return None
 
-    async def _answer(self, incoming: web.BaseRequest, started: float) -> Answer:
-        body = (
-            RequestBody(incoming, self._limits.body_size_bytes_max)
-            if incoming.can_read_body
-            else None
-        )
+    def _why_no_host(self, incoming: web.BaseRequest) -> str | None:
+        """RFC 9112, section 3.2: what is wrong with the Host header, if anything."""
+        hosts = incoming.headers.getall("Host", [])
+        if len(hosts) == 1:
+            if hosts[0] and _origin_of(incoming.scheme, hosts[0]) is None:
+                return "the Host header is no host"
+        elif hosts:
+            return "there are several Host headers"
+        elif incoming.version >= HttpVersion11:
+            return "the Host header is missing"
+        return None
+
+    async def _answer(self, incoming: web.BaseRequest) -> Answer:
+        if not incoming.can_read_body:
+            request = Request.incoming(incoming.method, self._url(incoming), incoming.headers)
+            return await self._answer_request(incoming, request, None)
+        body = RequestBody(incoming, self._limits.body_size_bytes_max, self._loop)
         request = Request.incoming(incoming.method, self._url(incoming), incoming.headers, body)
+        try:
+            answer = await self._answer_request(incoming, request, body)
+            if body.is_awaited:  # the client may send its body, or may not: who could tell?
+                answer.force_close()
+            return answer
+        finally:
+            # What the handler has not read, it gets no more: the connection has to go on.
+            content = request.content
+            if content is not body and content is not None and not isinstance(content, bytes):
+                content.cancel(BodyTooLate())
+            await body.close()
+
+    async def _answer_request(
+        self, incoming: web.BaseRequest, request: Request, body: RequestBody | None
+    ) -> Answer:
         outcome = _Outcome(self._loop)
         self._worker.fetch(request, outcome.set)
         response, error = outcome.value or await outcome.wait()
@@ -168,23 +243,25 @@ class Front:
             return self._failed(incoming, error, body)
         assert response is not None, "either a response or an error"
         if response.web_socket is not None:
-            return self._upgrade(incoming, response, started)
+            return self._upgrade(incoming, response, response.web_socket)
         try:
             content = response.take_content()
         except Exception as used:
             return self._failed(incoming, used, body)
         if content is None or isinstance(content, bytes):
-            content = content or b""
-            if can_be_written_whole(incoming, response.status, content):
-                return WholeAnswer(incoming, response, content)
-            return _whole(response, content)
+            return whole_answer(incoming, response, content or b"")
+        if body is not None:  # after the head of the answer it would be too late to say so
+            body.invite()
         return await self._stream(incoming, response, content)
 
     def _url(self, incoming: web.BaseRequest) -> str:
         target = incoming.raw_path
-        if not target.startswith("/"):  # absolute form, as proxies send it; or OPTIONS *
-            return target if "://" in target else f"{self._origin(incoming)}/{target}"
-        return self._origin(incoming) + target
+        if not target.isascii():
+            target = quote(target.encode("utf-8", "surrogateescape"), safe=_URL_CHARACTERS)
+        if target.startswith("/"):
+            return self._origin(incoming) + target
+        # Absolute, as proxies send it; or OPTIONS *
+        return target if "://" in target else f"{self._origin(incoming)}/{target}"
 
     def _origin(self, incoming: web.BaseRequest) -> str:
         origin = _origin_of(incoming.scheme, incoming.headers.get("Host", ""))
@@ -197,11 +274,11 @@ class Front:
     # Answers.
 
     def _upgrade(
-        self, incoming: web.BaseRequest, response: Response, started: float
-    ) -> web.StreamResponse:
-        socket = response.web_socket
-        assert socket is not None, "asked by the caller"
-        if not _asks_for_websocket(incoming) or why_no_handshake(incoming) is not None:
+        self, incoming: web.BaseRequest, response: Response, socket: UpgradeSocket
+    ) -> Answer:
+        if not asks_for_websocket(incoming) or why_no_handshake(incoming) is not None:
+            if socket.can_be_handed_over:
+                socket.hand_over(GoneLink())
             return self._failed(
                 incoming,
                 TypeError(
@@ -217,60 +294,66 @@ class Front:
                 None,
             )
         fields = response.header_fields().items()
-        connection = upgrade(incoming, fields, self._loop, self._limits)
-        if connection is not None:
-            self._sockets.add(connection)
-            connection.on_end = self._sockets.discard
-            socket.hand_over(connection)
-            self._log(incoming, 101, started)
-        raise asyncio.CancelledError  # how aiohttp's handler lets go; see upgrade()
+        upgraded = upgrade(incoming, fields, self._loop, self._limits)
+        if upgraded is None:
+            socket.hand_over(GoneLink())
+            raise _Unfinished(CLIENT_GONE, "the client has gone")
+        connection, tail = upgraded
+        self._sockets.add(connection)
+        connection.on_end = self._sockets.discard
+        socket.hand_over(connection)
+        if tail:
+            connection.data_received(tail)
+        raise _Upgraded
 
     async def _stream(
         self, incoming: web.BaseRequest, response: Response, source: StreamSource
-    ) -> web.StreamResponse:
-        answer = web.StreamResponse(
-            status=response.status, reason=response.status_text or None, headers=_fields(response)
-        )
+    ) -> Answer:
+        answer = StreamAnswer(response)
+        if has_no_body(incoming, response.status):
+            source.cancel(None)
+            return answer
+        protocol = incoming.protocol
+        assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
+        gone = ConnectionResetError("the client has gone")
+        protocol.on_lost = partial(source.cancel, gone)
         try:
             await answer.prepare(incoming)
-            while chunk := await source.read_chunk():
-                await answer.write(chunk)
-        except ConnectionError as gone:
-            source.cancel(gone)
-            raise
+            await _copy(source, answer)
         except asyncio.CancelledError:
             source.cancel(None)
             raise
-        except Exception:
+        except Exception as error:
+            source.cancel(gone)
+            if incoming.transport is None:
+                raise _Unfinished(CLIENT_GONE, "the client has gone") from None
             # The head has left: an answer that ends early must not look whole.
-            log.exception("response.body_failed", extra={"path": incoming.path})
-            if incoming.transport is not None:
-                incoming.transport.abort()
-            raise ConnectionResetError("the body of the response failed") from None
+            log.exception("response.body_failed", extra={"path": incoming.raw_path})
+            incoming.transport.abort()
+            raise _Unfinished(500, "the body of the response failed") from error
+        finally:
+            protocol.on_lost = None
         return answer
 
     def _failed(
         self, incoming: web.BaseRequest, error: BaseException, body: RequestBody | None
-    ) -> web.StreamResponse:
+    ) -> web.Response:
         """The answer when user code raised."""
         if (body is not None and body.is_too_large) or isinstance(error, BodyTooLarge):
-            response = plain_response(413, str(BodyTooLarge(self._limits.body_size_bytes_max)))
-            response.force_close()
-            return response
+            return _too_large(self._limits)
         if isinstance(error, ClientGone):
-            log.debug("request.client_gone", extra={"path": incoming.path})
-            raise ConnectionResetError(str(error))
-        error = trimmed(error)
+            log.debug("request.client_gone", extra={"path": incoming.raw_path})
+            raise _Unfinished(CLIENT_GONE, str(error))
         log.error(
             "request.failed",
-            extra={"method": incoming.method, "path": incoming.path},
+            extra={"method": incoming.method, "path": incoming.raw_path},
             exc_info=(type(error), error, error.__traceback__),
         )
         if not self._show_errors:
             return plain_response(500, "Internal Server Error")
         if "text/html" in incoming.headers.get("Accept", ""):
             page = error_page(error, incoming.method, incoming.raw_path)
-            return web.Response(text=page, status=500, content_type="text/html")
+            return text_response(500, page, "text/html")
         return plain_response(500, error_text(error).rstrip())
 
 
@@ -296,31 +379,34 @@ class _Outcome:
         return self.value
 
 
-def _asks_for_websocket(incoming: web.BaseRequest) -> bool:
-    value = incoming.headers.get("Upgrade", "")
-    return any(token.strip().lower() == "websocket" for token in value.split(","))
+async def _copy(source: StreamSource, answer: StreamAnswer) -> None:
+    """Write what ``source`` gives, which has to be as long as the head says."""
+    size = 0
+    while chunk := await source.read_chunk():
+        size += len(chunk)
+        if answer.declared is not None and size > answer.declared:
+            break
+        await answer.write(chunk)
+    if answer.declared not in {None, size}:
+        raise ValueError(
+            f"the response's Content-Length is {answer.declared}, but its body is "
+            f"{'longer' if chunk else f'{size} bytes long'}; leave the header out"
+        )
+
+
+def _too_large(limits: EdgeLimits) -> web.Response:
+    response = plain_response(413, str(BodyTooLarge(limits.body_size_bytes_max)))
+    response.force_close()
+    return response
 
 
 @lru_cache(256)
 def _origin_of(scheme: str, host: str) -> str | None:
     """The start of the URL, or None if the Host header is no host."""
-    return f"{scheme}://{host}" if _HOST.fullmatch(host) else None
-
-
-def _fields(response: Response) -> CIMultiDict[str]:
-    fields = CIMultiDict(response.header_fields())
-    fields.setdefault("Server", "perdure")
-    for name in FRAMING - {"content-length"}:  # a stream may know its length
-        fields.popall(name, None)
-    return fields
-
-
-def _whole(response: Response, content: bytes) -> web.Response:
-    fields = _fields(response)
-    fields.popall("Content-Length", None)
-    return web.Response(
-        body=content,
-        status=response.status,
-        reason=response.status_text or None,
-        headers=fields,
-    )
+    if not _HOST.fullmatch(host):
+        return None
+    try:
+        URL(origin := f"{scheme}://{host}")
+    except ValueError:  # a port that cannot be, or too many colons
+        return None
+    return origin

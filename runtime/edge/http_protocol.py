@@ -4,7 +4,9 @@ aiohttp parses; what it refuses it would answer with 400 and a traceback in the 
 mistake is no error of ours: it gets its documented status, and one line at debug level.
 """
 
+import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -14,11 +16,51 @@ from aiohttp.web_protocol import RequestHandler
 
 log = logging.getLogger("perdure.edge")
 
+SERVER = "perdure"
 _TOO_MANY_HEADERS = "Too many headers"
 
 
 class HttpProtocol(RequestHandler):
-    """One HTTP connection."""
+    """One HTTP connection.
+
+    Attributes:
+        on_lost: Called once when the connection has ended, for whoever is answering then.
+    """
+
+    __slots__ = ("_ended", "on_lost")
+
+    def __init__(self, manager: web.Server, **options: Any) -> None:
+        super().__init__(manager, **options)
+        self.on_lost: Callable[[], None] | None = None
+        self._ended: asyncio.Future[None] | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        on_lost, self.on_lost = self.on_lost, None
+        if on_lost is not None:
+            on_lost()
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is under way; aiohttp's ``close`` would also drop its body."""
+        if self._waiter is not None and not self._waiter.done():
+            self.close()
+
+    def end(self) -> "tuple[asyncio.Transport, asyncio.Future[None]] | None":
+        """Cut off what is under way; what is written already leaves first.
+
+        Returns:
+            The transport, and a future that is done when all has left; None if that is so now.
+        """
+        transport, task = self.transport, self._task_handler
+        if task is not None:
+            task.cancel()
+        self.force_close()
+        if transport is None:
+            return None
+        self._ended = self._loop.create_future()
+        return transport, self._ended
 
     def handle_error(
         self,
@@ -27,6 +69,8 @@ class HttpProtocol(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client is gone: no answer, and no error of ours
         if status != HTTPStatus.BAD_REQUEST:
             return super().handle_error(request, status, exc, message)
         if isinstance(exc, LineTooLong) or (message or "").startswith(_TOO_MANY_HEADERS):
@@ -49,6 +93,14 @@ class HttpServer(web.Server):
 
 def plain_response(status: int, text: str, headers: Any = None) -> web.Response:
     """A short answer of the server's own."""
-    response = web.Response(text=text + "\n", status=status, headers=headers)
-    response.headers["Server"] = "perdure"
+    return text_response(status, text + "\n", "text/plain", headers)
+
+
+def text_response(status: int, text: str, content_type: str, headers: Any = None) -> web.Response:
+    """An answer of the server's own; what UTF-8 cannot say is escaped."""
+    response = web.Response(
+        body=text.encode("utf-8", "backslashreplace"), status=status, headers=headers
+    )
+    response.headers["Content-Type"] = f"{content_type}; charset=utf-8"
+    response.headers["Server"] = SERVER
     return response

@@ -19,13 +19,19 @@ from ...actors.body import StreamSource
 from ...actors.events import OnReply
 from ...actors.http import Request, Response
 from ...actors.rpc import encode_error
+from ...actors.session import GOING_AWAY, CloseFrame
 from ...actors.websocket import WebSocket
 from ..config.limits import EdgeLimits
+from .answer import writable
 from .connection import WebSocketConnection
 from .upgrade import accept_of
 
 # As in the Fetch standard.
 REDIRECTS_MAX = 20
+# So long may servers take to answer the close frames of WebSockets when the process stops.
+CLOSE_S = 1.0
+# What aiohttp decodes, if the library for it is there; without it, reading the body fails.
+_DECODED = frozenset({"gzip", "deflate", "br", "zstd"})
 _WEBSOCKET_SCHEMES = {"ws": "http", "wss": "https"}
 
 
@@ -41,6 +47,7 @@ class HttpOutbound:
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._sockets: set[WebSocketConnection] = set()
 
     def fetch(self, request: Request, on_reply: OnReply) -> None:
         # A plain task in an empty context: made inside an actor's turn, it is none of its tasks.
@@ -50,10 +57,16 @@ class HttpOutbound:
         task.add_done_callback(self._tasks.discard, context=context)
 
     async def close(self) -> None:
-        """End what is under way, and the pool."""
+        """End what is under way, WebSockets among it, and the pool."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for socket in list(self._sockets):
+            socket.sever(CloseFrame(GOING_AWAY, "the client is going away"))
+        if ended := [socket.ended for socket in self._sockets]:
+            await asyncio.wait(ended, timeout=CLOSE_S)
+        for socket in list(self._sockets):
+            socket.abort()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -86,9 +99,7 @@ class HttpOutbound:
         return self._session
 
     async def _http(self, request: Request) -> Response:
-        fields = CIMultiDict(request.header_fields())
-        for name in ("Host", "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length"):
-            fields.popall(name, None)
+        fields = _fields(request)
         incoming = await self._open_session().request(
             request.method,
             _http_url(request),
@@ -101,7 +112,7 @@ class HttpOutbound:
             incoming.release()
             raise NetworkError(f"fetch {request.url}: it was redirected, and redirect is 'error'")
         answered = CIMultiDict(incoming.headers)
-        if "Content-Encoding" in answered:  # aiohttp has decoded it already
+        if answered.get("Content-Encoding", "").lower() in _DECODED and request.method != "HEAD":
             answered.popall("Content-Encoding")
             answered.popall("Content-Length", None)
         return Response.incoming(
@@ -116,8 +127,8 @@ class HttpOutbound:
     async def _upgrade(self, request: Request) -> Response:
         """Shake hands; the answer of a server that does not upgrade is an ordinary response."""
         key = base64.b64encode(os.urandom(16)).decode()
-        fields = CIMultiDict(request.header_fields())
-        fields.popall("Host", None)
+        fields = _fields(request)
+        fields.popall("Sec-WebSocket-Extensions", None)  # whoever wrote that may; we do not
         for name, value in (
             ("Upgrade", "websocket"),
             ("Connection", "Upgrade"),
@@ -137,33 +148,36 @@ class HttpOutbound:
                 _ResponseBody(incoming),
                 str(incoming.url),
             )
-        if answered.get("Sec-WebSocket-Accept") != accept_of(key):
+        if (why := _why_no_handshake(fields, answered, accept_of(key))) is not None:
             incoming.close()
-            raise NetworkError(f"fetch {request.url}: the server answered another handshake")
-        socket = WebSocket(
-            url=request.url,
-            protocol=answered.get("Sec-WebSocket-Protocol", ""),
-            extensions=answered.get("Sec-WebSocket-Extensions", ""),
-        )
-        socket.connect(self._take_over(incoming))
+            raise NetworkError(f"fetch {request.url}: {why}")
+        socket = WebSocket(url=request.url, protocol=answered.get("Sec-WebSocket-Protocol", ""))
+        connection, tail = self._take_over(incoming)
+        socket.connect(connection)
+        if tail:
+            connection.data_received(tail)
         return Response.incoming(101, incoming.reason or "", answered, None, request.url, socket)
 
-    def _take_over(self, incoming: aiohttp.ClientResponse) -> WebSocketConnection:
-        """Take the connection out of aiohttp's hands, as ``ws_connect`` does."""
+    def _take_over(self, incoming: aiohttp.ClientResponse) -> tuple[WebSocketConnection, bytes]:
+        """Take the connection out of aiohttp's hands, as ``ws_connect`` does.
+
+        Returns:
+            The connection, and what the server had sent behind its 101.
+        """
         pooled = incoming.connection
         assert pooled is not None, "a 101 has no body, so the connection is still held"
         protocol: Any = pooled.protocol
         transport = pooled.transport
-        assert isinstance(transport, asyncio.Transport), "it has just carried a 101"
+        assert transport is not None, "it has just carried a 101"
         connection = WebSocketConnection(transport, self._loop, self._limits, is_client=True)
         tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it
         transport.set_protocol(connection)
         protocol.transport = None  # so that the pool forgets it without closing it
         pooled.close()
         transport.resume_reading()  # aiohttp pauses when much came behind the head
-        if tail:
-            self._loop.call_soon(connection.data_received, tail)
-        return connection
+        self._sockets.add(connection)
+        connection.on_end = self._sockets.discard
+        return connection, tail
 
 
 class _ResponseBody:
@@ -183,6 +197,34 @@ class _ResponseBody:
     def cancel(self, reason: BaseException | None = None) -> None:
         del reason
         self._response.close()
+
+
+def _fields(request: Request) -> CIMultiDict[str]:
+    """The header fields to send; those of the connection are aiohttp's to say."""
+    fields = CIMultiDict(
+        [(name, writable(value)) for name, value in request.header_fields().items()]
+    )
+    for name in ("Host", "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length"):
+        fields.popall(name, None)
+    # A request that is passed on says what its client can decode; here it is aiohttp that does.
+    if fields.get("Accept-Encoding", "").lower() != "identity":
+        fields.popall("Accept-Encoding", None)
+    return fields
+
+
+def _why_no_handshake(
+    asked: CIMultiDict[str], answered: CIMultiDict[str], accept: str
+) -> str | None:
+    """What is wrong with a server's 101, if anything (RFC 6455, section 4.1)."""
+    if answered.get("Sec-WebSocket-Accept") != accept:
+        return "the server answered another handshake"
+    if extensions := answered.get("Sec-WebSocket-Extensions"):
+        return f"the server uses an extension that it was not offered: {extensions}"
+    protocol = answered.get("Sec-WebSocket-Protocol")
+    offered = ",".join(asked.getall("Sec-WebSocket-Protocol", ()))
+    if protocol is not None and protocol not in {name.strip() for name in offered.split(",")}:
+        return f"the server chose a subprotocol that it was not offered: {protocol}"
+    return None
 
 
 def _http_url(request: Request) -> URL:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...actors.channel import Outbound
 from ...actors.errors import NoSuchMethod
-from ...actors.execution import Execution, wait_for_it
+from ...actors.execution import Execution, is_coroutine, wait_for_it
 from ...actors.handlers import check_response
 from ...actors.http import Request, Response
 from ...actors.response_stream import stream_through
@@ -76,7 +76,7 @@ class _RequestTurn:
             if is_fatal(error):
                 raise
             return
-        if not asyncio.iscoroutine(result):
+        if not is_coroutine(result):
             if not hasattr(type(result), "__await__"):
                 self._finish(result)
                 return

@@ -1,15 +1,22 @@
 """Each example is started as a person would start it, on a port of its own."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
+import uvloop
 
 from perdure.runtime.config.load import load
 from perdure.runtime.server import Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that ``perdure dev`` and ``perdure serve`` run on, and the one of asyncio."""
+    return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture

@@ -129,9 +129,7 @@ class Model:
             self.trace.append((number, "bump", self.n))
         else:
             yield kind
-            self.trace.append(
-                (number, "waited", 0) if kind == "wait" else (number, "fetched", 200)
-            )
+            self.trace.append((number, "waited", 0) if kind == "wait" else (number, "fetched", 200))
 
     def resume(self, number: int) -> None:
         """The event has come, or what the handler waits for: its turn, if the gate is open."""

@@ -1,14 +1,17 @@
 """Files are there whole or not at all, and what holds their names is synced."""
 
+import ctypes
 import os
 from pathlib import Path
 
 import pytest
 
+from perdure.storage import durable_files
 from perdure.storage.durable_files import (
     make_directory,
     move_directory,
     sync_directory,
+    sync_file_system,
     write_file,
 )
 
@@ -84,3 +87,29 @@ def test_only_a_directory_can_be_synced_as_one(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError):
         sync_directory(tmp_path / "file")
+
+
+def test_a_file_system_is_synced_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def syncfs(descriptor: int) -> int:
+        calls.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        return 0
+
+    def broken(_: int) -> int:
+        ctypes.set_errno(5)
+        return -1
+
+    assert durable_files._syncfs is not None  # on Linux
+    monkeypatch.setattr(durable_files, "_syncfs", syncfs)
+    sync_file_system(tmp_path)
+    assert calls == [str(tmp_path)]
+    monkeypatch.setattr(durable_files, "_syncfs", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        sync_file_system(tmp_path)
+    monkeypatch.setattr(durable_files, "_syncfs", None)
+    monkeypatch.setattr(os, "sync", lambda: calls.append("all"))
+    sync_file_system(tmp_path)
+    assert calls[-1] == "all"

@@ -73,6 +73,7 @@ def refusal(value: Any, what: str = "value") -> ValueNotSerializable:
         datetime(9999, 12, 31, 23, 59, 59, 999999),
         datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
         datetime(2026, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=-5, microseconds=1))),
+        datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=timezone(timedelta(microseconds=1))),
         Decimal("1.50"),
         Decimal("-0E+9"),
         Decimal("Infinity"),
@@ -358,7 +359,7 @@ def test_codes_on_disk_stay_as_they_are() -> None:
     """These bytes were written by the first release; they must be readable for ever."""
     first = bytes.fromhex(
         "91"
-        "88"
+        "89"
         "a174"
         "93"
         "c70001"
@@ -375,7 +376,8 @@ def test_codes_on_disk_stay_as_they_are() -> None:
         "c70904"
         "010000000000000000"
         "a164"
-        "c71305" + b"2026-01-02T03:04:05".hex() + "a165"
+        "c71305" + b"2026-01-02T03:04:05".hex() + "a161"
+        "c71e05" + b"2026-01-02T03:04:05@3600000000".hex() + "a165"
         "c70a06" + b"2026-01-02".hex() + "a16d"
         "d607" + b"1.50".hex() + "a175"
         "d808" + "00" * 15 + "07"
@@ -386,6 +388,7 @@ def test_codes_on_disk_stay_as_they_are() -> None:
         "f": frozenset(),
         "i": 2**64,
         "d": datetime(2026, 1, 2, 3, 4, 5),
+        "a": datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=1))),
         "e": date(2026, 1, 2),
         "m": Decimal("1.50"),
         "u": UUID(int=7),

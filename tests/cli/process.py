@@ -1,0 +1,65 @@
+"""The command ``perdure`` in a process of its own, as a test talks to it."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended; ``out`` is what of its output nobody had read before."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Running:
+    """``perdure`` in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.seen: list[str] = []
+
+    async def line(self, beginning: str) -> str:
+        """Read standard output up to a line that begins so; give the rest of that line."""
+        assert self._process.stdout is not None
+        while data := await self._process.stdout.readline():
+            self.seen.append(line := data.decode().rstrip("\n"))
+            if line.startswith(beginning):
+                return line.removeprefix(beginning)
+        err = (await self.ended()).err
+        raise AssertionError(f"it ended without {beginning!r}:\n{self.seen}\n{err}")
+
+    async def message(self, part: str) -> str:
+        """Read standard error up to a line with ``part`` in it; give that line."""
+        assert self._process.stderr is not None
+        while data := await self._process.stderr.readline():
+            if part in (line := data.decode()):
+                return line
+        raise AssertionError(f"it ended without {part!r}")
+
+    async def ready(self) -> str:
+        """The URL it listens on."""
+        return await self.line("Ready on ")
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def ended(self) -> Ended:
+        out, err = await self._process.communicate()
+        assert self._process.returncode is not None
+        return Ended(self._process.returncode, out.decode(), err.decode())
+
+    async def stop(self, number: signal.Signals = signal.SIGINT) -> Ended:
+        self.send(number)
+        return await self.ended()
+
+    async def clean_up(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.communicate()
+
+
+Start = Callable[..., Awaitable[Running]]

@@ -1,0 +1,78 @@
+"""``perdure check`` finds what would keep a project from starting, and changes nothing."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+Invoke = Callable[..., Result]
+
+
+def content(directory: Path) -> Mapping[str, bytes]:
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(p): p.read_bytes() for p in files if "__pycache__" not in p.parts}
+
+
+def test_a_good_project_is_described(
+    invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project / "src")
+    before = content(project)
+    result = invoke("check")
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert lines[1:3] == [
+        ["Binding", "Kind", "Value", "From"],
+        ["ROOM", "Durable", "Object", "Room", "wrangler.toml:4"],
+    ]
+    assert lines[-3:] == [["v1"], ["create", "Room", "(SQLite)"], ["Ready", "to", "start."]]
+    assert content(project) == before
+
+
+def test_everything_that_is_wrong_is_told_at_once(invoke: Invoke, project: Path) -> None:
+    (project / "src" / "main.py").write_text("from perdure import DurableObject\n")
+    result = invoke("check", "-c", project / "wrangler.toml")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "main.py has no class Default, which answers requests." in result.stderr
+    assert 'main.py has no class "Room", which the binding "ROOM" names.' in result.stderr
+    assert "2 errors. Nothing was started or changed." in result.stderr
+
+
+def test_a_configuration_that_is_wrong_is_told_with_its_place(
+    invoke: Invoke, project: Path
+) -> None:
+    config = project / "wrangler.toml"
+    config.write_text(config.read_text().replace("class_name", "class_nam"))
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 2
+    assert 'error: binding should have a string "class_name" field.' in result.stderr
+    assert f"{config}:" in result.stderr
+
+
+def test_warnings_are_told_and_counted(invoke: Invoke, project: Path) -> None:
+    config = project / "wrangler.toml"
+    config.write_text("queue = 1\n" + config.read_text())
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 0
+    assert "warning: " in result.stderr
+    assert result.stdout.endswith("Ready to start. 1 warning.\n")
+
+
+def test_an_unknown_environment_is_refused(invoke: Invoke, project: Path) -> None:
+    result = invoke("check", "-c", project / "wrangler.toml", "-e", "nowhere")
+    assert result.exit_code == 2
+    assert 'No environment found in configuration with name "nowhere".' in result.stderr
+
+
+def test_a_directory_that_holds_something_else_is_no_fault_of_the_configuration(
+    invoke: Invoke, project: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "catalog.db").write_text("not a database, but long enough to be one")
+    result = invoke("check", "-c", project / "wrangler.toml", "--data", tmp_path / "data")
+    assert result.exit_code == 1
+    assert f"error: {tmp_path}/data" in result.stderr
+    assert "Traceback" not in result.stderr

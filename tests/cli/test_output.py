@@ -1,0 +1,86 @@
+"""Colour for people only, and nothing lost on the way."""
+
+import io
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+from rich.text import Text
+
+from perdure.cli.output import STYLES, Output, folded, make_console
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let rich believe that somebody is looking."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+def printed(console: Console, text: Text) -> str:
+    console.file = io.StringIO()
+    console.print(text)
+    return console.file.getvalue()
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_terminal_gets_colour() -> None:
+    assert Output().has_colour
+    assert "\x1b[" in printed(make_console(stderr=True), Text("x", "error"))
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize("style", STYLES)
+def test_no_color_means_no_escape_at_all(monkeypatch: pytest.MonkeyPatch, style: str) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not Output().has_colour
+    assert printed(make_console(stderr=False), Text("x", style)) == "x\n"
+
+
+def test_a_pipe_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    assert printed(make_console(stderr=False), Text("x", "error")) == "x\n"
+
+
+def test_data_and_messages_go_their_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.data("data")
+    output.message("message")
+    assert capsys.readouterr() == ("data\n", "message\n")
+
+
+def test_text_is_never_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.data("[bold]:smile: [/nothing]")
+    output.message("[red]x[/]")
+    assert capsys.readouterr() == ("[bold]:smile: [/nothing]\n", "[red]x[/]\n")
+
+
+def test_a_long_line_stays_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    output = Output()
+    output.data("word " * 60)
+    output.message("word " * 60, indent=2)
+    out, err = capsys.readouterr()
+    assert out.count("\n") == err.count("\n") == 1
+    assert err.startswith("  word")
+
+
+def test_a_person_gets_lines_folded_between_words() -> None:
+    console = make_console(stderr=True)
+    text = folded(Text("one two three four five\nsix"), 22, 2, console)
+    assert text.plain == "  one two three four\n  five\n  six"
+
+
+def test_what_a_stream_cannot_show_is_spelled_out() -> None:
+    code = "from perdure.cli.output import prepare_streams as p; p(); print('\\u6f22', flush=False)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout == "\\u6f22\n"

@@ -1,0 +1,155 @@
+"""``perdure serve`` as a supervisor uses it: signals, exit codes, a log."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.cli.process import Start
+
+pytestmark = pytest.mark.slow
+
+# Says when a request has begun; ends it when somebody writes into a pipe, or never.
+SLOW = """
+import asyncio
+from pathlib import Path
+from perdure import DurableObject, Response, WorkerEntrypoint
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        print("begun")
+        if request.parsed_url.path == "/pipe":
+            return Response(await asyncio.to_thread(Path("pipe").read_text))
+        await asyncio.Event().wait()
+
+
+class Room(DurableObject):
+    pass
+"""
+
+
+@pytest.fixture
+def slow(project: Path) -> None:
+    """The project's requests take until their clients, or the server, end them."""
+    (project / "src" / "main.py").write_text(SLOW)
+
+
+async def get(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return response.status, await response.text()
+
+
+def configure(project: Path, more: str) -> None:
+    path = project / "wrangler.toml"
+    path.write_text(f"{path.read_text()}\n{more}\n")
+
+
+async def test_clients_see_nothing_of_an_error_but_its_status(start: Start) -> None:
+    running = await start("serve", "--port", 0)
+    url = await running.ready()
+    assert await get(f"{url}/boom") == (500, "Internal Server Error\n")
+    ended = await running.stop(signal.SIGTERM)
+    assert (ended.code, ended.out) == (0, "")
+    assert " error   perdure.edge request.failed method=GET path=/boom\n" in ended.err
+    assert "KeyError: 'boom'" in ended.err
+
+
+async def test_it_listens_on_this_machine_only_unless_told_otherwise(start: Start) -> None:
+    assert (await (await start("serve", "--port", 0)).ready()).startswith("http://127.0.0.1:")
+
+
+async def test_the_json_log_is_one_object_a_line_from_start_to_stop(
+    start: Start, project: Path
+) -> None:
+    configure(project, "nmae = 1")
+    running = await start("serve", "--port", 0, "--log-format", "json")
+    warning = json.loads(await running.message("nmae"))
+    assert warning["level"] == "warning"
+    assert warning["where"].startswith(f"{project}/wrangler.toml:")
+    ready = json.loads(await running.message("server.ready"))
+    assert (await get(f"{ready['url']}/boom"))[0] == 500
+    ended = await running.stop(signal.SIGTERM)
+    entries: list[Any] = [json.loads(line) for line in ended.err.splitlines()]
+    assert [entry["event"] for entry in entries] == [
+        "request.failed",
+        "server.stopping",
+        "server.stopped",
+    ]
+    assert entries[0]["exception"]["type"] == "KeyError"
+    assert entries[1]["signal"] == "SIGTERM"
+    assert (ended.code, ended.out, running.seen) == (0, "", [])
+
+
+async def test_the_log_is_as_the_configuration_says(start: Start, project: Path) -> None:
+    configure(project, '[perdure.log]\nformat = "json"\nlevel = "debug"')
+    running = await start("serve", "--port", 0)
+    url = json.loads(await running.message("server.ready"))["url"]
+    assert (await get(f"{url}/x?y=1"))[0] == 200
+    entry = json.loads(await running.message("request.answered"))
+    assert (entry["method"], entry["path"], entry["status"]) == ("GET", "/x?y=1", 200)
+    assert entry["duration_ms"] >= 0
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_requests_under_way_may_finish(
+    start: Start, project: Path, number: signal.Signals
+) -> None:
+    os.mkfifo(project / "pipe")
+    running = await start("serve", "--port", 0)
+    request = asyncio.create_task(get(f"{await running.ready()}/pipe"))
+    await running.line("begun")
+    running.send(number)
+    await running.message("server.stopping")
+    (project / "pipe").write_text("whole")
+    assert await request == (200, "whole")
+    ended = await running.ended()
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.endswith("server.stopped\n")
+
+
+@pytest.mark.usefixtures("slow")
+@pytest.mark.parametrize("why", ["a second signal", "the limit"])
+async def test_a_request_without_end_is_cut_off(start: Start, project: Path, why: str) -> None:
+    if why == "the limit":
+        configure(project, "[perdure.limits]\nshutdown_timeout_s = 0.01")
+    running = await start("serve", "--port", 0)
+    url = await running.ready()
+    request = asyncio.create_task(get(url))
+    await running.line("begun")
+    running.send(signal.SIGTERM)
+    if why == "a second signal":
+        await running.message("server.stopping")
+        running.send(signal.SIGTERM)
+    assert (await running.ended()).code == 0
+    with contextlib.suppress(aiohttp.ClientError):
+        assert (await request)[0] >= 500
+
+
+async def test_a_deletion_wants_yes(start: Start, project: Path) -> None:
+    config = project / "wrangler.toml"
+    new = 'new_sqlite_classes = ["Room"]'
+    before = config.read_text().replace(new, 'new_sqlite_classes = ["Room", "Old"]')
+    config.write_text(before)
+    await (running := await start("serve", "--port", 0)).ready()
+    await running.stop()
+    config.write_text(f'{before}\n[[migrations]]\ntag = "v2"\ndeleted_classes = ["Old"]\n')
+    refused = await (await start("serve", "--port", 0)).ended()
+    assert (refused.code, refused.out) == (2, "")
+    assert "agree with --yes" in refused.err
+    await (await start("serve", "--port", 0, "--yes")).ready()
+
+
+async def test_a_refused_start_says_why_in_words(start: Start, project: Path) -> None:
+    (project / "src" / "main.py").unlink()
+    ended = await (await start("serve", "--port", 0)).ended()
+    assert (ended.code, ended.out) == (2, "")
+    assert "wrangler.toml:2: error: There is no file" in ended.err
+    assert "Traceback" not in ended.err

@@ -1,0 +1,147 @@
+"""What docs/guide.md and docs/websockets.md show is Python, and the whole programs run."""
+
+import re
+import textwrap
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from websockets.asyncio.client import connect
+
+import perdure
+from perdure.runtime.server import Server
+
+DOCS = Path(__file__).parents[2] / "docs"
+GUIDES = ("guide.md", "websockets.md")
+BLOCKS = [
+    (guide, block)
+    for guide in GUIDES
+    for block in re.findall(r"```python\n(.*?)```", (DOCS / guide).read_text(), re.DOTALL)
+]
+IMPORTS = "from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint\n"
+ENTRYPOINT = """
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        return await self.env.ROOM.get_by_name("lobby").fetch(request)
+"""
+RAISING = """
+class Room(DurableObject):
+    def __init__(self, ctx, env):
+        super().__init__(ctx, env)
+        self.told = []
+
+    async def fetch(self, request):
+        client, server = WebSocketPair()
+        server.accept()
+
+        def on_message(event):
+            if event.data == "raise":
+                raise ValueError("on purpose")
+            server.send(f"{' '.join(self.told)} {len(self.ctx.sessions)}")
+
+        server.on_message = on_message
+        server.on_error = server.on_close = lambda event: self.told.append(event.type)
+        return Response(None, status=101, web_socket=client)
+"""
+
+Run = Callable[[str], Awaitable[str]]
+
+
+def block_with(text: str) -> str:
+    found: list[str] = [block for _, block in BLOCKS if text in block]
+    assert len(found) == 1, text
+    return found[0]
+
+
+@pytest.fixture
+def run(start: Callable[[Path], Awaitable[Server]], tmp_path: Path) -> Run:
+    """Runs a program whose classes are bound by their names in capitals; gives its URL."""
+
+    async def run(program: str) -> str:
+        classes = re.findall(r"class (\w+)\(DurableObject\)", program)
+        config = 'name = "docs"\nmain = "main.py"\n'
+        for name in classes:
+            config += f"[[durable_objects.bindings]]\nname = '{name.upper()}'\n"
+            config += f"class_name = '{name}'\n"
+        if classes:
+            config += f"[[migrations]]\ntag = 'v1'\nnew_sqlite_classes = {classes}\n"
+        project = tmp_path / "project"
+        project.mkdir()
+        (project / "wrangler.toml").write_text(config)
+        (project / "main.py").write_text(program)
+        return (await start(project)).url
+
+    return run
+
+
+@pytest.mark.parametrize(("guide", "block"), BLOCKS)
+def test_every_block_is_python(guide: str, block: str) -> None:
+    compile("async def shown():\n" + textwrap.indent(block, "    "), guide, "exec")
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_every_link_leads_somewhere(guide: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", (DOCS / guide).read_text()):
+        assert (DOCS / target).exists(), target
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_every_name_in_capitals_is_public(guide: str) -> None:
+    text = (DOCS / guide).read_text()
+    for name in re.findall(r"`((?:[A-Z][a-z]+){2,})[`(]", text):
+        assert name in perdure.__all__, name
+
+
+async def test_the_guides_first_program_counts(run: Run, http: aiohttp.ClientSession) -> None:
+    url = await run(block_with("class Counter(DurableObject)"))
+    for expected in ("1\n", "2\n"):
+        async with http.get(url + "/apples") as response:
+            assert await response.text() == expected
+
+
+async def test_no_event_comes_in_before_the_constructors_section_is_done(
+    run: Run, http: aiohttp.ClientSession
+) -> None:
+    answer = "\n    async def fetch(self, request):\n        return Response(self.topic)\n"
+    room = block_with("@ctx.block_concurrency_while")
+    async with http.get(await run(IMPORTS + room + answer + ENTRYPOINT)) as response:
+        assert await response.text() == "none yet"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_whole"),
+    [
+        ("lambda event: server.send(event.data))\n        return", True),
+        ("for ws in self.ctx.sessions.values()", True),
+        ("self.ctx.accept_web_socket(server", False),
+    ],
+)
+async def test_programs_with_sockets_answer(text: str, is_whole: bool, run: Run) -> None:
+    program = block_with(text)
+    url = await run(program if is_whole else IMPORTS + program + ENTRYPOINT)
+    async with connect("ws" + url.removeprefix("http") + "/room") as ws:
+        await ws.send("hello")
+        assert await ws.recv() == "hello"
+
+
+async def test_a_socket_is_a_stream_of_messages(run: Run) -> None:
+    methods = textwrap.indent(block_with("async for message in ws"), "    ")
+    program = f"{IMPORTS}\nclass Room(DurableObject):\n{methods}{ENTRYPOINT}"
+    url = await run(program)
+    async with connect("ws" + url.removeprefix("http")) as ws:
+        assert await ws.recv() == "What is your name?"
+        await ws.send("Ada")
+        assert await ws.recv() == "Hello Ada"
+
+
+async def test_a_listener_that_raises_ends_its_connection_without_a_close_event(run: Run) -> None:
+    url = await run(IMPORTS + RAISING + ENTRYPOINT)
+    address = "ws" + url.removeprefix("http")
+    async with connect(address) as ws:
+        await ws.send("raise")
+        await ws.wait_closed()
+        assert ws.close_code == 1011
+    async with connect(address) as ws:
+        await ws.send("tell")
+        assert await ws.recv() == "error 1"
