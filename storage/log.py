@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -149,7 +150,7 @@ class CommitLog:
         if self._error is not None:
             self._publish()
         if self.failure is not None:
-            raise StorageBroken(self.failure.path, self.failure.problem, self.failure.hint)
+            raise copy(self.failure)
         size = record_size(change)
         segment = self._segments[-1]
         if segment.position + size > segment.header.size:
@@ -178,12 +179,24 @@ class CommitLog:
         Raises:
             StorageBroken: It never will be.
         """
+        self.settle()
+        self._publish()
+        if self.failure is not None:
+            raise copy(self.failure)
+
+    @property
+    def synced_lsn(self) -> int:
+        """What is on the disk; ``durable_lsn`` follows as soon as the loop is told."""
+        return self._synced_lsn
+
+    def settle(self) -> None:
+        """Hold the calling thread until all that was appended is synced, or the log has failed.
+
+        Nobody who waits is told meanwhile, so that this may be called in the middle of a turn.
+        """
         done = threading.Event()
         self._queue.put(done)
         done.wait()
-        self._publish()
-        if self.failure is not None:
-            raise StorageBroken(self.failure.path, self.failure.problem, self.failure.hint)
 
     def first_segment_after(self, lsn: int) -> int:
         """Return the number of the segment that holds, or will hold, what comes after ``lsn``."""
@@ -200,6 +213,11 @@ class CommitLog:
                 return
             self._segments.popleft()
             self._free.append(segment.path)
+
+    @property
+    def live_records(self) -> int:
+        """How many records a recovery would have to read."""
+        return self.appended_lsn - self._segments[0].header.first_lsn + 1
 
     @property
     def live_size_bytes(self) -> int:

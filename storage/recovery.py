@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .durable_files import make_directory
+from .durable_files import make_directory, sync_file_system
 from .errors import LogCorrupt
-from .file_system import sync_file_system
 from .log import LogStart
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
