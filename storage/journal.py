@@ -22,6 +22,7 @@ from pathlib import Path
 
 import apsw
 
+from .errors import DatabaseFailed
 from .log import CommitLog
 from .logformat import ALARM_UNCHANGED, Change, RecordKind
 from .page_images import encode_image
