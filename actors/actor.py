@@ -14,7 +14,7 @@ Rules for editing this file:
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Protocol
 
@@ -25,6 +25,7 @@ from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
 from .events import Event, OnReply
 from .execution import Execution, is_coroutine, wait_for_it
+from .gates import InputGate
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
@@ -91,6 +92,7 @@ class Actor(Execution):
         self.database = database
         self.surroundings = surroundings
         self.limits = surroundings.limits
+        self.socket_messages_waiting_max = self.limits.socket_messages_waiting_max
         self.stage = LifeStage.COLD
         self.handlers: Handlers | None = None
         self.waiting = 0
@@ -132,7 +134,7 @@ class Actor(Execution):
 
     # Output.
 
-    def emit(self, action: Callable[[], None]) -> None:
+    def let_out(self, action: Callable[[], None]) -> None:
         self.committer.output.emit(action)
 
     def check_may_call_out(self) -> None:
@@ -214,6 +216,18 @@ class Actor(Execution):
         if self.stage not in GONE:
             super().resume(turn)
 
+    def start(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        gate: InputGate,
+        on_done: Callable[[ActorTask], None] | None = None,
+        context: contextvars.Context | None = None,
+    ) -> ActorTask:
+        task = super().start(coro, gate, on_done, context)
+        if self.stage in GONE:  # code that is being discarded makes a last task
+            task.discard()
+        return task
+
 
 class ConstructorTurn:
     """The first turn of an actor: its class's ``__init__``."""
@@ -294,7 +308,8 @@ class EventTurn:
     def fail(self, error: BaseException) -> None:
         """The handler raised. What it wrote stands; its caller gets the error."""
         if self in self.actor.replies_due:
-            self.actor.emit(partial(self.reply, None, encode_error(error)))
+            failure = encode_error(error, is_handlers=True)
+            self.actor.emit(partial(self.reply, None, failure))
 
     def reply(self, answer: Any, failure: bytes | None) -> None:
         self.actor.replies_due.discard(self)

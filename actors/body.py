@@ -4,7 +4,7 @@ A body is either bytes that are already here, or a ``StreamSource``: the network
 async generator, or the body of another request or response that is passed on.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Protocol, runtime_checkable
 
 from .http_errors import BodyAlreadyUsed, InvalidBody, InvalidInit
@@ -145,6 +145,12 @@ class IteratorSource:
         if self._failure is not None:
             raise self._failure
         return b""
+
+    async def close(self) -> None:
+        """End the iterator here and now, so that its ``finally`` blocks run where its code ran."""
+        iterator, self._iterator = self._iterator, None
+        if isinstance(iterator, AsyncGenerator):
+            await iterator.aclose()
 
     def cancel(self, reason: BaseException | None = None) -> None:
         """Let go of the iterator: the event loop closes an async generator nobody holds."""

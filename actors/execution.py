@@ -21,6 +21,7 @@ from typing import Any
 from .channel import Outbound
 from .errors import NotInHandler
 from .gates import InputGate, Turn
+from .limits import ActorLimits
 from .sessions import Sessions
 from .task import ActorTask
 
@@ -43,6 +44,7 @@ class Execution:
         turn: The turn on the stack, or None.
         tasks: Tasks under way, suspended ones included.
         sessions: WebSockets accepted here.
+        socket_messages_waiting_max: Of one WebSocket, before its peer is read no further.
         outbound: What the code reaches the outside through.
     """
 
@@ -54,6 +56,7 @@ class Execution:
         self.turn: Turn | None = None
         self.tasks: set[ActorTask] = set()
         self.sessions: Sessions[Any] = Sessions()
+        self.socket_messages_waiting_max = ActorLimits().socket_messages_waiting_max
         self.thread = threading.get_ident()
         self._pump_is_due = False
         # Empty, not a copy: an actor is often started from another actor's turn, and must not
@@ -67,11 +70,17 @@ class Execution:
     def after_turn(self) -> None:
         """Called when a turn has ended, before the next is taken up."""
         if self.sessions.unsent:
-            self.sessions.flush(self.emit)
+            self.sessions.flush(self.let_out)
 
-    def emit(self, action: Callable[[], None]) -> None:
+    def let_out(self, action: Callable[[], None]) -> None:
         """Do what the outside will see: now, or as soon as it may be seen."""
         action()
+
+    def emit(self, action: Callable[[], None]) -> None:
+        """Let ``action`` out, behind everything that was emitted or sent before it."""
+        if self.sessions.unsent:
+            self.sessions.flush(self.let_out)
+        self.let_out(action)
 
     def check_may_call_out(self) -> None:
         """Raise when what leaves now could only wait for its own caller."""
@@ -120,8 +129,9 @@ class Execution:
 
     def follow(self, task: ActorTask) -> None:
         """Give ``task`` its first turn as part of the turn on the stack."""
-        self.turn = task
-        task.step()
+        if not task.done():  # of an actor that is gone
+            self.turn = task
+            task.step()
 
     # Tasks.
 

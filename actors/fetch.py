@@ -6,7 +6,7 @@ from typing import Any
 
 from .execution import current_execution
 from .http import Redirect, Request, Response
-from .response_stream import stream_through
+from .response_stream import let_go, stream_through
 from .rpc import decode_error
 
 
@@ -44,12 +44,13 @@ def fetch(
     future: asyncio.Future[Response] = execution.loop.create_future()
 
     def on_reply(answer: Any, failure: bytes | None) -> None:
-        if future.done():
-            return
-        if failure is None:
-            future.set_result(answer)
-        else:
-            future.set_exception(decode_error(failure))
+        if not future.done():
+            if failure is None:
+                future.set_result(answer)
+            else:
+                future.set_exception(decode_error(failure))
+        elif answer is not None:  # whoever called has been cancelled
+            let_go(answer)
 
     execution.emit(partial(execution.outbound.fetch, request, on_reply))
     return future

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from .session import CloseFrame
+from .session import LOST, LOST_REASON, CloseFrame
 
 Frame = str | bytes | CloseFrame
 
@@ -63,6 +63,29 @@ class Relay:
     def receive_lost(self, code: int, reason: str) -> None:
         del code, reason  # what broke there is not this peer's doing
         self._to.sever(CloseFrame(1011, "the other side of this connection was lost"))
+
+
+class NoPeer:
+    """A link to somebody who was gone before it began. Is a ``SocketLink``."""
+
+    __slots__ = ()
+
+    buffered_size_bytes = 0
+
+    def set_receiver(self, receiver: SocketReceiver) -> None:
+        receiver.receive_lost(LOST, LOST_REASON)
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        """Nobody is there."""
+
+    def sever(self, frame: CloseFrame) -> None:
+        """See ``transmit``."""
+
+    def pause(self) -> None:
+        """See ``transmit``."""
+
+    def resume(self) -> None:
+        """See ``transmit``."""
 
 
 def join(one: SocketLink, other: SocketLink) -> None:

@@ -1,11 +1,14 @@
 """Bodies that user code streams: read in the user's turns, sent through the output gate."""
 
+import asyncio
 from functools import partial
 from typing import TypeVar
 
+from .body import IteratorSource
 from .errors import ActorReset
 from .execution import Execution
 from .http import Request, Response
+from .link import NoPeer
 from .pipe import Pipe
 from .task import ActorTask
 
@@ -27,9 +30,14 @@ def stream_through(execution: Execution, message: M) -> M:
     pipe = Pipe(execution.loop)
 
     async def pump() -> None:
-        while chunk := await source.read_chunk():
-            execution.emit(partial(pipe.push, chunk))
-            await pipe.wait_for_room()
+        try:
+            while chunk := await source.read_chunk():
+                execution.emit(partial(pipe.push, chunk))
+                await pipe.wait_for_room()
+        except asyncio.CancelledError:  # the reader wants no more
+            if isinstance(source, IteratorSource):
+                await source.close()
+            raise
         execution.emit(pipe.end)
 
     def on_done(task: ActorTask) -> None:
@@ -45,3 +53,12 @@ def stream_through(execution: Execution, message: M) -> M:
     task.start_later()
     message.replace_content(pipe)
     return message
+
+
+def let_go(response: Response) -> None:
+    """Nobody will read ``response``: who sends its body may stop, its socket has no peer."""
+    if response.body is not None:
+        response.body.cancel()
+    socket = response.web_socket
+    if socket is not None and socket.can_be_handed_over:
+        socket.hand_over(NoPeer())

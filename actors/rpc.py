@@ -1,13 +1,16 @@
 """Calls between actors: copying arguments and results, and exceptions by class.
 
-Nothing is ever unpickled: an exception is rebuilt from its class and its ``args``, and only
-when the class is a builtin, ours, or can be found in a module the program has imported.
+Nothing is ever unpickled: an exception is rebuilt from its class, its ``args`` and those of its
+attributes that can be sent, and only when the class is a builtin, ours, or can be found in a
+module the program has imported. What is rebuilt says what the original said, or it is told as a
+RemoteError.
 """
 
 import builtins
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 from ..storage.errors import LimitExceeded, PerdureError, ValueNotSerializable
@@ -28,7 +31,8 @@ RESERVED = frozenset(
     }
 )
 
-_FLAGS = ("retryable", "overloaded", "durable_object_reset")
+_RESET = "durable_object_reset"
+_FLAGS = ("retryable", "overloaded", _RESET)
 
 
 def encode_call(
@@ -57,6 +61,9 @@ def check_size(data: bytes, what: str, size_bytes_max: int) -> None:
 
 def _name_of_argument(where: str, method: str) -> str:
     """``add[0][2]["x"]`` (where in the pair that travels) as a person reads it."""
+    key, found, place = where.rpartition(f" of {method}[")
+    if found:  # the key of a dict, and where the dict is
+        return f"{key} of {_name_of_argument(f'{method}[{place}', method)}"
     rest = where.removeprefix(method)
     if rest.startswith("[0][") and (end := rest.find("]", 4)) > 0:
         return f"argument {int(rest[4:end]) + 1} of {method}(){rest[end + 1 :]}"
@@ -81,23 +88,31 @@ def find_method(instance: object, name: str) -> Any:
     return getattr(instance, name)
 
 
-def encode_error(error: BaseException) -> bytes:
-    """An exception as it travels: its class, its args, its text, its flags, its traceback."""
+def encode_error(error: BaseException, *, is_handlers: bool = False) -> bytes:
+    """An exception as it travels: its class, args, attributes, text, flags and traceback.
+
+    Args:
+        error: What was raised.
+        is_handlers: A handler of the actor called raised it, so that actor itself was not reset,
+            even if the error is that of another one which was.
+    """
     cls = type(error)
-    try:
-        args: Any = encode(list(_arguments_of(error)), what="args")
-    except (PerdureError, RecursionError):
-        args = None  # rebuilt as RemoteError, from the text
     record = {
         "module": cls.__module__,
         "name": cls.__qualname__,
-        "args": args,
+        "args": _encoded(list(_arguments_of(error))),
+        "attributes": _attributes_of(error),
         "text": _text_of(error),
-        "notes": [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)],
-        "flags": [flag for flag in _FLAGS if getattr(error, flag, False) is True],
-        "traceback": "".join(traceback.format_exception(error)),
+        "notes": [_printable(note) for note in _notes_of(error)],
+        "flags": [
+            flag
+            for flag in _FLAGS
+            if getattr(error, flag, False) is True and not (is_handlers and flag == _RESET)
+        ],
+        "is_handlers": is_handlers,
+        "traceback": _printable("".join(traceback.format_exception(error))),
     }
-    return encode(_printable(record))
+    return encode(record)
 
 
 def decode_error(data: bytes) -> Exception:
@@ -109,52 +124,96 @@ def decode_error(data: bytes) -> Exception:
     record = decode(data)
     error = _rebuild(record)
     flags = record["flags"]
-    for name, value in (
-        ("remote", not isinstance(error, ActorError) or error.remote),
-        ("retryable", "retryable" in flags),
-        ("overloaded", "overloaded" in flags),
-        ("durable_object_reset", "durable_object_reset" in flags),
-    ):
-        _mark(error, name, value)
+    is_remote = record["is_handlers"] or not isinstance(error, ActorError) or error.remote
+    _mark(error, "remote", is_remote)
+    for flag in _FLAGS:
+        _mark(error, flag, flag in flags)
     for note in record["notes"]:
         error.add_note(note)
     error.add_note("Traceback of the other side:\n" + record["traceback"].rstrip())
     return error
 
 
+def _encoded(value: Any) -> bytes | None:
+    try:
+        return encode(value)
+    except (PerdureError, RecursionError):
+        return None
+
+
 def _arguments_of(error: BaseException) -> tuple[Any, ...]:
-    # An OSError keeps its file name out of args, and KeyError's text is the repr of its arg.
-    if isinstance(error, OSError) and error.filename is not None:
-        return (error.errno, error.strerror, str(error.filename))
-    return error.args
+    args = error.args
+    if isinstance(error, OSError) and error.filename is not None:  # it keeps these out of args
+        args = (error.errno, error.strerror, error.filename)
+        if error.filename2 is not None:
+            args += (None, error.filename2)
+    return tuple(str(arg) if isinstance(arg, PurePath) else arg for arg in args)
+
+
+def _attributes_of(error: BaseException) -> dict[str, bytes]:
+    """What the error's constructor, or who raised it, has set; as far as it can be sent."""
+    found = {
+        name: _encoded(str(value) if isinstance(value, PurePath) else value)
+        for name, value in vars(error).items()
+        if not name.startswith("__") and name != "remote" and name not in _FLAGS
+    }
+    return {name: data for name, data in found.items() if data is not None}
+
+
+def _notes_of(error: BaseException) -> list[str]:
+    return [note for note in getattr(error, "__notes__", ()) if isinstance(note, str)]
 
 
 def _text_of(error: BaseException) -> str:
     try:
-        return str(error)
+        return _printable(str(error))
     except Exception as failed:
         return f"<its __str__ raised {type(failed).__name__}>"
 
 
-def _printable(record: dict[str, Any]) -> dict[str, Any]:
+def _printable(text: str) -> str:
     """Lone surrogates cannot travel as text; they stand in messages about bad file names."""
-    for key in ("text", "traceback"):
-        record[key] = record[key].encode("utf-8", "backslashreplace").decode()
-    record["notes"] = [n.encode("utf-8", "backslashreplace").decode() for n in record["notes"]]
-    return record
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _rebuild(record: dict[str, Any]) -> Exception:
-    cls = _find_class(record["module"], record["name"])
-    if cls is not None and record["args"] is not None:
-        try:
-            return cls(*decode(record["args"]))
-        except Exception:  # a constructor with other arguments than args: told by text instead
-            cls = None
-    name = (
-        record["name"] if record["module"] == "builtins" else f"{record['module']}.{record['name']}"
-    )
-    return RemoteError(name, record["text"])
+    module, name, text = record["module"], record["name"], record["text"]
+    cls = _find_class(module, name)
+    if cls is not None:
+        attributes = {name: decode(data) for name, data in record["attributes"].items()}
+        args = None if record["args"] is None else decode(record["args"])
+        # Two ways with the args that it had, and one with its text in the place of those.
+        for make, given in ((_construct, args), (_fill, args), (_fill, [text])):
+            error = None if given is None else _try_to(make, cls, given, attributes, text)
+            if error is not None:
+                return error
+    return RemoteError(name if module == "builtins" else f"{module}.{name}", text)
+
+
+Make = Callable[[type[Exception], list[Any]], Exception]
+
+
+def _construct(cls: type[Exception], args: list[Any]) -> Exception:
+    return cls(*args)
+
+
+def _fill(cls: type[Exception], args: list[Any]) -> Exception:
+    """Without its constructor: one that takes other arguments than it passes on to Exception."""
+    error: Exception = cls.__new__(cls, *args)
+    error.args = tuple(args)
+    return error
+
+
+def _try_to(
+    make: Make, cls: type[Exception], args: list[Any], attributes: dict[str, Any], text: str
+) -> Exception | None:
+    """The exception made so, if that works and it then says ``text``."""
+    try:
+        error = make(cls, args)
+        vars(error).update(attributes)
+        return error if _printable(str(error)) == text else None
+    except Exception:  # the class is user code, which may raise anything
+        return None
 
 
 def _find_class(module: str, name: str) -> type[Exception] | None:
@@ -163,7 +222,7 @@ def _find_class(module: str, name: str) -> type[Exception] | None:
         found = getattr(found, part, None)
     if not isinstance(found, type) or not issubclass(found, Exception):
         return None
-    return found
+    return None if issubclass(found, StopIteration) else found  # no future takes one
 
 
 def _mark(error: Exception, name: str, value: bool) -> None:  # noqa: FBT001  # a plain setter

@@ -67,7 +67,8 @@ class Sessions(Mapping[str, S], Generic[S]):
         unsent, self.unsent = self.unsent, []
         for socket in unsent:
             frames, socket.unsent = socket.unsent, []
-            emit(partial(socket.transmit, frames))
+            if frames:  # else the socket was severed after it had sent
+                emit(partial(socket.transmit, frames))
 
     def sever(self, reason: str, code: int = INTERNAL_ERROR) -> None:
         """End every session at once, without another event."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from .errors import SocketStateError
 
@@ -9,13 +10,14 @@ from .errors import SocketStateError
 class SocketIterator:
     """Yields each message (str or bytes); ends when the connection has ended.
 
-    Only one task can iterate at a time.
+    Only one task can iterate at a time. ``on_taken`` is called for each message taken out.
     """
 
-    __slots__ = ("_ended", "_loop", "_waiter", "messages")
+    __slots__ = ("_ended", "_loop", "_on_taken", "_waiter", "messages")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_taken: Callable[[], None]) -> None:
         self._loop = loop
+        self._on_taken = on_taken
         self.messages: deque[str | bytes] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._ended = False
@@ -46,4 +48,6 @@ class SocketIterator:
                 await self._waiter
             finally:
                 self._waiter = None
-        return self.messages.popleft()
+        message = self.messages.popleft()
+        self._on_taken()
+        return message

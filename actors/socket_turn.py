@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .errors import ActorAborted
 from .execution import Execution, is_coroutine
 from .gates import InputGate
 from .link import Frame
@@ -26,6 +27,14 @@ class Lost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """No frame: somebody listens now to the messages that were kept."""
+
+
+SocketInput = Frame | Lost | Kept
+
+
 class SocketHandlers(Protocol):
     """A class's own handlers, for sockets taken with ``ctx.accept_web_socket``."""
 
@@ -43,12 +52,14 @@ class HearingSocket(Protocol):
     handlers: SocketHandlers | None
     unheard: Any
     id: str
+    gate: InputGate
 
     @property
     def iterator(self) -> SocketIterator | None: ...
 
     def listeners(self, name: EventName) -> list[Listener]: ...
     def taken_up(self) -> None: ...
+    def iterate(self, message: str | bytes, *, is_heard: bool) -> bool: ...
     def reply_close(self, frame: CloseFrame) -> None: ...
     def sever(self, frame: CloseFrame) -> None: ...
 
@@ -58,19 +69,21 @@ class SocketTurn:
 
     __slots__ = ("_frame", "_owner", "_socket", "gate")
 
-    def __init__(self, socket: HearingSocket, owner: Execution, frame: "Frame | Lost") -> None:
+    def __init__(self, socket: HearingSocket, owner: Execution, frame: SocketInput) -> None:
         self._socket = socket
         self._owner = owner
         self._frame = frame
-        self.gate: InputGate = owner.root
+        self.gate = socket.gate
 
     def step(self) -> None:
         socket = self._socket
         socket.taken_up()
         frame = self._frame
-        if socket.state is SocketState.CLOSED:
+        if isinstance(frame, Kept):
+            self._hear_kept()
+        elif socket.state is SocketState.CLOSED:
             return
-        if isinstance(frame, str | bytes):
+        elif isinstance(frame, str | bytes):
             self._message(frame)
         elif isinstance(frame, CloseFrame):
             self._closed_by_peer(frame)
@@ -82,13 +95,25 @@ class SocketTurn:
         if socket.handlers is not None:
             self._call(socket.handlers.message, socket, message)
             return
+        self._hear_kept()  # they came before this one
+        if socket.unheard or not self._tell(message):
+            self._keep_unheard(message)
+
+    def _tell(self, message: str | bytes) -> bool:
+        """Whether anybody was there to hear ``message``."""
+        socket = self._socket
         listeners = socket.listeners("message")
         for listener in listeners:
             self._call(listener, MessageEvent(message))
-        if socket.iterator is not None:
-            socket.iterator.push(message)
-        elif not listeners:
-            self._keep_unheard(message)
+        return socket.iterate(message, is_heard=bool(listeners)) or bool(listeners)
+
+    def _hear_kept(self) -> None:
+        unheard = self._socket.unheard
+        while unheard:
+            message = unheard.popleft()
+            if not self._tell(message):
+                unheard.appendleft(message)
+                return
 
     def _keep_unheard(self, message: str | bytes) -> None:
         unheard = self._socket.unheard
@@ -135,7 +160,7 @@ class SocketTurn:
         context = owner.context.copy()
         try:
             result = context.run(function, *arguments)
-        except Exception as error:
+        except (Exception, ActorAborted) as error:
             self._failed(error)
             return
         if is_coroutine(result):
@@ -159,7 +184,7 @@ class SocketTurn:
         for listener in socket.listeners("error"):
             try:
                 self._owner.context.copy().run(listener, event)
-            except Exception as again:
+            except (Exception, ActorAborted) as again:
                 log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=again)  # noqa: TRY400  # the one to show is passed on
         if socket.state in {SocketState.OPEN, SocketState.CLOSING}:
             socket.sever(CloseFrame(INTERNAL_ERROR, "a listener of this WebSocket raised"))

@@ -1,5 +1,6 @@
 """The asynchronous key-value and alarm calls, shared by ``ctx.storage`` and transactions."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, overload
@@ -43,7 +44,7 @@ class AlarmRow:
         self._metadata.delete_alarm()
 
 
-class StorageCalls:
+class StorageCalls(ABC):
     """Storage of one actor. Calls are done when made; awaiting them lets nothing else in.
 
     The options ``allow_concurrency``, ``allow_unconfirmed`` and ``no_cache`` are accepted for
@@ -53,16 +54,17 @@ class StorageCalls:
 
     __slots__ = ()
 
+    @abstractmethod
     def _use(self) -> tuple[KeyValue, AlarmRow]:
         """What to work on, after a check that this is the moment and the place for it."""
-        raise NotImplementedError(type(self).__name__)
 
+    @abstractmethod
     def _alarm_changes(self) -> None:
         """The alarm's row is about to change."""
-        raise NotImplementedError(type(self).__name__)
 
+    @abstractmethod
     def _time_ms(self) -> int:
-        raise NotImplementedError(type(self).__name__)
+        """The time by the actor's clock, in Unix milliseconds."""
 
     @overload
     def get(self, key: str, **options: bool) -> Done[Any]: ...

@@ -13,7 +13,7 @@ from .execution import CURRENT
 from .http import Request, Response
 from .ids import DurableObjectId
 from .limits import ActorLimits
-from .response_stream import stream_through
+from .response_stream import let_go, stream_through
 from .rpc import RESERVED, decode_error, encode_call
 
 
@@ -35,7 +35,7 @@ class DurableObjectStub:
         self._id = actor_id
         self._channel = channel
         self._limits = limits
-        self._broken: Exception | None = None
+        self._broken: bytes | None = None
 
     @property
     def id(self) -> DurableObjectId:
@@ -92,18 +92,20 @@ class DurableObjectStub:
         loop = asyncio.get_running_loop() if execution is None else execution.loop
         future: asyncio.Future[Any] = loop.create_future()
         if self._broken is not None:
-            future.set_exception(self._broken)
+            future.set_exception(decode_error(self._broken))
             return future
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
             if failure is not None:
                 error = decode_error(failure)
                 if getattr(error, "durable_object_reset", False):
-                    self._broken = error
+                    self._broken = failure
                 if not future.done():
                     future.set_exception(error)
-            elif not future.done():  # else whoever called has been cancelled
+            elif not future.done():
                 future.set_result(read_answer(answer))
+            elif isinstance(answer, Response):  # whoever called has been cancelled
+                let_go(answer)
 
         if execution is None:
             self._channel.deliver(self._id, event, on_reply)

@@ -16,11 +16,12 @@ from typing import Any
 from ..storage.errors import UsageError
 from .errors import SocketStateError
 from .execution import Execution, current_execution
+from .gates import InputGate
 from .link import Frame, SocketLink, join
 from .session import READY_STATE, CloseFrame, SocketState, check_close, move
 from .socket_events import EVENT_NAMES, EventName, Listener
 from .socket_iterator import SocketIterator
-from .socket_turn import Lost, SocketTurn
+from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, Lost, SocketInput, SocketTurn
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
 UNHEARD_MAX = 64
@@ -51,13 +52,14 @@ class WebSocket:
         "_iterator",
         "_link",
         "_listeners",
+        "_on_message",
         "attachment",
         "extensions",
+        "gate",
         "handlers",
         "id",
         "on_close",
         "on_error",
-        "on_message",
         "on_open",
         "owner",
         "protocol",
@@ -77,11 +79,12 @@ class WebSocket:
         self.tags: tuple[str, ...] = ()
         self.attachment: bytes | None = None
         self.on_open: Listener | None = None
-        self.on_message: Listener | None = None
+        self._on_message: Listener | None = None
         self.on_close: Listener | None = None
         self.on_error: Listener | None = None
         self.state = SocketState.NEW
         self.owner: Execution | None = None
+        self.gate = InputGate()  # replaced by the one it is accepted at
         self.handlers: Any = None
         self.unsent: list[Frame] = []
         self.unheard: deque[str | bytes] = deque()
@@ -106,6 +109,16 @@ class WebSocket:
     def buffered_amount(self) -> int:
         """Bytes sent that the peer has not taken yet."""
         return self._link.buffered_size_bytes if self._link is not None else 0
+
+    @property
+    def on_message(self) -> Listener | None:
+        """One listener of messages, besides the added ones."""
+        return self._on_message
+
+    @on_message.setter
+    def on_message(self, listener: Listener | None) -> None:
+        self._on_message = listener
+        self._hear_kept()
 
     def accept(self) -> None:
         """Take this end: from now on its events come here, and ``send`` works.
@@ -167,17 +180,17 @@ class WebSocket:
         """Call ``listener(event)`` at each event; it may be a coroutine function."""
         _check_event_name(name)
         listeners = self._listeners.setdefault(name, [])
-        if all(known is not listener for known, _ in listeners):
+        if all(
+            known != listener for known, _ in listeners
+        ):  # a bound method is made anew each time
             listeners.append((listener, once))
-        if name == "message" and self.unheard and self.owner is not None:
-            unheard, self.unheard = self.unheard, deque()
-            for message in unheard:
-                self._deliver(message)
+        if name == "message":
+            self._hear_kept()
 
     def remove_event_listener(self, name: EventName, listener: Listener) -> None:
         """Forget ``listener``; unknown ones are ignored."""
         _check_event_name(name)
-        kept = [entry for entry in self._listeners.get(name, []) if entry[0] is not listener]
+        kept = [entry for entry in self._listeners.get(name, []) if entry[0] != listener]
         self._listeners[name] = kept
 
     def __aiter__(self) -> SocketIterator:
@@ -185,7 +198,7 @@ class WebSocket:
         if self.owner is None:
             raise SocketStateError("call accept() before iterating over a WebSocket")
         if self._iterator is None:
-            self._iterator = SocketIterator(self.owner.loop)
+            self._iterator = SocketIterator(self.owner.loop, self._resume_if_few_wait)
             for message in self.unheard:
                 self._iterator.push(message)
             self.unheard.clear()
@@ -205,6 +218,8 @@ class WebSocket:
         """``owner`` has accepted this end."""
         self.state = move(self.state, SocketState.OPEN)
         self.owner = owner
+        # What is accepted inside a critical section is heard inside it.
+        self.gate = owner.root if owner.turn is None else owner.turn.gate
         owner.sessions.add(self)
         early, self._early = self._early, []
         for frame in early:
@@ -237,6 +252,8 @@ class WebSocket:
             inner.peer.connect(link)
         else:
             join(inner, link)
+            if self._is_paused:
+                inner.resume()
         frames = [frame for frame in early if not isinstance(frame, Lost)]
         if frames:
             link.transmit(frames)
@@ -280,15 +297,35 @@ class WebSocket:
     def taken_up(self) -> None:
         """One of the messages that waited has been taken up."""
         self.waiting -= 1
-        if self._is_paused and self.waiting <= UNHEARD_MAX // 2 and self._link is not None:
-            self._is_paused = False
-            self._link.resume()
+        self._resume_if_few_wait()
+
+    def iterate(self, message: str | bytes, *, is_heard: bool) -> bool:
+        """Pass ``message`` on to who iterates, if anybody ever has; whether that was so."""
+        iterator = self._iterator
+        if iterator is None:
+            return False
+        if not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX:
+            iterator.push(message)
+        # A loop that was left for good must not keep listeners from hearing more.
+        if not is_heard and len(iterator.messages) >= self._waiting_max:
+            self._pause()
+        return True
 
     def reply_close(self, frame: CloseFrame) -> None:
         """Answer the peer's close frame; what was sent before it leaves before it."""
         self._queue(frame)
 
     # Inside.
+
+    @property
+    def _waiting_max(self) -> int:
+        return UNHEARD_MAX if self.owner is None else self.owner.socket_messages_waiting_max
+
+    def _hear_kept(self) -> None:
+        """Messages that nobody has heard are heard now; listeners hear in turns only."""
+        self._resume_if_few_wait()
+        if self.unheard and self.owner is not None:
+            self._deliver(Kept())
 
     def _queue(self, frame: Frame) -> None:
         owner = self.owner
@@ -299,26 +336,41 @@ class WebSocket:
         if owner.turn is None:  # sent from a callback of the loop, outside of any turn
             owner.sessions.flush(owner.emit)
 
-    def _receive(self, frame: "Frame | Lost") -> None:
+    def _receive(self, frame: Frame | Lost) -> None:
         if self.owner is None:
             self._early.append(frame)
-            if len(self._early) == UNHEARD_MAX:
+            if len(self._early) >= UNHEARD_MAX:
                 self._pause()
         elif self.state is not SocketState.CLOSED:
             self._deliver(frame)
 
-    def _deliver(self, frame: "Frame | Lost") -> None:
+    def _deliver(self, frame: SocketInput) -> None:
         owner = self.owner
         assert owner is not None, "only an accepted end hears"
         self.waiting += 1
-        if self.waiting == UNHEARD_MAX:
+        if self.waiting >= self._waiting_max:
             self._pause()
+        self.gate = self.gate.current()
         owner.resume(SocketTurn(self, owner, frame))
 
     def _pause(self) -> None:
         if self._link is not None and not self._is_paused:
             self._is_paused = True
             self._link.pause()
+
+    @property
+    def _kept_for_iteration(self) -> int:
+        """How many messages wait for a loop that nobody else has heard."""
+        if self._iterator is None or self._on_message or self._listeners.get("message"):
+            return 0
+        return len(self._iterator.messages)
+
+    def _resume_if_few_wait(self) -> None:
+        few = self._waiting_max // 2
+        if self._is_paused and self.waiting <= few and self._kept_for_iteration <= few:
+            self._is_paused = False
+            if self._link is not None:
+                self._link.resume()
 
 
 class PairLink:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from rich.text import Text
 
-from ..runtime.edge.front import RequestRecord
+from ..runtime.edge.front import CLIENT_GONE, RequestRecord
 from ..runtime.observe.printable import printable
 
 # By the first digit of the status.
@@ -24,6 +24,8 @@ def request_line(record: RequestRecord) -> Text:
 
 
 def _status(status: int) -> str:
+    if status == CLIENT_GONE:
+        return f"{status} Client Gone"
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:  # a status of the user's own

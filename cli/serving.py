@@ -21,8 +21,18 @@ class Stoppable(Protocol):
 
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine to its end, on the fastest event loop there is."""
-    with asyncio.Runner(loop_factory=_find_fast_loop()) as runner:
-        runner.run(main)
+    # asyncio's own handler would let Ctrl-C wait for the next await, and a program that hangs
+    # while it is imported has none.
+    before = signal.signal(signal.SIGINT, _interrupt)
+    try:
+        with asyncio.Runner(loop_factory=_find_fast_loop()) as runner:
+            runner.run(main)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 async def run_until_stopped(

@@ -7,8 +7,8 @@ is written.
 
 *Promise*: no statement compiled while ``enforcing`` is True gets around these rules. The
 lists are allow-lists: what a later SQLite brings is refused until somebody looked at it.
-*Assumes*: our own SQL and the user's never share a compiled statement; storage/sql.py gives its
-own prepare flag to the user's, which is part of the key in apsw's statement cache.
+*Assumes*: our own SQL and the user's never share a compiled statement; storage/statements.py
+gives its own prepare flag to the user's, which is part of the key in apsw's statement cache.
 *Rules for editing*: tests/storage/test_authorizer.py has a statement for each rule, allowed and
 refused. The answers are workerd's (util/sqlite.c++, and questions put to it).
 *Considered and refused*: a look at the text of the query. It sees neither what a view or a
@@ -136,13 +136,15 @@ class Authorizer:
     """The authorizer of one connection.
 
     Attributes:
+        compiled: Differs from what it was once a statement of the user's has been compiled since.
         enforcing: The statements being compiled are the user's; ours are free.
         refusal: What to tell the user about the last refusal, where SQLite's text is too little.
     """
 
-    __slots__ = ("_query", "enforcing", "refusal")
+    __slots__ = ("_query", "compiled", "enforcing", "refusal")
 
     def __init__(self) -> None:
+        self.compiled = 0
         self.enforcing = False
         self.refusal: str | None = None
         self._query = ""
@@ -164,6 +166,7 @@ class Authorizer:
         del inside  # a trigger's or a view's name; what it does is judged as if it stood outside
         if not self.enforcing:
             return apsw.SQLITE_OK
+        self.compiled += 1
         if action == apsw.SQLITE_ANALYZE and _is_reserved(first or ""):
             return apsw.SQLITE_IGNORE  # ANALYZE without a name means all tables but ours
         if action == apsw.SQLITE_PRAGMA:

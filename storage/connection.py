@@ -4,7 +4,7 @@
 its file alone, and refuses what exceeds the limits. Only files made from our template are opened.
 *Considered and refused*: locking_mode=NORMAL (one more file and one more descriptor for each
 actor, for a second opener that the directory's lock forbids); synchronous=NORMAL (loses
-acknowledged writes when the power fails: 444 of 93,720 in design/STORAGE.md section 2).
+acknowledged writes when the power fails: 444 of 93,720 in our measurement).
 """
 
 import contextlib
@@ -16,8 +16,8 @@ from .limits import StorageLimits
 from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 
 # Small allocations of each connection come from the heap instead of a block of its own: 81 KiB
-# for an open database instead of 189 (design/PERFORMANCE.md 8.6). It can only be set while
-# SQLite is idle, so not if the program uses apsw already.
+# for an open database instead of 189. It can only be set while SQLite is idle, so not if the
+# program uses apsw already.
 if not apsw.connections():
     apsw.shutdown()
     apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
@@ -42,7 +42,9 @@ _COUNT_MIN = 10
 
 
 def open_connection(
-    path: Path, limits: StorageLimits, *, is_logged: bool = False
+    path: Path,
+    limits: StorageLimits,
+    is_logged: bool = False,  # noqa: FBT001, FBT002  # its one caller has an attribute of this name
 ) -> apsw.Connection:
     """Open the database at ``path``, which must exist.
 

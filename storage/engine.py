@@ -5,9 +5,9 @@ the process and of the machine, each transaction as a whole. After an error that
 the state in doubt nothing works any more, so that no memory goes on that the disk contradicts.
 *Assumes*: one ``ActorDatabase`` for a file at a time (storage/directory.py holds the lock), used
 from one thread at a time.
-*Rules for editing*: everything above sees only ``value``, ``rows``, ``write``, ``user_sql`` and
-the transaction's methods; SQLite's objects stay in storage/. What makes a commit durable is a
-``Durability``: the commit log (storage/journal.py), or the file's own WAL.
+*Rules for editing*: everything above sees only ``value``, ``rows``, ``write``, the methods for
+user SQL and those of the transaction; SQLite's objects stay in storage/. What makes a commit
+durable is a ``Durability``: the commit log (storage/journal.py), or the file's own WAL.
 *Considered and refused*: opening at construction (an actor that stores nothing has no file).
 """
 
@@ -53,6 +53,7 @@ class ActorDatabase:
         on_begin: Called once for each implicit transaction, when it begins; the owner of the
             actor arranges there that ``commit`` will be called.
         rollbacks: How often something was undone; who caches what it read compares this.
+        rules: What user SQL may do, while it is enforced.
         durability: What makes commits durable.
         was_used: Set at each use; who looks for files to close resets it.
         on_open: Called when the file has been opened, with the database.
@@ -60,7 +61,6 @@ class ActorDatabase:
 
     __slots__ = (
         "__weakref__",
-        "_authorizer",
         "_connection",
         "_failure",
         "_is_closed",
@@ -76,6 +76,7 @@ class ActorDatabase:
         "on_open",
         "path",
         "rollbacks",
+        "rules",
         "was_used",
     )
 
@@ -106,8 +107,8 @@ class ActorDatabase:
         self.was_used = False
         self.on_open: Callable[[ActorDatabase], None] = nothing
         self._template = template
-        self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic)
-        self._authorizer = Authorizer()
+        self.rules = Authorizer()
+        self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic, self.rules)
         self._connection: apsw.Connection | None = None
         self._transaction = Transaction()
         self._wrote = False
@@ -199,19 +200,16 @@ class ActorDatabase:
 
         ``end_user_sql`` must follow. A transaction is open from now on.
         """
-        self.begin()
+        if self._transaction.state is State.NONE:
+            self.begin()
         connection = self._connection or self._open()
-        self._authorizer.expect(query)
-        self._time_budget.start()
+        self.rules.expect(query)
         return connection
 
-    def resume_user_sql(self) -> None:  # virtual tables compile when they are stepped
-        self._authorizer.enforcing = True
-        self._time_budget.start()
-
     def end_user_sql(self) -> None:
-        self._authorizer.enforcing = False
-        self._time_budget.stop()
+        """Let our own statements through again."""
+        self.rules.enforcing = False
+        self._time_budget.started = None
 
     def add_live_cursor(self, cursor: LiveCursor) -> None:
         """Have ``cursor`` told when what it reads goes away; it is not kept alive by this."""
@@ -250,7 +248,8 @@ class ActorDatabase:
         if self._transaction.state is State.NONE:
             return False
         self._transaction.check(Move.COMMIT)
-        self._live.detach()
+        if self._live:
+            self._live.detach()
         wrote = self.has_writes
         connection = self._connected()
         try:
@@ -363,7 +362,7 @@ class ActorDatabase:
             and connection is not None
             and not connection.in_transaction
         )
-        refusal = self._authorizer.refusal if self._authorizer.enforcing else None
+        refusal = self.rules.refusal if self.rules.enforcing else None
         ours = sql_error(error, refusal, self.limits)
         if was_undone:
             return self.fail(error, f"SQLite undid the transaction of this turn: {ours}")
@@ -413,12 +412,10 @@ class ActorDatabase:
         if not self._has_file():
             self._create()
         try:
-            connection = open_connection(
-                self.path, self.limits, is_logged=self.durability.is_logged
-            )
+            connection = open_connection(self.path, self.limits, self.durability.is_logged)
         except apsw.Error as error:
             raise self.fail(error) from error
-        connection.authorizer = self._authorizer
+        connection.authorizer = self.rules
         self._time_budget.watch(connection)
         self.durability.opened(connection)
         self._connection = connection

@@ -52,12 +52,14 @@ class Leftover:
     Attributes:
         path: The actor's file.
         frames: How many frames of the ``-wal`` count.
-        lsn: The last of its records.
+        first_lsn: The first record of which the file lacks something.
+        last_lsn: The actor's last record.
     """
 
     path: Path
     frames: int
-    lsn: int
+    first_lsn: int
+    last_lsn: int
 
 
 Leftovers = dict[tuple[str, bytes], Leftover]
@@ -72,13 +74,13 @@ class Journal:
         is_logged: True: SQLite need not sync anything.
         log: The log.
         last_lsn: The number of the last record; what was read before may depend on it.
+        first_lsn: The first record of which the file lacks something; 0 if it lacks nothing.
         is_wanted: The log is to be shortened: bring the file up to date as soon as possible.
     """
 
     __slots__ = (
         "_actor",
         "_committed",
-        "_database_pages",
         "_descriptor",
         "_frames",
         "_header",
@@ -87,6 +89,7 @@ class Journal:
         "_leftovers",
         "_path",
         "_template",
+        "first_lsn",
         "is_wanted",
         "last_lsn",
         "log",
@@ -98,7 +101,7 @@ class Journal:
         self, log: CommitLog, leftovers: Leftovers, unique_key: str, actor_id: bytes, path: Path
     ) -> None:
         self.log = log
-        self.last_lsn = 0
+        self.first_lsn = self.last_lsn = 0
         self.is_wanted = False
         self._actor = (unique_key, actor_id)
         self._leftovers = leftovers
@@ -140,18 +143,14 @@ class Journal:
         """Follow the commits of ``connection``, which was just opened."""
         leftover = self._leftovers.pop(self._actor, None)
         if leftover is not None:
-            self._frames, self.last_lsn = leftover.frames, leftover.lsn
+            self._frames = leftover.frames
+            self.first_lsn, self.last_lsn = leftover.first_lsn, leftover.last_lsn
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.set_wal_hook(self._hook)
 
     def _hook(self, _: apsw.Connection, __: str, frames: int) -> int:
         self._committed = frames
         return apsw.SQLITE_OK
-
-    @property
-    def has_frames(self) -> bool:
-        """The file lacks something that the log has."""
-        return self._frames > 0
 
     @property
     def is_synced(self) -> bool:
@@ -215,6 +214,8 @@ class Journal:
                 images=b"".join(encoded),
             )
         )
+        if not self._frames:
+            self.first_lsn = self.last_lsn
         self._frames = self._committed
         self._template = None
 
@@ -251,7 +252,7 @@ class Journal:
             if self._frames < CHECKPOINT_FRAMES_MAX and not self.is_wanted:
                 return
             self.log.settle()
-        with contextlib.suppress(apsw.Error):  # the -wal has it all; storage/store.py tells
+        with contextlib.suppress(apsw.Error):  # the -wal has it all; storage/checkpointer.py tells
             self.checkpoint(connection)
 
     def checkpoint(self, connection: apsw.Connection) -> bool:
@@ -264,7 +265,7 @@ class Journal:
             frames, done = connection.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
             if frames == done:
                 # The next commit begins the -wal anew, with other salts.
-                self._frames = 0
+                self._frames = self.first_lsn = 0
                 self._header = None
                 self.is_wanted = False
         return not self._frames
@@ -287,8 +288,10 @@ class Journal:
             size = WalHeader(page_size, (0, 0), (0, 0), is_big_endian=False).offset(self._frames)
             if self._wal_path.stat().st_size > size:
                 os.truncate(self._wal_path, size)
-            self._leftovers[self._actor] = Leftover(self._path, self._frames, self.last_lsn)
-            self._frames = 0
+            self._leftovers[self._actor] = Leftover(
+                self._path, self._frames, self.first_lsn, self.last_lsn
+            )
+            self._frames = self.first_lsn = 0
             return
         with contextlib.suppress(FileNotFoundError):
             self._wal_path.unlink()

@@ -93,6 +93,7 @@ class CommitLog:
         durable_lsn: Everything up to this number is durable.
         failure: Why nothing works any more; None while all is well.
         epoch: Which opening of the log this is.
+        on_published: Called in the loop's thread when ``durable_lsn`` has moved.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class CommitLog:
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
         self.failure: StorageBroken | None = None
+        self.on_published: Callable[[], None] | None = None
         self._directory = directory
         self._notify = notify
         self._time_ms = time_ms
@@ -256,6 +258,8 @@ class CommitLog:
         """Say in the loop's thread what the flusher has done."""
         self.durable_lsn = self._synced_lsn
         waiting = self._waiting
+        if self.on_published is not None and self._error is None:
+            self.on_published()
         while waiting and waiting[0][0] <= self.durable_lsn:
             heapq.heappop(waiting)[2]()
         if self._error is not None and self.failure is None:

@@ -34,21 +34,22 @@ class Recovered:
 
     Attributes:
         starts: Where each log goes on, in the order in which they were given.
-        alarms: For actors whose alarm changed: when it is due (Unix milliseconds), or None.
         records: Records replayed.
         size_bytes: Their bytes.
         actors: Files brought up to date.
     """
 
     starts: tuple[LogStart, ...]
-    alarms: dict[Actor, int | None]
     records: int = 0
     size_bytes: int = 0
     actors: int = 0
 
 
 def recover(
-    actors_dir: Path, logs: list[LogDirectory], actor_file: Callable[[str, bytes], Path]
+    actors_dir: Path,
+    logs: list[LogDirectory],
+    actor_file: Callable[[str, bytes], Path],
+    apply_alarms: Callable[[dict[Actor, int | None]], None],
 ) -> Recovered:
     """Replay all ``logs`` into the files under ``actors_dir``, and start them anew.
 
@@ -56,6 +57,8 @@ def recover(
         actors_dir: Where all actors' files are.
         logs: All logs of the directory, locked.
         actor_file: Where the file of (namespace, id) is.
+        apply_alarms: Given, for actors whose alarm changed, when it is due (Unix milliseconds)
+            or None; what it writes is synced together with the files.
 
     Raises:
         LogCorrupt: Something is missing that was durable.
@@ -69,6 +72,7 @@ def recover(
     for history in histories.values():
         change = history[-1].change
         _replay(actor_file(change.unique_key, change.actor_id), history)
+    apply_alarms(_alarms(histories))
     sync_file_system(actors_dir)
     starts = [_start(found) for found in scans]
     for log, start in zip(logs, starts, strict=True):
@@ -76,7 +80,6 @@ def recover(
         log.write_checkpoint(Checkpoint(start.lsn, start.segment + 1, start.epoch, is_clean=False))
     return Recovered(
         tuple(starts),
-        _alarms(histories),
         sum(map(len, histories.values())),
         sum(found.size_bytes for found in scans),
         len(histories),

@@ -1,8 +1,7 @@
 """The bytes of a new actor's database.
 
 A new database is a copy of these, not the outcome of CREATE TABLE and a change of journal mode
-for each actor: that took a third of the time of an actor's first write (design/PERFORMANCE.md,
-section 8.5).
+for each actor: that took a third of the time of an actor's first write.
 """
 
 from dataclasses import dataclass

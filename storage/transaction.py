@@ -11,24 +11,24 @@ Implicit: what a turn writes between two suspensions. Explicit: a ``transaction`
 Nothing commits while one is open, so that the outside never sees half of it.
 """
 
-from enum import Enum
+from enum import IntEnum
 
 from .errors import InternalError
 
 
-class State(Enum):
-    NONE = "none"
-    IMPLICIT = "implicit"
-    EXPLICIT = "explicit"
+class State(IntEnum):  # an int, for its hash is looked up at every commit
+    NONE = 0
+    IMPLICIT = 1
+    EXPLICIT = 2
 
 
-class Move(Enum):
-    BEGIN = "begin"
-    SAVEPOINT = "savepoint"
-    RELEASE = "release"
-    ROLLBACK_TO = "rollback to"
-    COMMIT = "commit"
-    ROLLBACK = "rollback"
+class Move(IntEnum):
+    BEGIN = 0
+    SAVEPOINT = 1
+    RELEASE = 2
+    ROLLBACK_TO = 3
+    COMMIT = 4
+    ROLLBACK = 5
 
 
 # (state, move): the next state. A move that is not here is a bug of ours.
@@ -62,14 +62,20 @@ class Transaction:
     def check(self, move: Move) -> None:
         """Raise InternalError if ``move`` is not legal now."""
         if (self.state, move) not in LEGAL:
-            raise InternalError(f"{move.value} in a transaction that is {self.state.value}")
+            raise self._illegal(move)
 
     def move(self, move: Move) -> None:
         """Go on to the next state."""
-        self.check(move)
-        self.state = LEGAL[self.state, move]
+        state = LEGAL.get((self.state, move))
+        if state is None:
+            raise self._illegal(move)
         self.depth += _DEPTH.get(move, 0)
-        if self.state is State.NONE:
+        if state is State.EXPLICIT and self.depth == 0:
+            state = State.IMPLICIT
+        elif state is State.NONE:
             self.depth = 0
-        elif self.depth == 0:
-            self.state = State.IMPLICIT
+        self.state = state
+
+    def _illegal(self, move: Move) -> InternalError:
+        what = move.name.lower().replace("_", " ")
+        return InternalError(f"{what} in a transaction that is {self.state.name.lower()}")

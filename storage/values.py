@@ -232,8 +232,9 @@ def _decode_marked(data: bytes) -> Any:
 
     def container(items: list[Any]) -> Any:
         if items and type(items[0]) is _Mark:
-            mark = items.pop(0)
-            unused.remove(mark)
+            mark: _Mark = items.pop(0)
+            if unused.pop() is not mark:  # lists end in the reverse order of their beginnings
+                raise ValueError("a mark stands inside a list")
             return mark.build(items)
         return items
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import heapq
+import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from perdure.actors.handlers import construct_native
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId, IdFactory
 from perdure.actors.limits import ActorLimits
+from perdure.actors.link import Frame, SocketReceiver
 from perdure.actors.namespace import DurableObjectNamespace
+from perdure.actors.session import LOST, LOST_REASON, CloseFrame
+from perdure.actors.websocket import WebSocket, WebSocketPair
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.registry import ActorHost
 from perdure.storage.layout import Layout
@@ -87,6 +91,52 @@ class FakeOutbound:
             on_reply(self.answer(request), None)
 
 
+class FakeLink:
+    """A connection whose peer is the test."""
+
+    buffered_size_bytes = 7
+
+    def __init__(self) -> None:
+        self.receiver: SocketReceiver | None = None
+        self.sent: list[Frame] = []
+        self.severed: list[CloseFrame] = []
+        self.reading = True
+
+    def set_receiver(self, receiver: SocketReceiver) -> None:
+        self.receiver = receiver
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        self.sent.extend(frames)
+
+    def sever(self, frame: CloseFrame) -> None:
+        self.severed.append(frame)
+
+    def pause(self) -> None:
+        self.reading = False
+
+    def resume(self) -> None:
+        self.reading = True
+
+    def says(self, frame: Frame) -> None:
+        assert self.receiver is not None
+        self.receiver.receive(frame)
+
+    def is_lost(self, code: int = LOST, reason: str = LOST_REASON) -> None:
+        assert self.receiver is not None
+        self.receiver.receive_lost(code, reason)
+
+
+class Lab(DurableObject):
+    """An actor in which a test runs what it likes; see ``World.inside``."""
+
+    scripts: dict[int, Callable[["Lab"], Any]] = {}
+    results: dict[int, Any] = {}
+
+    async def run(self, number: int) -> None:
+        result = self.scripts.pop(number)(self)
+        self.results[number] = await result if inspect.isawaitable(result) else result
+
+
 class World:
     """Actors of any class: ``world.namespace(Room).get_by_name("x")`` is a stub."""
 
@@ -97,6 +147,7 @@ class World:
         self.alarms = FakeAlarms()
         self.outbound = FakeOutbound()
         self.limits = limits or ActorLimits()
+        self._numbers = itertools.count()
         self.host = ActorHost(
             self.loop,
             self.outbound,
@@ -121,6 +172,26 @@ class World:
 
     def stub(self, cls: type[DurableObject], name: str = "one", **options: Any) -> Any:
         return self.namespace(cls, **options).get_by_name(name)
+
+    async def inside(self, script: Callable[[Lab], Any], name: str = "lab") -> Any:
+        """What ``script(actor)`` gives, run in a handler of a Lab; it is not copied."""
+        number = next(self._numbers)
+        Lab.scripts[number] = script
+        await self.stub(Lab, name).run(number)
+        return Lab.results.pop(number)
+
+    async def accepted(self, name: str = "lab") -> tuple[WebSocket, FakeLink]:
+        """An end that a Lab has accepted, and the connection to its peer."""
+
+        def script(lab: Lab) -> tuple[WebSocket, WebSocket]:
+            client, server = WebSocketPair()
+            server.accept()
+            return client, server
+
+        client, server = await self.inside(script, name)
+        link = FakeLink()
+        client.hand_over(link)
+        return server, link
 
     def live(self, cls: type[DurableObject]) -> int:
         """How many actors of the class are in memory."""

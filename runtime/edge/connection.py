@@ -195,7 +195,7 @@ class WebSocketConnection(asyncio.Protocol):
             self._write(encode_close(CloseFrame(error.code, reason), mask=self.is_client))
         self._got_close = True
         self._tell_lost(error.code, reason)
-        self._hang_up()
+        self._half_close()
 
     # Inside.
 
@@ -247,6 +247,17 @@ class WebSocketConnection(asyncio.Protocol):
             if self._close_timer is None:  # a peer that does not read must not keep it for ever
                 delay_s = self._limits.websocket_close_timeout_s
                 self._close_timer = self._loop.call_later(delay_s, self._transport.abort)
+
+    def _half_close(self) -> None:
+        """Send the rest and nothing more, and let the peer hang up, or be cut off later.
+
+        To close with something unread is to reset the connection, and the peer, which may still
+        be sending, would lose the close frame that tells it why.
+        """
+        if not self._is_over and not self._transport.is_closing():
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+            self._cut_later()
 
     def _end(self) -> None:
         self._is_over = True

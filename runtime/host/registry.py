@@ -223,7 +223,9 @@ class ActorRegistry:
     def _start(self, actor_id: DurableObjectId) -> Actor:
         host = self._host
         database = ActorDatabase(
-            host.layout.actor_file(self._unique_key, actor_id.raw), host.storage_limits
+            host.layout.actor_file(self._unique_key, actor_id.raw),
+            host.storage_limits,
+            monotonic=host.clock.monotonic,
         )
         actor = Actor(actor_id, self._construct, database, host)
         self.live[actor_id.raw] = actor

@@ -1,10 +1,14 @@
 """``perdure check`` finds what would keep a project from starting, and changes nothing."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import Result
+
+from perdure.cli.project import open_project
+from perdure.runtime.server import Server
 
 Invoke = Callable[..., Result]
 
@@ -76,3 +80,45 @@ def test_a_directory_that_holds_something_else_is_no_fault_of_the_configuration(
     assert result.exit_code == 1
     assert f"error: {tmp_path}/data" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_would_be_deleted_is_told(invoke: Invoke, project: Path) -> None:
+    config = project / "wrangler.toml"
+    before = config.read_text().replace('es = ["Room"]', 'es = ["Room", "Old"]')
+    config.write_text(before)
+    asyncio.run(start_and_stop(config))
+    config.write_text(f'{before}\n[[migrations]]\ntag = "v2"\ndeleted_classes = ["Old"]\n')
+    data = content(project / ".perdure")
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 0
+    assert "  v2\n    delete Old and all its objects\n" in result.stdout
+    assert "  v1\n" not in result.stdout
+    assert "warning: The migrations delete all objects of Old." in result.stderr
+    assert "perdure dev asks before that; perdure serve wants --yes." in result.stderr
+    assert content(project / ".perdure") == data
+
+
+async def start_and_stop(config: Path) -> None:
+    opened = open_project(config, None, None)
+    server = await Server.start(opened.config, data_dir=opened.data_dir, host="127.0.0.1", port=0)
+    await server.stop(drain_s=0)
+
+
+def test_nothing_is_due_after_a_start(invoke: Invoke, project: Path) -> None:
+    config = project / "wrangler.toml"
+    asyncio.run(start_and_stop(config))
+    assert "No migrations are due in" in invoke("check", "-c", config).stdout
+
+
+def test_a_configuration_that_does_not_fit_the_data_is_refused(
+    invoke: Invoke, project: Path
+) -> None:
+    config = project / "wrangler.toml"
+    asyncio.run(start_and_stop(config))
+    config.write_text(config.read_text().replace('name = "chat"', 'name = "talk"'))
+    (project / "src" / "main.py").write_text("")
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 2
+    assert "main.py has no class Default" in result.stderr
+    assert '"chat"' in result.stderr
+    assert "3 errors. Nothing was started or changed." in result.stderr

@@ -241,3 +241,14 @@ async def test_whoever_is_there_may_agree(start: Start, about_to_delete: Path) -
         assert (await running.stop()).code == 0
     finally:
         terminal.close()
+
+
+async def test_ctrl_c_ends_a_program_that_hangs_while_it_is_imported(
+    start: Start, project: Path
+) -> None:
+    program = "import threading\nprint('importing')\nthreading.Event().wait()\n"
+    (project / "src" / "main.py").write_text(program)
+    running = await start("dev", "--port", 0)
+    await running.line("importing")
+    ended = await running.stop()
+    assert (ended.code, ended.err) == (1, "\nAborted!\n")

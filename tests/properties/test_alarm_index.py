@@ -7,10 +7,13 @@ and of the lazy writes after it any number; of an actor's database, what was com
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.storage.alarm_index import AlarmIndex
+
+pytestmark = pytest.mark.slow
 
 ACTOR = b"a" * 32
 TIMES = st.none() | st.integers(1, 9)

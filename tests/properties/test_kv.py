@@ -4,12 +4,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
+
+pytestmark = pytest.mark.slow
 
 KEYS = st.text(st.sampled_from("ab0\0é\ud7ff\ue000\uffff😀\U0010ffff"), max_size=3)
 VALUES = st.integers() | st.lists(st.text("xy", max_size=3), max_size=2)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from perdure.storage.errors import ValueCorrupt, ValueNotSerializable
 from perdure.storage.values import VERSION, decode, encode
 
+pytestmark = pytest.mark.slow
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 OFFSETS = st.timedeltas(timedelta(hours=-23), timedelta(hours=23)).map(timezone)
 DATETIMES = st.builds(

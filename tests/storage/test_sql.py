@@ -74,6 +74,14 @@ def test_column_names_without_rows(three: Sql) -> None:
     assert three.exec("DELETE FROM t").column_names == []
 
 
+def test_columns_of_a_cursor_follow_the_schema(three: Sql) -> None:
+    query = "SELECT * FROM t WHERE a = 1"
+    assert three.exec(query).one() == {"a": 1, "b": "x"}
+    three.exec("ALTER TABLE t ADD COLUMN c DEFAULT 7")
+    assert three.exec(query).one() == {"a": 1, "b": "x", "c": 7}
+    assert three.exec(query).column_names == ["a", "b", "c"]
+
+
 def test_counts(three: Sql) -> None:
     cursor = three.exec("SELECT * FROM t")
     assert cursor.rows_read == 0
@@ -146,11 +154,13 @@ def test_an_int_beyond_64_bits_is_refused(sql: Sql, value: int) -> None:
 
 
 def test_text_that_is_no_text_is_refused(sql: Sql) -> None:
-    with pytest.raises(InvalidArgument, match="binding 1 is not valid Unicode"):
-        sql.exec("SELECT ?", "\ud800")
-    for query in ("SELECT '\ud800'", "SELECT 1 \0 2"):
-        with pytest.raises(InvalidArgument, match="the query is no valid text"):
-            sql.exec(query)
+    for query, bindings in (
+        ("SELECT ?", ["\ud800"]),
+        ("SELECT '\ud800'", []),
+        ("SELECT 1 \0 2", []),
+    ):
+        with pytest.raises(InvalidArgument, match="the query or a binding is no valid text"):
+            sql.exec(query, *bindings)
     with pytest.raises(InvalidArgument, match="a query is a str"):
         sql.exec(b"SELECT 1")  # type: ignore[arg-type]
 
@@ -283,6 +293,10 @@ def test_an_endless_cursor_does_not_hold_up_a_commit(db: ActorDatabase, sql: Sql
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c"
     cursor = sql.exec(endless)
     assert db.commit()
+    for _ in range(3):
+        sql.exec("INSERT INTO t VALUES (1)")
+        db.commit()
+    assert len(cursor._buffer) == sql_module._ROWS_READ_AHEAD_MAX  # it does not grow
     assert [next(cursor)["x"] for _ in range(20_000)] == list(range(1, 20_001))
 
 

@@ -45,7 +45,7 @@ async def ask() -> AsyncIterator[Ask]:
 
     yield ask
     listener.close()
-    await front.close(0.0)
+    await front.close(answers_leave_s=0.0, sockets_close_s=0.0)
 
 
 def parts(data: bytes) -> tuple[str, dict[str, str], bytes]:

@@ -28,14 +28,15 @@ ROOM = DEFAULT + "class Room(DurableObject): ...\n"
 
 @pytest.fixture(autouse=True)
 def imports() -> Iterator[None]:
-    """Leave the import system as it was."""
-    path, modules, programs = list(sys.path), set(sys.modules), dict(loader._programs)
+    """Begin without the programs of earlier tests, and leave nothing of these."""
+    loader._forget_earlier_programs()
+    loader._programs.clear()
+    path, modules = list(sys.path), set(sys.modules)
     yield
     sys.path[:] = path
     for name in set(sys.modules) - modules:
         del sys.modules[name]
     loader._programs.clear()
-    loader._programs.update(programs)
 
 
 def config(main: Path, *classes: str) -> WorkerConfig:

@@ -1,0 +1,121 @@
+"""The one map of an actor's WebSocket sessions."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from perdure.actors.link import Frame
+from perdure.actors.session import CloseFrame
+from perdure.actors.sessions import Sessions
+
+
+class FakeSocket:
+    def __init__(self, name: str, *tags: str) -> None:
+        self.id = name
+        self.tags = tags
+        self.unsent: list[Frame] = []
+        self.writes: list[Sequence[Frame]] = []
+        self.severed: list[CloseFrame] = []
+
+    def transmit(self, frames: Sequence[Frame]) -> None:
+        self.writes.append(frames)
+
+    def sever(self, frame: CloseFrame) -> None:
+        self.severed.append(frame)
+        self.unsent.clear()
+
+
+def sessions_of(*sockets: FakeSocket) -> Sessions[FakeSocket]:
+    sessions: Sessions[FakeSocket] = Sessions()
+    for socket in sockets:
+        sessions.add(socket)
+    return sessions
+
+
+def at_once(action: Callable[[], None]) -> None:
+    action()
+
+
+def test_it_counts_lists_and_addresses() -> None:
+    one, other = FakeSocket("one"), FakeSocket("other")
+    sessions = sessions_of(one, other)
+    assert len(sessions) == 2
+    assert list(sessions.values()) == [one, other], "oldest first"
+    assert sessions["other"] is other
+    assert "one" in sessions
+    assert sessions.get("nobody") is None
+    with pytest.raises(KeyError):
+        sessions["nobody"]
+
+
+def test_who_has_left_is_not_in_it() -> None:
+    one, other = FakeSocket("one"), FakeSocket("other")
+    sessions = sessions_of(one, other)
+    sessions.remove(one)
+    sessions.remove(one)  # it has left already
+    assert dict(sessions) == {"other": other}
+
+
+def test_users_cannot_put_anything_into_it() -> None:
+    with pytest.raises(TypeError):
+        sessions_of()["x"] = FakeSocket("x")  # type: ignore[index]  # that is what is tested
+
+
+def test_sockets_are_found_by_their_tags() -> None:
+    red, both, none = FakeSocket("1", "red"), FakeSocket("2", "red", "blue"), FakeSocket("3")
+    sessions = sessions_of(red, both, none)
+    assert sessions.with_tag("red") == [red, both]
+    assert sessions.with_tag("blue") == [both]
+    assert sessions.with_tag("re") == []
+
+
+def test_what_a_turn_sent_is_one_write_for_each_socket() -> None:
+    one, other = FakeSocket("one"), FakeSocket("other")
+    sessions = sessions_of(one, other)
+    one.unsent, other.unsent = ["a", b"b"], ["c"]
+    sessions.unsent = [one, other]
+    sessions.flush(at_once)
+    assert (one.writes, other.writes) == ([["a", b"b"]], [["c"]])
+    sessions.flush(at_once)
+    assert (one.writes, other.writes) == ([["a", b"b"]], [["c"]]), "once"
+    assert one.unsent == []
+
+
+def test_a_write_that_is_held_back_is_what_was_sent_until_then() -> None:
+    one = FakeSocket("one")
+    sessions = sessions_of(one)
+    held: list[Callable[[], None]] = []
+    one.unsent, sessions.unsent = ["first"], [one]
+    sessions.flush(held.append)
+    one.unsent, sessions.unsent = ["second"], [one]
+    sessions.flush(held.append)
+    assert one.writes == []
+    for write in held:
+        write()
+    assert one.writes == [["first"], ["second"]]
+
+
+def test_a_socket_severed_after_it_had_sent_writes_nothing_more() -> None:
+    one = FakeSocket("one")
+    sessions = sessions_of(one)
+    one.unsent, sessions.unsent = ["a"], [one]
+    one.sever(CloseFrame(1011))
+    sessions.flush(at_once)
+    assert one.writes == []
+
+
+def test_severing_ends_every_session_and_drops_what_was_not_sent() -> None:
+    one, other = FakeSocket("one"), FakeSocket("other")
+    sessions = sessions_of(one, other)
+    one.unsent, sessions.unsent = ["a"], [one]
+    sessions.sever("going away", 1001)
+    assert one.severed == other.severed == [CloseFrame(1001, "going away")]
+    assert len(sessions) == 0
+    sessions.flush(at_once)
+    assert one.writes == []
+
+
+def test_a_session_is_severed_with_1011_unless_said_otherwise() -> None:
+    one = FakeSocket("one")
+    sessions_of(one).sever("broken")
+    assert one.severed == [CloseFrame(1011, "broken")]

@@ -1,0 +1,133 @@
+"""What becomes of a WebSocket whose listener raises."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from perdure.actors.session import CloseFrame
+from perdure.actors.socket_events import ErrorEvent, MessageEvent
+from perdure.actors.websocket import WebSocket, WebSocketPair
+from tests.world import FakeLink, Lab, World, turns
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_listener_that_raises_ends_its_connection(
+    world: World, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    server, link = await world.accepted()
+    error = ValueError("broken")
+    events: list[Any] = []
+
+    def raises(event: MessageEvent) -> None:
+        raise error
+
+    async def raises_later(event: MessageEvent) -> None:
+        await turns(2)
+        raise error
+
+    server.add_event_listener("message", raises_later if is_async else raises)
+    server.on_error = server.on_close = events.append
+    link.says("x")
+    await turns()
+    assert events == [ErrorEvent("Uncaught ValueError: broken", error)]
+    assert [frame.code for frame in link.severed] == [1011]
+    assert server.ready_state == WebSocket.CLOSED
+    assert len(server.owner.sessions) == 0  # type: ignore[union-attr]  # it has one
+    [record] = [r for r in caplog.records if r.message == "socket.handler_raised"]
+    assert record.levelno == logging.ERROR
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+async def test_the_actor_lives_on_when_a_listener_raises(world: World) -> None:
+    server, link = await world.accepted()
+    other, other_link = await world.accepted()
+    server.on_message = lambda event: 1 / 0
+    link.says("x")
+    other.send("still here")
+    assert other_link.sent == ["still here"]
+
+
+async def test_an_error_listener_that_raises_is_logged_and_does_not_stop_the_next(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, link = await world.accepted()
+    heard: list[Any] = []
+
+    def raises(event: Any) -> None:
+        raise ValueError(type(event).__name__)
+
+    server.add_event_listener("message", raises)
+    server.add_event_listener("error", raises)
+    server.add_event_listener("error", heard.append)
+    link.says("x")
+    assert len(heard) == 1
+    told = [str(r.exc_info[1]) for r in caplog.records if r.exc_info]
+    assert told == ["MessageEvent", "ErrorEvent"]
+
+
+async def test_a_listener_that_raises_after_the_connection_ended_is_only_told_of(
+    world: World,
+) -> None:
+    server, link = await world.accepted()
+    heard: list[Any] = []
+
+    async def raises_later(event: MessageEvent) -> None:
+        await turns(2)
+        raise ValueError("late")
+
+    server.on_message, server.on_error = raises_later, heard.append
+    link.says("x")
+    link.says(CloseFrame(1000))
+    await turns()
+    assert len(heard) == 1
+    assert link.severed == []
+
+
+async def test_a_cancelled_listener_ends_nothing(world: World) -> None:
+    server, link = await world.accepted()
+
+    async def cancels_itself(event: MessageEvent) -> None:
+        raise asyncio.CancelledError
+
+    server.on_message = cancels_itself
+    link.says("x")
+    await turns(2)
+    assert server.ready_state == WebSocket.OPEN
+
+
+async def test_a_listener_that_aborts_its_actor_raises_nothing_into_the_network(
+    world: World,
+) -> None:
+    links: list[FakeLink] = []
+
+    def script(lab: Lab) -> None:
+        for name in ("message", "error"):
+            client, server = WebSocketPair()
+            server.accept()
+            server.add_event_listener(name, lambda event: lab.ctx.abort("enough"))
+            links.append(FakeLink())
+            client.hand_over(links[-1])
+
+    await world.inside(script)
+    links[0].says("x")
+    assert [frame.code for link in links for frame in link.severed] == [1011, 1011]
+    assert world.live(Lab) == 0
+
+
+async def test_an_error_listener_may_abort_its_actor(world: World) -> None:
+    links: list[FakeLink] = []
+
+    def script(lab: Lab) -> None:
+        client, server = WebSocketPair()
+        server.accept()
+        server.on_message = lambda event: 1 / 0
+        server.on_error = lambda event: lab.ctx.abort("enough")
+        links.append(FakeLink())
+        client.hand_over(links[-1])
+
+    await world.inside(script)
+    links[0].says("x")
+    assert world.live(Lab) == 0

@@ -1,0 +1,56 @@
+"""The table shows what is there, and no secret."""
+
+from pathlib import Path
+
+from perdure.cli.bindings import bindings_table
+from perdure.cli.output import make_console
+from perdure.cli.project import open_project
+
+
+def rendered(project: Path, *variables: str, width: int = 80) -> str:
+    config = open_project(project / "wrangler.toml", None, None, variables).config
+    console = make_console(stderr=False)
+    console.width = width
+    with console.capture() as capture:
+        console.print(bindings_table(config))
+    return capture.get()
+
+
+def add(project: Path, text: str) -> None:
+    path = project / "wrangler.toml"
+    path.write_text(f"{path.read_text()}\n{text}\n")
+
+
+def test_each_binding_and_var_has_a_row(project: Path) -> None:
+    add(project, '[vars]\nGREETING = "hi"\nRULES = { max = 3 }')
+    assert [line.rstrip() for line in rendered(project).splitlines()] == [
+        "",
+        "  Binding   Kind            Value      From",
+        "  ROOM      Durable Object  Room       wrangler.toml:4",
+        '  GREETING  Variable        "hi"       wrangler.toml',
+        '  RULES     Variable        {"max":3}  wrangler.toml',
+        "",
+    ]
+
+
+def test_what_may_be_a_secret_is_hidden(project: Path) -> None:
+    (project / ".dev.vars").write_text("TOKEN=hunter2\n")
+    text = rendered(project, "KEY:hunter3")
+    assert "hunter" not in text
+    assert text.count("(hidden)") == 2
+    assert ".dev.vars" in text
+    assert "--var" in text
+
+
+def test_a_long_value_is_folded_and_nothing_of_it_is_lost(project: Path) -> None:
+    add(project, f'[vars]\nLONG = "{"x" * 150}"')
+    text = rendered(project)
+    assert text.count("x") == 150
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_value_cannot_play_with_the_terminal(project: Path) -> None:
+    add(project, '[vars]\nA = "\\u001b[2J[bold]"')
+    text = rendered(project)
+    assert "\x1b" not in text
+    assert "[bold]" in text

@@ -1,0 +1,90 @@
+"""Programs written by a test and served as a user's would be, on a real port."""
+
+import itertools
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perdure.runtime.config.load import load
+from perdure.runtime.config.model import WorkerConfig
+from perdure.runtime.server import Server
+
+# Modules live as long as the process: each program of the whole run has a name of its own.
+_numbers = itertools.count(1)
+
+
+class Serving:
+    """Serves programs: ``server = await serve(MAIN, objects=["Room"])``. Is the fixture ``serve``.
+
+    Each call gets a data directory of its own, unless ``data_dir`` names one.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.running: list[Server] = []
+
+    def write(
+        self,
+        main: str,
+        *,
+        objects: Sequence[str] = (),
+        toml: str = "",
+        limits: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> WorkerConfig:
+        """Write a project: its ``main``, and a wrangler.toml that binds ``objects``.
+
+        Args:
+            main: The program.
+            objects: Class names; ``Room`` is bound as ``env.ROOM``.
+            toml: More of wrangler.toml; with migrations in it, none are written.
+            limits: ``[perdure.limits]``.
+            values: ``[vars]``.
+        """
+        number = next(_numbers)
+        folder = self.root / f"app{number}"
+        folder.mkdir()
+        (folder / f"main{number}.py").write_text(textwrap.dedent(main))
+        lines = ['name = "app"', f'main = "main{number}.py"', 'compatibility_date = "2026-04-21"']
+        lines += ["[vars]", *(f"{name} = {json.dumps(v)}" for name, v in (values or {}).items())]
+        lines += ["[perdure.limits]", *(f"{name} = {v}" for name, v in (limits or {}).items())]
+        for name in objects:
+            lines += ["[[durable_objects.bindings]]", f'name = "{name.upper()}"']
+            lines += [f'class_name = "{name}"']
+        if objects and "[[migrations]]" not in toml:
+            lines += ["[[migrations]]", 'tag = "v1"', f"new_sqlite_classes = {list(objects)}"]
+        path = folder / "wrangler.toml"
+        path.write_text("\n".join([*lines, textwrap.dedent(toml)]))
+        loaded = load(path)
+        assert list(loaded.warnings) == []
+        return loaded.config
+
+    async def __call__(
+        self,
+        main: str,
+        *,
+        objects: Sequence[str] = (),
+        toml: str = "",
+        limits: Mapping[str, float] | None = None,
+        values: Mapping[str, Any] | None = None,
+        data_dir: Path | None = None,
+        **options: Any,
+    ) -> Server:
+        config = self.write(main, objects=objects, toml=toml, limits=limits, values=values)
+        return await self.start(config, data_dir=data_dir, **options)
+
+    async def start(
+        self, config: WorkerConfig, *, data_dir: Path | None = None, **options: Any
+    ) -> Server:
+        """Start what ``write`` wrote; ``options`` are those of ``Server.start``."""
+        options = {"host": "127.0.0.1", "port": 0, **options}
+        data_dir = data_dir or config.base_dir / "data"
+        server = await Server.start(config, data_dir=data_dir, **options)
+        self.running.append(server)
+        return server
+
+    async def stop(self) -> None:
+        for server in self.running:
+            await server.stop(drain_s=0)
