@@ -68,6 +68,11 @@ class Checkpointer:
         self._work: Iterator[Callable[[], None]] = iter(())
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_running(self) -> bool:
+        """Something is being made unnecessary."""
+        return self._lsn is not None
+
     def look(self) -> None:
         """Begin, or go on, if there is reason to; to be called whenever something is durable."""
         if self._lsn is None:

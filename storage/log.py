@@ -258,16 +258,14 @@ class CommitLog:
         """Say in the loop's thread what the flusher has done."""
         self.durable_lsn = self._synced_lsn
         waiting = self._waiting
-        if self.on_published is not None and self._error is None:
-            self.on_published()
         while waiting and waiting[0][0] <= self.durable_lsn:
             heapq.heappop(waiting)[2]()
+        if self.on_published is not None and self._error is None:
+            self.on_published()
         if self._error is not None and self.failure is None:
-            problem = (
-                f"the commit log failed, and with it all storage of this process: {self._error}"
-            )
+            problem = f"the commit log failed, and all storage of this process: {self._error}"
             hint = (
-                "Mend the disk, or make room on it, and start again: nothing acknowledged is lost"
+                "Mend the disk or make room on it, and start again; what was acknowledged is there"
             )
             self.failure = StorageBroken(self._directory, problem, hint)
             waiting.clear()

@@ -24,6 +24,7 @@ class Bench:
         self.failures: list[StorageBroken] = []
         self.alarms: Alarms = {}
         self.stores: list[Store] = []
+        self.copies = 0
 
     def open(self, root: Path | None = None, **options: object) -> Store:
         layout = Layout(root or self.root)
@@ -45,7 +46,8 @@ class Bench:
 
     def after_crash(self) -> Store:
         """A store on a copy of what is on the disk now, as after kill -9."""
-        copy = self.root.with_name(f"{self.root.name}-{len(self.stores)}")
+        self.copies += 1
+        copy = self.root.with_name(f"{self.root.name}-{self.copies}")
         shutil.copytree(self.root, copy)
         return self.open(copy)
 

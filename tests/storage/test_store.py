@@ -74,7 +74,6 @@ def test_a_reading_turn_makes_no_record(bench: Bench) -> None:
     assert store.log.appended_lsn == 1
     Sql(database).exec("SELECT 1").one()
     assert not database.commit()
-    Sql(database).exec("UPDATE _c SET x = 1") if False else None
     KeyValue(database).delete("missing")
     database.commit()
     assert store.log.appended_lsn == 1
@@ -214,9 +213,7 @@ def test_the_logs_of_other_slots_are_recovered_too(bench: Bench) -> None:
     assert content(again) == {"a": 1}
 
 
-def test_a_directory_that_cannot_be_recovered_is_left_alone(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_that_cannot_be_recovered_is_left_alone(bench: Bench) -> None:
     store = bench.open()
     put(store.database(KEY, A), a=1)
     store.log.wait()
