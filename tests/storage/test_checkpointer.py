@@ -31,7 +31,7 @@ def test_the_log_stays_short_however_much_is_written(bench: Bench) -> None:
         if number % 10 == 9:
             store.log.wait()
             bench.run_until(lambda: not of(store).is_running)
-    assert of(store).done >= 3
+    assert of(store).done >= 2
     assert len(list((bench.root / "log" / "0").glob("*.seg"))) <= 5
     again = bench.after_crash()
     for n in range(5):
