@@ -25,7 +25,7 @@ from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from .errors import StorageBroken
+from .errors import InternalError, StorageBroken
 from .logformat import RECORDS_START, Change, SegmentHeader, encode_record, record_size
 from .segments import SegmentFile, new_segment_path
 
@@ -134,6 +134,7 @@ class CommitLog:
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
+        self._is_closed = False
         self._records = self._batches = self._written = 0
         self._sync_s = 0.0
         self._roll(0)
@@ -153,6 +154,8 @@ class CommitLog:
             self._publish()
         if self.failure is not None:
             raise copy(self.failure)
+        if self._is_closed:
+            raise InternalError("a record was appended to a log that is closed")
         size = record_size(change)
         segment = self._segments[-1]
         if segment.position + size > segment.header.size:
@@ -196,6 +199,8 @@ class CommitLog:
 
         Nobody who waits is told meanwhile, so that this may be called in the middle of a turn.
         """
+        if self._is_closed:  # which has settled everything
+            return
         done = threading.Event()
         self._queue.put(done)
         done.wait()
@@ -239,9 +244,11 @@ class CommitLog:
 
     def close(self) -> None:
         """Make durable what was appended, and end the thread; closing twice does nothing."""
-        self._queue.put(None)
-        self._thread.join()
-        self._publish()
+        if not self._is_closed:
+            self._is_closed = True
+            self._queue.put(None)
+            self._thread.join()
+            self._publish()
 
     def _roll(self, size: int) -> _Segment:
         header = SegmentHeader(

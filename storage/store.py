@@ -138,6 +138,11 @@ class Store:
         database.on_open = self._pool.opened
         return database
 
+    def settle(self) -> None:
+        """Hold the thread until all that was committed is durable, and tell who waits for it."""
+        with contextlib.suppress(StorageBroken):  # on_failure has been told
+            self.log.wait()
+
     @property
     def failure(self) -> StorageBroken | None:
         """Why nothing can be made durable any more; None while all is well."""

@@ -11,10 +11,12 @@ Rules for editing this file:
 
 import asyncio
 import contextvars
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ...actors.actor import Actor, Handlers
 from ...actors.channel import Outbound
@@ -23,9 +25,12 @@ from ...actors.commit import AlarmIndex
 from ...actors.events import Event, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.limits import ActorLimits
+from ...actors.rpc import encode_error
 from ...storage.engine import ActorDatabase
-from ...storage.layout import Layout
+from ...storage.errors import StorageBroken
 from ...storage.limits import StorageLimits
+
+log = logging.getLogger("perdure.host")
 
 # Calls from actor to actor run within the caller's turn, so that most need no turn of the loop;
 # so deep and no deeper, else a chain of calls would exhaust the stack.
@@ -46,6 +51,23 @@ class HostStatistics:
     sessions: int
 
 
+class Databases(Protocol):
+    """Where the actors' databases come from."""
+
+    def database(
+        self,
+        unique_key: str,
+        actor_id: bytes,
+        limits: StorageLimits | None = None,
+        *,
+        monotonic: Callable[[], float] | None = None,
+    ) -> ActorDatabase: ...
+
+    def settle(self) -> None:
+        """Hold the thread until all that was committed is durable, and tell who waits for it."""
+        ...
+
+
 class ActorHost:
     """What all namespaces of a process share. Is the ``Surroundings`` of their actors."""
 
@@ -55,7 +77,7 @@ class ActorHost:
         outbound: Outbound,
         clock: Clock,
         alarms: AlarmIndex,
-        layout: Layout,
+        databases: Databases,
         *,
         limits: ActorLimits,
         storage_limits: StorageLimits,
@@ -65,7 +87,7 @@ class ActorHost:
         self.outbound = outbound
         self.clock = clock
         self.alarms = alarms
-        self.layout = layout
+        self.databases = databases
         self.limits = limits
         self.storage_limits = storage_limits
         self.idle_timeout_s = idle_timeout_s
@@ -79,6 +101,7 @@ class ActorHost:
         self._context = contextvars.Context()
         self._started = 0
         self._evicted = 0
+        self.failure: StorageBroken | None = None
 
     def add_namespace(
         self, unique_key: str, construct: Callable[[Actor], Handlers]
@@ -180,16 +203,29 @@ class ActorHost:
     @property
     def is_busy(self) -> bool:
         """Some actor is handling an event."""
-        return any(actor.replies_due or actor.database.has_writes for actor in self._recent)
+        return any(actor.replies_due or actor.committer.is_dirty() for actor in self._recent)
+
+    def storage_broke(self, failure: StorageBroken) -> None:
+        """Nothing can be made durable any more: break every actor, and serve no event again."""
+        self.failure = failure
+        log.critical("storage.broken", extra={"cause": str(failure)})
+        for actor in list(self._recent):
+            actor.break_(copy(failure))
+
+    def settle(self) -> None:
+        """Have everything durable that was written, and let out what waited for that."""
+        for actor in list(self._recent):
+            if not actor.database.is_explicit:
+                actor.committer.commit()
+        self.databases.settle()
 
     def close(self, reason: BaseException) -> None:
         """Commit what is written, and let every actor go; what still waits gets ``reason``."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+        self.settle()
         for actor in list(self._recent):
-            if not actor.database.is_explicit:
-                actor.committer.commit()
             if actor.is_idle:
                 actor.evict()
             else:
@@ -217,15 +253,16 @@ class ActorRegistry:
     def deliver_now(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
         actor = self.live.get(actor_id.raw)
         if actor is None:
+            if self._host.failure is not None:
+                on_reply(None, encode_error(self._host.failure))
+                return
             actor = self._start(actor_id)
         actor.deliver(event, on_reply)
 
     def _start(self, actor_id: DurableObjectId) -> Actor:
         host = self._host
-        database = ActorDatabase(
-            host.layout.actor_file(self._unique_key, actor_id.raw),
-            host.storage_limits,
-            monotonic=host.clock.monotonic,
+        database = host.databases.database(
+            self._unique_key, actor_id.raw, host.storage_limits, monotonic=host.clock.monotonic
         )
         actor = Actor(actor_id, self._construct, database, host)
         self.live[actor_id.raw] = actor

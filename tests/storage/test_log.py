@@ -8,7 +8,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from perdure.storage.errors import StorageBroken
+from perdure.storage.errors import InternalError, StorageBroken
 from perdure.storage.log import CommitLog, LogStart
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
@@ -228,3 +228,7 @@ def test_a_closed_loop_does_not_stop_the_flusher(tmp_path: Path) -> None:
     log.close()
     assert log.durable_lsn == 1
     assert lsns(tmp_path) == [1]
+    log.close()
+    log.wait()  # nothing is left to wait for
+    with pytest.raises(InternalError, match="that is closed"):
+        log.append(CHANGE)
