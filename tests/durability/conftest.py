@@ -9,6 +9,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from perdure.storage.errors import StorageBroken
 from perdure.storage.layout import Layout
 from perdure.storage.store import Store, StoreOptions, nothing_recovered
 from tests.world import World, turns
@@ -63,11 +64,15 @@ async def world(tmp_path: Path, disk: HeldDisk) -> AsyncIterator[World]:
     layout.actors_dir.mkdir()
     loop = asyncio.get_running_loop()
     worlds: list[World] = []
+
+    def storage_broke(failure: StorageBroken) -> None:
+        worlds[0].host.storage_broke(failure)
+
     store = Store.open(
         layout,
         notify=loop.call_soon_threadsafe,
         time_ms=lambda: 0,
-        on_failure=lambda failure: worlds[0].host.storage_broke(failure),
+        on_failure=storage_broke,
         apply_alarms=nothing_recovered,
         options=StoreOptions(segment_size_bytes=2**20),
     )
