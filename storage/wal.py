@@ -13,8 +13,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .errors import PerdureError
-
 HEADER_SIZE_BYTES = 32
 FRAME_HEADER_SIZE_BYTES = 24
 _MAGIC_LITTLE, _MAGIC_BIG = 0x377F0682, 0x377F0683  # which byte order the checksums use
@@ -24,7 +22,7 @@ _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")  # page, database pages if this commits else 0, salts, checksums
 
 
-class WalUnreadable(PerdureError):
+class WalUnreadable(ValueError):
     """A ``-wal`` file does not hold what SQLite said it wrote.
 
     Attributes:
