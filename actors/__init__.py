@@ -13,6 +13,7 @@ from ..storage.errors import (
     LimitExceeded,
     PerdureError,
     SqlError,
+    StorageBroken,
     StorageError,
     UsageError,
     ValueCorrupt,
@@ -42,6 +43,7 @@ from .headers import Headers
 from .http import Request, Response
 from .http_errors import (
     BodyAlreadyUsed,
+    BodyTooLate,
     ImmutableHeaders,
     InvalidBody,
     InvalidHeader,
@@ -65,6 +67,7 @@ __all__ = [
     "ActorReset",
     "AlarmInfo",
     "BodyAlreadyUsed",
+    "BodyTooLate",
     "CloseEvent",
     "ConstraintsViolatedAtCommit",
     "DatabaseFailed",
@@ -103,6 +106,7 @@ __all__ = [
     "SocketStateError",
     "SqlError",
     "StorageAccess",
+    "StorageBroken",
     "StorageError",
     "Transaction",
     "TransactionClosed",

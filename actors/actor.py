@@ -205,12 +205,7 @@ class Actor(Execution):
             gate.held.clear()
             gate.sections.clear()
             gate = gate.parent
-        for task in list(self.tasks):
-            if task is not self.turn:
-                try:
-                    task.discard()
-                except Exception as error:
-                    log.warning("actor.cleanup_raised", exc_info=error)
+        self.discard_tasks()
 
     def resume(self, turn: Any) -> None:
         if self.stage not in GONE:

@@ -150,6 +150,15 @@ class Execution:
     def forget(self, task: ActorTask) -> None:
         self.tasks.discard(task)
 
+    def discard_tasks(self) -> None:
+        """End all tasks but the one on the stack; what their cleanup raises is logged."""
+        for task in list(self.tasks):
+            if task is not self.turn:
+                try:
+                    task.discard()
+                except Exception as error:
+                    log.warning("task.cleanup_raised", exc_info=error)
+
     def spawn(
         self, coro: Coroutine[Any, Any, Any], context: contextvars.Context | None = None
     ) -> ActorTask:

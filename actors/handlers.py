@@ -32,7 +32,6 @@ class NativeHandlers:
         self._actor = actor
         self._ctx = ctx
         self._instance = instance
-        ctx.storage.alarm.has_handler = callable(getattr(instance, "alarm", None))
 
     def handle(self, event: Event) -> Any:
         if isinstance(event, FetchEvent):
@@ -118,6 +117,7 @@ def construct_native(cls: type[DurableObject], env: Any, *, has_sql: bool) -> An
 
     def construct(actor: Actor) -> NativeHandlers:
         ctx = DurableObjectState(actor, has_sql=has_sql)
+        ctx.storage.alarm.has_handler = callable(getattr(cls, "alarm", None))
         instance = cls(ctx, env)
         if getattr(instance, "ctx", None) is not ctx:
             raise UsageError(f"{cls.__qualname__}.__init__ did not call super().__init__(ctx, env)")

@@ -7,6 +7,7 @@ UsageError
 ├── InvalidStatus     (also ValueError)  a status code that a response may not have
 ├── InvalidInit       (also TypeError)   a request or response that contradicts itself
 ├── BodyAlreadyUsed   (also OSError)     a body is read once
+├── BodyTooLate       (also OSError)     a body is there until its request has been answered
 └── InvalidBody       (also ValueError)  what came is not text, or not a form
     └── InvalidJson   (also json.JSONDecodeError)
 """
@@ -86,6 +87,24 @@ class BodyAlreadyUsed(UsageError, OSError):
         return (
             f"Body already used: the body of this {self.owner} has been read or passed on; "
             "keep what you read, or call clone() before"
+        )
+
+
+class BodyTooLate(UsageError, OSError):
+    """A request's body was read after the request had been answered; the rest of it is gone.
+
+    Attributes:
+        owner: "request".
+    """
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        super().__init__(owner)
+
+    def __str__(self) -> str:
+        return (
+            "Can't read from request stream after response has been sent. "
+            f"The body of this {self.owner} has to be read before"
         )
 
 

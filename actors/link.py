@@ -64,6 +64,14 @@ class Relay:
         del code, reason  # what broke there is not this peer's doing
         self._to.sever(CloseFrame(1011, "the other side of this connection was lost"))
 
+    # The link that is heard here cannot write as fast as the other one is read.
+
+    def hold(self) -> None:
+        self._to.pause()
+
+    def go_on(self) -> None:
+        self._to.resume()
+
 
 class NoPeer:
     """A link to somebody who was gone before it began. Is a ``SocketLink``."""

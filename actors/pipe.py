@@ -13,6 +13,7 @@ class Pipe:
 
     Attributes:
         on_cancel: Called when the reader wants no more.
+        on_end: Called once when nothing follows any more, whatever the reason.
     """
 
     __slots__ = (
@@ -24,6 +25,7 @@ class Pipe:
         "_size_bytes",
         "_writer",
         "on_cancel",
+        "on_end",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -35,6 +37,7 @@ class Pipe:
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
         self.on_cancel: Callable[[], None] | None = None
+        self.on_end: Callable[[], None] | None = None
 
     # The writer's side.
 
@@ -49,6 +52,9 @@ class Pipe:
             self._is_ended = True
             self._error = error
             _wake(self._reader)
+            on_end, self.on_end = self.on_end, None
+            if on_end is not None:
+                on_end()
 
     async def wait_for_room(self) -> None:
         """Return when the reader has taken enough of what waits."""
@@ -73,6 +79,8 @@ class Pipe:
         return chunk
 
     def cancel(self, reason: BaseException | None = None) -> None:
+        if self._chunks:  # what is dropped here must not look like the end
+            self._error = reason
         self._chunks.clear()
         self._size_bytes = 0
         self.end(reason)

@@ -4,10 +4,11 @@ import asyncio
 from functools import partial
 from typing import TypeVar
 
-from .body import IteratorSource
+from .body import Content, IteratorSource
 from .errors import ActorReset
 from .execution import Execution
 from .http import Request, Response
+from .http_errors import BodyTooLate
 from .link import NoPeer
 from .pipe import Pipe
 from .task import ActorTask
@@ -53,6 +54,21 @@ def stream_through(execution: Execution, message: M) -> M:
     task.start_later()
     message.replace_content(pipe)
     return message
+
+
+def after_answer(sent: Content, answer: Response | None) -> None:
+    """A request with the body ``sent`` has been answered: who sends it may stop.
+
+    Nobody reads on then, but for an answer that may be made of this very body; after such a one
+    it is when that has ended.
+    """
+    if not isinstance(sent, Pipe):
+        return
+    stop = partial(sent.cancel, BodyTooLate("request"))
+    if answer is not None and isinstance(answer.content, Pipe):
+        answer.content.on_end = stop
+    else:
+        stop()
 
 
 def let_go(response: Response) -> None:

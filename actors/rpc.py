@@ -8,7 +8,6 @@ RemoteError.
 
 import builtins
 import sys
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from ..storage.errors import LimitExceeded, PerdureError, ValueNotSerializable
 from ..storage.values import decode, encode
 from .errors import ActorAborted, ActorError, RemoteError, ReservedMethod
+from .tracebacks import user_traceback
 
 # Names that belong to handlers or to Python; they are no methods to call from outside.
 RESERVED = frozenset(
@@ -110,7 +110,7 @@ def encode_error(error: BaseException, *, is_handlers: bool = False) -> bytes:
             if getattr(error, flag, False) is True and not (is_handlers and flag == _RESET)
         ],
         "is_handlers": is_handlers,
-        "traceback": _printable("".join(traceback.format_exception(error))),
+        "traceback": _printable(user_traceback(error)),
     }
     return encode(record)
 

@@ -51,6 +51,7 @@ class HearingSocket(Protocol):
     state: SocketState
     handlers: SocketHandlers | None
     unheard: Any
+    dropped: int
     id: str
     gate: InputGate
 
@@ -116,11 +117,14 @@ class SocketTurn:
                 return
 
     def _keep_unheard(self, message: str | bytes) -> None:
-        unheard = self._socket.unheard
-        if len(unheard) < UNHEARD_MESSAGES_MAX:
-            unheard.append(message)
-        elif len(unheard) == UNHEARD_MESSAGES_MAX:
-            log.warning("socket.message_dropped", extra={"why": "nobody listens"})
+        socket = self._socket
+        if len(socket.unheard) < UNHEARD_MESSAGES_MAX:
+            socket.unheard.append(message)
+            return
+        socket.dropped += 1
+        if socket.dropped == 1:  # once for each socket: a chatty client must not fill the log
+            why = "nobody listens to this WebSocket"
+            log.warning("socket.message_dropped", extra={"socket": socket.id, "why": why})
 
     def _closed_by_peer(self, frame: CloseFrame) -> None:
         socket = self._socket
@@ -131,20 +135,26 @@ class SocketTurn:
 
     def _lost(self, lost: Lost) -> None:
         """A peer that vanished is closed with 1006; one that broke the protocol is an error too."""
-        socket = self._socket
         if lost.code != LOST:
-            error = ConnectionError(lost.reason)
-            if socket.handlers is not None:
-                self._call(socket.handlers.error, socket, error)
-            for listener in socket.listeners("error"):
-                self._call(listener, ErrorEvent(lost.reason, error))
-        if socket.state is SocketState.CLOSED:  # by a listener that raised
-            return
-        self._end(CloseEvent(lost.code, lost.reason, was_clean=False))
+            self._tell_error(lost.reason, ConnectionError(lost.reason))
+        if self._socket.state is not SocketState.CLOSED:  # else by an error listener that raised
+            self._end(CloseEvent(lost.code, lost.reason, was_clean=False))
+
+    def _tell_error(self, message: str, error: Exception) -> None:
+        socket = self._socket
+        if socket.handlers is not None:
+            self._call(socket.handlers.error, socket, error)
+        for listener in socket.listeners("error"):
+            self._call(listener, ErrorEvent(message, error))
 
     def _end(self, event: CloseEvent) -> None:
         socket = self._socket
         socket.state = move(socket.state, SocketState.CLOSED)
+        self._tell_close(event)
+
+    def _tell_close(self, event: CloseEvent) -> None:
+        """The last that listeners hear; the session is over then."""
+        socket = self._socket
         if socket.handlers is not None:
             self._call(socket.handlers.close, socket, event.code, event.reason, event.was_clean)
         else:
@@ -164,28 +174,26 @@ class SocketTurn:
             self._failed(error)
             return
         if is_coroutine(result):
-            task = owner.start(result, self.gate, self._on_task_done, context)
-            owner.follow(task)
-            owner.turn = self
+            turn = owner.turn
+            owner.follow(owner.start(result, self.gate, self._on_task_done, context))
+            owner.turn = turn
 
     def _on_task_done(self, task: ActorTask) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failed(error)
 
     def _failed(self, error: BaseException) -> None:
-        """A class's handler: logged, and the socket lives. A listener: the connection ends."""
+        """A class's handler: logged, and the socket lives. A listener: the connection ends.
+
+        Its error and close listeners hear of it: who keeps a map of sockets takes it out there.
+        """
         socket = self._socket
         if not isinstance(error, Exception):
             return  # ctx.abort() has ended the actor, and this handler with it
         log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=error)
-        if socket.handlers is not None:
+        if socket.handlers is not None or socket.state is SocketState.CLOSED:
             return
-        event = ErrorEvent(f"Uncaught {type(error).__name__}: {error}", error)
-        for listener in socket.listeners("error"):
-            try:
-                self._owner.context.copy().run(listener, event)
-            except (Exception, ActorAborted) as again:
-                log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=again)  # noqa: TRY400  # the one to show is passed on
-        if socket.state in {SocketState.OPEN, SocketState.CLOSING}:
-            socket.sever(CloseFrame(INTERNAL_ERROR, "a listener of this WebSocket raised"))
-            self._owner.sessions.remove(socket)
+        reason = "a listener of this WebSocket raised"
+        socket.sever(CloseFrame(INTERNAL_ERROR, reason))
+        self._tell_error(f"Uncaught {type(error).__name__}: {error}", error)
+        self._tell_close(CloseEvent(INTERNAL_ERROR, reason, was_clean=False))

@@ -134,9 +134,9 @@ class DurableObjectState:
                 "Cannot call `accept_web_socket()` on this WebSocket because its pair has already "
                 "been accepted or used in a Response."
             )
-        socket.tags = kept
         if actor.handlers is None:
             raise SocketStateError("a socket can be accepted in a handler, not in __init__")
+        socket.tags = kept
         socket.handlers = actor.handlers
         socket.take(actor)
 
@@ -162,8 +162,7 @@ def _check_tags(tags: Any, tags_max: int, length_max: int) -> tuple[str, ...]:
         raise UsageError(
             f"tags are a list of strings, not {type(tags).__name__}; write [tag] for one tag"
         )
-    kept = tuple(dict.fromkeys(tags))
-    for tag in kept:
+    for tag in tags:
         if not isinstance(tag, str):
             raise UsageError(f"a tag is a string, not {type(tag).__name__}")
         if len(tag) > length_max:
@@ -173,6 +172,7 @@ def _check_tags(tags: Any, tags_max: int, length_max: int) -> tuple[str, ...]:
                 length_max,
                 len(tag),
             )
+    kept = tuple(dict.fromkeys(tags))
     if len(kept) > tags_max:
         raise LimitExceeded(
             f"a Hibernatable WebSocket cannot have more than {tags_max} tags",

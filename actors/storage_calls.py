@@ -196,7 +196,7 @@ def _to_ms(time: Any) -> int:
     if isinstance(time, datetime):
         time_ms = int(time.timestamp() * 1000)
     elif isinstance(time, int | float) and not isinstance(time, bool) and time == time:  # noqa: PLR0124  # not NaN
-        time_ms = int(min(time, 2.0**62))
+        time_ms = int(max(min(time, 2.0**62), 0.0))
     else:
         raise UsageError(
             f"set_alarm() takes Unix milliseconds or a datetime, not {time!r}: "

@@ -13,7 +13,7 @@ from .execution import CURRENT
 from .http import Request, Response
 from .ids import DurableObjectId
 from .limits import ActorLimits
-from .response_stream import let_go, stream_through
+from .response_stream import after_answer, let_go, stream_through
 from .rpc import RESERVED, decode_error, encode_call
 
 
@@ -72,7 +72,8 @@ class DurableObjectStub:
         execution = CURRENT.get()
         if execution is not None:
             stream_through(execution, request)
-        return self._send(FetchEvent(request), _as_it_is)
+        sent = request.content
+        return self._send(FetchEvent(request), _as_it_is, lambda answer: after_answer(sent, answer))
 
     def __getattr__(self, method: str) -> "Callable[..., asyncio.Future[Any]]":
         if method.startswith("_"):
@@ -87,7 +88,12 @@ class DurableObjectStub:
         arguments = encode_call(args, kwargs, method, self._limits.rpc_message_size_bytes_max)
         return self._send(CallEvent(method, arguments), decode)
 
-    def _send(self, event: Event, read_answer: Callable[[Any], Any]) -> "asyncio.Future[Any]":
+    def _send(
+        self,
+        event: Event,
+        read_answer: Callable[[Any], Any],
+        on_answer: Callable[[Any], None] | None = None,
+    ) -> "asyncio.Future[Any]":
         execution = CURRENT.get()
         loop = asyncio.get_running_loop() if execution is None else execution.loop
         future: asyncio.Future[Any] = loop.create_future()
@@ -96,6 +102,8 @@ class DurableObjectStub:
             return future
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
+            if on_answer is not None:
+                on_answer(answer)
             if failure is not None:
                 error = decode_error(failure)
                 if getattr(error, "durable_object_reset", False):

@@ -47,14 +47,24 @@ class SyncKv:
     ) -> Iterator[tuple[str, Any]]:
         """Keys with their values, read as they are asked for; one such iterator at a time."""
         self._check()
-        return self._kv.scan(
-            start=start,
-            start_after=start_after,
-            end=end,
-            prefix=prefix,
-            reverse=reverse,
-            limit=limit,
+        return self._checked(
+            self._kv.scan(
+                start=start,
+                start_after=start_after,
+                end=end,
+                prefix=prefix,
+                reverse=reverse,
+                limit=limit,
+            )
         )
+
+    def _checked(self, rows: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+        while True:
+            self._check()
+            row = next(rows, None)
+            if row is None:
+                return
+            yield row
 
 
 class SqlStorage:

@@ -206,6 +206,7 @@ class ActorTask(asyncio.Future[Any]):
             return
         if self._fut_waiter is not None:
             self._fut_waiter.remove_done_callback(self._wake)
+            self._fut_waiter.add_done_callback(_take_note)
             self._fut_waiter = None
         super().cancel()
         try:
@@ -250,6 +251,12 @@ class ActorTask(asyncio.Future[Any]):
     def _resume(self) -> None:
         if not self.done():  # discarded in between
             self.owner.resume(self)
+
+
+def _take_note(future: asyncio.Future[Any]) -> None:
+    """See what came of ``future``, so that nobody is told that its failure went unseen."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _failure_of(future: asyncio.Future[Any]) -> BaseException | None:

@@ -54,6 +54,7 @@ class WebSocket:
         "_listeners",
         "_on_message",
         "attachment",
+        "dropped",
         "extensions",
         "gate",
         "handlers",
@@ -88,6 +89,7 @@ class WebSocket:
         self.handlers: Any = None
         self.unsent: list[Frame] = []
         self.unheard: deque[str | bytes] = deque()
+        self.dropped = 0
         self.waiting = 0
         self._link: SocketLink | None = None
         self._early: list[Frame | Lost] = []
@@ -248,11 +250,12 @@ class WebSocket:
         self.state = move(self.state, SocketState.HANDED_OVER)
         inner, self._link = self._link, None
         early, self._early = self._early, []
+        was_paused, self._is_paused = self._is_paused, False
         if isinstance(inner, PairLink):
             inner.peer.connect(link)
         else:
             join(inner, link)
-            if self._is_paused:
+            if was_paused:
                 inner.resume()
         frames = [frame for frame in early if not isinstance(frame, Lost)]
         if frames:
@@ -354,7 +357,8 @@ class WebSocket:
         owner.resume(SocketTurn(self, owner, frame))
 
     def _pause(self) -> None:
-        if self._link is not None and not self._is_paused:
+        if not self._is_paused:
+            assert self._link is not None, "messages come over a link"
             self._is_paused = True
             self._link.pause()
 
@@ -368,9 +372,9 @@ class WebSocket:
     def _resume_if_few_wait(self) -> None:
         few = self._waiting_max // 2
         if self._is_paused and self.waiting <= few and self._kept_for_iteration <= few:
+            assert self._link is not None, "it was paused"
             self._is_paused = False
-            if self._link is not None:
-                self._link.resume()
+            self._link.resume()
 
 
 class PairLink:

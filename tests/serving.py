@@ -4,7 +4,9 @@ import itertools
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from perdure.runtime.config.load import load
@@ -88,3 +90,15 @@ class Serving:
     async def stop(self) -> None:
         for server in self.running:
             await server.stop(drain_s=0)
+
+
+def load_module(folder: Path, text: str) -> ModuleType:
+    """A module of its own out of ``text``, as a program of a user's would be imported."""
+    path = folder / f"module{next(_numbers)}.py"
+    path.write_text(text)
+    spec = spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

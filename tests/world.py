@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from perdure.actors.actor import Actor
 from perdure.actors.base import DurableObject
 from perdure.actors.clock import Timer
 from perdure.actors.events import OnReply
@@ -169,6 +170,7 @@ class World:
         databases: Databases | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.layout = Layout(root)
         install_task_factory(self.loop)
         self.clock = FakeClock()
         self.alarms = FakeAlarms()
@@ -219,6 +221,11 @@ class World:
         link = FakeLink()
         client.hand_over(link)
         return server, link
+
+    def actor(self, cls: type[DurableObject] = Lab) -> Actor:
+        """The one actor of the class that is in memory."""
+        [actor] = self.host.namespaces[f"test-{cls.__name__}"].live.values()
+        return actor
 
     def live(self, cls: type[DurableObject]) -> int:
         """How many actors of the class are in memory."""

@@ -122,8 +122,10 @@ def whole_answer(request: web.BaseRequest, response: Response, body: bytes) -> A
     ):
         return WholeAnswer(request, response, body)
     fields = _fields(response)
-    if body or request.method != "HEAD":  # else it tells of the body that a GET would get
+    if body or request.method != "HEAD":
         fields.popall("Content-Length", None)
+    else:  # it may tell the length of the body that a GET would get
+        _declared_length(fields)
     return _Whole(
         body=body,
         status=response.status,

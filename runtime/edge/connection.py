@@ -12,7 +12,7 @@ Rules for editing this file:
 import asyncio
 from collections.abc import Callable, Sequence
 
-from ...actors.link import Frame, SocketReceiver
+from ...actors.link import Frame, Relay, SocketReceiver
 from ...actors.session import LOST, LOST_REASON, TRY_AGAIN_LATER, CloseFrame
 from ..config.limits import EdgeLimits
 from .frames import BrokenFrame, FrameReader, encode_close, encode_message, encode_pong
@@ -149,6 +149,15 @@ class WebSocketConnection(asyncio.Protocol):
         if not self._got_close and not self._is_over:
             self._reader.feed(data)
 
+    def pause_writing(self) -> None:
+        """The peer reads slowly: what is only passed on to it is read as slowly."""
+        if isinstance(self._receiver, Relay):
+            self._receiver.hold()
+
+    def resume_writing(self) -> None:
+        if isinstance(self._receiver, Relay):
+            self._receiver.go_on()
+
     def eof_received(self) -> None:
         """Nothing more comes from the peer; the transport closes itself."""
 
@@ -269,26 +278,3 @@ class WebSocketConnection(asyncio.Protocol):
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.receive_lost(code, reason)
-
-
-class GoneLink:
-    """Stands for a client that went away before its WebSocket began. Is a ``SocketLink``."""
-
-    __slots__ = ()
-
-    buffered_size_bytes = 0
-
-    def set_receiver(self, receiver: SocketReceiver) -> None:
-        receiver.receive_lost(LOST, LOST_REASON)
-
-    def transmit(self, frames: Sequence[Frame]) -> None:
-        """Nobody is there."""
-
-    def sever(self, frame: CloseFrame) -> None:
-        """See ``transmit``."""
-
-    def pause(self) -> None:
-        """See ``transmit``."""
-
-    def resume(self) -> None:
-        """See ``transmit``."""

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..observe.tracebacks import OURS, user_traceback
+from ...actors.tracebacks import OURS, user_traceback
 
 _STYLE = """
 :root { color-scheme: light dark; --bg: #fbfbfa; --fg: #1b1b1a; --dim: #6f6e69; --card: #fff;
@@ -92,6 +92,8 @@ def _source_around(filename: str, line: int) -> Sequence[tuple[int, str]]:
     try:
         source = Path(filename).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
+        return ()
+    if line > len(source):  # it has been edited since
         return ()
     first = max(line - _LINES_AROUND, 1)
     return [(n, source[n - 1]) for n in range(first, min(line + _LINES_AROUND, len(source)) + 1)]

@@ -15,30 +15,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
+from time import perf_counter
 from typing import Protocol
-from urllib.parse import quote
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from yarl import URL
 
 from ...actors.body import StreamSource
 from ...actors.http import Request, Response, UpgradeSocket
+from ...actors.http_errors import BodyTooLate
+from ...actors.response_stream import let_go
 from ...actors.session import GOING_AWAY, CloseFrame
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
-from .connection import GoneLink, WebSocketConnection
+from .connection import WebSocketConnection
 from .error_page import error_page, error_text
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .request_body import BodyTooLarge, BodyTooLate, ClientGone, RequestBody
+from .request_body import BodyMalformed, BodyTooLarge, ClientGone, RequestBody
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
 
 # RFC 9110, section 7.2: a name, an IPv4 or an IPv6 address, and maybe a port.
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
-# What a URL is written with; anything else that came in one is percent-encoded.
-_URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 HEADERS_MAX = 256
 # What the log says of requests whose clients did not wait for the answer; nginx's number.
 CLIENT_GONE = 499
@@ -137,14 +137,15 @@ class Front:
         ends = [end for connection in self._connections() if (end := connection.end())]
         for socket in list(self._sockets):
             socket.sever(CloseFrame(GOING_AWAY, "the server is going away"))
-        if ended := [socket.ended for socket in self._sockets]:
-            await asyncio.wait(ended, timeout=sockets_close_s)
+        if closed := [socket.ended for socket in self._sockets]:
+            await asyncio.wait(closed, timeout=sockets_close_s)
         if ends:
             await asyncio.wait([ended for _, ended in ends], timeout=answers_leave_s)
         for socket in list(self._sockets):
             socket.abort()
-        for transport, _ in ends:
-            transport.abort()
+        for transport, ended in ends:
+            if not ended.done():
+                transport.abort()
         await self.server.shutdown()
 
     def _connections(self) -> list[HttpProtocol]:
@@ -153,7 +154,7 @@ class Front:
     # Answering.
 
     async def _handle(self, incoming: web.BaseRequest) -> Answer:
-        started = self._loop.time()
+        started = perf_counter()  # uvloop's clock counts whole milliseconds
         self._unanswered += 1
         status = CLIENT_GONE
         try:
@@ -179,7 +180,7 @@ class Front:
 
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
         self._on_request(
-            RequestRecord(incoming.method, incoming.raw_path, status, self._loop.time() - started)
+            RequestRecord(incoming.method, incoming.raw_path, status, perf_counter() - started)
         )
 
     def _refusal(self, incoming: web.BaseRequest) -> web.Response | None:
@@ -189,8 +190,10 @@ class Front:
         head_size = sum(map(len, chain.from_iterable(raw_headers))) + 4 * len(raw_headers)
         if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
             return plain_response(431, "Request Header Fields Too Large")
-        if (why := self._why_no_host(incoming)) is not None:
-            return plain_response(400, f"Bad Request: {why}")
+        # RFC 9112, section 3.2. That there is one Host header, the parser has seen to.
+        host = incoming.headers.get("Host", "")
+        if host and _origin_of(incoming.scheme, host) is None:
+            return plain_response(400, "Bad Request: the Host header is no host")
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
             return _too_large(limits)
@@ -201,18 +204,6 @@ class Front:
             if refused is not None and "Sec-WebSocket-Key" in incoming.headers:
                 text = f"Bad Request: {refused.why}"
                 return plain_response(refused.status, text, refused.headers)
-        return None
-
-    def _why_no_host(self, incoming: web.BaseRequest) -> str | None:
-        """RFC 9112, section 3.2: what is wrong with the Host header, if anything."""
-        hosts = incoming.headers.getall("Host", [])
-        if len(hosts) == 1:
-            if hosts[0] and _origin_of(incoming.scheme, hosts[0]) is None:
-                return "the Host header is no host"
-        elif hosts:
-            return "there are several Host headers"
-        elif incoming.version >= HttpVersion11:
-            return "the Host header is missing"
         return None
 
     async def _answer(self, incoming: web.BaseRequest) -> Answer:
@@ -230,7 +221,7 @@ class Front:
             # What the handler has not read, it gets no more: the connection has to go on.
             content = request.content
             if content is not body and content is not None and not isinstance(content, bytes):
-                content.cancel(BodyTooLate())
+                content.cancel(BodyTooLate("request"))
             await body.close()
 
     async def _answer_request(
@@ -255,9 +246,7 @@ class Front:
         return await self._stream(incoming, response, content)
 
     def _url(self, incoming: web.BaseRequest) -> str:
-        target = incoming.raw_path
-        if not target.isascii():
-            target = quote(target.encode("utf-8", "surrogateescape"), safe=_URL_CHARACTERS)
+        target = incoming.raw_path  # ASCII: the parser refuses anything else
         if target.startswith("/"):
             return self._origin(incoming) + target
         # Absolute, as proxies send it; or OPTIONS *
@@ -277,8 +266,7 @@ class Front:
         self, incoming: web.BaseRequest, response: Response, socket: UpgradeSocket
     ) -> Answer:
         if not asks_for_websocket(incoming) or why_no_handshake(incoming) is not None:
-            if socket.can_be_handed_over:
-                socket.hand_over(GoneLink())
+            let_go(response)
             return self._failed(
                 incoming,
                 TypeError(
@@ -296,7 +284,7 @@ class Front:
         fields = response.header_fields().items()
         upgraded = upgrade(incoming, fields, self._loop, self._limits)
         if upgraded is None:
-            socket.hand_over(GoneLink())
+            let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")
         connection, tail = upgraded
         self._sockets.add(connection)
@@ -341,6 +329,10 @@ class Front:
         """The answer when user code raised."""
         if (body is not None and body.is_too_large) or isinstance(error, BodyTooLarge):
             return _too_large(self._limits)
+        if isinstance(error, BodyMalformed):
+            response = plain_response(400, f"Bad Request: {error}")
+            response.force_close()
+            return response
         if isinstance(error, ClientGone):
             log.debug("request.client_gone", extra={"path": incoming.raw_path})
             raise _Unfinished(CLIENT_GONE, str(error))

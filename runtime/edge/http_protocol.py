@@ -11,8 +11,11 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
+
+from .request_body import BodyMalformed
 
 log = logging.getLogger("perdure.edge")
 
@@ -33,6 +36,15 @@ class HttpProtocol(RequestHandler):
         super().__init__(manager, **options)
         self.on_lost: Callable[[], None] | None = None
         self._ended: asyncio.Future[None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # What cannot be read is queued behind the request whose body it was meant to be, and
+        # whose handler would wait for the rest of that body for ever.
+        if self._current_request is not None and self._messages:
+            message, body = self._messages[-1][0], self._current_request.content
+            if not isinstance(message, RawRequestMessage) and not body.is_eof():
+                body.set_exception(BodyMalformed(_why(message.message)))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -77,11 +89,16 @@ class HttpProtocol(RequestHandler):
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             text = "Request Header Fields Too Large"
         else:
-            text = "Bad Request: " + (message or "this is not HTTP").splitlines()[0]
+            text = f"Bad Request: {_why(message)}"
         log.debug("request.refused", extra={"status": int(status), "why": text})
         response = plain_response(status, text)
         response.force_close()
         return response
+
+
+def _why(message: str | None) -> str:
+    """The parser's words without the piece of the request that it shows."""
+    return (message or "this is not HTTP").splitlines()[0].rstrip(":")
 
 
 class HttpServer(web.Server):

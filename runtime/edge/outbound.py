@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextvars
 import os
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -80,6 +81,8 @@ class HttpOutbound:
         except asyncio.CancelledError:
             on_reply(None, encode_error(NetworkError("the server is going away")))
             raise
+        except NetworkError as error:
+            on_reply(None, encode_error(error))
         except (aiohttp.ClientError, OSError) as error:
             on_reply(None, encode_error(NetworkError(f"fetch {request.url}: {_text(error)}")))
         except Exception as error:
@@ -119,7 +122,7 @@ class HttpOutbound:
             incoming.status,
             incoming.reason or "",
             answered,
-            _ResponseBody(incoming),
+            _ResponseBody(incoming, self._loop),
             str(incoming.url),
             redirected=bool(incoming.history),
         )
@@ -145,7 +148,7 @@ class HttpOutbound:
                 incoming.status,
                 incoming.reason or "",
                 answered,
-                _ResponseBody(incoming),
+                _ResponseBody(incoming, self._loop),
                 str(incoming.url),
             )
         if (why := _why_no_handshake(fields, answered, accept_of(key))) is not None:
@@ -183,10 +186,12 @@ class HttpOutbound:
 class _ResponseBody:
     """The body of an answer from the network. Is a ``StreamSource``."""
 
-    __slots__ = ("_response",)
+    __slots__ = ("__weakref__", "_response")
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
         self._response = response
+        # User code may drop an answer without having read it; its connection must not be lost.
+        weakref.finalize(self, _close_later, response, loop).atexit = False
 
     async def read_chunk(self) -> bytes:
         try:
@@ -225,6 +230,11 @@ def _why_no_handshake(
     if protocol is not None and protocol not in {name.strip() for name in offered.split(",")}:
         return f"the server chose a subprotocol that it was not offered: {protocol}"
     return None
+
+
+def _close_later(response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(response.close)
 
 
 def _http_url(request: Request) -> URL:

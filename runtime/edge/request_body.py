@@ -6,6 +6,7 @@ import contextvars
 from aiohttp import HttpVersion11, web
 from aiohttp.streams import StreamReader
 
+from ...actors.http_errors import BodyTooLate
 from ...storage.errors import UsageError
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -25,11 +26,19 @@ class BodyTooLarge(UsageError):
         )
 
 
-class BodyTooLate(UsageError, OSError):
-    """The body was read after the request had been answered; what was left of it is gone."""
+class BodyMalformed(UsageError, OSError):
+    """The client sends a body that cannot be read; answered with 400.
+
+    Attributes:
+        why: What is wrong with it.
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
 
     def __str__(self) -> str:
-        return "Can't read from request stream after response has been sent."
+        return f"the request's body cannot be read: {self.why}"
 
 
 class ClientGone(ConnectionError):
@@ -46,6 +55,7 @@ class RequestBody:
 
     __slots__ = (
         "_is_closed",
+        "_kept",
         "_left",
         "_loop",
         "_request",
@@ -65,6 +75,7 @@ class RequestBody:
         self._left = size_bytes_max
         self._loop = loop
         self._waiting: asyncio.Task[bytes] | None = None
+        self._kept = b""
         self._is_closed = False
         self.is_too_large = False
         # RFC 9110, section 10.1.1: an older client does not understand a 100.
@@ -76,14 +87,14 @@ class RequestBody:
     async def read_chunk(self) -> bytes:
         if self.is_too_large:
             raise BodyTooLarge(self._size_bytes_max)
-        self.invite()
         if self._is_closed and not self._stream.at_eof():
-            raise BodyTooLate
+            raise BodyTooLate("request")
+        self.invite()
         try:
-            chunk = self._stream.read_nowait()
+            chunk, self._kept = self._kept or self._stream.read_nowait(), b""
             if not chunk and not self._stream.at_eof():
                 chunk = await self._wait_for_chunk()
-        except BodyTooLate:
+        except (BodyMalformed, BodyTooLate):
             raise
         except Exception as error:
             raise ClientGone(f"the client went away while sending its body: {error}") from error
@@ -104,15 +115,19 @@ class RequestBody:
     async def _wait_for_chunk(self) -> bytes:
         """Wait in a task of our own, which ``close`` can end without touching the reader's."""
         context = contextvars.Context()
-        self._waiting = asyncio.Task(self._stream.readany(), loop=self._loop, context=context)
+        task = asyncio.Task(self._stream.readany(), loop=self._loop, context=context)
+        self._waiting = task
         try:
-            return await self._waiting
+            return await task
         except asyncio.CancelledError:
             if self._is_closed:
-                raise BodyTooLate from None
+                raise BodyTooLate("request") from None
+            if task.done() and not task.cancelled() and task.exception() is None:
+                self._kept = task.result()  # it had come already
             raise
         finally:
             self._waiting = None
+            task.cancel()  # of a reader that was thrown away
 
     async def close(self) -> None:
         """The request is answered: nobody reads on, and the connection may drop the rest."""
@@ -120,6 +135,8 @@ class RequestBody:
         if self._waiting is not None:
             self._waiting.cancel()
             await asyncio.wait({self._waiting})
+        if isinstance(self._stream.exception(), BodyMalformed):
+            self._stream.feed_eof()  # there is nothing to drop
 
     def cancel(self, reason: BaseException | None = None) -> None:
         """What is left is read and dropped by the connection, or the connection closed."""

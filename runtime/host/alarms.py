@@ -29,6 +29,8 @@ log = logging.getLogger("perdure.host")
 DUE_AT_ONCE_MAX = 100
 # A timer further off would overflow clocks; it is armed again when it fires.
 TIMER_MAX_S = 3600.0
+# When an alarm is tried again whose class is not served: not in the life of this process.
+NEVER_MS = 2**62
 
 
 class AlarmTarget(Protocol):
@@ -46,11 +48,13 @@ class _Attempt:
     """An alarm that is running, or waits for its next try.
 
     Attributes:
+        time_ms: What it was set for.
         tries: Failures so far, of any kind; the delay grows with them.
         retry_count: Failures of the handler; after so many the alarm is given up.
         not_before_ms: When it may run again; None while it runs.
     """
 
+    time_ms: int
     tries: int = 0
     retry_count: int = 0
     not_before_ms: int | None = None
@@ -79,6 +83,10 @@ class AlarmScheduler:
             self._arm(time_ms)
 
     def after_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
+        key = (actor_id.unique_key, actor_id.raw)
+        attempt = self._attempts.get(key)
+        if attempt and attempt.not_before_ms is not None and attempt.time_ms != time_ms:
+            del self._attempts[key]  # that alarm is not wanted any more; this one has not failed
         if time_ms is None:
             self._index.remove(actor_id.unique_key, actor_id.raw)
             return
@@ -118,8 +126,9 @@ class AlarmScheduler:
 
     def _arm_for_next(self, now_ms: int) -> None:
         """Arm for the first alarm that neither runs nor waits for its next try."""
-        later = [a.not_before_ms for a in self._attempts.values() if a.not_before_ms is not None]
-        for entry in self._index.due(2**62, len(self._attempts) + 1):
+        waiting = [attempt.not_before_ms for attempt in self._attempts.values()]
+        later = [time_ms for time_ms in waiting if time_ms is not None and time_ms < NEVER_MS]
+        for entry in self._index.due(NEVER_MS, len(self._attempts) + 1):
             if (entry.unique_key, entry.actor_id) not in self._attempts:
                 later.append(entry.time_ms)
                 break
@@ -137,11 +146,11 @@ class AlarmScheduler:
             return
         target = self._find_target(unique_key, raw_id, name)
         if target is None:  # of a class that this program does not serve any more
-            self._attempts[key] = _Attempt(not_before_ms=2**62)
+            self._attempts[key] = _Attempt(time_ms, not_before_ms=NEVER_MS)
             log.warning("alarm.without_class", extra={"namespace": unique_key})
             return
         if attempt is None:
-            attempt = self._attempts[key] = _Attempt()
+            attempt = self._attempts[key] = _Attempt(time_ms)
         attempt.not_before_ms = None
         channel, actor_id = target
 
@@ -154,23 +163,31 @@ class AlarmScheduler:
         if self._is_closed:
             return
         key = (actor_id.unique_key, actor_id.raw)
-        attempt = self._attempts[key]
         if failure is None:
             verdict, row_ms = answer
-            if verdict is not AfterAlarm.RETRY:
-                del self._attempts[key]
-                self.after_commit(actor_id, row_ms)
-                if verdict is AfterAlarm.GIVE_UP:
-                    log.error("alarm.given_up", extra={"actor": str(actor_id)})
-                self._arm_for_next(self._clock.time_ms())
+            if verdict is AfterAlarm.RETRY:
+                attempt = self._attempts[key]
+                attempt.retry_count += 1
+                self._try_later(attempt, row_ms)
                 return
-            attempt.retry_count += 1
+            if verdict is AfterAlarm.GIVE_UP:
+                log.error("alarm.given_up", extra={"actor": str(actor_id)})
         else:  # the actor was reset, or could not be made: tried again without end
-            log.error(
-                "alarm.not_delivered",
-                extra={"actor": str(actor_id), "cause": str(decode_error(failure))},
-            )
+            cause = str(decode_error(failure))
+            log.error("alarm.not_delivered", extra={"actor": str(actor_id), "cause": cause})
+            row_ms = self._index.get(*key)
+            if row_ms is not None:
+                self._try_later(self._attempts[key], row_ms)
+                return
+        del self._attempts[key]
+        self.after_commit(actor_id, row_ms)
+        self._arm_for_next(self._clock.time_ms())
+
+    def _try_later(self, attempt: _Attempt, time_ms: int) -> None:
+        """Try again after a while, and not before ``time_ms``, which is what is set by now."""
+        if attempt.time_ms != time_ms:  # set by the handler before its actor was reset
+            attempt.time_ms, attempt.retry_count = time_ms, 0
         attempt.tries += 1
         delay_s = retry_delay_s(attempt.tries, random.random())  # noqa: S311  # spreads load
-        attempt.not_before_ms = self._clock.time_ms() + int(delay_s * 1000)
+        attempt.not_before_ms = max(self._clock.time_ms() + int(delay_s * 1000), time_ms)
         self._arm(attempt.not_before_ms)

@@ -24,6 +24,7 @@ from ...actors.clock import Clock, Timer
 from ...actors.commit import AlarmIndex
 from ...actors.events import Event, OnReply
 from ...actors.ids import DurableObjectId
+from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
 from ...storage.engine import ActorDatabase
@@ -69,7 +70,12 @@ class Databases(Protocol):
 
 
 class ActorHost:
-    """What all namespaces of a process share. Is the ``Surroundings`` of their actors."""
+    """What all namespaces of a process share. Is the ``Surroundings`` of their actors.
+
+    Attributes:
+        namespaces: By their unique keys.
+        closed_because: The failure that events get once this is closed, as it travels.
+    """
 
     def __init__(
         self,
@@ -99,9 +105,9 @@ class ActorHost:
         self._deferred: deque[Callable[[], None]] = deque()
         self._drain_is_due = False
         self._context = contextvars.Context()
+        self.closed_because: bytes | None = None
         self._started = 0
         self._evicted = 0
-        self.failure: StorageBroken | None = None
 
     def add_namespace(
         self, unique_key: str, construct: Callable[[Actor], Handlers]
@@ -151,10 +157,8 @@ class ActorHost:
     # What actors tell.
 
     def touched(self, actor: Actor) -> None:
-        recent = self._recent
-        if actor in recent:
-            recent[actor] = self.clock.monotonic()
-            recent.move_to_end(actor)
+        self._recent[actor] = self.clock.monotonic()
+        self._recent.move_to_end(actor)
 
     def started(self, actor: Actor) -> None:
         self._started += 1
@@ -163,10 +167,8 @@ class ActorHost:
             self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep)
 
     def gone(self, actor: Actor) -> None:
-        self._recent.pop(actor, None)
-        registry = self.namespaces[actor.id.unique_key]
-        if registry.live.get(actor.id.raw) is actor:
-            del registry.live[actor.id.raw]
+        del self._recent[actor]
+        del self.namespaces[actor.id.unique_key].live[actor.id.raw]
 
     def _sweep(self) -> None:
         """Evict actors that have been idle for long enough."""
@@ -207,7 +209,7 @@ class ActorHost:
 
     def storage_broke(self, failure: StorageBroken) -> None:
         """Nothing can be made durable any more: break every actor, and serve no event again."""
-        self.failure = failure
+        self.closed_because = encode_error(failure)
         log.critical("storage.broken", extra={"cause": str(failure)})
         for actor in list(self._recent):
             actor.break_(copy(failure))
@@ -220,12 +222,18 @@ class ActorHost:
         self.databases.settle()
 
     def close(self, reason: BaseException) -> None:
-        """Commit what is written, and let every actor go; what still waits gets ``reason``."""
+        """Commit what is written, and let every actor go; what still waits gets ``reason``.
+
+        So does what comes later: calls that a commit lets out, or that were put off.
+        """
+        self.closed_because = encode_error(reason)
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
         self.settle()
         for actor in list(self._recent):
+            if actor.stage in GONE:  # its commit has failed
+                continue
             if actor.is_idle:
                 actor.evict()
             else:
@@ -253,8 +261,8 @@ class ActorRegistry:
     def deliver_now(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
         actor = self.live.get(actor_id.raw)
         if actor is None:
-            if self._host.failure is not None:
-                on_reply(None, encode_error(self._host.failure))
+            if self._host.closed_because is not None:
+                on_reply(None, self._host.closed_because)
                 return
             actor = self._start(actor_id)
         actor.deliver(event, on_reply)

@@ -51,8 +51,7 @@ class Worker(Execution):
     def close(self) -> None:
         """End what is under way."""
         self.sessions.sever("the server is going away", 1001)
-        for task in list(self.tasks):
-            task.discard()
+        self.discard_tasks()
 
 
 class _RequestTurn:

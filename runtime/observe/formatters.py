@@ -11,8 +11,8 @@ import math
 import time
 from collections.abc import Mapping
 
+from ...actors.tracebacks import user_traceback
 from .printable import printable, printable_lines
-from .tracebacks import user_traceback
 
 # What every record has; the rest came as ``extra``.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}

@@ -19,7 +19,8 @@ from perdure.actors.execution import (
 )
 from perdure.actors.gates import InputGate
 from perdure.actors.task import ActorTask
-from tests.world import FakeOutbound, turns
+from perdure.actors.websocket import WebSocketPair
+from tests.world import FakeLink, FakeOutbound, turns
 
 
 class Turn:
@@ -95,6 +96,37 @@ async def test_a_turn_that_raises_does_not_stop_those_behind_it(execution: Execu
     assert ran == ["next"]
 
 
+async def test_asking_for_the_next_turn_within_a_turn_takes_none(execution: Execution) -> None:
+    order: list[str] = []
+
+    def outer() -> None:
+        execution.resume(Turn(execution.root, lambda: order.append("inner")))
+        execution.pump()
+        order.append("outer")
+
+    execution.resume(Turn(execution.root, outer))
+    assert order == ["outer", "inner"]
+
+
+async def test_what_is_emitted_leaves_behind_what_was_sent_before(execution: Execution) -> None:
+    order: list[Any] = []
+
+    class OrderedLink(FakeLink):
+        def transmit(self, frames: Any) -> None:
+            order.extend(frames)
+
+    def turn() -> None:
+        client, server = WebSocketPair()
+        server.take(execution)
+        client.hand_over(OrderedLink())
+        server.send("frame 1")
+        execution.emit(lambda: order.append("call"))
+        server.send("frame 2")
+
+    execution.resume(Turn(execution.root, turn))
+    assert order == ["frame 1", "call", "frame 2"]
+
+
 async def test_the_loop_gets_its_chance_between_many_turns(execution: Execution) -> None:
     ran: list[int] = []
     total = TURNS_PER_PUMP_MAX * 2 + 10
@@ -168,6 +200,14 @@ async def _run(execution: Execution, coro: Any) -> Any:
     task = execution.start(coro, execution.root)
     task.start_later()
     return await task
+
+
+async def test_a_factory_that_is_given_the_name_sets_it(execution: Execution) -> None:
+    """As loops do since Python 3.13; before, they set it afterwards."""
+    factory: Any = execution.loop.get_task_factory()
+    task = execution.context.run(factory, execution.loop, asyncio.sleep(0), name="named")
+    assert task.get_name() == "named"
+    await task
 
 
 async def test_tasks_created_outside_are_asyncios(execution: Execution) -> None:

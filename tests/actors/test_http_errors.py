@@ -7,6 +7,7 @@ import pytest
 
 from perdure.actors.http_errors import (
     BodyAlreadyUsed,
+    BodyTooLate,
     ImmutableHeaders,
     InvalidBody,
     InvalidHeader,
@@ -25,6 +26,7 @@ CASES = [
     (InvalidStatus("bad"), ValueError, "bad"),
     (InvalidInit("bad"), TypeError, "bad"),
     (BodyAlreadyUsed("request"), OSError, "Body already used: the body of this request"),
+    (BodyTooLate("request"), OSError, "Can't read from request stream after response has been"),
     (InvalidBody("request", "is odd"), ValueError, "the body of this request is odd"),
     (
         InvalidJson("request", "Expecting value", "[1,\n x]", 5),

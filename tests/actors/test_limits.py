@@ -36,7 +36,7 @@ class Busy(DurableObject):
                 await turns(1)
             return len(data)
 
-        return await self.ctx.storage.transaction(block)  # type: ignore[arg-type]  # an int comes back
+        return await self.ctx.storage.transaction(block)
 
 
 async def test_configured_limits_are_the_ones_that_hold(tmp_path: Path) -> None:

@@ -44,3 +44,13 @@ def test_sockets_and_links_fit_together() -> None:
     members: list[Any] = [name for name in vars(SocketLink) if not name.startswith("_")]
     assert all(hasattr(pair, name) for name in members)
     assert pair.buffered_size_bytes == 0
+
+
+def test_a_relay_can_hold_up_where_its_frames_go_back_to() -> None:
+    one, other = FakeLink(), FakeLink()
+    join(one, other)
+    assert isinstance(one.receiver, Relay)
+    one.receiver.hold()  # one cannot write as fast as the other is read
+    assert (one.reading, other.reading) == (True, False)
+    one.receiver.go_on()
+    assert (one.reading, other.reading) == (True, True)

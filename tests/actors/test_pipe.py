@@ -1,6 +1,7 @@
 """A bounded pipe of chunks."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -95,3 +96,21 @@ async def test_a_chunk_that_comes_after_a_cancellation_is_no_trouble(pipe: Pipe)
     pipe.cancel()
     pipe.push(b"late")
     await pipe.wait_for_room()
+
+
+async def test_chunks_that_were_dropped_do_not_look_like_the_end(pipe: Pipe) -> None:
+    pipe.push(b"a")
+    pipe.end()
+    pipe.cancel(ConnectionResetError("gone"))
+    with pytest.raises(ConnectionResetError, match="gone"):
+        await pipe.read_chunk()
+
+
+@pytest.mark.parametrize("end", [Pipe.end, Pipe.cancel])
+async def test_who_waits_for_the_end_is_told_once(pipe: Pipe, end: Callable[[Pipe], None]) -> None:
+    told: list[None] = []
+    pipe.on_end = lambda: told.append(None)
+    end(pipe)
+    pipe.end()
+    pipe.cancel()
+    assert told == [None]

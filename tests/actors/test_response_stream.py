@@ -118,7 +118,7 @@ async def test_the_response_leaves_before_its_body_has_ended(world: World) -> No
 async def test_a_chunk_leaves_when_what_its_actor_wrote_before_is_durable(world: World) -> None:
     response = await stream(world, "counts")
     assert response.body is not None
-    [actor] = world.host.namespaces["test-Streamer"].live.values()
+    actor = world.actor(Streamer)
     async for _ in response.body:
         assert not actor.database.has_writes or actor.committer.output.waiting
 
@@ -159,7 +159,7 @@ async def test_a_reader_that_cancels_ends_the_generator_in_its_actors_turn(
     response.body.cancel()
     await turns()
     assert await world.stub(Streamer).get("closed") is True
-    [actor] = world.host.namespaces["test-Streamer"].live.values()
+    actor = world.actor(Streamer)
     assert actor.is_idle
 
 
@@ -230,3 +230,57 @@ async def test_a_socket_that_its_owner_uses_is_not_let_go(world: World) -> None:
     assert server.ready_state == 1
     assert link.severed == []
     assert isinstance(link, FakeLink)
+
+
+async def test_a_body_that_the_callee_does_not_read_holds_its_sender_no_longer(
+    world: World,
+) -> None:
+    class Careless(DurableObject):
+        async def fetch(self, request: Request) -> Response:
+            await turns(30)  # by then as much has been read ahead as may be
+            if request.parsed_url.path == "/stream":
+                return Response(self.parts())
+            return Response("not read")
+
+        async def parts(self) -> AsyncIterator[bytes]:
+            yield b"not read"
+            await turns(5)
+
+    class Sender(DurableObject):
+        notes: list[str] = []
+
+        async def send(self, path: str) -> str:
+            stub = self.env.get_by_name("careless")
+            answer = await stub.fetch(f"http://x{path}", method="POST", body=self.endless())
+            return str(await answer.text())
+
+        async def endless(self) -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield bytes(BUFFER_SIZE_BYTES_MAX)
+            finally:
+                self.notes.append("ended")
+
+    sender = world.stub(Sender, env=world.namespace(Careless))
+    for path in ("/whole", "/stream"):
+        assert await sender.send(path) == "not read"
+    await turns()
+    assert Sender.notes == ["ended", "ended"]
+
+
+async def test_a_body_that_is_passed_on_streams_through_and_is_cancelled_through(
+    world: World,
+) -> None:
+    class Passing(DurableObject):
+        async def fetch(self, request: Request) -> Response:
+            response: Response = await world.stub(Streamer).fetch(request)
+            return response
+
+    response = await world.stub(Passing).fetch("http://x/parts")
+    assert await response.bytes() == b"ab"
+    response = await world.stub(Passing).fetch("http://x/endless")
+    assert await response.body.read_chunk()
+    response.body.cancel()
+    await turns()
+    assert world.actor(Passing).is_idle
+    assert await world.stub(Streamer).get("closed") is True

@@ -265,8 +265,9 @@ async def test_too_many_of_them_are_dropped_with_a_warning(
     for n in range(UNHEARD_MESSAGES_MAX):
         link.says(str(n))
     assert "socket.message_dropped" not in caplog.messages
-    link.says("one too many")
-    assert "socket.message_dropped" in caplog.messages
+    for _ in range(3):
+        link.says("too many")
+    assert caplog.messages.count("socket.message_dropped") == 1, "a flood must not fill the log"
     heard: list[Any] = []
     server.add_event_listener("message", lambda event: heard.append(event.data))
     assert heard == [str(n) for n in range(UNHEARD_MESSAGES_MAX)]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from perdure.actors.session import CloseFrame
-from perdure.actors.socket_events import ErrorEvent, MessageEvent
+from perdure.actors.socket_events import CloseEvent, ErrorEvent, MessageEvent
 from perdure.actors.websocket import WebSocket, WebSocketPair
 from tests.world import FakeLink, Lab, World, turns
 
@@ -31,7 +31,10 @@ async def test_a_listener_that_raises_ends_its_connection(
     server.on_error = server.on_close = events.append
     link.says("x")
     await turns()
-    assert events == [ErrorEvent("Uncaught ValueError: broken", error)]
+    assert events == [
+        ErrorEvent("Uncaught ValueError: broken", error),
+        CloseEvent(1011, "a listener of this WebSocket raised", was_clean=False),
+    ]
     assert [frame.code for frame in link.severed] == [1011]
     assert server.ready_state == WebSocket.CLOSED
     assert len(server.owner.sessions) == 0  # type: ignore[union-attr]  # it has one
@@ -68,8 +71,8 @@ async def test_an_error_listener_that_raises_is_logged_and_does_not_stop_the_nex
     assert told == ["MessageEvent", "ErrorEvent"]
 
 
-async def test_a_listener_that_raises_after_the_connection_ended_is_only_told_of(
-    world: World,
+async def test_a_listener_that_raises_after_the_connection_ended_is_only_logged(
+    world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     server, link = await world.accepted()
     heard: list[Any] = []
@@ -82,8 +85,9 @@ async def test_a_listener_that_raises_after_the_connection_ended_is_only_told_of
     link.says("x")
     link.says(CloseFrame(1000))
     await turns()
-    assert len(heard) == 1
+    assert heard == []
     assert link.severed == []
+    assert "late" in caplog.text
 
 
 async def test_a_cancelled_listener_ends_nothing(world: World) -> None:
@@ -131,3 +135,59 @@ async def test_an_error_listener_may_abort_its_actor(world: World) -> None:
     await world.inside(script)
     links[0].says("x")
     assert world.live(Lab) == 0
+
+
+async def test_listeners_that_raise_at_the_end_too_are_each_told_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, link = await world.accepted()
+    calls: list[str] = []
+
+    def raises(event: Any) -> None:
+        calls.append(event.type)
+        raise ValueError(event.type)
+
+    server.on_message = server.on_error = server.on_close = raises
+    link.says("x")
+    assert calls == ["message", "error", "close"]
+    assert caplog.text.count("socket.handler_raised") == 3
+
+
+async def test_an_async_listener_behind_one_that_aborted_does_not_run(world: World) -> None:
+    ran: list[str] = []
+    links: list[FakeLink] = []
+
+    async def runs(event: MessageEvent) -> None:
+        ran.append("second")
+
+    def script(lab: Lab) -> None:
+        client, server = WebSocketPair()
+        server.accept()
+        server.add_event_listener("message", lambda event: lab.ctx.abort("enough"))
+        server.add_event_listener("message", runs)
+        links.append(FakeLink())
+        client.hand_over(links[-1])
+
+    await world.inside(script)
+    links[0].says("x")
+    await turns()
+    assert ran == []
+
+
+async def test_messages_behind_one_whose_listener_raised_are_not_heard(world: World) -> None:
+    server, link = await world.accepted()
+    heard: list[Any] = []
+
+    def raises(event: MessageEvent) -> None:
+        heard.append(event.data)
+        raise ValueError
+
+    server.on_message = raises
+
+    def script(lab: Lab) -> None:
+        for message in "abc":
+            link.says(message)  # they wait for the end of this turn
+
+    await world.inside(script)
+    await turns(2)
+    assert heard == ["a"]

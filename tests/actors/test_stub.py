@@ -198,7 +198,7 @@ async def test_a_call_waits_for_what_its_caller_has_written(world: World) -> Non
 
     class Looks(DurableObject):
         def look(self) -> None:
-            [caller] = world.host.namespaces["test-Lab"].live.values()
+            caller = world.actor()
             seen.append(caller.database.has_writes)
 
     async def script(lab: Lab) -> None:

@@ -191,6 +191,18 @@ async def test_a_call_that_was_cancelled_has_been_made_all_the_same(world: World
     assert await stub.note("x") == ["arrives", "x"]
 
 
+async def test_a_call_that_was_cancelled_may_fail_unheard(world: World) -> None:
+    stub = world.stub(Target)
+    call = stub.note_later("never")
+    await turns(1)
+    call.cancel()
+    with pytest.raises(ActorReset):
+        await world.stub(Target).reset()
+    assert call.cancelled()
+    with pytest.raises(ActorReset, match="on demand"):
+        await stub.note("x")  # the stub has heard of it
+
+
 class Slow(DurableObject):
     """Answers late, when nobody may be waiting any more."""
 
@@ -223,7 +235,7 @@ async def test_an_answer_that_nobody_waits_for_is_let_go(world: World) -> None:
     Slow.released.set()
     await turns()
     assert [event.code for event in Slow.closed] == [LOST]
-    [actor] = world.host.namespaces["test-Slow"].live.values()
+    actor = world.actor(Slow)
     assert actor.is_idle
 
 

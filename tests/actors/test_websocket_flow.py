@@ -7,6 +7,7 @@ import pytest
 
 from perdure.actors.limits import ActorLimits
 from perdure.actors.session import CloseFrame
+from perdure.actors.socket_turn import UNHEARD_MESSAGES_MAX
 from perdure.actors.websocket import UNHEARD_MAX, PairLink, WebSocket, WebSocketPair
 from tests.world import FakeLink, Lab, World, turns
 
@@ -64,10 +65,11 @@ async def test_reading_pauses_while_an_actor_does_not_come_to_its_messages(world
         assert link.reading
         link.says(str(n))
     assert not link.reading
+    link.says("was on its way")
     assert heard == []
     release.set()
     await blocked
-    assert heard == [str(n) for n in range(UNHEARD_MAX)]
+    assert heard == [*(str(n) for n in range(UNHEARD_MAX)), "was on its way"]
     assert link.reading
 
 
@@ -205,3 +207,29 @@ def test_a_pair_in_memory_has_no_brake() -> None:
     link.pause()
     link.resume()
     assert link.buffered_size_bytes == 0
+
+
+async def test_a_loop_that_was_left_keeps_so_many_messages_that_listeners_heard(
+    world: World,
+) -> None:
+    server, link = await world.accepted()
+    iterator = aiter(server)
+    assert aiter(server) is iterator
+    heard: list[Any] = []
+    server.add_event_listener("message", lambda event: heard.append(event.data))
+    for n in range(UNHEARD_MESSAGES_MAX + 10):
+        link.says(str(n))
+    assert len(heard) == UNHEARD_MESSAGES_MAX + 10
+    assert len(iterator.messages) == UNHEARD_MESSAGES_MAX
+    assert link.reading
+
+
+async def test_a_handed_over_end_that_was_paused_takes_listeners_without_complaint() -> None:
+    """They hear nothing; users set them on the wrong end at times."""
+    socket = WebSocket()
+    link = FakeLink()
+    socket.connect(link)
+    for n in range(UNHEARD_MAX):
+        link.says(str(n))
+    socket.hand_over(FakeLink())
+    socket.on_message = print

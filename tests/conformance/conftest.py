@@ -1,4 +1,4 @@
-"""What tests of the server share: programs that are really served."""
+"""Sentences of the public documentation, each tried in a program of its own."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.conformance.sentence import Sentence
 from tests.serving import Serving
 
 
@@ -20,3 +21,8 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serving]:
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+def sentence(serve: Serving, http: aiohttp.ClientSession) -> Sentence:
+    return Sentence(serve, http)

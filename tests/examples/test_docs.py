@@ -135,7 +135,7 @@ async def test_a_socket_is_a_stream_of_messages(run: Run) -> None:
         assert await ws.recv() == "Hello Ada"
 
 
-async def test_a_listener_that_raises_ends_its_connection_without_a_close_event(run: Run) -> None:
+async def test_a_listener_that_raises_ends_its_connection_and_is_told(run: Run) -> None:
     url = await run(IMPORTS + RAISING + ENTRYPOINT)
     address = "ws" + url.removeprefix("http")
     async with connect(address) as ws:
@@ -144,4 +144,4 @@ async def test_a_listener_that_raises_ends_its_connection_without_a_close_event(
         assert ws.close_code == 1011
     async with connect(address) as ws:
         await ws.send("tell")
-        assert await ws.recv() == "error 1"
+        assert await ws.recv() == "error close 1"

@@ -1,12 +1,25 @@
 """What tests of the server share: programs that are really served."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
+import uvloop
 
 from tests.serving import Serving
+
+ON_BOTH_LOOPS = {"edge", "test_server.py"}
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What meets the network is tested on the loop that ``perdure`` runs on, and on asyncio's."""
+    if ON_BOTH_LOOPS & set(item.path.parts):
+        return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
+    return {"asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture

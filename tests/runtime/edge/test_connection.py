@@ -1,15 +1,18 @@
 """WebSocket connections of clients that behave and of clients that do not, and what actors see."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from perdure.actors.link import Frame
+from perdure.actors.link import Frame, join
 from perdure.actors.session import LOST, LOST_REASON, CloseFrame
-from perdure.runtime.edge.connection import GoneLink
+from perdure.runtime.config.limits import EdgeLimits
+from perdure.runtime.edge.connection import WebSocketConnection
 from perdure.runtime.server import Server
 from tests.serving import Serving
 from tests.wire import (
@@ -380,29 +383,232 @@ async def test_equal_messages_and_large_ones_are_each_sent_as_they_are(server: S
             assert await ws.recv() == message
 
 
-# A client that had gone before it began.
+# An actor that is slower than its client.
+
+
+async def test_a_client_that_sends_faster_than_it_is_heard_has_to_wait(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    main = """
+        import asyncio
+        from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint
+
+        go_on = asyncio.Event()
+
+        class Room(DurableObject):
+            async def fetch(self, request):
+                client, server = WebSocketPair()
+                server.accept()
+
+                def on_message(event):
+                    if event.data[:4] == "hold":
+                        self.ctx.block_concurrency_while(go_on.wait)
+                    else:
+                        server.send(event.data[:10])
+
+                server.on_message = on_message
+                return Response(None, status=101, web_socket=client)
+
+        class Default(WorkerEntrypoint):
+            async def fetch(self, request):
+                if request.is_upgrade:
+                    return await self.env.ROOM.get_by_name("one").fetch(request)
+                go_on.set()
+                return Response("")
+    """
+    server = await serve(main, objects=["Room"])
+    async with await Wire.connect(server.url) as wire:
+        await wire.upgrade("/")
+        wire.send(frame(TEXT, "hold"))
+
+        async def send() -> None:
+            for n in range(1000):  # 10 MB
+                wire.send(frame(TEXT, f"{n:010}" + "x" * 10_000))
+                await wire.drain()
+
+        sending = asyncio.create_task(send())
+        connection = next(iter(server._front._sockets))
+        while not connection._is_paused:
+            await asyncio.sleep(0)
+        assert not sending.done()
+        async with http.get(server.url) as response:
+            assert response.status == 200
+        assert [await wire.text() for _ in range(1000)] == [f"{n:010}" for n in range(1000)]
+        await sending
+
+
+# What is rare, on a transport that does what the test wants.
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what is written, and says that so much waits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.waiting = 0
+        self.calls: list[str] = []
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def is_closing(self) -> bool:
+        return "close" in self.calls or "abort" in self.calls
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"close", "abort", "pause_reading", "resume_reading"}:
+            return lambda: self.calls.append(name)
+        return super().__getattribute__(name)
 
 
 class Receiver:
+    """Notes what a link tells it."""
+
     def __init__(self) -> None:
-        self.lost: list[tuple[int, str]] = []
+        self.heard: list[Any] = []
 
     def receive(self, frame: Frame) -> None:
-        raise AssertionError(frame)
+        self.heard.append(frame)
 
     def receive_lost(self, code: int, reason: str) -> None:
-        self.lost.append((code, reason))
+        self.heard.append((code, reason))
 
 
-def test_the_link_to_a_client_that_is_gone_says_so_and_takes_everything() -> None:
-    link, receiver = GoneLink(), Receiver()
-    link.set_receiver(receiver)
-    assert receiver.lost == [(LOST, LOST_REASON)]
-    link.transmit(("hello", CloseFrame(1000)))
-    link.sever(CloseFrame(1001))
-    link.pause()
-    link.resume()
-    assert link.buffered_size_bytes == 0
+class Bench:
+    """A connection on a fake transport, and who hears it."""
+
+    def __init__(self, **limits: float) -> None:
+        self.transport = FakeTransport()
+        self.receiver = Receiver()
+        edge_limits = EdgeLimits(**limits)  # type: ignore[arg-type]  # as a configuration has them
+        loop = asyncio.get_running_loop()
+        self.connection = WebSocketConnection(self.transport, loop, edge_limits)
+        self.connection.set_receiver(self.receiver)
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.connection.connection_lost(None)  # which stops its timer
+
+
+def sent(*frames: bytes) -> bytes:
+    return b"".join(frames)
+
+
+async def test_all_frames_of_a_turn_are_one_write(bench: Bench) -> None:
+    bench.connection.transmit(("a", b"b", CloseFrame(1000)))
+    assert bench.transport.written == sent(
+        frame(TEXT, "a", mask=False), frame(BINARY, b"b", mask=False), b"\x88\x02\x03\xe8"
+    )
+
+
+async def test_nothing_follows_a_close_frame(bench: Bench) -> None:
+    bench.connection.transmit((CloseFrame(None), "too late", CloseFrame(1000)))
+    bench.connection.transmit(("too late",))
+    bench.connection.sever(CloseFrame(1001))
+    bench.connection.data_received(frame(PING, b"too late"))
+    assert bench.transport.written == frame(CLOSE, mask=False)
+
+
+async def test_the_first_of_two_close_frames_counts(bench: Bench) -> None:
+    bench.connection.data_received(close_frame(4000) + close_frame(4001) + frame(PING))
+    assert bench.receiver.heard == [CloseFrame(4000)]
+
+
+async def test_to_sever_is_to_close_without_hearing_any_more(bench: Bench) -> None:
+    bench.connection.sever(CloseFrame(1001, "going"))
+    bench.connection.data_received(frame(TEXT, "deaf") + close_frame(1001))
+    bench.connection.connection_lost(None)
+    assert bench.transport.written == frame(CLOSE, b"\x03\xe9going", mask=False)
+    assert bench.receiver.heard == []
+    assert bench.transport.calls == ["close"]
+
+
+async def test_reading_is_paused_and_resumed_once(bench: Bench) -> None:
+    connection = bench.connection
+    connection.resume()
+    connection.pause()
+    connection.pause()
+    connection.resume()
+    connection.resume()
+    assert bench.transport.calls == ["pause_reading", "resume_reading"]
+
+
+async def test_who_has_said_goodbye_reads_on_for_the_answer(bench: Bench) -> None:
+    bench.connection.pause()
+    bench.connection.transmit((CloseFrame(1000),))
+    assert bench.transport.calls == ["pause_reading", "resume_reading"]
+
+
+async def test_nothing_happens_after_the_end(bench: Bench) -> None:
+    connection = bench.connection
+    ended: list[WebSocketConnection] = []
+    connection.on_end = ended.append
+    connection.connection_lost(None)
+    connection.transmit(("late",))
+    connection.data_received(frame(TEXT, "late"))
+    connection.pause()
+    connection.sever(CloseFrame(1001))
+    assert (bench.transport.written, bench.transport.calls) == (b"", [])
+    assert (bench.receiver.heard, ended) == ([(LOST, LOST_REASON)], [connection])
+    assert connection.buffered_size_bytes == 0
+
+
+async def test_the_end_can_be_waited_for(bench: Bench) -> None:
+    ended = bench.connection.ended
+    assert not ended.done()
+    assert bench.connection.ended is ended
+    bench.connection.connection_lost(None)
+    assert ended.done()
+
+
+async def test_a_transport_that_closes_takes_nothing(bench: Bench) -> None:
+    bench.transport.close()
+    bench.connection.transmit(("late",))
+    bench.connection.data_received(frame(0x3))
+    assert bench.transport.written == b""
+    assert bench.receiver.heard[0][0] == 1002
+
+
+async def test_what_waits_is_counted_before_it_is_added_to() -> None:
+    bench = Bench(websocket_queue_size_bytes_max=10)
+    connection = bench.connection
+    bench.transport.waiting = 10
+    connection.transmit(("this may still be written",))
+    assert connection.buffered_size_bytes == 10
+    bench.transport.waiting = 11
+    connection.transmit(("this may not", CloseFrame(1000)))
+    assert bench.receiver.heard == [(1013, "11 bytes wait for a client that does not read them")]
+    assert bench.transport.calls == ["abort"]
+    assert bench.transport.written == frame(TEXT, "this may still be written", mask=False)
+    assert connection.ended.done()
+    connection.data_received(frame(TEXT, "late"))
+    connection.connection_lost(None)
+    assert len(bench.receiver.heard) == 1
+
+
+async def test_slow_writing_holds_up_only_what_is_passed_on(bench: Bench) -> None:
+    bench.connection.pause_writing()  # an actor is a turn away and needs no brake
+    bench.connection.resume_writing()
+    other = Bench()
+    join(bench.connection, other.connection)
+    bench.connection.pause_writing()
+    assert (bench.transport.calls, other.transport.calls) == ([], ["pause_reading"])
+    bench.connection.resume_writing()
+    assert other.transport.calls == ["pause_reading", "resume_reading"]
+    other.connection.sever(CloseFrame(1000))
+    other.connection.connection_lost(None)
+
+
+# The end of the server.
 
 
 async def test_sockets_are_told_that_the_server_goes(server: Server) -> None:
@@ -412,5 +618,6 @@ async def test_sockets_are_told_that_the_server_goes(server: Server) -> None:
         with pytest.raises(ConnectionClosed):
             await ws.recv()
         assert (ws.close_code, ws.close_reason) == (1001, "the server is going away")
-        assert await silent.close_frame() == (1001, "the server is going away")
+        assert (await silent.frame()).close == (1001, "the server is going away")
+        silent.send(close_frame(1001))
         await stopping

@@ -4,9 +4,13 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorReset
+from perdure.actors.session import CloseFrame
 from perdure.runtime.host.registry import CALLS_IN_A_ROW_MAX, NESTED_CALLS_MAX
+from perdure.storage.errors import ConstraintsViolatedAtCommit
 from tests.world import World, turns
 
 
@@ -175,3 +179,105 @@ async def test_statistics_tell_what_is_in_memory(world: World) -> None:
     statistics = world.host.statistics()
     assert (statistics.actors_live, statistics.actors_started) == (2, 2)
     assert (statistics.actors_evicted, statistics.sessions) == (0, 0)
+
+
+class Owing(DurableObject):
+    """Leaves the database in a state in which it cannot be committed."""
+
+    def owe(self) -> None:
+        sql = self.ctx.storage.sql
+        sql.exec("CREATE TABLE p (id INTEGER PRIMARY KEY)")
+        sql.exec("CREATE TABLE c (p REFERENCES p (id) DEFERRABLE INITIALLY DEFERRED)")
+        sql.exec("INSERT INTO c VALUES (17)")
+
+
+async def test_closing_gets_over_a_commit_that_fails(world: World) -> None:
+    owing = world.stub(Owing).owe()
+    written = world.stub(Counter).increment()
+    world.host.close(ActorReset("the server is going away"))
+    with pytest.raises(ConstraintsViolatedAtCommit):
+        await owing
+    assert await written == 1
+    assert world.host.statistics().actors_live == 0
+
+
+async def test_what_comes_after_closing_is_told_why(world: World) -> None:
+    world.namespace(Counter)
+    world.host.close(ActorReset("the server is going away"))
+    with pytest.raises(ActorReset, match="the server is going away"):
+        await world.stub(Counter).increment()
+    assert world.live(Counter) == 0
+
+
+async def test_calls_that_the_last_commits_let_out_start_nothing(world: World) -> None:
+    class Writing(DurableObject):
+        async def call(self) -> str:
+            await self.ctx.storage.put("a", 1)
+            await world.stub(Counter).increment()
+            return "never"
+
+    call = world.stub(Writing).call()
+    world.host.close(ActorReset("the server is going away"))
+    with pytest.raises(ActorReset, match="the server is going away"):
+        await call
+    assert world.host.statistics().actors_live == 0
+    assert not (world.layout.root / "actors" / "test-Counter").exists()
+
+
+async def test_an_open_transaction_is_not_committed_by_closing(
+    world: World, tmp_path: Path
+) -> None:
+    class Transacting(DurableObject):
+        async def transact(self) -> None:
+            async def callback(txn: Any) -> None:
+                txn.put("half", 1)
+                await world.loop.create_future()
+
+            await self.ctx.storage.transaction(callback)
+
+        async def get(self) -> Any:
+            return await self.ctx.storage.get("half")
+
+    call = world.stub(Transacting).transact()
+    await turns()
+    world.host.close(ActorReset("the server is going away"))
+    with pytest.raises(ActorReset):
+        await call
+    again = World(tmp_path)
+    assert await again.stub(Transacting).get() is None
+    again.close()
+
+
+async def test_all_sockets_can_be_closed_at_once(world: World) -> None:
+    (one, one_link), (other, other_link) = await world.accepted("one"), await world.accepted("two")
+    assert world.host.statistics().sessions == 2
+    world.host.sever_sessions(1001, "going away")
+    assert one_link.severed == other_link.severed == [CloseFrame(1001, "going away")]
+    assert (one.ready_state, other.ready_state) == (3, 3)
+    assert world.host.statistics().sessions == 0
+
+
+async def test_an_actor_with_uncommitted_writes_is_busy(world: World) -> None:
+    await world.stub(Counter).increment()
+    assert not world.host.is_busy
+    call = world.stub(Counter).increment()
+    assert world.host.is_busy
+    await call
+
+
+async def test_two_actors_that_call_each_other_in_turns_never_run_at_once(world: World) -> None:
+    depth: dict[str, int] = {"ping": 0, "pong": 0}
+
+    class Player(DurableObject):
+        async def play(self, rounds: int) -> int:
+            name = str(self.ctx.id.name)
+            depth[name] += 1
+            assert depth[name] == 1, "a turn of this actor is on the stack already"
+            call = None
+            if rounds:
+                other = "pong" if name == "ping" else "ping"
+                call = world.stub(Player, other).play(rounds - 1)
+            depth[name] -= 1
+            return 0 if call is None else 1 + await call
+
+    assert await world.stub(Player, "ping").play(100) == 100

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from perdure.actors.base import WorkerEntrypoint
+from perdure.actors.base import DurableObject, WorkerEntrypoint
 from perdure.actors.errors import NoSuchMethod
 from perdure.actors.execution import CURRENT
 from perdure.actors.fetch import fetch
@@ -225,3 +225,63 @@ async def test_closing_ends_what_is_under_way_and_its_sockets(world: World) -> N
     assert cleaned == ["up"]
     assert not worker.sessions
     assert not worker.tasks
+
+
+async def test_closing_gets_over_a_handler_that_awaits_while_it_ends(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request: Request) -> Response:
+            try:
+                await world.loop.create_future()
+            finally:
+                await asyncio.sleep(0)
+            return Response("never")
+
+    worker = make(world, Default)
+    asking = [asyncio.ensure_future(ask(worker)) for _ in range(2)]
+    await turns()
+    worker.close()
+    for call in asking:
+        _, error = await call
+        assert isinstance(error, asyncio.CancelledError)
+    assert caplog.messages.count("task.cleanup_raised") == 2
+
+
+async def test_the_end_of_the_program_ends_it(world: World) -> None:
+    class Default(WorkerEntrypoint):
+        def fetch(self, request: Request) -> Response:
+            raise SystemExit(3)
+
+    answers: list[Answer] = []
+    worker = make(world, Default)
+    with pytest.raises(SystemExit):
+        worker.fetch(Request("http://test/"), lambda *answer: answers.append(answer))
+    assert isinstance(answers[0][1], SystemExit)
+
+
+async def test_a_handler_that_returns_a_future_is_waited_for(world: World) -> None:
+    class Default(WorkerEntrypoint):
+        def fetch(self, request: Request) -> Any:
+            return asyncio.ensure_future(asyncio.sleep(0, Response("later")))
+
+    response, _ = await ask(make(world, Default))
+    assert response is not None
+    assert await response.text() == "later"
+
+
+async def test_a_call_of_an_actor_leaves_a_worker_at_once(world: World) -> None:
+    noted: list[str] = []
+
+    class Noting(DurableObject):
+        def note(self, entry: str) -> None:
+            noted.append(entry)
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request: Request) -> Response:
+            call = world.stub(Noting).note("called")
+            assert noted == ["called"]
+            await call
+            return Response(None)
+
+    assert (await ask(make(world, Default)))[1] is None

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from perdure.runtime.observe import tracebacks
-from perdure.runtime.observe.tracebacks import user_traceback
+from perdure.actors import tracebacks
+from perdure.actors.tracebacks import user_traceback
 from perdure.storage.errors import InternalError, UsageError
 
 SOURCE = """

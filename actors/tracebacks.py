@@ -5,12 +5,13 @@ neither is where the mistake is. A bug of ours keeps every line.
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from traceback import FrameSummary, TracebackException
 
-from ...storage.errors import InternalError, PerdureError
+from ..storage.errors import InternalError, PerdureError
 
-OUR_DIRECTORY = Path(__file__).resolve().parents[2]
+OUR_DIRECTORY = Path(__file__).resolve().parents[1]
 OURS = tuple(f"{OUR_DIRECTORY / folder}/" for folder in ("actors", "runtime", "storage", "cli"))
 
 
@@ -53,4 +54,9 @@ def _is_on_purpose(error: BaseException) -> bool:
 
 
 def _is_ours(frame: FrameSummary) -> bool:
-    return str(Path(frame.filename).resolve()).startswith(OURS)
+    return _is_file_of_ours(frame.filename)
+
+
+@lru_cache(4096)  # asking the file system for each frame of each error would be slow
+def _is_file_of_ours(filename: str) -> bool:
+    return str(Path(filename).resolve()).startswith(OURS)

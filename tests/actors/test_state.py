@@ -1,0 +1,291 @@
+"""``ctx``: aborting, waiting, and sockets for the class's handlers."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from perdure.actors.base import DurableObject
+from perdure.actors.errors import ActorAborted, ActorReset, SocketStateError, StorageAccess
+from perdure.actors.execution import Execution
+from perdure.actors.limits import ActorLimits
+from perdure.actors.state import DurableObjectState, ExecutionContext
+from perdure.actors.websocket import WebSocketPair
+from perdure.storage.errors import LimitExceeded, UsageError
+from tests.world import FakeLink, FakeOutbound, Lab, World, turns
+
+# abort.
+
+
+async def test_abort_loses_memory_and_what_is_not_durable(world: World) -> None:
+    async def script(lab: Lab) -> None:
+        await lab.ctx.storage.put("kept", 1)
+        await lab.ctx.storage.sync()
+        await lab.ctx.storage.put("lost", 1)
+        lab.memory = "lost"  # type: ignore[attr-defined]  # as users do
+        lab.ctx.abort("enough")
+
+    with pytest.raises(ActorReset, match="enough") as reset:
+        await world.inside(script)
+    assert reset.value.cause == "enough"
+    assert reset.value.durable_object_reset
+    assert reset.value.retryable
+    assert await world.inside(lambda lab: lab.ctx.storage.list()) == {"kept": 1}
+    assert await world.inside(lambda lab: hasattr(lab, "memory")) is False
+
+
+async def test_abort_without_a_reason_has_the_usual_one(world: World) -> None:
+    with pytest.raises(ActorReset) as reset:
+        await world.inside(lambda lab: lab.ctx.abort())
+    assert str(reset.value) == "Application called abort() to reset Durable Object."
+
+
+async def test_abort_ends_its_handler_past_except_exception(world: World) -> None:
+    reached: list[str] = []
+
+    async def script(lab: Lab) -> None:
+        try:
+            lab.ctx.abort()
+        except Exception:
+            reached.append("except")
+        finally:
+            reached.append("finally")
+        reached.append("behind")
+
+    with pytest.raises(ActorReset):
+        await world.inside(script)
+    assert reached == ["finally"]
+
+
+async def test_abort_ends_all_other_handlers_and_tasks(world: World) -> None:
+    reached: list[str] = []
+
+    async def waits(lab: Lab) -> None:
+        try:
+            lab.ctx.wait_until(waits_too())
+            await asyncio.Event().wait()
+        finally:
+            reached.append("handler")
+
+    async def waits_too() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            reached.append("task")
+
+    waiting = asyncio.ensure_future(world.inside(waits))
+    await turns(3)
+    with pytest.raises(ActorReset):
+        await world.inside(lambda lab: lab.ctx.abort("enough"))
+    with pytest.raises(ActorReset, match="enough"):
+        await waiting
+    assert sorted(reached) == ["handler", "task"]
+
+
+async def test_an_actor_aborted_in_its_constructor_fails_its_callers(world: World) -> None:
+    class Unwilling(DurableObject):
+        tries = 0
+
+        def __init__(self, ctx: DurableObjectState, env: Any) -> None:
+            super().__init__(ctx, env)
+            Unwilling.tries += 1
+            if Unwilling.tries == 1:
+                ctx.abort("not now")
+
+        def call(self) -> str:
+            return "now"
+
+    with pytest.raises(ActorReset, match="not now"):
+        await world.stub(Unwilling).call()
+    assert await world.stub(Unwilling).call() == "now"
+
+
+async def test_abort_and_sections_need_the_actors_own_turn(world: World) -> None:
+    ctx: DurableObjectState = await world.inside(lambda lab: lab.ctx)
+    with pytest.raises(StorageAccess):
+        ctx.abort()
+    with pytest.raises(StorageAccess):
+        ctx.block_concurrency_while(lambda: None)
+    with pytest.raises(StorageAccess):
+        ctx.accept_web_socket(WebSocketPair()[0])
+    assert world.live(Lab) == 1
+
+
+async def test_a_handler_that_catches_an_abort_runs_to_its_next_await_and_no_further(
+    world: World,
+) -> None:
+    reached: list[str] = []
+
+    async def script(lab: Lab) -> None:
+        try:
+            lab.ctx.abort()
+        except ActorAborted:
+            reached.append("caught")
+            with pytest.raises(StorageAccess, match="instance that is gone"):
+                lab.ctx.storage.put("a", 1)
+        try:
+            await turns(1)
+            reached.append("went on")
+        finally:
+            reached.append("ended")
+
+    with pytest.raises(ActorReset):
+        await world.inside(script)
+    await turns()
+    assert reached == ["caught", "ended"]
+
+
+# wait_until.
+
+
+async def test_what_waits_until_goes_on_after_the_reply_and_keeps_the_actor(world: World) -> None:
+    release = asyncio.Event()
+    done: list[Any] = []
+
+    def script(lab: Lab) -> None:
+        async def later() -> None:
+            await release.wait()
+            await lab.ctx.storage.put("later", True)
+            done.append(await lab.ctx.storage.get("later"))
+
+        lab.ctx.wait_until(later())
+
+    await world.inside(script)
+    world.clock.advance(100)
+    assert world.live(Lab) == 1
+    release.set()
+    await turns()
+    assert done == [True]
+    world.clock.advance(100)
+    assert world.live(Lab) == 0
+
+
+# Ids, sessions.
+
+
+async def test_ctx_knows_the_id_and_the_sessions(world: World) -> None:
+    server, _ = await world.accepted("the name")
+    found = await world.inside(lambda lab: (lab.ctx.id, dict(lab.ctx.sessions)), "the name")
+    assert found == (world.namespace(Lab).id_from_name("the name"), {server.id: server})
+    assert found[0].name == "the name"
+
+
+# accept_web_socket, get_web_sockets, get_tags.
+
+
+async def test_sockets_are_listed_all_and_by_tag(world: World) -> None:
+    def script(lab: Lab) -> None:
+        one, other, plain = (WebSocketPair()[1] for _ in range(3))
+        lab.ctx.accept_web_socket(one, ["red", "blue", "red"])
+        lab.ctx.accept_web_socket(other, ("red",))
+        plain.accept()
+        assert lab.ctx.get_web_sockets() == [one, other]
+        assert lab.ctx.get_web_sockets("red") == [one, other]
+        assert lab.ctx.get_web_sockets("blue") == [one]
+        assert lab.ctx.get_web_sockets("green") == []
+        assert lab.ctx.get_tags(one) == ["red", "blue"]
+        assert lab.ctx.sessions.with_tag("blue") == [one]
+        assert len(lab.ctx.sessions) == 3
+
+    await world.inside(script)
+
+
+async def test_the_tags_of_other_sockets_cannot_be_asked_for(world: World) -> None:
+    def script(lab: Lab) -> None:
+        socket = WebSocketPair()[1]
+        with pytest.raises(SocketStateError, match=r"you must call 'accept_web_socket\(\)' before"):
+            lab.ctx.get_tags(socket)
+        socket.accept()
+        with pytest.raises(SocketStateError, match="only hibernatable websockets can have tags"):
+            lab.ctx.get_tags(socket)
+
+    await world.inside(script)
+
+
+@pytest.mark.parametrize(
+    ("tags", "error", "text"),
+    [
+        ("red", UsageError, r"a list of strings, not str; write \[tag\] for one tag"),
+        ({"red"}, UsageError, "a list of strings, not set"),
+        (None, UsageError, "a list of strings, not NoneType"),
+        ([5], UsageError, "a tag is a string, not int"),
+        ([["red"]], UsageError, "a tag is a string, not list"),
+        (["x" * 257], LimitExceeded, r"is longer than the max tag length \(256 characters\)"),
+        ([str(n) for n in range(11)], LimitExceeded, "cannot have more than 10 tags"),
+    ],
+)
+async def test_tags_that_may_not_be(
+    world: World, tags: Any, error: type[Exception], text: str
+) -> None:
+    def script(lab: Lab) -> None:
+        socket = WebSocketPair()[1]
+        with pytest.raises(error, match=text):
+            lab.ctx.accept_web_socket(socket, tags)
+        assert not lab.ctx.sessions
+        lab.ctx.accept_web_socket(socket, ["x" * 256, *(str(n) for n in range(9)), "0"])
+
+    await world.inside(script)
+
+
+async def test_a_socket_is_taken_once_and_in_one_way(world: World) -> None:
+    def script(lab: Lab) -> None:
+        socket, peer = WebSocketPair()
+        lab.ctx.accept_web_socket(socket)
+        with pytest.raises(SocketStateError, match="was already accepted"):
+            lab.ctx.accept_web_socket(socket)
+        with pytest.raises(SocketStateError, match=r"Can't accept\(\) WebSocket after enabling"):
+            socket.accept()
+        with pytest.raises(SocketStateError, match="its pair has already been accepted or used"):
+            lab.ctx.accept_web_socket(peer)
+        accepted = WebSocketPair()[0]
+        accepted.accept()
+        with pytest.raises(SocketStateError, match="was already accepted via `accept"):
+            lab.ctx.accept_web_socket(accepted)
+        gone = WebSocketPair()[0]
+        gone.hand_over(FakeLink())
+        with pytest.raises(SocketStateError, match="used in a Response"):
+            lab.ctx.accept_web_socket(gone)
+        assert len(lab.ctx.sessions) == 2
+
+    await world.inside(script)
+
+
+async def test_an_actor_holds_so_many_sockets_and_no_more(tmp_path: Any) -> None:
+    world = World(tmp_path, ActorLimits(websockets_per_actor_max=2))
+
+    def script(lab: Lab) -> None:
+        for _ in range(2):
+            lab.ctx.accept_web_socket(WebSocketPair()[0])
+        with pytest.raises(LimitExceeded, match="websockets_per_actor_max"):
+            lab.ctx.accept_web_socket(WebSocketPair()[0])
+        assert len(lab.ctx.sessions) == 2
+
+    await world.inside(script)
+    world.close()
+
+
+async def test_no_socket_is_accepted_before_there_are_handlers(world: World) -> None:
+    class Early(DurableObject):
+        def __init__(self, ctx: DurableObjectState, env: Any) -> None:
+            super().__init__(ctx, env)
+            socket = WebSocketPair()[0]
+            with pytest.raises(SocketStateError, match="in a handler, not in __init__"):
+                ctx.accept_web_socket(socket, ["red"])
+            assert socket.tags == ()
+
+        def call(self) -> None: ...
+
+    await world.stub(Early).call()
+
+
+# A Worker's ctx.
+
+
+async def test_a_workers_ctx_goes_on_with_what_waits_until() -> None:
+    execution = Execution(asyncio.get_running_loop(), FakeOutbound())
+    release = asyncio.Event()
+    ExecutionContext(execution).wait_until(release.wait())
+    assert len(execution.tasks) == 1
+    release.set()
+    await turns(3)
+    assert not execution.tasks

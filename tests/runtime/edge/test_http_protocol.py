@@ -1,0 +1,303 @@
+"""Requests that cannot be read, and connections that end when they should."""
+
+import asyncio
+import logging
+
+import aiohttp
+import pytest
+
+from perdure.runtime.edge.front import RequestRecord
+from perdure.runtime.edge.http_protocol import plain_response, text_response
+from perdure.runtime.server import Server
+from tests.serving import Serving
+from tests.wire import Wire
+
+from .rooms import ROOMS, undisturbed
+
+# Answers every request with what it was asked.
+MIRROR = """
+    from perdure import Response, WorkerEntrypoint
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            body = await request.text()
+            return Response.json([request.method, request.url, body])
+"""
+
+
+@pytest.fixture
+async def records() -> list[RequestRecord]:
+    return []
+
+
+@pytest.fixture
+async def server(serve: Serving, records: list[RequestRecord]) -> Server:
+    return await serve(MIRROR, on_request=records.append)
+
+
+MALFORMED = [
+    pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
+    pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", id="SSH"),
+    pytest.param(b"\0\0\0\0\r\n\r\n", id="zeros"),
+    pytest.param(b"hello\r\n\r\n", id="a word"),
+    pytest.param(b"GET\r\n\r\n", id="only a method"),
+    pytest.param(b"GET / HTTP/9.9\r\nHost: a\r\n\r\n", id="a version that is none"),
+    pytest.param(b"GET / HTTP/1.1.1\r\nHost: a\r\n\r\n", id="a version too many"),
+    pytest.param(b"GET / FTP/1.1\r\nHost: a\r\n\r\n", id="another protocol"),
+    pytest.param(b"G\x01T / HTTP/1.1\r\nHost: a\r\n\r\n", id="a control character in the method"),
+    pytest.param(b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", id="a space in the target"),
+    pytest.param(b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n", id="a zero in the target"),
+    pytest.param(b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", id="UTF-8 in the path"),
+    pytest.param(b"GET /?\xff HTTP/1.1\r\nHost: a\r\n\r\n", id="any bytes in the query"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost a\r\n\r\n", id="a header without a colon"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", id="a header without a name"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX Y: b\r\n\r\n", id="a space in a name"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n", id="a space behind a name"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n", id="a zero in a value"),
+    pytest.param(b"GET / HTTP/1.1\r\nHost: a\r\nX: b\rY: c\r\n\r\n", id="a lone CR in a value"),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", id="a negative length"
+    ),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1e1\r\n\r\n", id="a length that is none"
+    ),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        id="two lengths",
+    ),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        id="a length beyond all measure",
+    ),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"0\r\n\r\n",
+        id="a length and chunks",
+    ),
+    pytest.param(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        id="chunks within another encoding",
+    ),
+]
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+async def test_what_is_not_http_is_answered_with_400_and_the_connection_closed(
+    server: Server,
+    records: list[RequestRecord],
+    caplog: pytest.LogCaptureFixture,
+    data: bytes,
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.send(data)
+        answer = await wire.answer()
+        assert (answer.status, answer.get("Server")) == (400, "perdure")
+        assert answer.text.startswith("Bad Request: ")
+        assert await wire.rest() == b""
+    assert [r.levelname for r in caplog.records if r.levelno > logging.DEBUG] == []
+    assert records == [], "no user code has seen it"
+
+
+async def test_no_other_actor_notices_malformed_requests(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    server = await serve(ROOMS, objects=["Room"])
+    async with undisturbed(http, server):
+        for _ in range(20):
+            async with await Wire.connect(server.url) as wire:
+                wire.send(b"\xff" * 100 + b"\r\n\r\n")
+                assert (await wire.answer()).status == 400
+
+
+@pytest.mark.parametrize("body", [b"zz\r\nab\r\n", b"2\r\nabc\r\n", b"-2\r\nab\r\n"])
+async def test_chunks_that_cannot_be_read_are_answered_with_400(
+    server: Server, body: bytes
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked", body=body)
+        assert (await wire.answer()).status == 400
+        assert await wire.rest() == b""
+    async with aiohttp.request("POST", server.url, data="fine") as response:
+        assert response.status == 200
+
+
+async def test_a_malformed_request_behind_a_good_one(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET /good HTTP/1.1", "Host: a")
+        assert (await wire.answer()).status == 200
+        wire.send(b"\x00\x01\r\n\r\n")
+        assert (await wire.answer()).status == 400
+        assert await wire.rest() == b""
+
+
+async def test_what_comes_in_one_piece_with_a_malformed_request_is_not_done(
+    server: Server, records: list[RequestRecord]
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET /good HTTP/1.1", "Host: a", body=b"\x00\x01\r\n\r\n")
+        assert (await wire.answer()).status == 400
+        assert await wire.rest() == b""
+    assert records == [], "the client can tell from the one answer that nothing was done"
+
+
+# Heads that are too large.
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        pytest.param(["GET / HTTP/1.1", "Host: a", "X: " + "x" * 66_000], id="one huge header"),
+        pytest.param(
+            ["GET / HTTP/1.1", "Host: a", *(f"X-{n}: {'x' * 1000}" for n in range(70))],
+            id="many large headers",
+        ),
+        pytest.param(
+            ["GET / HTTP/1.1", "Host: a", *(f"X-{n}: x" for n in range(300))],
+            id="very many headers",
+        ),
+        pytest.param([f"GET /{'x' * 66_000} HTTP/1.1", "Host: a"], id="a long URL"),
+        pytest.param(
+            [f"GET /{'x' * 40_000} HTTP/1.1", "Host: a", "X: " + "x" * 40_000],
+            id="a long URL and a long header",
+        ),
+        pytest.param(["GET / HTTP/1.1", "Host: a", "x" * 66_000 + ": x"], id="a huge name"),
+    ],
+)
+async def test_a_head_past_the_limit_is_431(
+    server: Server, caplog: pytest.LogCaptureFixture, lines: list[str]
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say(*lines)
+        answer = await wire.answer()
+        assert (answer.status, answer.text) == (431, "Request Header Fields Too Large\n")
+    assert [r.levelname for r in caplog.records if r.levelno > logging.DEBUG] == []
+
+
+async def test_a_head_within_the_limit_is_read(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a", *(f"X-{n}: {'x' * 300}" for n in range(200)))
+        assert (await wire.answer()).status == 200
+
+
+async def test_the_limit_is_configurable(serve: Serving) -> None:
+    server = await serve(MIRROR, limits={"header_size_bytes_max": 1000})
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a", *(f"X-{n}: {'x' * 90}" for n in range(11)))
+        assert (await wire.answer()).status == 431
+
+
+# Connections.
+
+
+async def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.send(
+            b"".join(
+                b"POST /%d HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n%d" % (n, n % 10)
+                for n in range(50)
+            )
+        )
+        for n in range(50):
+            got = (await wire.answer()).text
+            assert got == f'["POST", "http://a/{n}", "{n % 10}"]'
+
+
+async def test_a_connection_is_kept_for_the_next_request(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        for _ in range(3):
+            wire.say("GET / HTTP/1.1", "Host: a")
+            answer = await wire.answer()
+            assert (answer.version, answer.status, answer.get("Connection")) == (
+                "HTTP/1.1",
+                200,
+                None,
+            )
+
+
+async def test_the_client_asks_for_the_end_of_the_connection(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a", "Connection: close")
+        answer = await wire.answer()
+        assert (answer.status, answer.get("Connection")) == (200, "close")
+        assert await wire.rest() == b""
+
+
+async def test_an_old_client_gets_its_answer_and_the_end(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET /old HTTP/1.0")
+        answer = await wire.answer()
+        assert (answer.version, answer.status) == ("HTTP/1.0", 200)
+        assert answer.text == f'["GET", "{server.url}/old", ""]'
+        assert await wire.rest() == b""
+
+
+async def test_an_old_client_may_ask_to_keep_the_connection(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        for _ in range(2):
+            wire.say("GET / HTTP/1.0", "Host: a", "Connection: keep-alive")
+            answer = await wire.answer()
+            assert (answer.status, answer.get("Connection")) == (200, "keep-alive")
+
+
+async def test_an_idle_connection_is_closed_after_its_time(serve: Serving) -> None:
+    server = await serve(MIRROR, limits={"keepalive_timeout_s": 0.05})
+    async with await Wire.connect(server.url) as wire:
+        assert await wire.rest() == b""
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a")
+        assert (await wire.answer()).status == 200
+        assert await wire.rest() == b""
+
+
+async def test_half_a_head_does_not_keep_a_connection(serve: Serving) -> None:
+    server = await serve(MIRROR, limits={"keepalive_timeout_s": 0.05})
+    async with await Wire.connect(server.url) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-")
+        assert await wire.rest() == b""
+
+
+async def test_a_client_that_goes_before_the_answer_is_no_error(
+    serve: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    records: asyncio.Queue[RequestRecord] = asyncio.Queue()
+    main = """
+        import asyncio
+        from perdure import Response, WorkerEntrypoint
+
+        held = asyncio.Event()
+        arrived = asyncio.Event()
+
+        class Default(WorkerEntrypoint):
+            async def fetch(self, request):
+                path = request.parsed_url.path
+                if path == "/arrived":
+                    await arrived.wait()
+                elif path == "/let-go":
+                    held.set()
+                else:
+                    arrived.set()
+                    await held.wait()
+                return Response(path)
+    """
+    server = await serve(main, on_request=records.put_nowait)
+    async with aiohttp.ClientSession() as http, await Wire.connect(server.url) as wire:
+        wire.say("GET /held HTTP/1.1", "Host: a")
+        async with http.get(f"{server.url}/arrived") as response:
+            assert response.status == 200
+        wire.vanish()
+        async with http.get(f"{server.url}/let-go") as response:
+            assert response.status == 200
+        paths = {(await records.get()).path for _ in range(3)}
+        assert paths == {"/held", "/arrived", "/let-go"}
+    assert [r.getMessage() for r in caplog.records if r.levelno > logging.DEBUG] == []
+
+
+# The server's own answers.
+
+
+def test_own_answers_are_text_and_say_who_speaks() -> None:
+    response = plain_response(400, "no\udcff", {"X-Why": "because"})
+    assert response.body == b"no\\udcff\n"
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert (response.headers["Server"], response.headers["X-Why"]) == ("perdure", "because")
+    assert text_response(500, "<p>", "text/html").content_type == "text/html"
