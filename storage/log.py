@@ -8,8 +8,9 @@ has its argument called there soon. The directory is locked by this process.
 *Rules for editing*: ``durable_lsn`` moves in ``_publish`` and nowhere else, and only to what a
 ``sync`` has returned for. The flusher never tries a failed file again. Nothing here sleeps: a
 batch is what has come in while the batch before it was on its way.
-*Considered and refused*: encoding in the flusher's thread: it would take the interpreter from
-the loop for as long as the loop has saved. A batch at each append: the queue is emptied whole.
+*Considered and refused*: handing each record over at once: the flusher would wake in the middle of
+an iteration of the loop, and fight it for the interpreter over batches of a few records.
+Encoding in the flusher's thread: it would take the interpreter for as long as the loop has saved.
 """
 
 import contextlib
@@ -81,7 +82,7 @@ class _Segment:
 
 
 _Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
-_Item = _Encoded | threading.Event | None  # an event is set when all before it is durable
+_Item = list[_Encoded] | threading.Event | None  # an event is set when all before it is durable
 _Current = tuple[_Segment, SegmentFile] | None
 
 
@@ -135,6 +136,8 @@ class CommitLog:
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
         self._is_closed = False
+        self._pending: list[_Encoded] = []
+        self._is_busy = False  # the flusher has something, or will have it in the next iteration
         self._records = self._batches = self._written = 0
         self._sync_s = 0.0
         self._roll(0)
@@ -171,8 +174,19 @@ class CommitLog:
         )
         self.appended_lsn = segment.last_lsn = lsn
         segment.position += size
-        self._queue.put((segment, data, lsn))
+        self._pending.append((segment, data, lsn))
+        if not self._is_busy:
+            self._is_busy = True
+            with contextlib.suppress(RuntimeError):  # of a closed loop: see _tell
+                self._notify(self._hand_over)
         return lsn
+
+    def _hand_over(self) -> None:
+        """Give the flusher what has come in, as one batch."""
+        if self._pending:
+            self._is_busy = True
+            batch, self._pending = self._pending, []
+            self._queue.put(batch)
 
     def when_durable(self, lsn: int, action: Callable[[], None]) -> None:
         """Call ``action`` in the loop's thread once ``lsn`` is durable; never, if that fails."""
@@ -201,6 +215,7 @@ class CommitLog:
         """
         if self._is_closed:  # which has settled everything
             return
+        self._hand_over()
         done = threading.Event()
         self._queue.put(done)
         done.wait()
@@ -246,6 +261,7 @@ class CommitLog:
         """Make durable what was appended, and end the thread; closing twice does nothing."""
         if not self._is_closed:
             self._is_closed = True
+            self._hand_over()
             self._queue.put(None)
             self._thread.join()
             self._publish()
@@ -267,6 +283,8 @@ class CommitLog:
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.durable_lsn:
             heapq.heappop(waiting)[2]()
+        self._is_busy = False
+        self._hand_over()
         if self.on_published is not None and self._error is None:
             self.on_published()
         if self._error is not None and self.failure is None:
@@ -288,7 +306,7 @@ class CommitLog:
             events = [item for item in batch if isinstance(item, threading.Event)]
             if self._error is None:
                 try:
-                    records = [item for item in batch if isinstance(item, tuple)]
+                    records = [r for item in batch if isinstance(item, list) for r in item]
                     current = self._write(records, current)
                 except Exception as error:  # whatever it is, the log ends here; told in _publish
                     self._error = error

@@ -99,6 +99,7 @@ def test_nothing_is_durable_before_its_sync(
     monkeypatch.setattr(os, "fdatasync", slow)
     seen: list[int] = []
     log.when_durable(log.append(CHANGE), lambda: seen.append(2))
+    loop.run_until(lambda: log._is_busy and not log._pending)
     entered.get(timeout=10)
     while not loop.calls.empty():
         loop.calls.get()()
@@ -210,6 +211,7 @@ def test_a_failure_is_known_to_append_before_the_loop_is_told(
 
     monkeypatch.setattr(os, "fdatasync", fail)
     log.append(CHANGE)
+    loop.calls.get()()
     told = loop.calls.get(timeout=10)
     with pytest.raises(StorageBroken):
         log.append(CHANGE)
