@@ -1,6 +1,6 @@
 """What must hold for every record: it comes back, damage is noticed, old bytes never pass."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.storage.logformat import (
@@ -34,6 +34,7 @@ CHANGES = st.builds(
 LSNS = st.integers(1, 2**62)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(change=CHANGES, lsn=LSNS, durable=U64, epoch=U32, time_ms=U64, salt=U32, lead=st.binary())
 def test_a_record_comes_back(
     change: Change, lsn: int, durable: int, epoch: int, time_ms: int, salt: int, lead: bytes
@@ -54,6 +55,7 @@ def test_a_record_comes_back(
 FIELDS = Change.__slots__
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(change=CHANGES, lsn=LSNS, salt=U32, data=st.data())
 def test_any_flipped_bit_is_noticed(
     change: Change, lsn: int, salt: int, data: st.DataObject
@@ -64,6 +66,7 @@ def test_any_flipped_bit_is_noticed(
     assert decode_record(memoryview(bytes(record) + bytes(64)), 0, salt) is None
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(change=CHANGES, lsn=LSNS, salt=U32, data=st.data())
 def test_a_record_cut_short_is_noticed(
     change: Change, lsn: int, salt: int, data: st.DataObject
@@ -75,12 +78,14 @@ def test_a_record_cut_short_is_noticed(
     assert torn == record or decode_record(memoryview(torn), 0, salt) is None
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(change=CHANGES, lsn=LSNS, old=U32, new=U32)
 def test_bytes_of_an_earlier_life_never_pass(change: Change, lsn: int, old: int, new: int) -> None:
     record = encode_record(change, lsn=lsn, durable_lsn=0, epoch=1, time_ms=0, salt=old)
     assert (decode_record(memoryview(record), 0, new) is not None) == (old == new)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.builds(SegmentHeader, number=U64, first_lsn=U64, salt=U32, size=U64), st.data())
 def test_a_damaged_header_is_noticed(header: SegmentHeader, data: st.DataObject) -> None:
     good = encode_segment_header(header)

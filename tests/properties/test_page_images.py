@@ -1,6 +1,6 @@
 """Replaying images gives the page, from whatever state between the first and the last."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perdure.storage.page_images import decode_images, encode_image
@@ -17,6 +17,7 @@ def edited(page: bytes, edits: list[tuple[int, bytes]]) -> bytes:
     return page
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(first=EDITS, steps=st.lists(EDITS, max_size=6), knows_first=st.booleans(), data=st.data())
 def test_replay_may_start_anywhere_and_be_repeated(
     first: list[tuple[int, bytes]],
