@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import os
 import shutil
+import sqlite3
 import statistics
 import tempfile
 import time
@@ -19,7 +20,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiosqlite
-import apsw
 
 from perdure.storage import journal
 from perdure.storage.layout import Layout
@@ -86,12 +86,15 @@ class FullPool:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.pool = ThreadPoolExecutor(16)
-        self.connections: list[apsw.Connection] = []
+        self.connections: list[sqlite3.Connection] = []
 
     async def actor(self, number: int) -> Commit:
-        connection = apsw.Connection(str(self.root / f"{number}.db"))
+        # Not apsw: closing connections that sixteen threads had used crashed the interpreter.
+        path = self.root / f"{number}.db"
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.connections.append(connection)
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
         connection.execute("PRAGMA synchronous = OFF").fetchall()
         connection.execute(CREATE)
         connection.execute("PRAGMA synchronous = FULL").fetchall()
