@@ -165,8 +165,8 @@ class Actor(Execution):
             or len(self.sessions)
             or self.gate.held
             or self.gate is not self.root
-            or self.database.has_writes
             or self.committer.output.waiting
+            or self.committer.is_dirty()
             or self.turn is not None
         )
 

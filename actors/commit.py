@@ -5,10 +5,10 @@ Promise:
     before the writes it could know of are durable. A commit that fails breaks the actor:
     memory that the disk does not know is thrown away.
 Assumes:
-    ``ActorDatabase.commit`` returns when the transaction is durable.
+    What ``Durability.when_durable`` is given is called in this thread, in the order of commits.
 Rules for editing this file:
-    Between ``commit`` and ``output.open`` nothing may run user code. The alarm index moves
-    earlier before the commit and later after it, never the other way round.
+    The alarm index moves earlier before a commit and later when it is durable, never the other
+    way round; of several commits on their way, only the last may move it later.
 Considered and refused:
     A commit at the end of each turn: turns of one actor that run in the same iteration of the
     loop would each pay an fsync. They share one instead (PERFORMANCE.md section 3: five times
@@ -19,10 +19,12 @@ Considered and refused:
 import asyncio
 import contextvars
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from ..storage.engine import ActorDatabase
 from ..storage.errors import PerdureError
+from ..storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from ..storage.metadata import Metadata
 from .gates import OutputGate
 from .ids import DurableObjectId
@@ -41,7 +43,7 @@ class AlarmIndex(Protocol):
 
 
 class Committer:
-    """One actor's commits.
+    """One actor's commits, numbered from 1.
 
     Attributes:
         output: The actor's output gate.
@@ -50,11 +52,15 @@ class Committer:
 
     __slots__ = (
         "_actor_id",
+        "_alarm",
         "_alarms",
         "_context",
+        "_counted_lsn",
         "_database",
+        "_durable",
         "_is_due",
         "_loop",
+        "_made",
         "_metadata",
         "_on_failure",
         "alarm_changed",
@@ -78,13 +84,24 @@ class Committer:
         self._context = context
         self._on_failure = on_failure
         self._is_due = False
+        self._made = self._durable = 0
+        self._counted_lsn = 0  # the last record that has a number here
+        self._alarm: tuple[int, int | None] = (0, None)  # the last change: commit, time
         self.alarm_changed = False
-        self.output = OutputGate(self.is_dirty)
+        self.output = OutputGate(self._depends_on)
         database.on_begin = self.schedule
 
+    def _depends_on(self) -> int:
+        database = self._database
+        if database.has_writes or database.failure is not None:
+            return self._made + 1  # in the commit to come; after a failure there is none
+        if database.durability.last_lsn > self._counted_lsn:
+            self._count()  # read what an actor before this one has written
+        return self._made if self._made > self._durable else 0
+
     def is_dirty(self) -> bool:
-        """Something was written that is not durable yet, or never will be."""
-        return self._database.has_writes or self._database.failure is not None
+        """Something was written or read that is not durable yet, or never will be."""
+        return self._depends_on() != 0
 
     def schedule(self) -> None:
         """Commit in the loop's next iteration, after the turns of this one."""
@@ -98,7 +115,7 @@ class Committer:
             self.commit()
 
     def commit(self) -> None:
-        """Make everything written so far durable, and let out what waited for it.
+        """Commit everything written so far; when it is durable, what waited for it leaves.
 
         On failure the actor is broken, nothing leaves, and this returns.
         """
@@ -108,14 +125,40 @@ class Committer:
             self._on_failure(self._database.failure)
             return
         alarm_changed, self.alarm_changed = self.alarm_changed, False
+        alarm_ms = ALARM_UNCHANGED
         try:
-            time_ms = self._metadata.get_alarm_ms() if alarm_changed else None
             if alarm_changed:
+                time_ms = self._metadata.get_alarm_ms()
                 self._alarms.before_commit(self._actor_id, time_ms)
-            self._database.commit()
-            if alarm_changed:
-                self._alarms.after_commit(self._actor_id, time_ms)
+                alarm_ms = NO_ALARM if time_ms is None else time_ms
+                self._alarm = (self._made + 1, time_ms)
+            wrote = self._database.commit(alarm_ms)
         except PerdureError as error:
             self._on_failure(error)
             return
-        self.output.open()
+        if wrote or alarm_changed or self.output.waiting:
+            self._count()
+
+    def when_durable(self, action: Callable[[], None]) -> None:
+        """Call ``action`` when everything committed so far is durable; maybe at once."""
+        self._database.durability.when_durable(action)
+
+    def _count(self) -> None:
+        """Give the next number to all that was committed and has none yet."""
+        self._made += 1
+        durability = self._database.durability
+        self._counted_lsn = durability.last_lsn
+        durability.when_durable(partial(self._now_durable, self._made))
+
+    def _now_durable(self, number: int) -> None:
+        if self.output.broken:
+            return
+        self._durable = number
+        changed, time_ms = self._alarm
+        if number == changed:
+            try:
+                self._alarms.after_commit(self._actor_id, time_ms)
+            except PerdureError as error:
+                self._on_failure(error)
+                return
+        self.output.open(number)

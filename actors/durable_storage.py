@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
 from ..storage.errors import PerdureError, UsageError
@@ -122,11 +122,11 @@ class DurableStorage(StorageCalls):
         self._actor.database.delete_all()
         return Done(None)
 
-    def sync(self) -> Done[None]:
-        """Everything written so far is durable when this returns.
+    def sync(self) -> Awaitable[None]:
+        """Awaiting it ends when everything written so far is durable.
 
         Call it before you speak to the outside through another library; what goes through
-        perdure waits by itself.
+        perdure waits by itself. No other event of the actor runs meanwhile.
         """
         self.check_access()
         actor = self._actor
@@ -136,7 +136,25 @@ class DurableStorage(StorageCalls):
             )
         actor.committer.commit()
         self.check_access()  # a commit that failed has reset the actor
-        return Done(None)
+        if not actor.committer.is_dirty():
+            return Done(None)
+        durable = actor.loop.create_future()
+
+        def is_durable() -> None:
+            if not durable.done():
+                durable.set_result(None)
+
+        actor.committer.when_durable(is_durable)
+
+        def settle(section: CriticalSection, value: Any, error: BaseException | None) -> None:
+            if actor.stage not in GONE:
+                section.end(value, error)
+
+        turn = actor.turn
+        assert turn is not None, "checked above"
+        section = CriticalSection(actor, lambda: durable, settle)
+        section.request(turn.gate.current(), actor.limits.critical_section_depth_max)
+        return section.result
 
     def transaction_sync(self, callback: Callable[[], T]) -> T:
         """What ``callback()`` returns; if it raises, what it wrote is undone, and it raises."""

@@ -75,35 +75,36 @@ class InputGate:
 class OutputGate:
     """Holds what an actor emits until what it depends on is durable.
 
-    ``is_blocked`` answers whether the actor has written, or may have read, anything that is not
-    durable yet. It is asked for every output, so it has to be cheap.
+    The actor's commits are numbered. ``depends_on`` gives the number of the first one after
+    which everything is durable that the actor has written, or may have read, by now; 0 if all
+    of that is durable already. It is asked for every output, so it has to be cheap.
     """
 
-    __slots__ = ("_is_blocked", "broken", "waiting")
+    __slots__ = ("_depends_on", "broken", "waiting")
 
-    def __init__(self, is_blocked: Callable[[], bool]) -> None:
-        self._is_blocked = is_blocked
-        self.waiting: deque[Callable[[], None]] = deque()
+    def __init__(self, depends_on: Callable[[], int]) -> None:
+        self._depends_on = depends_on
+        self.waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self.broken = False
 
     def emit(self, action: Callable[[], None]) -> None:
         """Do ``action`` now, or when it may be done; never, once the gate is broken."""
         if self.broken:
             return
-        if self.waiting or self._is_blocked():
-            self.waiting.append(action)
+        number = self._depends_on()
+        if number or self.waiting:
+            self.waiting.append((number, action))
         else:
             action()
 
-    def open(self) -> None:
-        """Let out what waits: everything written so far is durable.
+    def open(self, durable: int) -> None:
+        """Let out what waits for commits up to number ``durable``, in the order of its emission.
 
-        An action may make the actor write again; what stands behind it then waits, as it must,
-        for the next commit.
+        What depends on nothing still waits for what was emitted before it.
         """
         waiting = self.waiting
-        while waiting and not self.broken and not self._is_blocked():
-            waiting.popleft()()
+        while waiting and not self.broken and waiting[0][0] <= durable:
+            waiting.popleft()[1]()
 
     def break_(self) -> None:
         """Nothing leaves any more: it would tell of writes that are not there."""

@@ -96,6 +96,7 @@ async def _serve(
         drain_s=DRAIN_S,
         on_ready=lambda: _introduce(output, project, server.url),
         on_stopping=lambda name: _tell_of_stop(output, name),
+        failed=server.failed,
     )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
 

@@ -100,6 +100,7 @@ async def _serve(
         drain_s=project.config.perdure.edge_limits.shutdown_timeout_s,
         on_ready=lambda: on_ready(server.url),
         on_stopping=_log_stopping,
+        failed=server.failed,
     )
     log.info("server.stopped")
 

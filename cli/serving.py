@@ -7,8 +7,11 @@ acknowledged.
 
 import asyncio
 import signal
+from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
+
+from ..storage.errors import StorageBroken
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -41,6 +44,7 @@ async def run_until_stopped(
     drain_s: float,
     on_ready: Callable[[], None],
     on_stopping: Callable[[str], None],
+    failed: "asyncio.Future[StorageBroken] | None" = None,
 ) -> None:
     """Wait for a signal, then stop ``server``.
 
@@ -49,6 +53,10 @@ async def run_until_stopped(
         drain_s: How long running requests may take to finish.
         on_ready: Called when signals are heard; who is told of it may send one at once.
         on_stopping: Told the name of the first signal.
+        failed: Done when the server cannot go on.
+
+    Raises:
+        StorageBroken: What ``failed`` said; the server has been stopped.
     """
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     loop = asyncio.get_running_loop()
@@ -56,8 +64,15 @@ async def run_until_stopped(
         loop.add_signal_handler(number, signals.put_nowait, number)
     try:
         on_ready()
-        first = await signals.get()
-        on_stopping(first.name)
+        first = asyncio.create_task(signals.get())
+        either: list[asyncio.Future[Any]] = [first] if failed is None else [first, failed]
+        await asyncio.wait(either, return_when=FIRST_COMPLETED)
+        if not first.done():
+            assert failed is not None, "what else is done"
+            first.cancel()
+            await server.stop(drain_s=0)
+            raise failed.result()
+        on_stopping(first.result().name)
         await _stop(server, drain_s, until=signals.get())
     finally:
         _give_signals_back(loop)
@@ -66,7 +81,7 @@ async def run_until_stopped(
 async def _stop(server: Stoppable, drain_s: float, until: Coroutine[Any, Any, Any]) -> None:
     """Stop gently; at once when ``until`` comes to its end before that is done."""
     gently, hurry = asyncio.create_task(server.stop(drain_s=drain_s)), asyncio.create_task(until)
-    await asyncio.wait({gently, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({gently, hurry}, return_when=FIRST_COMPLETED)
     if gently.done():
         hurry.cancel()
         await gently

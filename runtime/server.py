@@ -21,8 +21,9 @@ from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
-from ..storage.errors import UsageError
+from ..storage.errors import StorageBroken, UsageError
 from ..storage.layout import Layout
+from ..storage.store import Store
 from .config.model import WorkerConfig
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
@@ -109,6 +110,8 @@ class Server:
         host: Where it listens.
         port: The port it got.
         env: The bindings and vars, as the program sees them.
+        failed: Done when nothing can be made durable any more: its result says why. No event is
+            served from then on; what was acknowledged is on the disk.
     """
 
     def __init__(self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
@@ -118,6 +121,7 @@ class Server:
         self.env = Env({})
         self._clock = clock
         self._loop = loop
+        self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._cleanup = AsyncExitStack()
         self._listener: asyncio.Server | None = None
 
@@ -180,6 +184,7 @@ class Server:
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
+        self._open_store(directory, index)
         now_ms = self._clock.time_ms()
         async with await Catalog.open(directory.layout.catalog_file) as catalog:
             planned = plan(config, await read_recorded(catalog, config.name))
@@ -187,7 +192,7 @@ class Server:
                 raise MigrationDeclined(planned)
             await apply(planned, catalog, directory, index, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
-        self._assemble(app, planned, index, directory)
+        self._assemble(app, planned, index)
         front = Front(
             self._worker,
             self._loop,
@@ -197,9 +202,23 @@ class Server:
         )
         self._front = front
 
-    def _assemble(
-        self, app: App, planned: MigrationPlan, index: AlarmIndex, directory: DataDirectory
-    ) -> None:
+    def _open_store(self, directory: DataDirectory, index: AlarmIndex) -> None:
+        """Recover what the directory holds; alarms that only the log knows go to the index."""
+        self._store = Store.open(
+            directory.layout,
+            notify=self._loop.call_soon_threadsafe,
+            time_ms=self._clock.time_ms,
+            on_failure=self._storage_broke,
+            apply_alarms=index.apply,
+        )
+        self._cleanup.callback(self._store.close)
+
+    def _storage_broke(self, failure: StorageBroken) -> None:
+        self._host.storage_broke(failure)
+        if not self.failed.done():
+            self.failed.set_result(failure)
+
+    def _assemble(self, app: App, planned: MigrationPlan, index: AlarmIndex) -> None:
         """Actors, their bindings, and the Worker in front of them."""
         perdure, loop = self.config.perdure, self._loop
         install_task_factory(loop)
@@ -211,7 +230,7 @@ class Server:
             outbound,
             self._clock,
             self._alarms,
-            directory.layout,
+            self._store,
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
@@ -282,7 +301,7 @@ class Server:
         deadline = self._loop.time() + drain_s
         while self._front.is_busy and self._loop.time() < deadline:
             await asyncio.wait({self._front.next_answer()}, timeout=deadline - self._loop.time())
-        await asyncio.sleep(0)  # commits under way let out what was sent before the close frames
+        self._host.settle()  # what was sent before the close frames leaves before them
         self._host.sever_sessions(GOING_AWAY, "the server is going away")
         self._worker.close()
         self._host.close(ActorReset("the server is going away"))

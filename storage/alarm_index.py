@@ -122,6 +122,16 @@ class AlarmIndex:
         ((time_ms,),) = self._execute(_NEXT)
         return None if time_ms is None else int(time_ms)
 
+    def apply(self, alarms: dict[tuple[str, bytes], int | None]) -> None:
+        """Put right what the commit log knows better; durable with the next sync of the disk."""
+        for (unique_key, actor_id), time_ms in alarms.items():
+            if time_ms is None:
+                self.remove(unique_key, actor_id)
+            else:
+                known = self._row(unique_key, actor_id)
+                name = None if known is None else known[1]
+                self._write(_PUT, (unique_key, actor_id, time_ms, name), durable=False)
+
     def remove_namespace(self, unique_key: str) -> None:
         """Forget the alarms of all actors of a namespace, durably."""
         self._write(_REMOVE_NAMESPACE, (unique_key,), durable=True)

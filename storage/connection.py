@@ -1,7 +1,7 @@
 """Opens an actor's file with SQLite, and sets SQLite up for it.
 
-*Promise*: a connection that is returned commits durably, holds its file alone, and refuses what
-exceeds the limits. Only files made from our template are opened.
+*Promise*: a connection that is returned commits durably, unless somebody else sees to that, holds
+its file alone, and refuses what exceeds the limits. Only files made from our template are opened.
 *Considered and refused*: locking_mode=NORMAL (one more file and one more descriptor for each
 actor, for a second opener that the directory's lock forbids); synchronous=NORMAL (loses
 acknowledged writes when the power fails: 444 of 93,720 in our measurement).
@@ -13,7 +13,7 @@ from pathlib import Path
 import apsw
 
 from .limits import StorageLimits
-from .template import APPLICATION_ID, PAGE_SIZE_BYTES
+from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 
 # Small allocations of each connection come from the heap instead of a block of its own: 81 KiB
 # for an open database instead of 189. It can only be set while SQLite is idle, so not if the
@@ -26,7 +26,7 @@ if not apsw.connections():
 # instead of a file.
 _SET_UP = """
     PRAGMA locking_mode = EXCLUSIVE;
-    PRAGMA synchronous = FULL;
+    PRAGMA synchronous = {synchronous};
     PRAGMA foreign_keys = ON;
     PRAGMA journal_size_limit = 4194304;
     PRAGMA max_page_count = {page_count_max};
@@ -41,15 +41,24 @@ _ROW_SIZE_BYTES_MIN = 100_000
 _COUNT_MIN = 10
 
 
-def open_connection(path: Path, limits: StorageLimits) -> apsw.Connection:
+def open_connection(
+    path: Path,
+    limits: StorageLimits,
+    is_logged: bool = False,  # noqa: FBT001, FBT002  # its one caller has an attribute of this name
+) -> apsw.Connection:
     """Open the database at ``path``, which must exist.
+
+    Args:
+        path: The file.
+        limits: What may be stored.
+        is_logged: The commit log makes commits durable; SQLite syncs nothing.
 
     Raises:
         apsw.Error: It cannot be opened, is damaged, or is none of ours.
     """
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
-        _set_up(connection, limits)
+        _set_up(connection, limits, is_logged=is_logged)
     except apsw.Error:
         with contextlib.suppress(apsw.Error):
             connection.close()
@@ -57,12 +66,14 @@ def open_connection(path: Path, limits: StorageLimits) -> apsw.Connection:
     return connection
 
 
-def _set_up(connection: apsw.Connection, limits: StorageLimits) -> None:
+def _set_up(connection: apsw.Connection, limits: StorageLimits, *, is_logged: bool) -> None:
     # User SQL cannot write the schema, nor the tables below a full-text index.
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     pages = max(limits.database_size_bytes_max // PAGE_SIZE_BYTES, 1)
-    answers = connection.execute(_SET_UP.format(page_count_max=pages)).fetchall()
-    if answers[-1] != (APPLICATION_ID,):
+    synchronous = "OFF" if is_logged else "FULL"
+    set_up = _SET_UP.format(page_count_max=pages, synchronous=synchronous)
+    ((found,),) = connection.execute(set_up).fetchall()[-1:]
+    if found != APPLICATION_ID and not (is_logged and found == NEW_APPLICATION_ID):
         raise apsw.NotADBError("it was not made by perdure")
     for limit, value in _sqlite_limits(limits):
         connection.limit(limit, value)

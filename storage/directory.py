@@ -25,9 +25,11 @@ from .durable_files import make_directory, move_directory, sync_file_system, wri
 from .errors import DirectoryInUse, StorageError, UnknownFormat
 from .layout import Layout, trash_time_ms
 from .template import PAGE_SIZE_BYTES
+from .upgrade import from_own_wals
 
-FORMAT = 1
-ENGINE = "sqlite-full"  # one SQLite file for each actor, each commit with an fsync of its own
+FORMAT = 2
+ENGINE = "commit-log"  # one SQLite file for each actor, one log under all of them
+_BEFORE_THE_LOG = (1, "sqlite-full")  # each file with a synced WAL of its own
 # What an interrupted first opening leaves behind: not ours yet, but no one else's either.
 _OURS_BEFORE_FORMAT = frozenset({"LOCK", "FORMAT.new"})
 _IN_USE = frozenset({errno.EWOULDBLOCK, errno.EACCES})
@@ -186,7 +188,10 @@ def _check_format(layout: Layout) -> None:
         found = json.loads(path.read_text())
     if not isinstance(found, dict) or "format" not in found:
         raise UnknownFormat(path, "cannot be read", "Restore it from a backup")
-    if (found["format"], found.get("engine")) != (FORMAT, ENGINE):
+    if (found["format"], found.get("engine")) == _BEFORE_THE_LOG:
+        from_own_wals(layout.actors_dir)
+        write_file(path, json.dumps(wanted).encode() + b"\n")
+    elif (found["format"], found.get("engine")) != (FORMAT, ENGINE):
         raise UnknownFormat(
             layout.root,
             f"has format {found['format']} of engine {found.get('engine')!r}; this version "

@@ -1,50 +1,47 @@
 """One actor's database file: opening it, its transaction, and what becomes of errors.
 
-*Promise*: when ``commit`` has returned True, everything written since ``begin`` survives a crash
-of the process and of the machine; before that, nothing of it does. After an error that leaves
+*Promise*: once ``when_durable`` has called back, everything committed before survives a crash of
+the process and of the machine, each transaction as a whole. After an error that leaves
 the state in doubt nothing works any more, so that no memory goes on that the disk contradicts.
 *Assumes*: one ``ActorDatabase`` for a file at a time (storage/directory.py holds the lock), used
 from one thread at a time.
 *Rules for editing*: everything above sees only ``value``, ``rows``, ``write``, the methods for
-user SQL and those of the transaction; SQLite's objects stay in storage/. That is the seam at
-which the shared commit log will replace ``synchronous=FULL``.
+user SQL and those of the transaction; SQLite's objects stay in storage/. What makes a commit
+durable is a ``Durability``: the commit log (storage/journal.py), or the file's own WAL.
 *Considered and refused*: opening at construction (an actor that stores nothing has no file).
 """
 
 import contextlib
-import weakref
 from collections.abc import Callable, Sequence
+from copy import copy
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import apsw
 
 from . import eraser
 from .authorizer import Authorizer
 from .connection import open_connection
-from .durable_files import make_directory, write_file
-from .errors import ConstraintsViolatedAtCommit, DatabaseFailed, InternalError, PerdureError
+from .durability import Durability
+from .errors import (
+    ConstraintsViolatedAtCommit,
+    DatabaseFailed,
+    InternalError,
+    PerdureError,
+    StorageError,
+)
 from .limits import StorageLimits
-from .sqlite_errors import is_critical, name_of, sql_error
+from .live_cursors import LiveCursor, LiveCursors
+from .logformat import ALARM_UNCHANGED
+from .own_wal import OwnWal
+from .sqlite_errors import database_failure, is_critical, sql_error
 from .template import Template, standard_template
 from .time_budget import TimeBudget
 from .transaction import Move, State, Transaction
 
 
-class LiveCursor(Protocol):
-    """A cursor of user SQL that may have rows left."""
-
-    def detach(self) -> None:
-        """Read the rows left into memory (as many as is sensible)."""
-        ...
-
-    def invalidate(self) -> None:
-        """Let go of the statement; what was not read into memory cannot be read any more."""
-        ...
-
-
-def nothing() -> None:
-    """Do nothing: the default of ``on_begin``."""
+def nothing(*_: object) -> None:
+    """Do nothing: the default of what is called back."""
 
 
 class ActorDatabase:
@@ -57,9 +54,13 @@ class ActorDatabase:
             actor arranges there that ``commit`` will be called.
         rollbacks: How often something was undone; who caches what it read compares this.
         rules: What user SQL may do, while it is enforced.
+        durability: What makes commits durable.
+        was_used: Set at each use; who looks for files to close resets it.
+        on_open: Called when the file has been opened, with the database.
     """
 
     __slots__ = (
+        "__weakref__",
         "_connection",
         "_failure",
         "_is_closed",
@@ -69,11 +70,14 @@ class ActorDatabase:
         "_time_budget",
         "_transaction",
         "_wrote",
+        "durability",
         "limits",
         "on_begin",
+        "on_open",
         "path",
         "rollbacks",
         "rules",
+        "was_used",
     )
 
     def __init__(
@@ -83,6 +87,7 @@ class ActorDatabase:
         *,
         template: Template | None = None,
         monotonic: Callable[[], float] | None = None,
+        durability: Durability | None = None,
     ) -> None:
         """Prepare; nothing is touched yet.
 
@@ -92,11 +97,15 @@ class ActorDatabase:
             template: What a new file contains; the standard one when None.
             monotonic: The clock, in seconds, of ``limits.sql_time_budget_s``; without one a
                 statement takes as long as it takes.
+            durability: The file's own WAL when None.
         """
         self.path = path
         self.limits = limits or StorageLimits()
         self.on_begin: Callable[[], None] = nothing
         self.rollbacks = 0
+        self.durability: Durability = durability or OwnWal(path)
+        self.was_used = False
+        self.on_open: Callable[[ActorDatabase], None] = nothing
         self._template = template
         self.rules = Authorizer()
         self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic, self.rules)
@@ -105,8 +114,8 @@ class ActorDatabase:
         self._wrote = False
         self._is_missing = False
         self._is_closed = False
-        self._failure: DatabaseFailed | None = None
-        self._live: set[weakref.ref[LiveCursor]] = set()
+        self._failure: StorageError | None = None
+        self._live = LiveCursors()
 
     # --- state -------------------------------------------------------------------------------
 
@@ -116,12 +125,8 @@ class ActorDatabase:
         return self._connection is not None
 
     @property
-    def failure(self) -> DatabaseFailed | None:
-        """Why nothing works any more; None while all is well.
-
-        Who catches the error of a call and goes on still has to be stopped: what was written
-        before it in the same transaction is gone too.
-        """
+    def failure(self) -> StorageError | None:
+        """Why nothing works any more, whoever caught the error; None while all is well."""
         return self._failure
 
     @property
@@ -161,6 +166,7 @@ class ActorDatabase:
             if not self._has_file():
                 return None
             connection = self._open()
+        self.was_used = True
         try:
             return connection.execute(sql, bindings).get
         except apsw.Error as error:
@@ -207,7 +213,7 @@ class ActorDatabase:
 
     def add_live_cursor(self, cursor: LiveCursor) -> None:
         """Have ``cursor`` told when what it reads goes away; it is not kept alive by this."""
-        self._live.add(weakref.ref(cursor, self._live.discard))
+        self._live.add(cursor)
 
     # --- the transaction ---------------------------------------------------------------------
 
@@ -219,30 +225,44 @@ class ActorDatabase:
         """
         if self._transaction.state is not State.NONE:
             return
+        self.was_used = True
+        self.durability.make_room(self._connected())
         self._execute("BEGIN")
         self._transaction.move(Move.BEGIN)
         self.on_begin()
 
-    def commit(self) -> bool:
-        """Make what was written durable; return whether there was anything.
+    def commit(self, alarm_ms: int = ALARM_UNCHANGED) -> bool:
+        """End the transaction; return whether anything was written.
+
+        ``when_durable`` tells when that is durable.
+
+        Args:
+            alarm_ms: What the transaction has made of the alarm, in the log's terms
+                (storage/logformat.py); for those who look for alarms without opening actors.
 
         Raises:
             ConstraintsViolatedAtCommit: A deferred constraint is violated; all of it is undone.
             DatabaseFailed: Whether it is durable is unknown; start again from disk.
+            StorageBroken: The commit log has failed; nothing can be written any more.
         """
         if self._transaction.state is State.NONE:
             return False
         self._transaction.check(Move.COMMIT)
         if self._live:
-            self._for_live(lambda cursor: cursor.detach())
+            self._live.detach()
         wrote = self.has_writes
+        connection = self._connected()
         try:
-            (self._connection or self._open()).execute("COMMIT")
+            if wrote:
+                self.durability.before_commit(connection)
+            connection.execute("COMMIT")
+            if wrote:
+                self.durability.committed(alarm_ms)
         except apsw.ConstraintError as error:
             violation = ConstraintsViolatedAtCommit(str(sql_error(error, None, self.limits)))
             self.rollback()
             raise violation from error
-        except apsw.Error as error:
+        except (apsw.Error, StorageError) as error:
             raise self.fail(error) from error
         self._transaction.move(Move.COMMIT)
         self._wrote = False
@@ -287,8 +307,8 @@ class ActorDatabase:
         if not self._has_file():
             return
         self.begin()
-        self._for_live(lambda cursor: cursor.detach())
-        self._for_live(lambda cursor: cursor.invalidate())
+        self._live.detach()
+        self._live.invalidate()
         self.savepoint()
         try:
             eraser.erase(self._connected())
@@ -299,8 +319,31 @@ class ActorDatabase:
             raise failure from error
         self.release()
 
+    def park(self) -> bool:
+        """Close the file until it is used again, if nothing is under way; return whether it is."""
+        if self._transaction.state is not State.NONE or not self.durability.is_synced:
+            return False
+        self._live.detach()
+        self._let_go()
+        return True
+
+    def checkpoint(self) -> bool:
+        """Have in the file all that was committed, if that may be; return whether it is.
+
+        Raises:
+            DatabaseFailed: The file cannot be written.
+        """
+        if self._connection is None or self._transaction.state is not State.NONE:
+            return self._connection is None
+        self._live.detach()
+        try:
+            return self.durability.checkpoint(self._connection)
+        except apsw.Error as error:
+            problem = f"the file could not be brought up to date: {error}"
+            raise database_failure(self.path, error, problem) from error
+
     def close(self) -> None:
-        """Undo what was not committed, and close the file; the object cannot be used again."""
+        """Undo what was not committed, and close for good."""
         self._is_closed = True
         self._let_go()
 
@@ -327,22 +370,16 @@ class ActorDatabase:
 
     def fail(
         self, error: Exception, problem: str | None = None, code: str | None = None
-    ) -> DatabaseFailed:
+    ) -> StorageError:
         """Give the database up; return what to raise, now and at every further use."""
-        hint = ""
-        if isinstance(error, apsw.FullError):
-            hint = "Make room on the disk, or raise perdure.limits.database_size_bytes_max"
-        self._failure = DatabaseFailed(
-            self.path,
-            problem or f"the database failed: {error}",
-            hint,
-            code=code or name_of(error),
-        )
+        if not isinstance(error, StorageError):
+            error = database_failure(self.path, error, problem, code)
+        self._failure = error
         if self._connection is not None:
             # What is in the WAL is for the next opening to judge, not for a last checkpoint.
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         self._let_go()
-        return self._failure
+        return error
 
     # --- below -------------------------------------------------------------------------------
 
@@ -362,13 +399,12 @@ class ActorDatabase:
         self._check_usable()
         if self._is_missing:
             return False
-        self._is_missing = not self.path.exists()
+        self._is_missing = not self.path.exists() or self.durability.is_orphan()
         return not self._is_missing
 
     def _check_usable(self) -> None:
         if self._failure is not None:
-            failure = self._failure
-            raise DatabaseFailed(failure.path, failure.problem, failure.hint, code=failure.code)
+            raise copy(self._failure)  # each raise has a traceback of its own
         if self._is_closed:
             raise InternalError(f"{self.path} was used after it was closed")
 
@@ -376,38 +412,38 @@ class ActorDatabase:
         if not self._has_file():
             self._create()
         try:
-            connection = open_connection(self.path, self.limits)
+            connection = open_connection(self.path, self.limits, self.durability.is_logged)
         except apsw.Error as error:
             raise self.fail(error) from error
         connection.authorizer = self.rules
         self._time_budget.watch(connection)
+        self.durability.opened(connection)
         self._connection = connection
+        self.was_used = True
+        self.on_open(self)
         return connection
 
     def _create(self) -> None:
-        wal = self.path.with_name(self.path.name + "-wal")
         try:
-            make_directory(self.path.parent)
-            if wal.exists():  # SQLite would replay it into the new file
-                problem = f"{wal.name} is there, and the database it belongs to is not"
-                raise self.fail(FileNotFoundError(problem), code="SQLITE_CORRUPT")
-            write_file(self.path, (self._template or standard_template()).data)
+            self.durability.create(self._template or standard_template())
+        except FileNotFoundError as error:
+            raise self.fail(error, code="SQLITE_CORRUPT") from error
         except OSError as error:
             raise self.fail(error, code="SQLITE_CANTOPEN") from error
         self._is_missing = False
-
-    def _for_live(self, tell: Callable[[LiveCursor], None]) -> None:
-        live, self._live = self._live, set()  # who is still live afterwards comes again
-        for reference in live:
-            cursor = reference()
-            if cursor is not None:
-                tell(cursor)
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         self._transaction = Transaction()
         self._wrote = False
-        self._for_live(lambda cursor: cursor.invalidate())
-        if connection is not None:
-            with contextlib.suppress(apsw.Error):  # it is closed all the same
-                connection.close()
+        self._live.invalidate()
+        if connection is None:
+            return
+        with contextlib.suppress(apsw.Error):  # it is closed all the same
+            if self._failure is None:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                self.durability.checkpoint(connection)
+        with contextlib.suppress(apsw.Error):
+            connection.close()
+        self.durability.closed()

@@ -13,7 +13,9 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     ├── StorageError
     │   ├── DirectoryInUse
     │   ├── UnknownFormat
-    │   └── DatabaseFailed
+    │   ├── DatabaseFailed
+    │   ├── LogCorrupt
+    │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
     └── InternalError
 """
@@ -178,6 +180,17 @@ class DatabaseFailed(StorageError):
     def __init__(self, path: Path, problem: str, hint: str = "", *, code: str = "") -> None:
         self.code = code
         super().__init__(path, problem, hint)
+
+
+class LogCorrupt(StorageError):
+    """The commit log lacks something that was durable once; starting would lose it for good."""
+
+
+class StorageBroken(StorageError):
+    """The commit log failed. It is final for this process: nothing can be made durable any more.
+
+    What was acknowledged is on the disk; the next process recovers it.
+    """
 
 
 class ValueCorrupt(PerdureError, ValueError):

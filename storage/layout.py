@@ -6,6 +6,7 @@
     LOCK                                  held by the one server that uses it
     catalog.db                            workers, namespaces, migrations (storage/catalog.py)
     alarms.db                             when which actor is to be woken (storage/alarm_index.py)
+    log/<slot>/                           commit logs (storage/log_directory.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
     trash/<time ms>-<namespace>/          a deleted namespace, until its retention has passed
 """
@@ -48,6 +49,14 @@ class Layout:
     @property
     def alarms_file(self) -> Path:
         return self.root / "alarms.db"
+
+    @property
+    def logs_dir(self) -> Path:
+        return self.root / "log"
+
+    def log_dir(self, slot: str) -> Path:
+        """Return where the commit log of one writer lies."""
+        return self.logs_dir / slot
 
     @property
     def actors_dir(self) -> Path:

@@ -1,8 +1,10 @@
 """SQLite's errors, and which of ours they become."""
 
+from pathlib import Path
+
 import apsw
 
-from .errors import SqlError
+from .errors import DatabaseFailed, SqlError
 from .limits import StorageLimits
 
 # After these nobody knows what the file holds. BUSY is among them as no one else may have the
@@ -60,3 +62,14 @@ def sql_error(error: apsw.Error, refusal: str | None, limits: StorageLimits) -> 
         str(extended_name) if extended_name else None,
         offset if offset >= 0 else None,
     )
+
+
+def database_failure(
+    path: Path, error: Exception, problem: str | None = None, code: str | None = None
+) -> DatabaseFailed:
+    """Return ``error``, after which the database at ``path`` is given up, as others see it."""
+    hint = ""
+    if isinstance(error, apsw.FullError):
+        hint = "Make room on the disk, or raise perdure.limits.database_size_bytes_max"
+    problem = problem or f"the database failed: {error}"
+    return DatabaseFailed(path, problem, hint, code=code or name_of(error))

@@ -11,6 +11,8 @@ import apsw
 
 # "perd". It marks a file as ours, in bytes 68 to 71 of the header (SQLite file format, 1.3.16).
 APPLICATION_ID = 0x70657264
+# "perN": of a file whose first commit the log does not know yet (storage/journal.py).
+NEW_APPLICATION_ID = 0x7065724E
 # Of our own tables, in the header's user_version. Raise it with each change of them.
 SCHEMA_VERSION = 1
 PAGE_SIZE_BYTES = 4096

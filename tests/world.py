@@ -22,7 +22,8 @@ from perdure.actors.namespace import DurableObjectNamespace
 from perdure.actors.session import LOST, LOST_REASON, CloseFrame
 from perdure.actors.websocket import WebSocket, WebSocketPair
 from perdure.runtime.host.bindings import Env
-from perdure.runtime.host.registry import ActorHost
+from perdure.runtime.host.registry import ActorHost, Databases
+from perdure.storage.engine import ActorDatabase
 from perdure.storage.layout import Layout
 from perdure.storage.limits import StorageLimits
 
@@ -138,11 +139,38 @@ class Lab(DurableObject):
         self.results[number] = await result if inspect.isawaitable(result) else result
 
 
+class OwnDatabases:
+    """Databases that are durable by themselves, at once: no test waits for a log's thread."""
+
+    def __init__(self, root: Path) -> None:
+        self._layout = Layout(root)
+
+    def database(
+        self,
+        unique_key: str,
+        actor_id: bytes,
+        limits: StorageLimits | None = None,
+        *,
+        monotonic: Callable[[], float] | None = None,
+    ) -> ActorDatabase:
+        path = self._layout.actor_file(unique_key, actor_id)
+        return ActorDatabase(path, limits, monotonic=monotonic)
+
+    def settle(self) -> None:
+        """Every commit is durable when it returns."""
+
+
 class World:
     """Actors of any class: ``world.namespace(Room).get_by_name("x")`` is a stub."""
 
-    def __init__(self, root: Path, limits: ActorLimits | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        limits: ActorLimits | None = None,
+        databases: Databases | None = None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
+        self.layout = Layout(root)
         install_task_factory(self.loop)
         self.clock = FakeClock()
         self.alarms = FakeAlarms()
@@ -154,7 +182,7 @@ class World:
             self.outbound,
             self.clock,
             self.alarms,
-            Layout(root),
+            databases or OwnDatabases(root),
             limits=self.limits,
             storage_limits=StorageLimits(),
             idle_timeout_s=10.0,

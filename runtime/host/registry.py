@@ -11,10 +11,12 @@ Rules for editing this file:
 
 import asyncio
 import contextvars
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ...actors.actor import Actor, Handlers
 from ...actors.channel import Outbound
@@ -26,8 +28,10 @@ from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
 from ...storage.engine import ActorDatabase
-from ...storage.layout import Layout
+from ...storage.errors import StorageBroken
 from ...storage.limits import StorageLimits
+
+log = logging.getLogger("perdure.host")
 
 # Calls from actor to actor run within the caller's turn, so that most need no turn of the loop;
 # so deep and no deeper, else a chain of calls would exhaust the stack.
@@ -48,6 +52,23 @@ class HostStatistics:
     sessions: int
 
 
+class Databases(Protocol):
+    """Where the actors' databases come from."""
+
+    def database(
+        self,
+        unique_key: str,
+        actor_id: bytes,
+        limits: StorageLimits | None = None,
+        *,
+        monotonic: Callable[[], float] | None = None,
+    ) -> ActorDatabase: ...
+
+    def settle(self) -> None:
+        """Hold the thread until all that was committed is durable, and tell who waits for it."""
+        ...
+
+
 class ActorHost:
     """What all namespaces of a process share. Is the ``Surroundings`` of their actors.
 
@@ -62,7 +83,7 @@ class ActorHost:
         outbound: Outbound,
         clock: Clock,
         alarms: AlarmIndex,
-        layout: Layout,
+        databases: Databases,
         *,
         limits: ActorLimits,
         storage_limits: StorageLimits,
@@ -72,7 +93,7 @@ class ActorHost:
         self.outbound = outbound
         self.clock = clock
         self.alarms = alarms
-        self.layout = layout
+        self.databases = databases
         self.limits = limits
         self.storage_limits = storage_limits
         self.idle_timeout_s = idle_timeout_s
@@ -184,7 +205,21 @@ class ActorHost:
     @property
     def is_busy(self) -> bool:
         """Some actor is handling an event."""
-        return any(actor.replies_due or actor.database.has_writes for actor in self._recent)
+        return any(actor.replies_due or actor.committer.is_dirty() for actor in self._recent)
+
+    def storage_broke(self, failure: StorageBroken) -> None:
+        """Nothing can be made durable any more: break every actor, and serve no event again."""
+        self.closed_because = encode_error(failure)
+        log.critical("storage.broken", extra={"cause": str(failure)})
+        for actor in list(self._recent):
+            actor.break_(copy(failure))
+
+    def settle(self) -> None:
+        """Have everything durable that was written, and let out what waited for that."""
+        for actor in list(self._recent):
+            if not actor.database.is_explicit:
+                actor.committer.commit()
+        self.databases.settle()
 
     def close(self, reason: BaseException) -> None:
         """Commit what is written, and let every actor go; what still waits gets ``reason``.
@@ -195,9 +230,8 @@ class ActorHost:
         if self._sweeper is not None:
             self._sweeper.cancel()
             self._sweeper = None
+        self.settle()
         for actor in list(self._recent):
-            if not actor.database.is_explicit:
-                actor.committer.commit()
             if actor.stage in GONE:  # its commit has failed
                 continue
             if actor.is_idle:
@@ -235,10 +269,8 @@ class ActorRegistry:
 
     def _start(self, actor_id: DurableObjectId) -> Actor:
         host = self._host
-        database = ActorDatabase(
-            host.layout.actor_file(self._unique_key, actor_id.raw),
-            host.storage_limits,
-            monotonic=host.clock.monotonic,
+        database = host.databases.database(
+            self._unique_key, actor_id.raw, host.storage_limits, monotonic=host.clock.monotonic
         )
         actor = Actor(actor_id, self._construct, database, host)
         self.live[actor_id.raw] = actor

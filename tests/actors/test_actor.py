@@ -51,7 +51,7 @@ async def test_what_a_failed_constructor_wrote_is_lost(world: World) -> None:
     Fragile.made, Fragile.failures = 0, 1
     with pytest.raises(LookupError):
         await world.stub(Fragile).get()
-    assert not list(world.host.layout.root.rglob("*.db-wal"))
+    assert not list(world.layout.root.rglob("*.db-wal"))
     Fragile.made = 41
     assert await world.stub(Fragile).get() == 42
 

@@ -86,12 +86,12 @@ def test_an_actors_own_gate_does_not_end() -> None:
 
 
 class Outputs:
-    """An output gate with a switch, and a list of what has left."""
+    """An output gate with a number to depend on, and a list of what has left."""
 
     def __init__(self) -> None:
-        self.blocked = False
+        self.number = 0
         self.left: list[str] = []
-        self.gate = OutputGate(lambda: self.blocked)
+        self.gate = OutputGate(lambda: self.number)
 
     def emit(self, name: str) -> None:
         self.gate.emit(lambda: self.left.append(name))
@@ -103,60 +103,55 @@ def test_output_leaves_at_once_when_nothing_was_written() -> None:
     assert outputs.left == ["reply"]
 
 
-def test_output_waits_while_something_is_not_durable() -> None:
+def test_output_waits_for_the_commit_it_depends_on_and_no_other() -> None:
     outputs = Outputs()
-    outputs.blocked = True
-    outputs.emit("reply")
+    for outputs.number in (1, 2, 2, 4):
+        outputs.emit(f"after {outputs.number}")
+    outputs.gate.open(0)
     assert outputs.left == []
-    outputs.blocked = False
-    outputs.gate.open()
-    assert outputs.left == ["reply"]
+    outputs.gate.open(1)
+    assert outputs.left == ["after 1"]
+    outputs.gate.open(3)
+    assert outputs.left == ["after 1", "after 2", "after 2"]
+    outputs.gate.open(4)
+    assert outputs.left[3:] == ["after 4"]
 
 
 def test_output_leaves_in_the_order_in_which_it_was_emitted() -> None:
     outputs = Outputs()
-    outputs.blocked = True
+    outputs.number = 1
     outputs.emit("first")
-    outputs.blocked = False
+    outputs.number = 0
     outputs.emit("second")  # depends on nothing, but must not overtake
     assert outputs.left == []
-    outputs.gate.open()
+    outputs.gate.open(1)
     assert outputs.left == ["first", "second"]
 
 
-def test_an_output_that_makes_its_actor_write_again_holds_up_what_stands_behind_it() -> None:
+def test_an_output_that_makes_its_actor_write_again_holds_up_what_it_emits_then() -> None:
     outputs = Outputs()
-    outputs.blocked = True
+    outputs.number = 1
 
     def writes() -> None:
         outputs.left.append("call")
-        outputs.blocked = True
+        outputs.number = 2
+        outputs.emit("answer")
 
     outputs.gate.emit(writes)
     outputs.emit("reply")
-    outputs.blocked = False
-    outputs.gate.open()
-    assert outputs.left == ["call"]
-    outputs.blocked = False
-    outputs.gate.open()
+    outputs.gate.open(1)
     assert outputs.left == ["call", "reply"]
-
-
-def test_opening_a_gate_that_is_still_blocked_lets_nothing_out() -> None:
-    outputs = Outputs()
-    outputs.blocked = True
-    outputs.emit("reply")
-    outputs.gate.open()
-    assert outputs.left == []
+    outputs.gate.open(2)
+    assert outputs.left == ["call", "reply", "answer"]
 
 
 def test_a_broken_gate_lets_nothing_out_any_more() -> None:
     outputs = Outputs()
-    outputs.blocked = True
+    outputs.number = 1
     outputs.emit("before")
     outputs.gate.break_()
-    outputs.blocked = False
-    outputs.gate.open()
+    outputs.number = 0
+    outputs.gate.open(1)
     outputs.emit("after")
     assert outputs.left == []
     assert not outputs.gate.waiting
@@ -164,10 +159,9 @@ def test_a_broken_gate_lets_nothing_out_any_more() -> None:
 
 def test_a_gate_that_breaks_while_it_opens_keeps_the_rest_back() -> None:
     outputs = Outputs()
-    outputs.blocked = True
+    outputs.number = 1
     outputs.emit("first")
     outputs.gate.emit(outputs.gate.break_)
     outputs.emit("last")
-    outputs.blocked = False
-    outputs.gate.open()
+    outputs.gate.open(1)
     assert outputs.left == ["first"]

@@ -9,6 +9,7 @@ from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
 from perdure.storage.limits import StorageLimits
 from perdure.storage.sql import Sql
+from tests.storage.logged import Bench
 
 MakeDatabase = Callable[..., ActorDatabase]
 
@@ -53,3 +54,10 @@ def small_limits() -> StorageLimits:
         sql_statement_size_bytes_max=40,
         database_size_bytes_max=40_960,
     )
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "data")
+    yield bench
+    bench.close()

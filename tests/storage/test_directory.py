@@ -26,8 +26,8 @@ def test_a_new_directory_is_made(root: Path) -> None:
     with DataDirectory.open(root) as directory:
         assert directory.layout.root == root
         assert json.loads((root / "FORMAT").read_text()) == {
-            "format": 1,
-            "engine": "sqlite-full",
+            "format": 2,
+            "engine": "commit-log",
             "page_size_bytes": 4096,
         }
         assert (root / "LOCK").read_text() == f"{os.getpid()}\n"

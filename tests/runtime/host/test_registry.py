@@ -242,7 +242,7 @@ async def test_calls_that_the_last_commits_let_out_start_nothing(world: World) -
     with pytest.raises(ActorReset, match="the server is going away"):
         await call
     assert world.host.statistics().actors_live == 0
-    assert not (world.host.layout.root / "actors" / "test-Counter").exists()
+    assert not (world.layout.root / "actors" / "test-Counter").exists()
 
 
 async def test_an_open_transaction_is_not_committed_by_closing(

@@ -1,0 +1,368 @@
+"""The commit log of a process: what all its actors commit, made durable in batches.
+
+*Promise*: what ``append`` took is durable once ``durable_lsn`` has reached its number, in the
+order of the numbers. After an error of the disk nothing is ever durable again, nothing is
+appended, and ``on_failure`` is told once.
+*Assumes*: everything but the flusher's own methods runs in one thread, the loop's; ``notify``
+has its argument called there soon. The directory is locked by this process.
+*Rules for editing*: ``durable_lsn`` moves in ``_publish`` and nowhere else, and only to what a
+``sync`` has returned for. The flusher never tries a failed file again. Nothing here sleeps: a
+batch is what has come in while the batch before it was on its way.
+*Considered and refused*: handing each record over at once: the flusher would wake in the middle of
+an iteration of the loop, and fight it for the interpreter over batches of a few records.
+Encoding in the flusher's thread: it would take the interpreter for as long as the loop has saved.
+"""
+
+import contextlib
+import heapq
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from queue import Empty, SimpleQueue
+
+from .errors import InternalError, StorageBroken
+from .logformat import RECORDS_START, Change, SegmentHeader, encode_record, record_size
+from .segments import SegmentFile, new_segment_path
+
+SEGMENT_SIZE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class LogStart:
+    """Where a log goes on; what storage/recovery.py found out.
+
+    Attributes:
+        lsn: The last number that was given.
+        segment: The last segment's number.
+        epoch: Of this opening.
+        files: Segment files whose content is not needed any more.
+    """
+
+    lsn: int = 0
+    segment: int = 0
+    epoch: int = 1
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatistics:
+    """What a log has done since it was opened.
+
+    Attributes:
+        records: Records made durable.
+        batches: Syncs it took.
+        written_size_bytes: Bytes of those records.
+        sync_s: Seconds spent in those syncs.
+        live_size_bytes: Bytes of records that a recovery would have to read.
+        segments: Files it has.
+    """
+
+    records: int
+    batches: int
+    written_size_bytes: int
+    sync_s: float
+    live_size_bytes: int
+    segments: int
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A segment as the loop sees it: where the next record goes, before anything is written."""
+
+    header: SegmentHeader
+    position: int = RECORDS_START
+    last_lsn: int = 0
+    path: Path | None = None
+
+
+_Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
+_Item = list[_Encoded] | threading.Event | None  # an event is set when all before it is durable
+_Current = tuple[_Segment, SegmentFile] | None
+
+
+class CommitLog:
+    """The log of one slot.
+
+    Attributes:
+        appended_lsn: The number given last.
+        durable_lsn: Everything up to this number is durable.
+        failure: Why nothing works any more; None while all is well.
+        epoch: Which opening of the log this is.
+        on_published: Called in the loop's thread when ``durable_lsn`` has moved.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        start: LogStart,
+        *,
+        notify: Callable[[Callable[[], None]], object],
+        time_ms: Callable[[], int],
+        on_failure: Callable[[StorageBroken], None],
+        segment_size_bytes: int = SEGMENT_SIZE_BYTES,
+    ) -> None:
+        """Go on with the log in ``directory``.
+
+        Args:
+            directory: Where the segments are.
+            start: What is there already.
+            notify: Calls its argument in the loop's thread, soon; may be called from any.
+            time_ms: Now, in Unix milliseconds.
+            on_failure: Called in the loop's thread when the log has failed.
+            segment_size_bytes: How large a segment is to be.
+        """
+        self.appended_lsn = self.durable_lsn = start.lsn
+        self.epoch = start.epoch
+        self.failure: StorageBroken | None = None
+        self.on_published: Callable[[], None] | None = None
+        self._directory = directory
+        self._notify = notify
+        self._time_ms = time_ms
+        self._on_failure = on_failure
+        self._segment_size = segment_size_bytes
+        self._segments: deque[_Segment] = deque()
+        self._next_segment = start.segment + 1
+        self._free: deque[Path] = deque(start.files)
+        self._files = set(start.files)
+        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
+        self._order = count()
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
+        self._error: Exception | None = None  # likewise, as failure
+        self._is_closed = False
+        self._pending: list[_Encoded] = []
+        self._is_busy = False  # the flusher has something, or will have it in the next iteration
+        self._records = self._batches = self._written = 0
+        self._sync_s = 0.0
+        self._roll(0)
+        self._thread = threading.Thread(target=self._run, name=f"perdure-log-{directory.name}")
+        self._thread.daemon = True  # a program that forgets to close must still be able to end
+        self._thread.start()
+
+    # --- the loop's side ---------------------------------------------------------------------
+
+    def append(self, change: Change) -> int:
+        """Take ``change`` in, and return the number at which it will be durable.
+
+        Raises:
+            StorageBroken: The log has failed.
+        """
+        if self._error is not None:
+            self._publish()
+        if self.failure is not None:
+            raise copy(self.failure)
+        if self._is_closed:
+            raise InternalError("a record was appended to a log that is closed")
+        size = record_size(change)
+        segment = self._segments[-1]
+        if segment.position + size > segment.header.size:
+            segment = self._roll(size)
+        lsn = self.appended_lsn + 1
+        data = encode_record(
+            change,
+            lsn=lsn,
+            durable_lsn=self._synced_lsn,
+            epoch=self.epoch,
+            time_ms=self._time_ms(),
+            salt=segment.header.salt,
+        )
+        self.appended_lsn = segment.last_lsn = lsn
+        segment.position += size
+        self._pending.append((segment, data, lsn))
+        if not self._is_busy:
+            self._is_busy = True
+            with contextlib.suppress(RuntimeError):  # of a closed loop: see _tell
+                self._notify(self._hand_over)
+        return lsn
+
+    def _hand_over(self) -> None:
+        """Give the flusher what has come in, as one batch."""
+        if self._pending:
+            self._is_busy = True
+            batch, self._pending = self._pending, []
+            self._queue.put(batch)
+
+    def when_durable(self, lsn: int, action: Callable[[], None]) -> None:
+        """Call ``action`` in the loop's thread once ``lsn`` is durable; never, if that fails."""
+        heapq.heappush(self._waiting, (lsn, next(self._order), action))
+
+    def wait(self) -> None:
+        """Hold the calling thread until all that was appended is durable.
+
+        Raises:
+            StorageBroken: It never will be.
+        """
+        self.settle()
+        self._publish()
+        if self.failure is not None:
+            raise copy(self.failure)
+
+    @property
+    def synced_lsn(self) -> int:
+        """What is on the disk; ``durable_lsn`` follows as soon as the loop is told."""
+        return self._synced_lsn
+
+    def settle(self) -> None:
+        """Hold the calling thread until all that was appended is synced, or the log has failed.
+
+        Nobody who waits is told meanwhile, so that this may be called in the middle of a turn.
+        """
+        if self._is_closed:  # which has settled everything
+            return
+        self._hand_over()
+        done = threading.Event()
+        self._queue.put(done)
+        done.wait()
+
+    def first_segment_after(self, lsn: int) -> int:
+        """Return the number of the segment that holds, or will hold, what comes after ``lsn``."""
+        for segment in self._segments:
+            if segment.last_lsn > lsn:
+                return segment.header.number
+        return self._segments[-1].header.number
+
+    def recycle(self, lsn: int) -> None:
+        """Use the files again that hold nothing after ``lsn``; a CHECKPOINT says so durably."""
+        while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn:
+            segment = self._segments[0]
+            if segment.path is None or segment.last_lsn > self.durable_lsn:
+                return
+            self._segments.popleft()
+            self._free.append(segment.path)
+
+    @property
+    def live_records(self) -> int:
+        """How many records a recovery would have to read."""
+        return self.appended_lsn - self._segments[0].header.first_lsn + 1
+
+    @property
+    def live_size_bytes(self) -> int:
+        """Bytes of records that a recovery would have to read."""
+        return sum(segment.position - RECORDS_START for segment in self._segments)
+
+    def statistics(self) -> LogStatistics:
+        """What the log has done since it was opened."""
+        return LogStatistics(
+            self._records,
+            self._batches,
+            self._written,
+            self._sync_s,
+            self.live_size_bytes,
+            len(self._files),
+        )
+
+    def close(self) -> None:
+        """Make durable what was appended, and end the thread; closing twice does nothing."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._hand_over()
+            self._queue.put(None)
+            self._thread.join()
+            self._publish()
+
+    def _roll(self, size: int) -> _Segment:
+        header = SegmentHeader(
+            self._next_segment,
+            self.appended_lsn + 1,
+            int.from_bytes(os.urandom(4), "little"),
+            max(self._segment_size, RECORDS_START + size),
+        )
+        self._next_segment += 1
+        self._segments.append(_Segment(header, last_lsn=self.appended_lsn))
+        return self._segments[-1]
+
+    def _publish(self) -> None:
+        """Say in the loop's thread what the flusher has done."""
+        self.durable_lsn = self._synced_lsn
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= self.durable_lsn:
+            heapq.heappop(waiting)[2]()
+        self._is_busy = False
+        self._hand_over()
+        if self.on_published is not None and self._error is None:
+            self.on_published()
+        if self._error is not None and self.failure is None:
+            problem = f"the commit log failed, and all storage of this process: {self._error}"
+            hint = (
+                "Mend the disk or make room on it, and start again; what was acknowledged is there"
+            )
+            self.failure = StorageBroken(self._directory, problem, hint)
+            waiting.clear()
+            self._on_failure(self.failure)
+
+    # --- the flusher's side ------------------------------------------------------------------
+
+    def _run(self) -> None:
+        current: _Current = None
+        is_open = True
+        while is_open:
+            batch = self._take()
+            events = [item for item in batch if isinstance(item, threading.Event)]
+            if self._error is None:
+                try:
+                    records = [r for item in batch if isinstance(item, list) for r in item]
+                    current = self._write(records, current)
+                except Exception as error:  # whatever it is, the log ends here; told in _publish
+                    self._error = error
+                self._tell()
+            for event in events:
+                event.set()
+            is_open = None not in batch
+        if current is not None:
+            with contextlib.suppress(OSError):  # everything in it is durable already, or lost
+                current[1].close()
+
+    def _take(self) -> list[_Item]:
+        batch = [self._queue.get()]
+        with contextlib.suppress(Empty):
+            while True:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _write(
+        self,
+        records: list[tuple[_Segment, bytes, int]],
+        current: tuple[_Segment, SegmentFile] | None,
+    ) -> tuple[_Segment, SegmentFile] | None:
+        at = 0
+        while at < len(records):
+            segment = records[at][0]
+            parts = []
+            while at < len(records) and records[at][0] is segment:
+                parts.append(records[at][1])
+                at += 1
+            if current is None or current[0] is not segment:
+                if current is not None:
+                    current[1].close()
+                current = (segment, self._begin(segment))
+            data = b"".join(parts)
+            current[1].append(data)
+            started = time.perf_counter()
+            current[1].sync()
+            self._sync_s += time.perf_counter() - started
+            self._batches += 1
+            self._records += len(parts)
+            self._written += len(data)
+            self._synced_lsn = records[at - 1][2]
+        return current
+
+    def _begin(self, segment: _Segment) -> SegmentFile:
+        try:
+            path = self._free.popleft()
+        except IndexError:
+            path = new_segment_path(self._directory, self._files)
+            self._files.add(path)
+        file = SegmentFile.begin(path, segment.header)
+        segment.path = path
+        return file
+
+    def _tell(self) -> None:
+        # A loop that is closed refuses; then close() or wait() publishes.
+        with contextlib.suppress(RuntimeError):
+            self._notify(self._publish)

@@ -1,0 +1,145 @@
+"""Reads a commit log from its checkpoint to its end, and tells an end from a loss.
+
+*Promise*: what ``scan`` returns is all that was ever acknowledged after the checkpoint, in
+order, and maybe some that was not. If something that was durable once is missing or damaged,
+it raises instead.
+*Assumes*: the log's directory is locked.
+*Rules for editing*: the three cases below are the failure table of design/STORAGE.md section 5;
+each has a test with a flipped bit.
+
+A record that cannot be read is the torn end of the log, and legal, only in the newest segment,
+and only if nothing behind it says that it was durable. A readable record behind it does not
+say so by itself: the sectors of one batch may reach the disk in any order. One whose
+``durable_lsn`` covers the damaged one does: it was written after a sync had returned for that.
+"""
+
+import mmap
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .errors import LogCorrupt
+from .log_directory import Checkpoint
+from .logformat import (
+    RECORDS_START,
+    Record,
+    RecordKind,
+    SegmentHeader,
+    decode_record,
+    find_record_after,
+)
+from .segments import FoundSegment, find_segments
+
+_HINT = "Restore the directory from a backup; nothing in it was changed"
+
+
+@dataclass(slots=True)
+class LogScan:
+    """What a log holds.
+
+    Attributes:
+        records: Those after the checkpoint, in order.
+        lsn: The last record's number, or the checkpoint's.
+        segment: The newest segment's number, or the one before the checkpoint's.
+        epoch: The last one that wrote.
+        size_bytes: Of the records read.
+        files: All segment files.
+    """
+
+    lsn: int
+    segment: int
+    epoch: int
+    records: list[Record] = field(default_factory=list)
+    size_bytes: int = 0
+    files: tuple[Path, ...] = ()
+
+
+def scan(directory: Path, checkpoint: Checkpoint) -> LogScan:
+    """Read the log in ``directory``.
+
+    The records hold views of the mapped files, which stay mapped while they are in use.
+
+    Raises:
+        LogCorrupt: Something is missing that was durable.
+        OSError: It cannot be read.
+    """
+    found = find_segments(directory)
+    result = LogScan(checkpoint.lsn, checkpoint.segment - 1, checkpoint.epoch)
+    result.files = tuple(segment.path for segment in found)
+    wanted = _wanted(found, checkpoint, directory)
+    for place, (path, header) in enumerate(wanted):
+        _check_first(path, header, result, checkpoint, is_first=place == 0)
+        _read(path, header, result, is_newest=place == len(wanted) - 1)
+    if result.lsn < checkpoint.lsn:
+        problem = f"ends with record {result.lsn}, and {checkpoint.lsn} was durable"
+        raise LogCorrupt(directory, problem, _HINT)
+    return result
+
+
+def _wanted(
+    found: list[FoundSegment], checkpoint: Checkpoint, directory: Path
+) -> list[tuple[Path, SegmentHeader]]:
+    wanted = [
+        (segment.path, segment.header)
+        for segment in found
+        if segment.header is not None and segment.header.number >= checkpoint.segment
+    ]
+    numbers = [header.number for _, header in wanted]
+    expected = list(range(checkpoint.segment, checkpoint.segment + len(wanted)))
+    if numbers != expected:
+        problem = f"holds segments {numbers}, and {expected} are needed"
+        raise LogCorrupt(directory, problem, _HINT)
+    return wanted
+
+
+def _check_first(
+    path: Path, header: SegmentHeader, so_far: LogScan, checkpoint: Checkpoint, *, is_first: bool
+) -> None:
+    """Each segment goes on where the one before it ended, so that no tail is lost unseen."""
+    if is_first:
+        if header.first_lsn > checkpoint.lsn + 1:
+            problem = f"begins with record {header.first_lsn}; {checkpoint.lsn + 1} is needed"
+            raise LogCorrupt(path, problem, _HINT)
+        so_far.lsn = header.first_lsn - 1
+    elif header.first_lsn != so_far.lsn + 1:
+        problem = (
+            f"begins with record {header.first_lsn}, and the one before ends with {so_far.lsn}"
+        )
+        raise LogCorrupt(path, problem, _HINT)
+
+
+def _read(path: Path, header: SegmentHeader, result: LogScan, *, is_newest: bool) -> None:
+    data = _map(path)
+    at = RECORDS_START
+    while (record := decode_record(data, at, header.salt)) is not None:
+        if record.lsn != result.lsn + 1:
+            break
+        _check_epoch(path, record, result)
+        result.lsn = record.lsn
+        result.size_bytes += record.size
+        result.records.append(record)
+        at += record.size
+    result.segment = header.number
+    if not is_newest:
+        return  # the next header says whether this was all
+    proof = find_record_after(data, at, header.salt, result.lsn, durable_from=result.lsn + 1)
+    if proof is not None:
+        problem = (
+            f"record {result.lsn + 1}, at byte {at}, is damaged; record {proof.lsn} behind it "
+            "proves that it was durable"
+        )
+        raise LogCorrupt(path, problem, _HINT)
+
+
+def _check_epoch(path: Path, record: Record, result: LogScan) -> None:
+    """An epoch ends with its seal, and for good when a later one has begun."""
+    last = result.records[-1] if result.records else None
+    is_sealed = last is not None and last.change.kind is RecordKind.SEAL
+    if record.epoch < result.epoch or (is_sealed and record.epoch == result.epoch):
+        problem = f"record {record.lsn} is of epoch {record.epoch}, which had ended"
+        raise LogCorrupt(path, problem, _HINT)
+    result.epoch = record.epoch
+
+
+def _map(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

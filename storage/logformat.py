@@ -1,0 +1,270 @@
+"""The bytes of the commit log: segment headers and records.
+
+# Pure: bytes in, bytes out; docs/storage-format.md is its text for readers.
+
+*Promise*: what ``decode_record`` returns was written into this segment as a whole. Any bit
+flipped, any part missing, and bytes of the segment's earlier life give None.
+*Assumes*: no two lives of a segment file have one salt. A record's checksum starts from the
+salt, and for given bytes two starts never give one sum, so an old record cannot pass; the
+salt is random, and a sequence number out of order stops the reader in any case.
+*Rules for editing*: a change of what is written needs a new ``FORMAT_VERSION``, and a reader of
+the old one. ``tests/properties/test_logformat.py`` says what must hold.
+
+All numbers are little-endian. A segment is a header, a copy of it in another sector, and
+records from ``RECORDS_START`` on, each at a multiple of 8 bytes.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from .errors import InternalError
+
+FORMAT_VERSION = 1
+SEGMENT_MAGIC = b"PERDULOG"
+HEADER_COPY_START = 4096  # another sector than the first copy's, whatever the disk's sectors are
+RECORDS_START = 8192
+RECORD_MAGIC = b"PRec"
+ALIGNMENT = 8
+
+NO_ALARM = -1
+ALARM_UNCHANGED = -2
+
+_SEGMENT = struct.Struct("<8sIIQQQ")  # magic, version, salt, number, first LSN, size
+_CRC = struct.Struct("<I")
+# Magic and checksum; then what the checksum covers: length, kind, 0, page size in units of 512,
+# LSN, durable LSN, previous LSN, epoch, incarnation, commit, time, alarm, pages of the
+# database, page images, length of the namespace's key, the actor's id.
+_LEAD = struct.Struct("<4sI")
+_BODY = struct.Struct("<IBBHQQQIIQqqIIH32s")
+RECORD_SIZE_MIN = _LEAD.size + _BODY.size
+_LSN_AT = struct.Struct("<8xI4xQQ")  # length, LSN and durable LSN, for a look ahead
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentHeader:
+    """The head of a segment.
+
+    Attributes:
+        number: Segments of a log are numbered in order, without a gap.
+        first_lsn: The number of its first record.
+        salt: Where the checksums of its records start from.
+        size: Bytes that may be written into it, header included.
+    """
+
+    number: int
+    first_lsn: int
+    salt: int
+    size: int
+
+
+class RecordKind(IntEnum):
+    COMMIT = 1  # what a turn changed
+    CREATE = 2  # as COMMIT, of an actor that had no file before: all its pages
+    DELETE = 3  # the actor's file is gone
+    HANDED_OVER = 4  # later commits of the actor are in another log; its file is synced
+    TAKEN_OVER = 5  # its first record after it came from another log
+    SEAL = 6  # the last record of its epoch
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one actor's commit asks the log to keep.
+
+    Attributes:
+        kind: See RecordKind.
+        unique_key: The actor's namespace.
+        actor_id: Its id, 32 bytes.
+        previous_lsn: Of the actor's record before this one; 0 if it is not known.
+        incarnation: Which life of the actor this is; raised when it is restored.
+        commit_offset: What to add to the LSN for the actor's own commit number, which grows
+            across logs; 0 for an actor that never changed logs.
+        alarm_ms: When its alarm is due (Unix milliseconds), NO_ALARM, or ALARM_UNCHANGED.
+        page_size: Of its database, in bytes.
+        database_pages: How many pages the database has after this.
+        image_count: How many page images ``images`` holds.
+        images: They, encoded by storage/page_images.py.
+    """
+
+    kind: RecordKind
+    unique_key: str
+    actor_id: bytes
+    previous_lsn: int = 0
+    incarnation: int = 1
+    commit_offset: int = 0
+    alarm_ms: int = ALARM_UNCHANGED
+    page_size: int = 0
+    database_pages: int = 0
+    image_count: int = 0
+    images: bytes | memoryview = b""
+
+    @property
+    def actor(self) -> tuple[str, bytes]:
+        """Whose change it is."""
+        return self.unique_key, self.actor_id
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A change as it stands in the log.
+
+    Attributes:
+        lsn: Its place; the numbers of a log are contiguous, whatever segments they are in.
+        durable_lsn: Up to which the log was known to be durable when this was written.
+        epoch: Which opening of the log wrote it.
+        time_ms: When, in Unix milliseconds.
+        change: What happened.
+        size: Bytes it takes in the segment.
+    """
+
+    lsn: int
+    durable_lsn: int
+    epoch: int
+    time_ms: int
+    change: Change
+    size: int
+
+    @property
+    def commit(self) -> int:
+        """The actor's own number of this commit."""
+        return self.lsn + self.change.commit_offset
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """By which the records of one actor sort, whatever log each of them is in."""
+        return self.change.incarnation, self.commit
+
+
+def encode_segment_header(header: SegmentHeader) -> bytes:
+    """Return the header's bytes, its checksum last."""
+    data = _SEGMENT.pack(
+        SEGMENT_MAGIC, FORMAT_VERSION, header.salt, header.number, header.first_lsn, header.size
+    )
+    return data + _CRC.pack(zlib.crc32(data))
+
+
+def decode_segment_header(data: bytes | memoryview) -> SegmentHeader | None:
+    """Return the header that ``data`` begins with, from its copy if need be, or None."""
+    for start in (0, HEADER_COPY_START):
+        if (header := _decode_header_at(data, start)) is not None:
+            return header
+    return None
+
+
+def _decode_header_at(data: bytes | memoryview, start: int) -> SegmentHeader | None:
+    end = start + _SEGMENT.size
+    if end + _CRC.size > len(data):
+        return None
+    magic, version, salt, number, first_lsn, size = _SEGMENT.unpack_from(data, start)
+    (crc,) = _CRC.unpack_from(data, end)
+    if magic != SEGMENT_MAGIC or crc != zlib.crc32(data[start:end]):
+        return None
+    if version != FORMAT_VERSION:
+        raise InternalError(f"segment of log format {version}; {FORMAT_VERSION} is known")
+    return SegmentHeader(number, first_lsn, salt, size)
+
+
+def record_size(change: Change) -> int:
+    """Return how many bytes the record of ``change`` takes."""
+    size = RECORD_SIZE_MIN + len(change.unique_key.encode()) + len(change.images)
+    return size + -size % ALIGNMENT
+
+
+def encode_record(
+    change: Change, *, lsn: int, durable_lsn: int, epoch: int, time_ms: int, salt: int
+) -> bytes:
+    """Return the record's bytes, to be written into the segment with this salt."""
+    key = change.unique_key.encode()
+    size = RECORD_SIZE_MIN + len(key) + len(change.images)
+    padding = -size % ALIGNMENT
+    body = b"".join(
+        (
+            _BODY.pack(
+                size + padding,
+                change.kind,
+                0,
+                change.page_size // 512,
+                lsn,
+                durable_lsn,
+                change.previous_lsn,
+                epoch,
+                change.incarnation,
+                lsn + change.commit_offset,
+                time_ms,
+                change.alarm_ms,
+                change.database_pages,
+                change.image_count,
+                len(key),
+                change.actor_id,
+            ),
+            key,
+            change.images,
+            bytes(padding),
+        )
+    )
+    return _LEAD.pack(RECORD_MAGIC, zlib.crc32(body, salt)) + body
+
+
+def decode_record(data: memoryview, start: int, salt: int) -> Record | None:
+    """Return the record at ``start``, or None if no intact record of this segment is there.
+
+    Its ``images`` is a view of ``data``.
+    """
+    if start + RECORD_SIZE_MIN > len(data):
+        return None
+    magic, crc = _LEAD.unpack_from(data, start)
+    if magic != RECORD_MAGIC:
+        return None
+    fields = _BODY.unpack_from(data, start + _LEAD.size)
+    size: int = fields[0]
+    if size < RECORD_SIZE_MIN or size % ALIGNMENT or start + size > len(data):
+        return None
+    if zlib.crc32(data[start + _LEAD.size : start + size], salt) != crc:
+        return None
+    return _record(fields, data[start + RECORD_SIZE_MIN : start + size])
+
+
+def _record(fields: tuple[int, ...], rest: memoryview) -> Record:
+    size, kind, _, units, lsn, durable_lsn, previous_lsn, epoch, incarnation = fields[:9]
+    commit, time_ms, alarm_ms, database_pages, image_count, key_length, actor_id = fields[9:]
+    change = Change(
+        RecordKind(kind),
+        str(rest[:key_length], "utf-8"),
+        actor_id,  # type: ignore[arg-type]  # struct's "32s" gives bytes among its numbers
+        previous_lsn,
+        incarnation,
+        commit - lsn,
+        alarm_ms,
+        units * 512,
+        database_pages,
+        image_count,
+        rest[key_length:],
+    )
+    return Record(lsn, durable_lsn, epoch, time_ms, change, size)
+
+
+def find_record_after(
+    data: memoryview, start: int, salt: int, lsn: int, *, durable_from: int
+) -> Record | None:
+    """Return an intact record behind ``start`` that proves an earlier one to have been durable.
+
+    Args:
+        data: The segment.
+        start: Where to begin.
+        salt: The segment's.
+        lsn: Records up to this one do not count: the segment's earlier life.
+        durable_from: It must have known that this LSN, or a later one, was durable.
+    """
+    content: Any = data.obj  # bytes, or a mapped file: both can be searched without a copy
+    at = content.find(RECORD_MAGIC, start)
+    while at >= 0:
+        if at % ALIGNMENT == 0 and at + RECORD_SIZE_MIN <= len(data):
+            _, found, durable_lsn = _LSN_AT.unpack_from(data, at)
+            if found > lsn and durable_lsn >= durable_from:
+                record = decode_record(data, at, salt)
+                if record is not None:
+                    return record
+        at = content.find(RECORD_MAGIC, at + 1)
+    return None

@@ -1,0 +1,158 @@
+"""The log is shortened when all of it is in the files, on the disk, and not before."""
+
+import errno
+import logging
+from pathlib import Path
+
+import pytest
+
+from perdure.storage import checkpointer
+from perdure.storage.checkpointer import Checkpointer
+from perdure.storage.kv import KeyValue
+from perdure.storage.store import Store
+from tests.storage.logged import KEY, A, B, Bench, content, put
+
+
+def of(store: Store) -> Checkpointer:
+    return store._checkpointer
+
+
+def finish(bench: Bench, store: Store) -> None:
+    """Let the loop run until what was begun is done."""
+    before = of(store).done
+    bench.run_until(lambda: of(store).done > before or of(store).failure is not None)
+
+
+def test_the_log_stays_short_however_much_is_written(bench: Bench) -> None:
+    store = bench.open(segment_size_bytes=20_000, live_size_bytes_max=40_000)
+    databases = [store.database(KEY, bytes([n]) * 32) for n in range(5)]
+    for number in range(400):
+        put(databases[number % 5], **{f"key {number % 40}": number})
+        if number % 10 == 9:
+            store.log.wait()
+            bench.run_until(lambda: not of(store).is_running)
+    assert of(store).done >= 2
+    assert len(list((bench.root / "log" / "0").glob("*.seg"))) <= 5
+    again = bench.after_crash()
+    for n in range(5):
+        found = content(again, bytes([n]) * 32)
+        assert found == {f"key {i % 40}": i for i in range(360, 400) if i % 5 == n}
+
+
+def test_many_small_records_are_reason_enough(bench: Bench) -> None:
+    store = bench.open(live_records_max=20)
+    database = store.database(KEY, A)
+    for number in range(25):
+        put(database, n=number)
+    store.log.wait()
+    finish(bench, store)
+    assert of(store).done == 1
+
+
+def test_recovery_begins_behind_what_was_checkpointed(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    for number in range(10):
+        put(database, n=number)
+    store.log.wait()
+    store.shorten()
+    finish(bench, store)
+    put(database, n=10)
+    store.log.wait()
+    again = bench.after_crash()
+    assert again.recovered.records == 1
+    assert content(again) == {"n": 10}
+
+
+def test_an_actor_in_a_transaction_is_waited_for(bench: Bench) -> None:
+    store = bench.open()
+    first, second = store.database(KEY, A), store.database(KEY, B)
+    put(first, a=1)
+    put(second, a=1)
+    store.log.wait()
+    KeyValue(first).put("a", 2)
+    store.shorten()
+    while not bench.calls.empty():
+        bench.calls.get()()
+    assert of(store).done == 0
+    first.commit()
+    KeyValue(first).put("a", 3)  # its next turn brings the file up to date first
+    first.commit()
+    finish(bench, store)
+    assert of(store).done == 1
+    store.log.wait()
+    assert content(bench.after_crash()) == {"a": 3}
+
+
+def test_the_files_of_actors_that_were_reset_are_brought_up_to_date(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    real, store.log._queue = store.log._queue, type(store.log._queue)()
+    put(database, a=1)
+    database.close()  # not durable, so nothing of it may be in the file
+    items, store.log._queue = store.log._queue, real
+    while not items.empty():
+        real.put(items.get())
+    store.log.wait()
+    assert store._leftovers
+    store.shorten()
+    finish(bench, store)
+    assert not store._leftovers
+    again = bench.after_crash()
+    assert again.recovered.records == 0
+    assert content(again) == {"a": 1}
+
+
+def test_after_a_sync_that_failed_the_log_is_kept_for_good(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = bench.open(segment_size_bytes=20_000, live_size_bytes_max=40_000)
+    database = store.database(KEY, A)
+    put(database, a=1)
+    store.log.wait()
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpointer, "sync_file_system", fail)
+        store.shorten()
+        with caplog.at_level(logging.ERROR):
+            finish(bench, store)
+    assert "checkpoint.failed" in caplog.text
+    for number in range(300):
+        put(database, n="x" * 100 + str(number))
+    store.log.wait()
+    store.shorten()
+    assert of(store).done == 0
+    store.close()
+    assert content(bench.open()) == {"a": 1, "n": "x" * 100 + "299"}
+    assert bench.stores[-1].recovered.records == 301
+
+
+def test_a_file_that_cannot_be_written_is_tried_again_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import apsw
+
+    from perdure.storage.journal import Journal
+
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, a=1)
+    store.log.wait()
+
+    def full(*_: object) -> bool:
+        raise apsw.FullError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "checkpoint", full)
+        with caplog.at_level(logging.ERROR):
+            store.shorten()
+    assert "disk is full" in str(caplog.records[0].__dict__["cause"])
+    assert of(store).failure is None
+    put(database, a=2)  # the actor goes on
+    store.log.wait()
+    store.shorten()
+    finish(bench, store)
+    assert of(store).done == 1

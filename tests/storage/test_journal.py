@@ -1,0 +1,161 @@
+"""One actor's journal: records, images, its -wal, and its file."""
+
+import os
+
+import pytest
+
+from perdure.storage import journal
+from perdure.storage.journal import Journal
+from perdure.storage.kv import KeyValue
+from perdure.storage.log_directory import Checkpoint
+from perdure.storage.log_scan import scan
+from perdure.storage.logformat import Record, RecordKind
+from perdure.storage.page_images import ImageKind, decode_images
+from perdure.storage.sql import Sql
+from tests.storage.logged import KEY, A, Bench, content, put
+
+
+def records(bench: Bench) -> list[Record]:
+    return scan(bench.root / "log" / "0", Checkpoint()).records
+
+
+def kinds(record: Record) -> list[str]:
+    change = record.change
+    found = decode_images(memoryview(change.images), change.image_count, change.page_size)
+    return [image.kind.name for image in found]
+
+
+def test_a_commit_is_one_record_with_all_it_changed(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, a=1)
+    put(database, a=2)
+    put(database, a=2, b="x" * 5000)
+    store.log.wait()
+    create, small, large = records(bench)
+    assert create.change.kind is RecordKind.CREATE
+    assert create.change.actor == (KEY, A)
+    assert set(kinds(create)) == {"FROM_ZEROS"}
+    assert create.change.image_count == create.change.database_pages
+    assert kinds(small) == ["CHANGED"]
+    assert len(small.change.images) < 200
+    assert small.change.previous_lsn == create.lsn
+    assert "CHANGED" in kinds(large)
+    assert "RAW" in kinds(large)
+    assert large.change.previous_lsn == small.lsn
+
+
+def test_images_are_forgotten_when_there_are_too_many(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, a="x" * 60_000)
+    put(database, a=1)
+    assert isinstance(database.durability, Journal)
+    assert 1 <= len(database.durability._images) <= journal.IMAGES_MAX
+    put(database, a="y" * 60_000)
+    store.log.wait()
+    assert content(bench.after_crash()) == {"a": "y" * 60_000}
+
+
+def test_a_long_wal_is_put_into_the_file_at_the_next_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CHECKPOINT_FRAMES", 5)
+    store = bench.open()
+    database = store.database(KEY, A)
+    wal = database.path.with_name(database.path.name + "-wal")
+    for number in range(40):
+        put(database, n=number)
+        store.log.wait()
+    assert wal.stat().st_size < 10 * 4200
+    again = bench.after_crash()
+    assert content(again) == {"n": 39}
+
+
+def test_an_actor_that_never_rests_waits_for_the_log_once_in_a_while(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "CHECKPOINT_FRAMES", 5)
+    monkeypatch.setattr(journal, "CHECKPOINT_FRAMES_MAX", 9)
+    store = bench.open()
+    database = store.database(KEY, A)
+    wal = database.path.with_name(database.path.name + "-wal")
+    waits: list[int] = []
+    real = store.log.settle
+    synced = 0  # what the flusher has managed: nothing, unless it is waited for
+
+    def settle() -> None:
+        nonlocal synced
+        real()
+        synced = store.log.appended_lsn
+        waits.append(synced)
+
+    monkeypatch.setattr(store.log, "settle", settle)
+    monkeypatch.setattr(type(store.log), "synced_lsn", property(lambda _: synced))
+    for number in range(100):
+        put(database, n=number)
+    assert 8 <= len(waits) <= 12
+    monkeypatch.undo()
+    assert wal.stat().st_size < 14 * 4200
+    store.log.wait()
+    assert content(bench.after_crash()) == {"n": 99}
+
+
+def test_schema_changes_and_large_transactions_are_recovered(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    sql = Sql(database)
+    sql.exec("CREATE TABLE t (a INTEGER PRIMARY KEY, b)")
+    database.commit()
+    for number in range(300):
+        sql.exec("INSERT INTO t VALUES (?, randomblob(3000))", number)
+    database.commit()
+    sql.exec("DELETE FROM t WHERE a % 2")
+    sql.exec("CREATE INDEX i ON t (b)")
+    database.commit()
+    database.delete_all()
+    sql.exec("CREATE TABLE u (c); INSERT INTO u VALUES (7)")
+    database.commit()
+    store.log.wait()
+    again = bench.after_crash().database(KEY, A)
+    assert Sql(again).exec("SELECT c FROM u").one() == {"c": 7}
+    assert again.value("PRAGMA integrity_check") == "ok"
+
+
+def test_a_rolled_back_turn_is_not_in_the_log(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, a=1)
+    KeyValue(database).put("a", 2)
+    Sql(database).exec("CREATE TABLE t (a)")
+    database.rollback()
+    put(database, b=3)
+    store.log.wait()
+    assert len(records(bench)) == 2
+    assert content(bench.after_crash()) == {"a": 1, "b": 3}
+
+
+def test_a_file_made_by_others_is_no_orphan(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, a=1)
+    store.close()
+    again = bench.open().database(KEY, A)
+    assert isinstance(again.durability, Journal)
+    assert not again.durability.is_orphan()
+
+
+def test_no_descriptor_is_left_open(bench: Bench) -> None:
+    store = bench.open()
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        database = store.database(KEY, A)
+        put(database, n=number)
+        store.log.wait()
+        database.close()
+    after = len(os.listdir("/proc/self/fd"))
+    assert after - before <= 1  # the segment
+
+
+def test_the_image_kinds_are_those_of_the_format() -> None:
+    assert [kind.value for kind in ImageKind] == [0, 1, 2]
