@@ -48,7 +48,7 @@ def fetch(
             if failure is None:
                 future.set_result(answer)
             else:
-                future.set_exception(decode_error(failure))
+                future.set_exception(decode_error(failure, is_ours=True))
         elif answer is not None:  # whoever called has been cancelled
             let_go(answer)
 

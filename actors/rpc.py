@@ -115,22 +115,24 @@ def encode_error(error: BaseException, *, is_handlers: bool = False) -> bytes:
     return encode(record)
 
 
-def decode_error(data: bytes) -> Exception:
+def decode_error(data: bytes, *, is_ours: bool = False) -> Exception:
     """The exception as the caller catches it.
 
     It carries ``remote`` (True), ``retryable`` and ``overloaded``, and the traceback of the
-    other side as a note.
+    other side as a note. Not so an error of the runtime's own (``is_ours``), for instance of the
+    network: there is no code of anybody's on its other side.
     """
     record = decode(data)
     error = _rebuild(record)
     flags = record["flags"]
     is_remote = record["is_handlers"] or not isinstance(error, ActorError) or error.remote
-    _mark(error, "remote", is_remote)
+    _mark(error, "remote", is_remote and not is_ours)
     for flag in _FLAGS:
         _mark(error, flag, flag in flags)
     for note in record["notes"]:
         error.add_note(note)
-    error.add_note("Traceback of the other side:\n" + record["traceback"].rstrip())
+    if not is_ours:
+        error.add_note("Traceback of the other side:\n" + record["traceback"].rstrip())
     return error
 
 

@@ -73,8 +73,11 @@ async def test_a_network_that_fails_raises(world: World) -> None:
         future = fetch("http://example.test/")
         _, on_reply = world.outbound.sent[0]
         on_reply(None, encode_error(ConnectionRefusedError("nobody listens")))
-        with pytest.raises(OSError, match="nobody listens"):
+        with pytest.raises(OSError, match="nobody listens") as raised:
             await future
+        # Nobody's code is on the other side of a network that fails.
+        assert getattr(raised.value, "remote", False) is False
+        assert not getattr(raised.value, "__notes__", [])
 
     await world.inside(script)
 
