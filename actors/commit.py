@@ -11,9 +11,10 @@ Rules for editing this file:
     way round; of several commits on their way, only the last may move it later.
 Considered and refused:
     A commit at the end of each turn: turns of one actor that run in the same iteration of the
-    loop would each pay an fsync. They share one instead (PERFORMANCE.md section 3: five times
-    the writes of one actor with 32 callers), and still each turn is in it whole.
-    A commit in a thread: the engine to come has one log for all actors.
+    loop would each be a record of the log. They share one instead (PERFORMANCE.md section 3: five
+    times the writes of one actor with 32 callers), and still each turn is in it whole.
+    A commit in a thread: the database would be busy meanwhile, and the actor stand still; only
+    the log's sync has a thread (decision 0009).
 """
 
 import asyncio

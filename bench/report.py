@@ -11,8 +11,8 @@ alternation, {repetitions} times {seconds:g} s for each, the order turned round 
 one round that does not count. **ratio** is the median of the ratios of the single rounds, more
 than 1 meaning that perdure is ahead; in brackets the smallest and the largest. The figures move
 with the machine's neighbours and are for orientation only. CPU is the server's processor time
-for one operation. workerd keeps its objects on disk with an fsync for each write, as perdure
-does.
+for one operation. Both answer a write when it is on the disk: workerd syncs for each one,
+perdure for all that have come in meanwhile.
 
 Conditions: {day}, commit {commit}, CPython {python}, {peer}, {system}, 2 cores shared with the
 load generator (wrk, bench/wsload.c), all on the loopback interface.
