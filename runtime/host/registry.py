@@ -15,21 +15,25 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ...actors.actor import Actor, Handlers
 from ...actors.channel import Outbound
 from ...actors.clock import Clock, Timer
 from ...actors.commit import AlarmIndex
-from ...actors.events import Event, OnReply
+from ...actors.errors import ActorOverloaded, ActorReset
+from ...actors.events import AlarmEvent, Event, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
+from ...actors.session import SERVICE_RESTART
 from ...storage.engine import ActorDatabase
-from ...storage.errors import StorageBroken
+from ...storage.errors import PerdureError, StorageBroken
 from ...storage.limits import StorageLimits
+from ...storage.metadata import Metadata
+from .custody import Custody
 
 log = logging.getLogger("perdure.host")
 
@@ -74,6 +78,7 @@ class ActorHost:
 
     Attributes:
         namespaces: By their unique keys.
+        custody: Which actors' databases others have in their hands.
         closed_because: The failure that events get once this is closed, as it travels.
     """
 
@@ -98,6 +103,7 @@ class ActorHost:
         self.storage_limits = storage_limits
         self.idle_timeout_s = idle_timeout_s
         self.namespaces: dict[str, ActorRegistry] = {}
+        self.custody = Custody(self)
         self._recent: OrderedDict[Actor, float] = OrderedDict()
         self._sweeper: Timer | None = None
         self._nested = 0
@@ -186,6 +192,39 @@ class ActorHost:
                 recent.move_to_end(actor)
         self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep) if recent else None
 
+    # For the operator.
+
+    def find_actor(self, unique_key: str, raw_id: bytes) -> Actor | None:
+        """Return the live actor of an id, or None."""
+        registry = self.namespaces.get(unique_key)
+        return None if registry is None else registry.live.get(raw_id)
+
+    def live_names(self, unique_key: str) -> list[str]:
+        """Return the names of a namespace's live actors, as far as they are known."""
+        registry = self.namespaces.get(unique_key)
+        actors = () if registry is None else registry.live.values()
+        return [actor.id.name for actor in actors if actor.id.name is not None]
+
+    def find_database(self, unique_key: str, raw_id: bytes) -> ActorDatabase | None:
+        """Return the database that a live actor uses, or None."""
+        actor = self.find_actor(unique_key, raw_id)
+        return None if actor is None else actor.database
+
+    def open_database(self, unique_key: str, raw_id: bytes) -> ActorDatabase:
+        """Return the database of an actor that is not live, with the limits of those that are."""
+        return self.databases.database(
+            unique_key, raw_id, self.storage_limits, monotonic=self.clock.monotonic
+        )
+
+    def end(self, unique_key: str, raw_id: bytes, reason: str) -> bool:
+        """Break an actor if it is live, its sockets with 1012; return whether it was."""
+        actor = self.find_actor(unique_key, raw_id)
+        if actor is None:
+            return False
+        actor.sessions.sever(reason, SERVICE_RESTART)
+        actor.break_(ActorReset(reason))
+        return True
+
     # The whole.
 
     def statistics(self) -> HostStatistics:
@@ -264,18 +303,46 @@ class ActorRegistry:
             if self._host.closed_because is not None:
                 on_reply(None, self._host.closed_because)
                 return
-            actor = self._start(actor_id)
+            held = self._host.custody.find_held(self._unique_key, actor_id.raw)
+            if held is not None:
+                self._wait(held, actor_id, event, on_reply)
+                return
+            actor = self._start(actor_id, event)
         actor.deliver(event, on_reply)
 
-    def _start(self, actor_id: DurableObjectId) -> Actor:
+    def _wait(
+        self,
+        held: deque[Callable[[], None]],
+        actor_id: DurableObjectId,
+        event: Event,
+        on_reply: OnReply,
+    ) -> None:
+        """Have the event delivered when the operator lets the actor go."""
+        if len(held) >= self._host.limits.mailbox_events_max:
+            on_reply(None, encode_error(ActorOverloaded(len(held))))
+        else:
+            held.append(_Delivery(self, actor_id, event, on_reply))
+
+    def _start(self, actor_id: DurableObjectId, event: Event) -> Actor:
         host = self._host
-        database = host.databases.database(
-            self._unique_key, actor_id.raw, host.storage_limits, monotonic=host.clock.monotonic
-        )
+        database = host.custody.adopt(self._unique_key, actor_id.raw)
+        if database is None:
+            database = host.open_database(self._unique_key, actor_id.raw)
+        if actor_id.name is None and isinstance(event, AlarmEvent):
+            # Who calls an actor by its id says that its name is not known; nobody calls here.
+            # The file is opened in any case: the handler's alarm is read from it.
+            actor_id = replace(actor_id, name=_stored_name(database))
         actor = Actor(actor_id, self._construct, database, host)
         self.live[actor_id.raw] = actor
         host.started(actor)
         return actor
+
+
+def _stored_name(database: ActorDatabase) -> str | None:
+    try:
+        return Metadata(database).get_name()
+    except PerdureError:  # the actor meets it at its own first access, and is reset for it
+        return None
 
 
 class _Delivery:
