@@ -7,6 +7,7 @@
     catalog.db                            workers, namespaces, migrations (storage/catalog.py)
     alarms.db                             when which actor is to be woken (storage/alarm_index.py)
     log/<slot>/                           commit logs (storage/log_directory.py)
+    marks/<namespace>/                    what is remembered of single actors (storage/marks.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
     drafts/<name>.db                      what is to take an actor's place (storage/recovery.py)
     archive/                              what the logs held earlier (storage/archive/)
@@ -75,6 +76,14 @@ class Layout:
     @property
     def trash_dir(self) -> Path:
         return self.root / "trash"
+
+    @property
+    def marks_dir(self) -> Path:
+        return self.root / "marks"
+
+    def marks_of_namespace_dir(self, unique_key: str) -> Path:
+        """Return where the marks of a namespace's actors lie."""
+        return self.marks_dir / quote(unique_key)
 
     def namespace_dir(self, unique_key: str) -> Path:
         """Return where the actors of a namespace lie."""

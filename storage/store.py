@@ -18,6 +18,7 @@ from .layout import Layout
 from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
+from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
 
@@ -52,6 +53,7 @@ class Store:
     Attributes:
         log: Their log.
         recovered: What was found when it was opened.
+        marks: What is remembered of single actors.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Store:
         commit_log: CommitLog,
         notify: Callable[[Callable[[], None]], object],
         options: StoreOptions,
+        marks: Marks,
     ) -> None:
         self.log = commit_log
         self.recovered = recovered
+        self.marks = marks
         self._layout = layout
         self._directory = directory
         self._leftovers: Leftovers = {}
@@ -106,8 +110,9 @@ class Store:
 
         Raises:
             LogCorrupt: Something is missing that was durable.
-            StorageError: The directory cannot be read or written.
+            StorageError: The directory, or a mark in it, cannot be read or written.
         """
+        marks = Marks(layout)
         try:
             directory, recovered = _recover(layout, options.slot, apply_alarms)
         except OSError as error:
@@ -121,7 +126,7 @@ class Store:
             on_failure=on_failure,
             segment_size_bytes=options.segment_size_bytes,
         )
-        return cls(layout, directory, recovered, commit_log, notify, options)
+        return cls(layout, directory, recovered, commit_log, notify, options, marks)
 
     def database(
         self,
