@@ -185,7 +185,15 @@ class Store:
         sync_file_system(self._layout.root)
         last = self.log.appended_lsn
         segment = self.log.first_segment_after(last) + 1
-        self._directory.write_checkpoint(Checkpoint(last, segment, self.log.epoch))
+        self._directory.write_checkpoint(
+            Checkpoint(
+                last,
+                segment,
+                self.log.epoch,
+                commit=self.log.last_commit,
+                incarnation=self.log.incarnation,
+            )
+        )
 
 
 def _recover(
@@ -197,7 +205,9 @@ def _recover(
     others = sorted(path for path in layout.logs_dir.glob("*") if path != own and path.is_dir())
     try:
         logs.extend(LogDirectory.open(path) for path in [own, *others])
-        recovered = recover(layout.actors_dir, logs, layout.actor_file, apply_alarms)
+        recovered = recover(
+            layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
+        )
     except BaseException:
         for log in logs:
             log.close()
