@@ -427,9 +427,7 @@ class ActorDatabase:
     def _create(self) -> None:
         try:
             self.durability.create(self._template or standard_template())
-        except FileNotFoundError as error:
-            raise self.fail(error, code="SQLITE_CORRUPT") from error
-        except OSError as error:
+        except (OSError, StorageError) as error:
             raise self.fail(error, code="SQLITE_CANTOPEN") from error
         self._is_missing = False
 
