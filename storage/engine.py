@@ -62,6 +62,7 @@ class ActorDatabase:
     __slots__ = (
         "__weakref__",
         "_connection",
+        "_cursor",
         "_failure",
         "_is_closed",
         "_is_missing",
@@ -110,6 +111,8 @@ class ActorDatabase:
         self.rules = Authorizer()
         self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic, self.rules)
         self._connection: apsw.Connection | None = None
+        # One that nobody uses: to make one for each statement takes as long as a short statement.
+        self._cursor: apsw.Cursor | None = None
         self._transaction = Transaction()
         self._wrote = False
         self._is_missing = False
@@ -161,14 +164,12 @@ class ActorDatabase:
 
     def value(self, sql: str, bindings: Sequence[Any] = ()) -> Any:
         """Return the one value that ``sql`` selects; None without a row, or without a file."""
-        connection = self._connection
-        if connection is None:
-            if not self._has_file():
-                return None
-            connection = self._open()
+        if self._connection is None and not self._has_file():
+            return None
+        cursor = self._cursor or self._new_cursor()
         self.was_used = True
         try:
-            return connection.execute(sql, bindings).get
+            return cursor.execute(sql, bindings).get
         except apsw.Error as error:
             raise self.error_from(error) from error
 
@@ -176,9 +177,9 @@ class ActorDatabase:
         """Return the rows that ``sql`` selects, as tuples; none without a file."""
         if not self._has_file():
             return []
-        connection = self._connection or self._open()
+        cursor = self._cursor or self._new_cursor()
         try:
-            return connection.execute(sql, bindings).fetchall()
+            return cursor.execute(sql, bindings).fetchall()
         except apsw.Error as error:
             raise self.error_from(error) from error
 
@@ -186,30 +187,38 @@ class ActorDatabase:
         """Run a statement that writes, in the turn's transaction; return how many rows changed."""
         if self._transaction.state is State.NONE:
             self.begin()
-        connection = self._connection or self._open()
+        cursor = self._cursor or self._new_cursor()
         try:
-            connection.execute(sql, bindings)
+            cursor.execute(sql, bindings)
         except apsw.Error as error:
             raise self.error_from(error) from error
-        return connection.changes()
+        return self._connected().changes()
 
     # --- the user's statements ---------------------------------------------------------------
 
-    def begin_user_sql(self, query: str) -> apsw.Connection:
-        """Return the connection, ready to compile and step ``query`` under the user's rules.
+    def begin_user_sql(self, query: str) -> apsw.Cursor:
+        """Return a cursor, ready to compile and step ``query`` under the user's rules.
 
         ``end_user_sql`` must follow. A transaction is open from now on.
         """
         if self._transaction.state is State.NONE:
             self.begin()
-        connection = self._connection or self._open()
+        cursor = self._cursor or self._new_cursor()
+        self._cursor = None
         self.rules.expect(query)
-        return connection
+        return cursor
 
     def end_user_sql(self) -> None:
         """Let our own statements through again."""
         self.rules.enforcing = False
         self._time_budget.started = None
+
+    def put_back(self, cursor: apsw.Cursor) -> None:
+        """Take a cursor back that has nothing left to give, for the next statement."""
+        if self._cursor is None and self._connection is cursor.connection:
+            self._cursor = cursor
+        else:
+            cursor.close(force=True)
 
     def add_live_cursor(self, cursor: LiveCursor) -> None:
         """Have ``cursor`` told when what it reads goes away; it is not kept alive by this."""
@@ -255,7 +264,7 @@ class ActorDatabase:
         try:
             if wrote:
                 self.durability.before_commit(connection)
-            connection.execute("COMMIT")
+            (self._cursor or self._new_cursor()).execute("COMMIT")
             if wrote:
                 self.durability.committed(alarm_ms)
         except apsw.ConstraintError as error:
@@ -385,12 +394,16 @@ class ActorDatabase:
 
     def _execute(self, sql: str) -> None:
         try:
-            self._connected().execute(sql)
+            (self._cursor or self._new_cursor()).execute(sql)
         except apsw.Error as error:
             raise self.error_from(error) from error
 
     def _connected(self) -> apsw.Connection:
         return self._connection or self._open()
+
+    def _new_cursor(self) -> apsw.Cursor:
+        self._cursor = cursor = self._connected().cursor()
+        return cursor
 
     def _has_file(self) -> bool:
         """Whether there is anything to read. Only we make the file, so a "no" is remembered."""
@@ -434,6 +447,7 @@ class ActorDatabase:
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
+        self._cursor = None
         self._transaction = Transaction()
         self._wrote = False
         self._live.invalidate()

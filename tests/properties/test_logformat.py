@@ -52,7 +52,7 @@ def test_a_record_comes_back(
     assert Record(lsn, durable, epoch, time_ms, same, found.size) == expected
 
 
-FIELDS = Change.__slots__
+FIELDS = Change._fields
 
 
 @settings(deadline=None)  # the machine may be busy
