@@ -190,7 +190,7 @@ class Server:
             planned = plan(config, await read_recorded(catalog, config.name))
             if planned.is_destructive and not confirm(planned):
                 raise MigrationDeclined(planned)
-            await apply(planned, catalog, directory, index, now_ms)
+            await apply(planned, catalog, directory, index, self._store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
         self._assemble(app, planned, index)
         front = Front(
@@ -231,6 +231,7 @@ class Server:
             self._clock,
             self._alarms,
             self._store,
+            self._store.marks,
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,

@@ -15,6 +15,7 @@ Encoding in the flusher's thread: it would take the interpreter for as long as t
 
 import contextlib
 import os
+import struct
 import threading
 import time
 from bisect import insort
@@ -26,8 +27,15 @@ from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from .errors import InternalError, StorageBroken
-from .logformat import RECORDS_START, Change, SegmentHeader, encode_record, record_size
+from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
+from .logformat import (
+    RECORD_SIZE_MAX,
+    RECORDS_START,
+    Change,
+    SegmentHeader,
+    encode_record,
+    record_size,
+)
 from .segments import SegmentFile, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
@@ -42,12 +50,18 @@ class LogStart:
         segment: The last segment's number.
         epoch: Of this opening.
         files: Segment files whose content is not needed any more.
+        commit: The highest commit number given in any log of the directory.
+        incarnation: Which history of the directory this goes on with.
+        segments: Those of ``files`` that were begun, with their headers, in order.
     """
 
     lsn: int = 0
     segment: int = 0
     epoch: int = 1
     files: tuple[Path, ...] = ()
+    commit: int = 0
+    incarnation: int = 1
+    segments: tuple[tuple[Path, SegmentHeader], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,9 @@ class CommitLog:
         durable_lsn: Everything up to this number is durable.
         failure: Why nothing works any more; None while all is well.
         epoch: Which opening of the log this is.
+        incarnation: Which history of the directory its records belong to.
+        last_commit: The highest commit number that is known. Set it higher before an actor is
+            taken over from another log: an actor's numbers never go back.
         on_published: Called in the loop's thread when ``durable_lsn`` has moved.
     """
 
@@ -120,6 +137,8 @@ class CommitLog:
         """
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
+        self.incarnation = start.incarnation
+        self.last_commit = start.commit
         self.failure: StorageBroken | None = None
         self.on_published: Callable[[], None] | None = None
         self._directory = directory
@@ -152,6 +171,8 @@ class CommitLog:
 
         Raises:
             StorageBroken: The log has failed.
+            CommitTooLarge: No record can hold it; nothing has happened.
+            StorageError: Likewise, because of something else than its size.
         """
         if self._error is not None:
             self._publish()
@@ -160,18 +181,27 @@ class CommitLog:
         if self._is_closed:
             raise InternalError("a record was appended to a log that is closed")
         size = record_size(change)
+        if size > RECORD_SIZE_MAX:
+            raise CommitTooLarge.of(self._directory, "bytes of a record", size, RECORD_SIZE_MAX)
         segment = self._segments[-1]
         if segment.position + size > segment.header.size:
             segment = self._roll(size)
         lsn = self.appended_lsn + 1
-        data = encode_record(
-            change,
-            lsn=lsn,
-            durable_lsn=self._synced_lsn,
-            epoch=self.epoch,
-            time_ms=self._time_ms(),
-            salt=segment.header.salt,
-        )
+        try:
+            data = encode_record(
+                change,
+                lsn=lsn,
+                durable_lsn=self._synced_lsn,
+                epoch=self.epoch,
+                incarnation=self.incarnation,
+                commit=self.last_commit + 1,
+                time_ms=self._time_ms(),
+                salt=segment.header.salt,
+            )
+        except struct.error as error:
+            problem = f"no record holds this change of {change.unique_key[:100]!r}: {error}"
+            raise StorageError(self._directory, problem) from error
+        self.last_commit += 1
         self.appended_lsn = segment.last_lsn = lsn
         segment.position += size
         self._pending.append((segment, data, lsn))
@@ -271,6 +301,10 @@ class CommitLog:
             self._publish()
 
     def _roll(self, size: int) -> _Segment:
+        if self._segments and self._segments[-1].position == RECORDS_START:
+            # It would stay without a record, so never be written, and be missed by who reads.
+            self._segments.pop()
+            self._next_segment -= 1
         header = SegmentHeader(
             self._next_segment,
             self.appended_lsn + 1,

@@ -65,7 +65,9 @@ class Sql:
     def _start(self, query: str, bindings: Any) -> Started:
         db = self._db
         cursor = db.begin_user_sql(query)
-        started = None
+        was_unconfirmed = db.is_unconfirmed
+        if was_unconfirmed:
+            db.is_unconfirmed = False
         try:
             started = self._statements.start(cursor, query, bindings)
         except apsw.Error as error:
@@ -73,11 +75,11 @@ class Sql:
         except ValueError as error:  # a NUL character in the query, half a surrogate pair in any
             raise InvalidArgument(f"the query or a binding is no valid text: {error}") from error
         finally:
-            if started is None:
-                cursor.close(force=True)
-            elif started.cursor is None:
-                db.put_back(cursor)
             db.end_user_sql()
+        if started.cursor is None:
+            db.put_back(cursor)
+        if was_unconfirmed:
+            db.is_unconfirmed = self._statements.is_readonly(query)
         return started
 
     def _check_size(self, query: str) -> None:

@@ -73,11 +73,16 @@ class Statements:
         self._rules = rules
         self._shapes: dict[str, Shape] = {}
 
+    def is_readonly(self, query: str) -> bool:
+        """Say whether ``query``, which has just run, cannot write; False if that is not known."""
+        shape = self._shapes.get(query)
+        return shape is not None and shape.is_readonly
+
     def start(self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any]) -> Started:
         """Run ``query`` to the first row of its last statement.
 
         Args:
-            cursor: What to run it with; after an error nobody may use it any more.
+            cursor: What to run it with; after an error it is closed.
             query: One statement or several.
             bindings: For the last one.
 
@@ -92,7 +97,11 @@ class Statements:
                 return self._explore(cursor, query, bindings)
             return self._run_known(cursor, query, bindings, shape)
         except apsw.BindingsError:
+            cursor.close(force=True)
             raise SqlError("Wrong number of parameter bindings for SQL query.") from None
+        except BaseException:
+            cursor.close(force=True)
+            raise
 
     def _run_known(
         self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any], shape: Shape

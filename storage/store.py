@@ -18,6 +18,7 @@ from .layout import Layout
 from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
+from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
 
@@ -52,6 +53,7 @@ class Store:
     Attributes:
         log: Their log.
         recovered: What was found when it was opened.
+        marks: What is remembered of single actors.
     """
 
     def __init__(
@@ -62,9 +64,11 @@ class Store:
         commit_log: CommitLog,
         notify: Callable[[Callable[[], None]], object],
         options: StoreOptions,
+        marks: Marks,
     ) -> None:
         self.log = commit_log
         self.recovered = recovered
+        self.marks = marks
         self._layout = layout
         self._directory = directory
         self._leftovers: Leftovers = {}
@@ -106,8 +110,9 @@ class Store:
 
         Raises:
             LogCorrupt: Something is missing that was durable.
-            StorageError: The directory cannot be read or written.
+            StorageError: The directory, or a mark in it, cannot be read or written.
         """
+        marks = Marks(layout)
         try:
             directory, recovered = _recover(layout, options.slot, apply_alarms)
         except OSError as error:
@@ -121,7 +126,7 @@ class Store:
             on_failure=on_failure,
             segment_size_bytes=options.segment_size_bytes,
         )
-        return cls(layout, directory, recovered, commit_log, notify, options)
+        return cls(layout, directory, recovered, commit_log, notify, options, marks)
 
     def database(
         self,
@@ -180,7 +185,15 @@ class Store:
         sync_file_system(self._layout.root)
         last = self.log.appended_lsn
         segment = self.log.first_segment_after(last) + 1
-        self._directory.write_checkpoint(Checkpoint(last, segment, self.log.epoch))
+        self._directory.write_checkpoint(
+            Checkpoint(
+                last,
+                segment,
+                self.log.epoch,
+                commit=self.log.last_commit,
+                incarnation=self.log.incarnation,
+            )
+        )
 
 
 def _recover(
@@ -192,7 +205,9 @@ def _recover(
     others = sorted(path for path in layout.logs_dir.glob("*") if path != own and path.is_dir())
     try:
         logs.extend(LogDirectory.open(path) for path in [own, *others])
-        recovered = recover(layout.actors_dir, logs, layout.actor_file, apply_alarms)
+        recovered = recover(
+            layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
+        )
     except BaseException:
         for log in logs:
             log.close()
