@@ -319,8 +319,7 @@ class CommitLog:
         """Say in the loop's thread what the flusher has done."""
         self.durable_lsn = self._synced_lsn
         waiting = self._waiting
-        durable_lsn = self.durable_lsn
-        while waiting and waiting[0][0] <= durable_lsn:
+        while waiting and waiting[0][0] <= self.durable_lsn:
             waiting.popleft()[1]()
         self._is_busy = False
         self._hand_over()
