@@ -24,7 +24,7 @@ from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError, UsageError
 from ..storage.layout import Layout
-from ..storage.store import Store
+from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .control.server import ControlServer
 from .edge.front import Front, RequestRecord
@@ -200,7 +200,7 @@ class Server:
             planned = plan(config, await read_recorded(catalog, config.name))
             if planned.is_destructive and not confirm(planned):
                 raise MigrationDeclined(planned)
-            await apply(planned, catalog, directory, index, now_ms)
+            await apply(planned, catalog, directory, index, self._store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
         self._assemble(app, planned, index)
         await self._open_control(directory, index, planned)
@@ -221,6 +221,9 @@ class Server:
             time_ms=self._clock.time_ms,
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
+            options=StoreOptions(
+                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min
+            ),
         )
         self._cleanup.callback(self._store.close)
 
@@ -242,6 +245,7 @@ class Server:
             self._clock,
             self._alarms,
             self._store,
+            self._store.marks,
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,

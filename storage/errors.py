@@ -14,6 +14,8 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── DirectoryInUse
     │   ├── UnknownFormat
     │   ├── DatabaseFailed
+    │   ├── CommitTooLarge
+    │   ├── SpaceLow
     │   ├── LogCorrupt
     │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
@@ -180,6 +182,74 @@ class DatabaseFailed(StorageError):
     def __init__(self, path: Path, problem: str, hint: str = "", *, code: str = "") -> None:
         self.code = code
         super().__init__(path, problem, hint)
+
+    @property
+    def is_damage(self) -> bool:
+        """The file itself is damaged: to open it again would meet the same."""
+        return self.code in _DAMAGE_CODES
+
+
+_DAMAGE_CODES = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
+
+
+class CommitTooLarge(StorageError):
+    """What one actor has changed does not fit into one record of the commit log.
+
+    All of it was undone, and the actor starts again from disk; others go on.
+
+    Attributes:
+        actual: How much it is.
+        allowed: How much there may be.
+    """
+
+    def __init__(
+        self, path: Path, problem: str, hint: str = "", *, actual: int = 0, allowed: int = 0
+    ) -> None:
+        self.actual = actual
+        self.allowed = allowed
+        super().__init__(path, problem, hint)
+
+    @classmethod
+    def of(
+        cls, path: Path, what: str, actual: int, allowed: int, hint: str = ""
+    ) -> "CommitTooLarge":
+        """Return the error for ``what`` of which there is too much."""
+        problem = f"{what}: {actual}, and no more than {allowed} is possible"
+        return cls(path, problem, hint, actual=actual, allowed=allowed)
+
+
+class SpaceLow(StorageError):
+    """The disk is so full that no new actor is begun; those that exist go on.
+
+    Attributes:
+        free_size_bytes: What was left.
+        size_bytes_min: Below how much new actors are refused.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        problem: str,
+        hint: str = "",
+        *,
+        free_size_bytes: int = 0,
+        size_bytes_min: int = 0,
+    ) -> None:
+        self.free_size_bytes = free_size_bytes
+        self.size_bytes_min = size_bytes_min
+        super().__init__(path, problem, hint)
+
+    @classmethod
+    def of(cls, path: Path, free_size_bytes: int, size_bytes_min: int) -> "SpaceLow":
+        """Return the error for a file system with so much left."""
+        problem = (
+            f"the file system has {free_size_bytes:,} bytes left, and below {size_bytes_min:,} no "
+            "new actor is begun; those that exist go on"
+        )
+        hint = "Make room on it, or change perdure.free_space_size_bytes_min"
+        return cls(
+            path, problem, hint, free_size_bytes=free_size_bytes, size_bytes_min=size_bytes_min
+        )
 
 
 class LogCorrupt(StorageError):

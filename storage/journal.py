@@ -22,7 +22,8 @@ from pathlib import Path
 
 import apsw
 
-from .errors import DatabaseFailed
+from .errors import CommitTooLarge, DatabaseFailed
+from .free_space import FreeSpace
 from .log import CommitLog
 from .logformat import ALARM_UNCHANGED, Change, RecordKind
 from .page_images import encode_image
@@ -41,8 +42,12 @@ CHECKPOINT_FRAMES = 256
 # And from so many on it waits for the log, once: an actor that writes all the time has no
 # moment at which all it has written is durable.
 CHECKPOINT_FRAMES_MAX = 1024
+# Bytes of frames in one commit. Their record's length has 32 bits, one read gives no more than
+# 2 GiB, and making the record takes some six times as much memory.
+COMMIT_SIZE_BYTES_MAX = 2**30
 # Pages of each open actor kept to tell what a commit changed of them. An insert touches two.
 IMAGES_MAX = 12
+_IN_PARTS = "Write it in parts, with an await of something else (asyncio.sleep(0)) between them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Journal:
     __slots__ = (
         "_actor",
         "_committed",
+        "_database_pages",
         "_descriptor",
         "_frames",
         "_header",
@@ -88,6 +94,7 @@ class Journal:
         "_is_new",
         "_leftovers",
         "_path",
+        "_space",
         "_template",
         "first_lsn",
         "is_wanted",
@@ -98,9 +105,16 @@ class Journal:
     is_logged = True
 
     def __init__(
-        self, log: CommitLog, leftovers: Leftovers, unique_key: str, actor_id: bytes, path: Path
+        self,
+        log: CommitLog,
+        leftovers: Leftovers,
+        unique_key: str,
+        actor_id: bytes,
+        path: Path,
+        space: FreeSpace | None = None,
     ) -> None:
         self.log = log
+        self._space = space
         self.first_lsn = self.last_lsn = 0
         self.is_wanted = False
         self._actor = (unique_key, actor_id)
@@ -111,6 +125,7 @@ class Journal:
         self._frames = 0  # in the -wal, and not in the file
         self._committed = 0  # frames that SQLite says are in the -wal
         self._images: dict[int, bytes] = {}
+        self._database_pages = 0
         self._template: Template | None = None  # of a file of which the log knows nothing yet
 
     # --- the file ----------------------------------------------------------------------------
@@ -128,8 +143,11 @@ class Journal:
         """Make the file; until the first commit nobody but us would take it for an actor's.
 
         Raises:
+            SpaceLow: The disk is too full for a new actor.
             OSError: It cannot be made.
         """
+        if self._space is not None:
+            self._space.check()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._wal_path.unlink()
@@ -188,6 +206,7 @@ class Journal:
         Raises:
             StorageBroken: The log has failed.
             DatabaseFailed: The frames cannot be read back.
+            CommitTooLarge: There are too many.
         """
         if not self._committed:
             return
@@ -203,6 +222,11 @@ class Journal:
         for number, page in found.pages.items():
             encoded.append(encode_image(number, page, images.pop(number, None)))
             images[number] = page
+        if found.database_pages < self._database_pages:
+            # Such a page may come back; its image will then be against nothing.
+            for number in [each for each in images if each > found.database_pages]:
+                del images[number]
+        self._database_pages = found.database_pages
         while len(images) > IMAGES_MAX:
             del images[next(iter(images))]
         unique_key, actor_id = self._actor
@@ -242,6 +266,9 @@ class Journal:
             header = read_header(os.pread(self._descriptor, HEADER_SIZE_BYTES, 0))
             self._header = header
         size = (self._committed - self._frames) * header.frame_size
+        if size > COMMIT_SIZE_BYTES_MAX:
+            what = "bytes of changed pages in one commit"
+            raise CommitTooLarge.of(self._path, what, size, COMMIT_SIZE_BYTES_MAX, _IN_PARTS)
         frames = os.pread(self._descriptor, size, header.offset(self._frames))
         if len(frames) != size:
             raise WalUnreadable(f"{size} bytes of frames were written, {len(frames)} are there")

@@ -7,7 +7,10 @@
     catalog.db                            workers, namespaces, migrations (storage/catalog.py)
     alarms.db                             when which actor is to be woken (storage/alarm_index.py)
     log/<slot>/                           commit logs (storage/log_directory.py)
+    marks/<namespace>/                    what is remembered of single actors (storage/marks.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
+    drafts/<name>.db                      what is to take an actor's place (storage/recovery.py)
+    archive/                              what the logs held earlier (storage/archive/)
     trash/<time ms>-<namespace>/          a deleted namespace, until its retention has passed
 """
 
@@ -63,8 +66,24 @@ class Layout:
         return self.root / "actors"
 
     @property
+    def drafts_dir(self) -> Path:
+        return self.root / "drafts"
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.root / "archive"
+
+    @property
     def trash_dir(self) -> Path:
         return self.root / "trash"
+
+    @property
+    def marks_dir(self) -> Path:
+        return self.root / "marks"
+
+    def marks_of_namespace_dir(self, unique_key: str) -> Path:
+        """Return where the marks of a namespace's actors lie."""
+        return self.marks_dir / quote(unique_key)
 
     def namespace_dir(self, unique_key: str) -> Path:
         """Return where the actors of a namespace lie."""

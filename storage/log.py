@@ -14,20 +14,28 @@ Encoding in the flusher's thread: it would take the interpreter for as long as t
 """
 
 import contextlib
-import heapq
 import os
+import struct
 import threading
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from .errors import InternalError, StorageBroken
-from .logformat import RECORDS_START, Change, SegmentHeader, encode_record, record_size
+from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
+from .logformat import (
+    RECORD_SIZE_MAX,
+    RECORDS_START,
+    Change,
+    SegmentHeader,
+    encode_record,
+    record_size,
+)
 from .segments import SegmentFile, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
@@ -42,12 +50,18 @@ class LogStart:
         segment: The last segment's number.
         epoch: Of this opening.
         files: Segment files whose content is not needed any more.
+        commit: The highest commit number given in any log of the directory.
+        incarnation: Which history of the directory this goes on with.
+        segments: Those of ``files`` that were begun, with their headers, in order.
     """
 
     lsn: int = 0
     segment: int = 0
     epoch: int = 1
     files: tuple[Path, ...] = ()
+    commit: int = 0
+    incarnation: int = 1
+    segments: tuple[tuple[Path, SegmentHeader], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,7 @@ class _Segment:
 
 _Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
 _Item = list[_Encoded] | threading.Event | None  # an event is set when all before it is durable
+_LSN = itemgetter(0)
 _Current = tuple[_Segment, SegmentFile] | None
 
 
@@ -94,6 +109,9 @@ class CommitLog:
         durable_lsn: Everything up to this number is durable.
         failure: Why nothing works any more; None while all is well.
         epoch: Which opening of the log this is.
+        incarnation: Which history of the directory its records belong to.
+        last_commit: The highest commit number that is known. Set it higher before an actor is
+            taken over from another log: an actor's numbers never go back.
         on_published: Called in the loop's thread when ``durable_lsn`` has moved.
     """
 
@@ -119,6 +137,8 @@ class CommitLog:
         """
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
+        self.incarnation = start.incarnation
+        self.last_commit = start.commit
         self.failure: StorageBroken | None = None
         self.on_published: Callable[[], None] | None = None
         self._directory = directory
@@ -130,8 +150,7 @@ class CommitLog:
         self._next_segment = start.segment + 1
         self._free: deque[Path] = deque(start.files)
         self._files = set(start.files)
-        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
-        self._order = count()
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()  # by LSN
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
@@ -152,6 +171,8 @@ class CommitLog:
 
         Raises:
             StorageBroken: The log has failed.
+            CommitTooLarge: No record can hold it; nothing has happened.
+            StorageError: Likewise, because of something else than its size.
         """
         if self._error is not None:
             self._publish()
@@ -160,18 +181,27 @@ class CommitLog:
         if self._is_closed:
             raise InternalError("a record was appended to a log that is closed")
         size = record_size(change)
+        if size > RECORD_SIZE_MAX:
+            raise CommitTooLarge.of(self._directory, "bytes of a record", size, RECORD_SIZE_MAX)
         segment = self._segments[-1]
         if segment.position + size > segment.header.size:
             segment = self._roll(size)
         lsn = self.appended_lsn + 1
-        data = encode_record(
-            change,
-            lsn=lsn,
-            durable_lsn=self._synced_lsn,
-            epoch=self.epoch,
-            time_ms=self._time_ms(),
-            salt=segment.header.salt,
-        )
+        try:
+            data = encode_record(
+                change,
+                lsn=lsn,
+                durable_lsn=self._synced_lsn,
+                epoch=self.epoch,
+                incarnation=self.incarnation,
+                commit=self.last_commit + 1,
+                time_ms=self._time_ms(),
+                salt=segment.header.salt,
+            )
+        except struct.error as error:
+            problem = f"no record holds this change of {change.unique_key[:100]!r}: {error}"
+            raise StorageError(self._directory, problem) from error
+        self.last_commit += 1
         self.appended_lsn = segment.last_lsn = lsn
         segment.position += size
         self._pending.append((segment, data, lsn))
@@ -190,7 +220,11 @@ class CommitLog:
 
     def when_durable(self, lsn: int, action: Callable[[], None]) -> None:
         """Call ``action`` in the loop's thread once ``lsn`` is durable; never, if that fails."""
-        heapq.heappush(self._waiting, (lsn, next(self._order), action))
+        waiting = self._waiting
+        if waiting and waiting[-1][0] > lsn:  # it waits for what was committed some time ago
+            insort(waiting, (lsn, action), key=_LSN)
+        else:
+            waiting.append((lsn, action))
 
     def wait(self) -> None:
         """Hold the calling thread until all that was appended is durable.
@@ -267,6 +301,10 @@ class CommitLog:
             self._publish()
 
     def _roll(self, size: int) -> _Segment:
+        if self._segments and self._segments[-1].position == RECORDS_START:
+            # It would stay without a record, so never be written, and be missed by who reads.
+            self._segments.pop()
+            self._next_segment -= 1
         header = SegmentHeader(
             self._next_segment,
             self.appended_lsn + 1,
@@ -282,7 +320,7 @@ class CommitLog:
         self.durable_lsn = self._synced_lsn
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.durable_lsn:
-            heapq.heappop(waiting)[2]()
+            waiting.popleft()[1]()
         self._is_busy = False
         self._hand_over()
         if self.on_published is not None and self._error is None:

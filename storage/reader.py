@@ -48,9 +48,9 @@ def read(
         SqlError: SQLite or a rule refused it; it took longer than a statement may.
         DatabaseFailed: The database as a whole failed.
     """
-    connection = database.begin_user_sql(query)
+    own = database.begin_user_sql(query)
     database.rules.only_reads = True
-    cursor = connection.cursor()
+    cursor = own.connection.cursor()
     looked = _Look()
     cursor.exec_trace = looked
     try:
@@ -67,6 +67,7 @@ def read(
         database.rules.only_reads = False
         database.end_user_sql()
         cursor.close(force=True)
+        database.put_back(own)
     if not looked.count:
         raise SqlError(_NO_STATEMENT)
     return Answer(looked.columns, rows[:rows_max], len(rows) > rows_max)

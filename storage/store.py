@@ -13,11 +13,13 @@ from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import PerdureError, StorageBroken, StorageError
+from .free_space import FreeSpace
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
+from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
 
@@ -34,6 +36,7 @@ class StoreOptions:
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
         open_max: Files that may be open; None for what the system allows.
+        free_space_size_bytes_min: See storage/free_space.py.
     """
 
     slot: str = "0"
@@ -41,6 +44,7 @@ class StoreOptions:
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
     open_max: int | None = None
+    free_space_size_bytes_min: int | None = None
 
 
 DEFAULT_OPTIONS = StoreOptions()
@@ -52,6 +56,8 @@ class Store:
     Attributes:
         log: Their log.
         recovered: What was found when it was opened.
+        marks: What is remembered of single actors.
+        space: What is left on the disk.
     """
 
     def __init__(
@@ -62,9 +68,12 @@ class Store:
         commit_log: CommitLog,
         notify: Callable[[Callable[[], None]], object],
         options: StoreOptions,
+        marks: Marks,
     ) -> None:
         self.log = commit_log
         self.recovered = recovered
+        self.marks = marks
+        self.space = FreeSpace(layout.root, options.free_space_size_bytes_min)
         self._layout = layout
         self._directory = directory
         self._leftovers: Leftovers = {}
@@ -74,6 +83,7 @@ class Store:
             commit_log,
             directory,
             layout.root,
+            self.space,
             self._pool,
             self._leftovers,
             self.database,
@@ -106,8 +116,9 @@ class Store:
 
         Raises:
             LogCorrupt: Something is missing that was durable.
-            StorageError: The directory cannot be read or written.
+            StorageError: The directory, or a mark in it, cannot be read or written.
         """
+        marks = Marks(layout)
         try:
             directory, recovered = _recover(layout, options.slot, apply_alarms)
         except OSError as error:
@@ -121,7 +132,7 @@ class Store:
             on_failure=on_failure,
             segment_size_bytes=options.segment_size_bytes,
         )
-        return cls(layout, directory, recovered, commit_log, notify, options)
+        return cls(layout, directory, recovered, commit_log, notify, options, marks)
 
     def database(
         self,
@@ -133,7 +144,7 @@ class Store:
     ) -> ActorDatabase:
         """Return the database of an actor; there must be no other of it that is not closed."""
         path = self._layout.actor_file(unique_key, actor_id)
-        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path)
+        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path, self.space)
         database = ActorDatabase(path, limits, monotonic=monotonic, durability=journal)
         database.on_open = self._pool.opened
         return database
@@ -180,7 +191,15 @@ class Store:
         sync_file_system(self._layout.root)
         last = self.log.appended_lsn
         segment = self.log.first_segment_after(last) + 1
-        self._directory.write_checkpoint(Checkpoint(last, segment, self.log.epoch))
+        self._directory.write_checkpoint(
+            Checkpoint(
+                last,
+                segment,
+                self.log.epoch,
+                commit=self.log.last_commit,
+                incarnation=self.log.incarnation,
+            )
+        )
 
 
 def _recover(
@@ -192,7 +211,9 @@ def _recover(
     others = sorted(path for path in layout.logs_dir.glob("*") if path != own and path.is_dir())
     try:
         logs.extend(LogDirectory.open(path) for path in [own, *others])
-        recovered = recover(layout.actors_dir, logs, layout.actor_file, apply_alarms)
+        recovered = recover(
+            layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
+        )
     except BaseException:
         for log in logs:
             log.close()

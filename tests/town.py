@@ -110,6 +110,7 @@ class Town:
             self.clock,
             self.alarms,
             self.store,
+            self.store.marks,
             limits=ActorLimits(),
             storage_limits=StorageLimits(),
             idle_timeout_s=10.0,

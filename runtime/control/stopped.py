@@ -78,6 +78,7 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
             clock,
             alarms,
             store,
+            store.marks,
             limits=ActorLimits(),
             storage_limits=_LIMITS,
             idle_timeout_s=0.0,

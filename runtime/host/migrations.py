@@ -22,6 +22,7 @@ from ...storage.catalog import (
 from ...storage.catalog import Change as CatalogChange
 from ...storage.directory import DataDirectory
 from ...storage.layout import Layout
+from ...storage.marks import Marks
 from .migration_plan import (
     Change,
     Created,
@@ -58,6 +59,7 @@ async def apply(
     catalog: Catalog,
     directory: DataDirectory,
     alarms: AlarmIndex,
+    marks: Marks,
     now_ms: int,
 ) -> None:
     """Carry out a plan that was made from this catalog, and finish what was begun before.
@@ -67,26 +69,33 @@ async def apply(
         catalog: Of the data directory.
         directory: The data directory.
         alarms: Of the data directory; deleted namespaces lose theirs.
+        marks: Likewise.
         now_ms: Unix time in milliseconds.
     """
     await catalog.record_worker(plan.worker)
     for unique_key in plan.unfinished:
-        await _bury(unique_key, catalog, directory, alarms, now_ms)
+        await _bury(unique_key, catalog, directory, alarms, marks, now_ms)
     for step in plan.steps:
         changes = tuple(_to_record(change) for change in step.changes)
         await catalog.apply(CatalogStep(plan.worker, step.tag, now_ms, changes))
         for change in step.changes:
             if isinstance(change, Deleted):
                 key = change.namespace.unique_key
-                await _bury(key, catalog, directory, alarms, now_ms)
+                await _bury(key, catalog, directory, alarms, marks, now_ms)
 
 
 async def _bury(
-    unique_key: str, catalog: Catalog, directory: DataDirectory, alarms: AlarmIndex, now_ms: int
+    unique_key: str,
+    catalog: Catalog,
+    directory: DataDirectory,
+    alarms: AlarmIndex,
+    marks: Marks,
+    now_ms: int,
 ) -> None:
     """Go on with the deletion of a namespace that is ``deleting``, wherever it stopped."""
     directory.move_to_trash(unique_key, now_ms)
     alarms.remove_namespace(unique_key)
+    marks.clear_namespace(unique_key)
     await catalog.mark_deleted(unique_key)
 
 

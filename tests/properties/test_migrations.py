@@ -15,6 +15,7 @@ from perdure.runtime.host.migrations import apply, read_recorded
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.catalog import Catalog
 from perdure.storage.directory import DataDirectory
+from perdure.storage.marks import Marks
 
 NAMES = ("A", "B", "C", "D")
 
@@ -59,7 +60,7 @@ async def migrated(root: Path, portions: Sequence[Sequence[MigrationStep]]) -> R
                         "w", Path("m.py"), Path("w.toml"), Path(), migrations=steps
                     )
                     made = plan(config, await read_recorded(catalog, "w"))
-                    await apply(made, catalog, directory, alarms, 0)
+                    await apply(made, catalog, directory, alarms, Marks(directory.layout), 0)
                 return await read_recorded(catalog, "w")
         finally:
             alarms.close()

@@ -18,6 +18,7 @@ def test_where_things_lie() -> None:
     assert LAYOUT.catalog_file == ROOT / "catalog.db"
     assert LAYOUT.alarms_file == ROOT / "alarms.db"
     assert LAYOUT.actor_file("app-Room", ID) == ROOT / "actors" / "app-Room" / "ab" / f"{ID}.db"
+    assert LAYOUT.marks_of_namespace_dir("app-Room") == ROOT / "marks" / "app-Room"
     assert LAYOUT.namespace_dir("app-Room") == ROOT / "actors" / "app-Room"
     assert LAYOUT.trash_entry("app-Room", 1_700_000_000_000) == (
         ROOT / "trash" / "001700000000000-app-Room"

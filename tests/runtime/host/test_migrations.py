@@ -19,6 +19,7 @@ from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.catalog import Catalog
 from perdure.storage.directory import DataDirectory
 from perdure.storage.layout import Layout
+from perdure.storage.marks import Marks
 
 NOW_MS = 1_700_000_000_000
 V1 = MigrationStep("v1", new_sqlite_classes=("Room", "Hall"), new_classes=("Draft",))
@@ -32,11 +33,12 @@ class Opened:
     catalog: Catalog
     directory: DataDirectory
     alarms: AlarmIndex
+    marks: Marks
 
     async def migrate(self, *steps: MigrationStep, name: str = "chat") -> MigrationPlan:
         config = WorkerConfig(name, Path("main.py"), Path("w.toml"), Path(), migrations=steps)
         made = plan(config, await read_recorded(self.catalog, name))
-        await apply(made, self.catalog, self.directory, self.alarms, NOW_MS)
+        await apply(made, self.catalog, self.directory, self.alarms, self.marks, NOW_MS)
         return made
 
     async def states(self) -> Mapping[str, str]:
@@ -47,6 +49,7 @@ class Opened:
         path.parent.mkdir(parents=True)
         path.write_bytes(b"data of " + unique_key.encode())
         self.alarms.put(unique_key, ID, NOW_MS, None)
+        self.marks.set("quarantine", unique_key, ID, {})
         return path
 
 
@@ -56,7 +59,7 @@ async def opened(root: Path) -> AsyncIterator[Opened]:
         alarms = AlarmIndex(directory.layout.alarms_file)
         try:
             async with await Catalog.open(directory.layout.catalog_file) as catalog:
-                yield Opened(catalog, directory, alarms)
+                yield Opened(catalog, directory, alarms, Marks(directory.layout))
         finally:
             alarms.close()
 
@@ -107,7 +110,9 @@ async def test_a_renamed_class_keeps_its_files(tmp_path: Path) -> None:
         assert it.alarms.get("chat-Room", ID) == NOW_MS
 
 
-async def test_a_deleted_class_goes_to_the_trash_with_its_alarms(tmp_path: Path) -> None:
+async def test_a_deleted_class_goes_to_the_trash_and_its_alarms_and_marks_away(
+    tmp_path: Path,
+) -> None:
     async with opened(tmp_path) as it:
         await it.migrate(V1)
         path = it.put_object("chat-Hall")
@@ -119,6 +124,7 @@ async def test_a_deleted_class_goes_to_the_trash_with_its_alarms(tmp_path: Path)
         assert file.read_bytes() == b"data of chat-Hall"
         assert (await it.states())["chat-Hall"] == "deleted"
         assert it.alarms.get("chat-Hall", ID) is None
+        assert it.marks.get("quarantine", "chat-Hall", ID) is None
 
 
 async def test_a_class_created_again_starts_empty_under_another_key(tmp_path: Path) -> None:
