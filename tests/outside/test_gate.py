@@ -148,7 +148,7 @@ def held_up(crowd: Crowd, trace: Trace) -> dict[int, int]:
 
 async def test_nothing_leaves_before_what_it_tells_of_is_durable(watch: Watch) -> None:
     watched = await watch("whole")
-    crowd, trace = await let_in(watched, steps=5)
+    crowd, trace = await let_in(watched, steps=8)
     assert [effect for effect in trace.early() if effect.kind not in FREE] == []
     assert {effect.kind for effect in trace.early()} == FREE  # what is early is found
     # The record has all that reached anybody, and all there is to see: else nothing was shown.
