@@ -36,9 +36,11 @@ from .logformat import (
     encode_record,
     record_size,
 )
-from .segments import SegmentFile, new_segment_path
+from .segments import SegmentFile, make_spare, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
+# A log that has so much in one segment will need all of it, and the next one.
+RESERVED_FROM_SIZE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,7 @@ class CommitLog:
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
+        self._has_room = False  # for the rest of this segment, and the next one
         self._is_closed = False
         self._pending: list[_Encoded] = []
         self._is_busy = False  # the flusher has something, or will have it in the next iteration
@@ -349,6 +352,8 @@ class CommitLog:
                 except Exception as error:  # whatever it is, the log ends here; told in _publish
                     self._error = error
                 self._tell()
+                if current is not None and self._error is None:
+                    self._keep_room(current[1])
             for event in events:
                 event.set()
             is_open = None not in batch
@@ -390,12 +395,28 @@ class CommitLog:
             self._synced_lsn = records[at - 1][2]
         return current
 
+    def _keep_room(self, current: SegmentFile) -> None:
+        """Once the log has come into use: the disk may be full when this segment is."""
+        if current.position < RESERVED_FROM_SIZE_BYTES or self._has_room:
+            return
+        self._has_room = True  # or cannot have it; looked at again with the next segment
+        try:
+            current.reserve()
+            path = new_segment_path(self._directory, self._files)
+            if not self._free and make_spare(path, self._segment_size):
+                self._files.add(path)
+                self._free.append(path)
+        except OSError as error:
+            self._error = error
+            self._tell()
+
     def _begin(self, segment: _Segment) -> SegmentFile:
         try:
             path = self._free.popleft()
         except IndexError:
             path = new_segment_path(self._directory, self._files)
             self._files.add(path)
+        self._has_room = False
         file = SegmentFile.begin(path, segment.header)
         segment.path = path
         return file

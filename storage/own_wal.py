@@ -50,6 +50,9 @@ class OwnWal:
         write_file(self._path, template.data)
         self.is_new = True
 
+    def tidy_up(self) -> None:
+        """What is in the ``-wal`` was committed."""
+
     def opened(self, connection: apsw.Connection) -> None:
         """Nothing to follow."""
 
