@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 
 from .engine import ActorDatabase
-from .errors import PerdureError, StorageError
+from .errors import StorageError
 from .sqlite_errors import database_failure
 
 # So many pages between two looks at the clock: 128 KiB, some 50 us.
@@ -24,7 +24,7 @@ _PAGES_AT_ONCE = 32
 SLICE_S = 0.001
 
 
-class CopyInterrupted(PerdureError):
+class CopyInterrupted(Exception):
     """The database was closed meanwhile, because its actor left memory; begin again."""
 
 
