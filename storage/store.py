@@ -14,6 +14,7 @@ from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import PerdureError, StorageBroken, StorageError
 from .free_space import FreeSpace
+from .health import StoreHealth
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
@@ -162,6 +163,21 @@ class Store:
     def statistics(self) -> LogStatistics:
         """What the log has done since it was opened."""
         return self.log.statistics()
+
+    def health(self) -> StoreHealth:
+        """How the store is, and why it is degraded if it is."""
+        space = None
+        with contextlib.suppress(OSError):
+            space = self.space.look()
+        return StoreHealth(
+            None if self.failure is None else str(self.failure),
+            self._checkpointer.problem,
+            self._checkpointer.failure is None,
+            self._checkpointer.done,
+            self.log.live_size_bytes,
+            space,
+            len(self.marks.of_kind("quarantine")),
+        )
 
     def shorten(self) -> None:
         """Begin to bring all files up to date, so that the log can be shortened."""
