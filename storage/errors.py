@@ -15,6 +15,8 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── UnknownFormat
     │   ├── DatabaseFailed
     │   ├── LogCorrupt
+    │   ├── ArchiveDamaged
+    │   ├── HistoryUnavailable
     │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
     └── InternalError
@@ -184,6 +186,17 @@ class DatabaseFailed(StorageError):
 
 class LogCorrupt(StorageError):
     """The commit log lacks something that was durable once; starting would lose it for good."""
+
+
+class ArchiveDamaged(StorageError):
+    """A file of the archive cannot be read: states that need it cannot be had any more.
+
+    What the actors hold now does not depend on it.
+    """
+
+
+class HistoryUnavailable(StorageError):
+    """A state of an actor is asked for that is not kept: too old, or never there."""
 
 
 class StorageBroken(StorageError):

@@ -104,6 +104,9 @@ class CommitLog:
         last_commit: The highest commit number that is known. Set it higher before an actor is
             taken over from another log: an actor's numbers never go back.
         on_published: Called in the loop's thread when ``durable_lsn`` has moved.
+        on_recycled: Given each segment that is not needed any more: file, header, last record.
+            ``release`` is to be called when it may be used again; without one it is at once.
+        holds: How many are reading the log's files; none is let go meanwhile.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class CommitLog:
         time_ms: Callable[[], int],
         on_failure: Callable[[StorageBroken], None],
         segment_size_bytes: int = SEGMENT_SIZE_BYTES,
+        kept: frozenset[Path] = frozenset(),
     ) -> None:
         """Go on with the log in ``directory``.
 
@@ -125,6 +129,7 @@ class CommitLog:
             time_ms: Now, in Unix milliseconds.
             on_failure: Called in the loop's thread when the log has failed.
             segment_size_bytes: How large a segment is to be.
+            kept: Files of ``start`` that are not to be used before they are released.
         """
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
@@ -132,6 +137,8 @@ class CommitLog:
         self.last_commit = start.commit
         self.failure: StorageBroken | None = None
         self.on_published: Callable[[], None] | None = None
+        self.on_recycled: Callable[[Path, SegmentHeader, int], None] | None = None
+        self.holds = 0
         self._directory = directory
         self._notify = notify
         self._time_ms = time_ms
@@ -139,7 +146,7 @@ class CommitLog:
         self._segment_size = segment_size_bytes
         self._segments: deque[_Segment] = deque()
         self._next_segment = start.segment + 1
-        self._free: deque[Path] = deque(start.files)
+        self._free: deque[Path] = deque(path for path in start.files if path not in kept)
         self._files = set(start.files)
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
         self._order = count()
@@ -243,12 +250,19 @@ class CommitLog:
 
     def recycle(self, lsn: int) -> None:
         """Use the files again that hold nothing after ``lsn``; a CHECKPOINT says so durably."""
-        while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn:
+        while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn and not self.holds:
             segment = self._segments[0]
             if segment.path is None or segment.last_lsn > self.durable_lsn:
                 return
             self._segments.popleft()
-            self._free.append(segment.path)
+            if self.on_recycled is None:
+                self.release(segment.path)
+            else:
+                self.on_recycled(segment.path, segment.header, segment.last_lsn)
+
+    def release(self, path: Path) -> None:
+        """Use a file again whose records are not needed any more."""
+        self._free.append(path)
 
     @property
     def live_records(self) -> int:
