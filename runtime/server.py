@@ -231,6 +231,7 @@ class Server:
             self._clock,
             self._alarms,
             self._store,
+            self._store.marks,
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
