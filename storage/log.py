@@ -106,6 +106,7 @@ class CommitLog:
         on_published: Called in the loop's thread when ``durable_lsn`` has moved.
         on_recycled: Given each segment that is not needed any more: file, header, last record.
             ``release`` is to be called when it may be used again; without one it is at once.
+        on_broken: Called in the loop's thread, each with the failure, when the log has failed.
         holds: How many are reading the log's files; none is let go meanwhile.
     """
 
@@ -138,6 +139,7 @@ class CommitLog:
         self.failure: StorageBroken | None = None
         self.on_published: Callable[[], None] | None = None
         self.on_recycled: Callable[[Path, SegmentHeader, int], None] | None = None
+        self.on_broken: set[Callable[[StorageBroken], None]] = set()
         self.holds = 0
         self._directory = directory
         self._notify = notify
@@ -212,6 +214,12 @@ class CommitLog:
     def when_durable(self, lsn: int, action: Callable[[], None]) -> None:
         """Call ``action`` in the loop's thread once ``lsn`` is durable; never, if that fails."""
         heapq.heappush(self._waiting, (lsn, next(self._order), action))
+
+    def give_up(self, error: Exception) -> None:
+        """Fail as if the disk had: what the log says could not be done."""
+        if self._error is None:
+            self._error = error
+        self._publish()
 
     def wait(self) -> None:
         """Hold the calling thread until all that was appended is durable.
@@ -323,6 +331,8 @@ class CommitLog:
             self.failure = StorageBroken(self._directory, problem, hint)
             waiting.clear()
             self._on_failure(self.failure)
+            for action in list(self.on_broken):
+                action(copy(self.failure))
 
     # --- the flusher's side ------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The actors' databases of one process: one log under all of them.
+"""The actors' databases of one process: one log under all of them, and an archive behind it.
 
 *Promise*: when ``open`` returns, everything acknowledged before is in the actors' files. What a
 database from here says is durable survives anything but the loss of the disk.
@@ -6,21 +6,28 @@ database from here says is durable survives anything but the loss of the disk.
 """
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
+from .archive.archive import RETENTION, Archive, Retention
+from .archive.past import Past
+from .archiver import Archiver
 from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
-from .errors import PerdureError, StorageBroken, StorageError
+from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
+from .history import History
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
-from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
+from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStart, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
+from .logformat import SegmentHeader
 from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
+from .replacement import Replacements, adoption
 
 Alarms = dict[tuple[str, bytes], int | None]
 
@@ -35,6 +42,7 @@ class StoreOptions:
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
         open_max: Files that may be open; None for what the system allows.
+        retention: How long the past is kept.
     """
 
     slot: str = "0"
@@ -42,6 +50,7 @@ class StoreOptions:
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
     open_max: int | None = None
+    retention: Retention = RETENTION
 
 
 DEFAULT_OPTIONS = StoreOptions()
@@ -54,6 +63,8 @@ class Store:
         log: Their log.
         recovered: What was found when it was opened.
         marks: What is remembered of single actors.
+        history: What actors were.
+        replacements: Puts other files in their place.
     """
 
     def __init__(
@@ -61,11 +72,26 @@ class Store:
         layout: Layout,
         directory: LogDirectory,
         recovered: Recovered,
-        commit_log: CommitLog,
+        start: LogStart,
         notify: Callable[[Callable[[], None]], object],
+        time_ms: Callable[[], int],
+        on_failure: Callable[[StorageBroken], None],
         options: StoreOptions,
         marks: Marks,
     ) -> None:
+        slot = directory.path.name
+        past = Past(layout.archive_dir, layout.logs_dir, lambda: {slot: self.log.synced_lsn})
+        unarchived = _unarchived(start, _archived_lsn(past, slot))
+        has_archive = options.retention.days > 0
+        commit_log = CommitLog(
+            directory.path,
+            start,
+            notify=notify,
+            time_ms=time_ms,
+            on_failure=on_failure,
+            segment_size_bytes=options.segment_size_bytes,
+            kept=frozenset(path for path, _, _ in unarchived) if has_archive else frozenset(),
+        )
         self.log = commit_log
         self.recovered = recovered
         self.marks = marks
@@ -86,6 +112,30 @@ class Store:
             live_records_max=options.live_records_max,
         )
         commit_log.on_published = self._checkpointer.look
+        self._archiver: Archiver | None = None
+        if has_archive:
+            self._archiver = Archiver(
+                slot,
+                lambda: Archive(layout.archive_dir, past, layout.actor_file, options.retention),
+                notify=notify,
+                time_ms=time_ms,
+                release=commit_log.release,
+            )
+            commit_log.on_recycled = self._archiver.take
+            for replaced in recovered.replaced:
+                self._archiver.do(adoption(*replaced))
+            for path, header, last_lsn in unarchived:
+                self._archiver.take(path, header, last_lsn)
+        self.history = History(commit_log, past)
+        self.replacements = Replacements(
+            layout,
+            commit_log,
+            self._checkpointer,
+            self._archiver,
+            self.history,
+            self._leftovers,
+            marks,
+        )
 
     @classmethod
     def open(
@@ -118,15 +168,17 @@ class Store:
         except OSError as error:
             reason = error.strerror or str(error)
             raise StorageError(layout.root, f"cannot be recovered: {reason}") from error
-        commit_log = CommitLog(
-            directory.path,
+        return cls(
+            layout,
+            directory,
+            recovered,
             recovered.starts[0],
-            notify=notify,
-            time_ms=time_ms,
-            on_failure=on_failure,
-            segment_size_bytes=options.segment_size_bytes,
+            notify,
+            time_ms,
+            on_failure,
+            options,
+            marks,
         )
-        return cls(layout, directory, recovered, commit_log, notify, options, marks)
 
     def database(
         self,
@@ -157,6 +209,15 @@ class Store:
         """What the log has done since it was opened."""
         return self.log.statistics()
 
+    @contextlib.contextmanager
+    def hold_log(self) -> Iterator[None]:
+        """Let no segment be used again meanwhile: what is in the log now can be copied."""
+        self.log.holds += 1
+        try:
+            yield
+        finally:
+            self.log.holds -= 1
+
     def shorten(self) -> None:
         """Begin to bring all files up to date, so that the log can be shortened."""
         self._checkpointer.begin()
@@ -168,6 +229,8 @@ class Store:
         """
         self.log.close()
         self._checkpointer.wait()
+        if self._archiver is not None:
+            self._archiver.close()
         for database in list(self._pool.open_databases()):
             database.close()
         if self.log.failure is None and self._checkpointer.failure is None:
@@ -194,6 +257,19 @@ class Store:
                 incarnation=self.log.incarnation,
             )
         )
+
+
+def _archived_lsn(past: Past, slot: str) -> int:
+    with contextlib.suppress(DatabaseFailed):  # the archiver tells, and makes the index anew
+        return past.ends().get(slot, (0, (0, 0)))[0]
+    return 0
+
+
+def _unarchived(start: LogStart, archived_lsn: int) -> list[tuple[Path, SegmentHeader, int]]:
+    """Return the segments that hold something which is not in the archive, each with its end."""
+    ends = [header.first_lsn - 1 for _, header in start.segments[1:]] + [start.lsn]
+    found = zip(start.segments, ends, strict=False)  # there may be none at all
+    return [(path, header, end) for (path, header), end in found if end > archived_lsn]
 
 
 def _recover(

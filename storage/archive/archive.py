@@ -14,14 +14,13 @@ killed anywhere: ``open`` puts right what was begun.
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-from ..durable_files import make_directory, sync_directory
+from ..durable_files import make_directory, sync_directory, sync_file
 from ..errors import ArchiveDamaged, DatabaseFailed, HistoryUnavailable
 from ..layout import quote
 from ..log_tail import map_file
@@ -51,6 +50,9 @@ class Retention:
 
     days: float = 30.0
     size_bytes_max: int = 10 * 2**30
+
+
+RETENTION = Retention()
 
 
 class Archive:
@@ -189,7 +191,7 @@ class Archive:
         name = self._snapshot_name(actor, order)
         path = self.root / name
         make_directory(path.parent)
-        _sync_file(draft)
+        sync_file(draft)
         draft.replace(path)
         sync_directory(path.parent)
         self._index.add_snapshot(actor, Snapshot(order, path.stat().st_size, name))
@@ -292,11 +294,3 @@ class Archive:
     def _snapshot_name(self, actor: Actor, order: Order) -> str:
         key, text = quote(actor[0]), actor[1].hex()
         return f"snapshots/{key}/{text[:2]}/{text}-{order[0]:08x}-{order[1]:016x}.db"
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

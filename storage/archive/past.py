@@ -149,6 +149,18 @@ class Past:
             found.update((record.order, record) for record in self._read(place))
         return [found[order] for order in sorted(found, reverse=True)[:limit]]
 
+    def check(self, actor: Actor, last: Order) -> None:
+        """Raise unless ``build`` could make this state.
+
+        Raises:
+            HistoryUnavailable: It is not kept.
+        """
+        known = self.known(actor)
+        if self._base(known, last) is None:
+            first = self._first(known)
+            if first is None or last >= first.order:
+                raise _unavailable(self.archive_dir, known)
+
     def build(self, actor: Actor, last: Order, target: Path) -> bool:
         """Make the file that an actor had after commit ``last``.
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ MakeLog = Callable[..., CommitLog]
 def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
     made: list[CommitLog] = []
 
-    def make(start: LogStart = START, **options: int) -> CommitLog:
+    def make(start: LogStart = START, **options: Any) -> CommitLog:
         log = CommitLog(
             tmp_path,
             start,
