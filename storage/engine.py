@@ -238,12 +238,12 @@ class ActorDatabase:
         """End the transaction; return whether anything was written, durable ``when_durable``.
 
         Args:
-            alarm_ms: What the transaction has made of the alarm, in the log's terms
-                (storage/logformat.py); for those who look for alarms without opening actors.
+            alarm_ms: The alarm since, as storage/logformat.py says it, for who opens no actors.
 
         Raises:
             ConstraintsViolatedAtCommit: A deferred constraint is violated; all of it is undone.
             DatabaseFailed: Whether it is durable is unknown; start again from disk.
+            CommitTooLarge: It does not fit into the log; all of it is undone; likewise.
             StorageBroken: The commit log has failed; nothing can be written any more.
         """
         if self._transaction.state is State.NONE:
@@ -263,7 +263,7 @@ class ActorDatabase:
             violation = ConstraintsViolatedAtCommit(str(sql_error(error, None, self.limits)))
             self.rollback()
             raise violation from error
-        except (apsw.Error, StorageError) as error:
+        except Exception as error:  # the log may lack what the file has: it is cut off there
             raise self.fail(error) from error
         self._transaction.move(Move.COMMIT)
         self._wrote = False
