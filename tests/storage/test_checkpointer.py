@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from perdure.storage.archive.archive import Retention
 from perdure.storage import checkpointer
+from perdure.storage.archive.archive import Retention
 from perdure.storage.checkpointer import Checkpointer
 from perdure.storage.kv import KeyValue
 from perdure.storage.store import Store
