@@ -23,6 +23,7 @@ from pathlib import Path
 import apsw
 
 from .errors import CommitTooLarge, DatabaseFailed
+from .free_space import FreeSpace
 from .log import CommitLog
 from .logformat import ALARM_UNCHANGED, Change, RecordKind
 from .page_images import encode_image
@@ -93,6 +94,7 @@ class Journal:
         "_is_new",
         "_leftovers",
         "_path",
+        "_space",
         "_template",
         "first_lsn",
         "is_wanted",
@@ -103,9 +105,16 @@ class Journal:
     is_logged = True
 
     def __init__(
-        self, log: CommitLog, leftovers: Leftovers, unique_key: str, actor_id: bytes, path: Path
+        self,
+        log: CommitLog,
+        leftovers: Leftovers,
+        unique_key: str,
+        actor_id: bytes,
+        path: Path,
+        space: FreeSpace | None = None,
     ) -> None:
         self.log = log
+        self._space = space
         self.first_lsn = self.last_lsn = 0
         self.is_wanted = False
         self._actor = (unique_key, actor_id)
@@ -134,8 +143,11 @@ class Journal:
         """Make the file; until the first commit nobody but us would take it for an actor's.
 
         Raises:
+            SpaceLow: The disk is too full for a new actor.
             OSError: It cannot be made.
         """
+        if self._space is not None:
+            self._space.check()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._wal_path.unlink()

@@ -14,16 +14,16 @@ Encoding in the flusher's thread: it would take the interpreter for as long as t
 """
 
 import contextlib
-import heapq
 import os
 import struct
 import threading
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -97,6 +97,7 @@ class _Segment:
 
 _Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
 _Item = list[_Encoded] | threading.Event | None  # an event is set when all before it is durable
+_LSN = itemgetter(0)
 _Current = tuple[_Segment, SegmentFile] | None
 
 
@@ -158,8 +159,7 @@ class CommitLog:
         self._next_segment = start.segment + 1
         self._free: deque[Path] = deque(path for path in start.files if path not in kept)
         self._files = set(start.files)
-        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
-        self._order = count()
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()  # by LSN
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
@@ -229,7 +229,11 @@ class CommitLog:
 
     def when_durable(self, lsn: int, action: Callable[[], None]) -> None:
         """Call ``action`` in the loop's thread once ``lsn`` is durable; never, if that fails."""
-        heapq.heappush(self._waiting, (lsn, next(self._order), action))
+        waiting = self._waiting
+        if waiting and waiting[-1][0] > lsn:  # it waits for what was committed some time ago
+            insort(waiting, (lsn, action), key=_LSN)
+        else:
+            waiting.append((lsn, action))
 
     def give_up(self, error: Exception) -> None:
         """Fail as if the disk had: what the log says could not be done."""
@@ -338,7 +342,7 @@ class CommitLog:
         self.durable_lsn = self._synced_lsn
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.durable_lsn:
-            heapq.heappop(waiting)[2]()
+            waiting.popleft()[1]()
         self._is_busy = False
         self._hand_over()
         if self.on_published is not None and self._error is None:

@@ -24,8 +24,9 @@ from .archive.archive import PENDING, Archive
 from .archiver import Archiver
 from .bookmark import Bookmark
 from .checkpointer import Checkpointer
+from .durable_append import append_durably
 from .durable_files import make_directory, sync_directory, sync_file
-from .errors import DatabaseFailed, StorageBroken, StorageError
+from .errors import DatabaseFailed, StorageError
 from .history import History
 from .journal import Leftovers
 from .layout import Layout
@@ -163,32 +164,19 @@ class Replacements:
         the log says did not happen: only a new start can mend that.
         """
         log, held = self._log, self._checkpointer.held
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        lsn = log.append(change)
-        order = (log.incarnation, log.last_commit)
-        held.add(lsn)
+        order = (log.incarnation, log.last_commit + 1)
+        held.add(log.appended_lsn + 1)
 
-        def is_durable() -> None:
+        def is_durable(lsn: int) -> None:
             self._leftovers.pop(change.actor, None)
             try:
                 act(order)
             except OSError as error:
                 log.give_up(error)
-                return
-            held.discard(lsn)
-            if not done.done():
-                done.set_result(None)
+            else:
+                held.discard(lsn)
 
-        def is_broken(failure: StorageBroken) -> None:
-            if not done.done():
-                done.set_exception(failure)
-
-        log.on_broken.add(is_broken)
-        try:
-            log.when_durable(lsn, is_durable)
-            await done
-        finally:
-            log.on_broken.discard(is_broken)
+        await append_durably(log, change, is_durable)
 
 
 def adoption(

@@ -5,8 +5,9 @@ database from here says is durable survives anything but the loss of the disk.
 *Assumes*: the data directory is locked (storage/directory.py); one thread, the loop's.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +15,18 @@ from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
 from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer
-from .durable_files import sync_file_system
+from .durable_append import append_durably
+from .durable_files import sync_directory, sync_file, sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
+from .free_space import FreeSpace
 from .history import History
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStart, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
-from .logformat import SegmentHeader
+from .logformat import Change, RecordKind, SegmentHeader
 from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
@@ -43,6 +46,7 @@ class StoreOptions:
         live_records_max: Likewise.
         open_max: Files that may be open; None for what the system allows.
         retention: How long the past is kept.
+        free_space_size_bytes_min: See storage/free_space.py.
     """
 
     slot: str = "0"
@@ -51,9 +55,22 @@ class StoreOptions:
     live_records_max: int = LIVE_RECORDS_MAX
     open_max: int | None = None
     retention: Retention = RETENTION
+    free_space_size_bytes_min: int | None = None
 
 
 DEFAULT_OPTIONS = StoreOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose store it is: what ``Store.open`` is given to speak with its loop."""
+
+    notify: Callable[[Callable[[], None]], object]
+    time_ms: Callable[[], int]
+    on_failure: Callable[[StorageBroken], None]
+
+
+_Unarchived = tuple[Path, SegmentHeader, int]  # a segment, and its last record
 
 
 class Store:
@@ -65,6 +82,7 @@ class Store:
         marks: What is remembered of single actors.
         history: What actors were.
         replacements: Puts other files in their place.
+        space: What is left on the disk.
     """
 
     def __init__(
@@ -73,69 +91,76 @@ class Store:
         directory: LogDirectory,
         recovered: Recovered,
         start: LogStart,
-        notify: Callable[[Callable[[], None]], object],
-        time_ms: Callable[[], int],
-        on_failure: Callable[[StorageBroken], None],
+        owner: Owner,
         options: StoreOptions,
         marks: Marks,
     ) -> None:
         slot = directory.path.name
-        past = Past(layout.archive_dir, layout.logs_dir, lambda: {slot: self.log.synced_lsn})
-        unarchived = _unarchived(start, _archived_lsn(past, slot))
+        self._past = Past(layout.archive_dir, layout.logs_dir, lambda: {slot: self.log.synced_lsn})
+        unarchived = _unarchived(start, _archived_lsn(self._past, slot))
         has_archive = options.retention.days > 0
-        commit_log = CommitLog(
+        self.log = CommitLog(
             directory.path,
             start,
-            notify=notify,
-            time_ms=time_ms,
-            on_failure=on_failure,
+            notify=owner.notify,
+            time_ms=owner.time_ms,
+            on_failure=owner.on_failure,
             segment_size_bytes=options.segment_size_bytes,
             kept=frozenset(path for path, _, _ in unarchived) if has_archive else frozenset(),
         )
-        self.log = commit_log
         self.recovered = recovered
         self.marks = marks
+        self.space = FreeSpace(layout.root, options.free_space_size_bytes_min)
         self._layout = layout
         self._directory = directory
         self._leftovers: Leftovers = {}
         open_max = options.open_max
         self._pool = ConnectionPool(raise_descriptor_limit() if open_max is None else open_max)
         self._checkpointer = Checkpointer(
-            commit_log,
+            self.log,
             directory,
             layout.root,
+            self.space,
             self._pool,
             self._leftovers,
             self.database,
-            notify,
+            owner.notify,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
         )
-        commit_log.on_published = self._checkpointer.look
+        self.log.on_published = self._checkpointer.look
         self._archiver: Archiver | None = None
         if has_archive:
-            self._archiver = Archiver(
-                slot,
-                lambda: Archive(layout.archive_dir, past, layout.actor_file, options.retention),
-                notify=notify,
-                time_ms=time_ms,
-                release=commit_log.release,
-            )
-            commit_log.on_recycled = self._archiver.take
-            for replaced in recovered.replaced:
-                self._archiver.do(adoption(*replaced))
-            for path, header, last_lsn in unarchived:
-                self._archiver.take(path, header, last_lsn)
-        self.history = History(commit_log, past)
+            self._archiver = self._begin_archive(owner, options.retention, unarchived)
+        self.history = History(self.log, self._past)
         self.replacements = Replacements(
             layout,
-            commit_log,
+            self.log,
             self._checkpointer,
             self._archiver,
             self.history,
             self._leftovers,
             marks,
         )
+
+    def _begin_archive(
+        self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
+    ) -> Archiver:
+        """Keep what segments hold before they are used again, and what is there already."""
+        layout, past = self._layout, self._past
+        archiver = Archiver(
+            self._directory.path.name,
+            lambda: Archive(layout.archive_dir, past, layout.actor_file, retention),
+            notify=owner.notify,
+            time_ms=owner.time_ms,
+            release=self.log.release,
+        )
+        self.log.on_recycled = archiver.take
+        for replaced in self.recovered.replaced:
+            archiver.do(adoption(*replaced))
+        for path, header, last_lsn in unarchived:
+            archiver.take(path, header, last_lsn)
+        return archiver
 
     @classmethod
     def open(
@@ -162,23 +187,73 @@ class Store:
             LogCorrupt: Something is missing that was durable.
             StorageError: The directory, or a mark in it, cannot be read or written.
         """
-        marks = Marks(layout)
+        owner = Owner(notify, time_ms, on_failure)
+        (store,) = _open(layout, [options.slot], owner, apply_alarms, options)
+        return store
+
+    @classmethod
+    def open_all(
+        cls,
+        layout: Layout,
+        slots: Sequence[str],
+        *,
+        notify: Callable[[Callable[[], None]], object],
+        time_ms: Callable[[], int],
+        on_failure: Callable[[StorageBroken], None],
+        apply_alarms: Callable[[Alarms], None],
+        options: StoreOptions = DEFAULT_OPTIONS,
+    ) -> "list[Store]":
+        """As ``open``, but go on with several logs; each has actors of its own.
+
+        An actor changes from one to another by ``hand_over`` and ``take_over``.
+
+        Args:
+            slots: Which logs; that of ``options`` does not count.
+        """
+        owner = Owner(notify, time_ms, on_failure)
+        return _open(layout, slots, owner, apply_alarms, options)
+
+    # --- actors that change logs -------------------------------------------------------------
+
+    async def hand_over(self, unique_key: str, actor_id: bytes) -> int:
+        """Let another store have an actor, whose database must be closed.
+
+        Returns:
+            A number to be given to ``take_over`` of that store.
+
+        Raises:
+            StorageBroken: The log has failed.
+            StorageError: The actor's file cannot be brought up to date; it stays here.
+        """
+        path = self._layout.actor_file(unique_key, actor_id)
+        self._bring_up_to_date(unique_key, actor_id)
         try:
-            directory, recovered = _recover(layout, options.slot, apply_alarms)
+            if path.exists():
+                await asyncio.to_thread(_sync_with_name, path)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StorageError(layout.root, f"cannot be recovered: {reason}") from error
-        return cls(
-            layout,
-            directory,
-            recovered,
-            recovered.starts[0],
-            notify,
-            time_ms,
-            on_failure,
-            options,
-            marks,
-        )
+            raise StorageError(path, f"cannot be synced: {error.strerror or error}") from error
+        await append_durably(self.log, Change(RecordKind.HANDED_OVER, unique_key, actor_id))
+        return self.log.last_commit
+
+    async def take_over(self, unique_key: str, actor_id: bytes, commit: int) -> None:
+        """Have an actor that another store has handed over with ``commit``.
+
+        Raises:
+            StorageBroken: The log has failed.
+        """
+        self.log.last_commit = max(self.log.last_commit, commit)
+        await append_durably(self.log, Change(RecordKind.TAKEN_OVER, unique_key, actor_id))
+
+    def _bring_up_to_date(self, unique_key: str, actor_id: bytes) -> None:
+        """Have in an actor's file, which is not open, all that was committed."""
+        self.log.wait()
+        if (unique_key, actor_id) in self._leftovers:
+            database = self.database(unique_key, actor_id)
+            database.rows("SELECT 1")
+            database.close()
+        if (unique_key, actor_id) in self._leftovers:
+            path = self._layout.actor_file(unique_key, actor_id)
+            raise StorageError(path, "the file could not be brought up to date")
 
     def database(
         self,
@@ -190,7 +265,7 @@ class Store:
     ) -> ActorDatabase:
         """Return the database of an actor; there must be no other of it that is not closed."""
         path = self._layout.actor_file(unique_key, actor_id)
-        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path)
+        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path, self.space)
         database = ActorDatabase(path, limits, monotonic=monotonic, durability=journal)
         database.on_open = self._pool.opened
         return database
@@ -265,32 +340,48 @@ def _archived_lsn(past: Past, slot: str) -> int:
     return 0
 
 
-def _unarchived(start: LogStart, archived_lsn: int) -> list[tuple[Path, SegmentHeader, int]]:
+def _unarchived(start: LogStart, archived_lsn: int) -> list[_Unarchived]:
     """Return the segments that hold something which is not in the archive, each with its end."""
     ends = [header.first_lsn - 1 for _, header in start.segments[1:]] + [start.lsn]
     found = zip(start.segments, ends, strict=False)  # there may be none at all
     return [(path, header, end) for (path, header), end in found if end > archived_lsn]
 
 
-def _recover(
-    layout: Layout, slot: str, apply_alarms: Callable[[Alarms], None]
-) -> tuple[LogDirectory, Recovered]:
-    """Recover all logs; return the one of ``slot``, still locked, first among the starts."""
+def _open(
+    layout: Layout,
+    slots: Sequence[str],
+    owner: Owner,
+    apply_alarms: Callable[[Alarms], None],
+    options: StoreOptions,
+) -> list[Store]:
+    marks = Marks(layout)
+    own = [layout.log_dir(slot) for slot in slots]
+    others = sorted(path for path in layout.logs_dir.glob("*") if path not in own and path.is_dir())
     logs: list[LogDirectory] = []
-    own = layout.log_dir(slot)
-    others = sorted(path for path in layout.logs_dir.glob("*") if path != own and path.is_dir())
     try:
-        logs.extend(LogDirectory.open(path) for path in [own, *others])
+        logs.extend(LogDirectory.open(path) for path in [*own, *others])
         recovered = recover(
             layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
         )
-    except BaseException:
+    except BaseException as error:
         for log in logs:
             log.close()
+        if isinstance(error, OSError):
+            problem = f"cannot be recovered: {error.strerror or error}"
+            raise StorageError(layout.root, problem) from error
         raise
-    for log in logs[1:]:
+    for log in logs[len(own) :]:
         log.close()
-    return logs[0], recovered
+    starts = recovered.starts
+    return [
+        Store(layout, log, recovered, start, owner, options, marks)
+        for log, start in zip(logs[: len(own)], starts[: len(own)], strict=True)
+    ]
+
+
+def _sync_with_name(path: Path) -> None:
+    sync_file(path)
+    sync_directory(path.parent)
 
 
 def nothing_recovered(_: Alarms) -> None:

@@ -217,7 +217,7 @@ _COMMITS = (
         "frames of an earlier life of the -wal are taken for committed",
         "storage/wal.py",
         "committed_pages",
-        expression("(salt1, salt2) != salts or number == 0"),
+        expression("found1 != salt1 or found2 != salt2 or number == 0"),
         to("number == 0"),
         ("tests/storage/test_wal.py::test_a_restarted_file_has_other_salts_and_old_frames_behind",),
     ),

@@ -100,6 +100,11 @@ class Room(DurableObject):
         await self.keep(token)
         return Response(f"reply/{token}")
 
+    async def send_unconfirmed(self, token: str) -> Response:
+        value = f"{token} {token}"
+        await self.ctx.storage.put("unconfirmed", value, allow_unconfirmed=True)
+        return Response(f"unconfirmed/{token}")
+
     async def send_chunk(self, token: str) -> Response:
         async def chunks() -> AsyncIterator[bytes]:
             yield b"knows nothing; "
