@@ -15,26 +15,9 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from .errors import UsageError
+from .errors import InvalidBookmark
 
 _TEXT = re.compile(r"([0-9a-f]{8})-([0-9a-f]{16})-([0-9a-f]{8})")
-
-
-class InvalidBookmark(UsageError):
-    """A text is no bookmark of this actor.
-
-    Attributes:
-        text: What was given.
-        problem: What is wrong with it.
-    """
-
-    def __init__(self, text: str, problem: str) -> None:
-        self.text = text
-        self.problem = problem
-        super().__init__(text, problem)
-
-    def __str__(self) -> str:
-        return f"{self.text!r} {self.problem}"
 
 
 @dataclass(frozen=True, slots=True, order=True)

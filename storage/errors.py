@@ -8,6 +8,7 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── ValueNotSerializable (also TypeError)
     │   ├── InvalidArgument      (also TypeError)
     │   ├── LimitExceeded        (also ValueError)
+    │   ├── InvalidBookmark
     │   ├── SqlError
     │   └── ConstraintsViolatedAtCommit
     ├── StorageError
@@ -137,6 +138,23 @@ class ConstraintsViolatedAtCommit(UsageError):
             "application left the database in a state where constraints were violated: "
             f"{self.message}"
         )
+
+
+class InvalidBookmark(UsageError):
+    """A text is no bookmark of this actor.
+
+    Attributes:
+        text: What was given.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text = text
+        self.problem = problem
+        super().__init__(text, problem)
+
+    def __str__(self) -> str:
+        return f"{self.text!r} {self.problem}"
 
 
 class StorageError(PerdureError):
