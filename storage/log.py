@@ -28,6 +28,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
+from .log_start import LogStart
 from .logformat import (
     RECORD_SIZE_MAX,
     RECORDS_START,
@@ -36,32 +37,11 @@ from .logformat import (
     encode_record,
     record_size,
 )
-from .segments import SegmentFile, new_segment_path
+from .segments import SegmentFile, make_spare, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class LogStart:
-    """Where a log goes on; what storage/recovery.py found out.
-
-    Attributes:
-        lsn: The last number that was given.
-        segment: The last segment's number.
-        epoch: Of this opening.
-        files: Segment files whose content is not needed any more.
-        commit: The highest commit number given in any log of the directory.
-        incarnation: Which history of the directory this goes on with.
-        segments: Those of ``files`` that were begun, with their headers, in order.
-    """
-
-    lsn: int = 0
-    segment: int = 0
-    epoch: int = 1
-    files: tuple[Path, ...] = ()
-    commit: int = 0
-    incarnation: int = 1
-    segments: tuple[tuple[Path, SegmentHeader], ...] = ()
+# A log that has so much in one segment will need all of it, and the next one.
+RESERVED_FROM_SIZE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +143,7 @@ class CommitLog:
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
+        self._has_room = False  # for the rest of this segment, and the next one
         self._is_closed = False
         self._pending: list[_Encoded] = []
         self._is_busy = False  # the flusher has something, or will have it in the next iteration
@@ -373,6 +354,8 @@ class CommitLog:
                 except Exception as error:  # whatever it is, the log ends here; told in _publish
                     self._error = error
                 self._tell()
+                if current is not None and self._error is None:
+                    self._keep_room(current[1])
             for event in events:
                 event.set()
             is_open = None not in batch
@@ -414,12 +397,28 @@ class CommitLog:
             self._synced_lsn = records[at - 1][2]
         return current
 
+    def _keep_room(self, current: SegmentFile) -> None:
+        """Once the log has come into use: the disk may be full when this segment is."""
+        if current.position < RESERVED_FROM_SIZE_BYTES or self._has_room:
+            return
+        self._has_room = True  # or cannot have it; looked at again with the next segment
+        try:
+            current.reserve()
+            path = new_segment_path(self._directory, self._files)
+            if not self._free and make_spare(path, self._segment_size):
+                self._files.add(path)
+                self._free.append(path)
+        except OSError as error:
+            self._error = error
+            self._tell()
+
     def _begin(self, segment: _Segment) -> SegmentFile:
         try:
             path = self._free.popleft()
         except IndexError:
             path = new_segment_path(self._directory, self._files)
             self._files.add(path)
+        self._has_room = False
         file = SegmentFile.begin(path, segment.header)
         segment.path = path
         return file

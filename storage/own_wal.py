@@ -47,6 +47,9 @@ class OwnWal:
             raise DatabaseFailed(self._path, problem, code="SQLITE_CORRUPT")
         write_file(self._path, template.data)
 
+    def tidy_up(self) -> None:
+        """What is in the ``-wal`` was committed."""
+
     def opened(self, connection: apsw.Connection) -> None:
         """Nothing to follow."""
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .durable_files import make_directory, sync_file_system
-from .log import LogStart
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
+from .log_start import LogStart
 from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Change, Record, RecordKind
 from .replay import replay
 

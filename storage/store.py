@@ -24,8 +24,9 @@ from .history import History
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
-from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStart, LogStatistics
+from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
+from .log_start import LogStart
 from .logformat import Change, RecordKind, SegmentHeader
 from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit

@@ -140,6 +140,7 @@ async def _outside(witness: Witness) -> web.AppRunner:
 
     async def hear(request: web.Request) -> web.StreamResponse:
         witness.note(request.path)
+        witness.note(await request.text())
         if request.path != "/socket":
             return web.Response()
         socket = web.WebSocketResponse()
@@ -149,7 +150,7 @@ async def _outside(witness: Witness) -> web.AppRunner:
         return socket
 
     app = web.Application()
-    app.router.add_get("/{path:.*}", hear)
+    app.router.add_route("*", "/{path:.*}", hear)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

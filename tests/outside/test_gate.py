@@ -24,7 +24,10 @@ pytestmark = pytest.mark.slow
 
 WRITERS = READERS = 10
 ROOMS = ("a", "b")
-OVER_HTTP = ("reply", "rpc", "chunk", "fetch", "call", "outgoing", "alarm", "sync")
+OVER_HTTP = (
+    *("reply", "chunk", "rpc", "failure", "pair", "heir"),  # to whoever asked
+    *("fetch", "upload", "later", "call", "outgoing", "alarm", "sync"),  # to a third party
+)
 OVER_A_SOCKET = ("frame", "broadcast", "switch", "close")
 STEPS = (*OVER_HTTP, *OVER_A_SOCKET)
 # Besides: what an alarm's handler has written itself, and what only reads.
@@ -54,13 +57,17 @@ class Crowd:
     async def write(self, number: int) -> None:
         """Bring about ``steps`` effects, beginning with another one than the other writers."""
         room = ROOMS[number % len(ROOMS)]
+        first = number * len(STEPS) // WRITERS
         async with connect(self._socket_url(room)) as socket:
             hearing = asyncio.create_task(self._hear(socket))
-            for kind in itertools.islice(itertools.cycle(STEPS), number, number + self.steps):
+            for kind in itertools.islice(itertools.cycle(STEPS), first, first + self.steps):
                 token = secrets.token_hex(8)
+                if kind == "heir":
+                    await self._get(f"heir-{number}/abort?{token}")
                 if kind in OVER_HTTP:
-                    # Of two alarms of one actor the later replaces the earlier.
-                    actor = f"alarm-{number}" if kind == "alarm" else room
+                    # Of two alarms of one actor the later replaces the earlier; and an actor that
+                    # is reset drops everybody else.
+                    actor = f"{kind}-{number}" if kind in {"alarm", "heir"} else room
                     await self._get(f"{actor}/{kind}?{token}")
                 elif kind in {"frame", "broadcast"}:
                     await socket.send(f"{kind} {token}")
