@@ -15,7 +15,7 @@ from .durable_files import make_directory
 from .errors import LogCorrupt
 from .logformat import Change
 from .page_images import ImageKind, decode_images
-from .wal import HEADER_SIZE_BYTES, committed_pages, read_header
+from .wal import HEADER_SIZE_BYTES, WalUnreadable, committed_pages, read_header
 
 
 def replay(path: Path, changes: Sequence[Change], *, is_new: bool) -> None:
@@ -56,6 +56,8 @@ def replay_wal(path: Path, frames: int) -> None:
     wal = path.with_name(path.name + "-wal")
     data = wal.read_bytes()
     header = read_header(data)
+    if len(data) < header.offset(frames):
+        raise WalUnreadable(f"it has {len(data)} bytes, and {header.offset(frames)} were written")
     found = committed_pages(header, data[HEADER_SIZE_BYTES : header.offset(frames)])
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:

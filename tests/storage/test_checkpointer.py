@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from perdure.storage import checkpointer
+from perdure.storage.archive.archive import Retention
 from perdure.storage.checkpointer import Checkpointer
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import DatabaseFailed
