@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..storage.engine import ActorDatabase
+from ..storage.errors import DatabaseFailed
 from .channel import Outbound
 from .clock import Clock
 from .commit import AlarmIndex, Committer
@@ -64,6 +65,10 @@ class Surroundings(Protocol):
 
     def gone(self, actor: "Actor") -> None:
         """``actor`` takes no more events; its successor is made for the next one."""
+        ...
+
+    def quarantine(self, actor: "Actor", failure: DatabaseFailed) -> Exception:
+        """The file of ``actor`` is damaged: start no successor; return what its callers get."""
         ...
 
     def touched(self, actor: "Actor") -> None:
@@ -188,6 +193,8 @@ class Actor(Execution):
             return
         self.stage = move(self.stage, LifeStage.BROKEN)
         self.surroundings.gone(self)
+        if isinstance(error, DatabaseFailed) and error.is_damage:
+            error = self.surroundings.quarantine(self, error)
         self.committer.output.break_()
         if is_reset:
             _mark_as_reset(error)

@@ -10,6 +10,7 @@
     │   ├── InvalidClose           (also ValueError) a close code or reason that may not be sent
     │   └── ReservedMethod         (also TypeError) a handler's name called over RPC
     └── ActorError                 the other side's fault: carries remote, retryable, overloaded
+        ├── ActorQuarantined       its file is damaged; no event is served until it is replaced
         ├── ActorReset             lost its memory while the call was under way
         ├── ActorOverloaded        its mailbox is full
         ├── NoSuchMethod           (also AttributeError)
@@ -18,6 +19,8 @@
 ``ActorAborted`` stands apart: it ends user code past ``except Exception``, so it derives
 from BaseException.
 """
+
+from datetime import UTC, datetime
 
 from ..storage.errors import PerdureError, UsageError
 
@@ -88,6 +91,39 @@ class ActorReset(ActorError):
 
     def __str__(self) -> str:
         return self.cause
+
+
+class ActorQuarantined(ActorError):
+    """The actor's file is damaged. No event is served until it has been restored or replaced.
+
+    The disk's fault, or of who wrote into the file; no other actor is concerned.
+
+    Attributes:
+        unique_key: The namespace's key.
+        actor: The actor's id, in hex.
+        name: Its name, if it has one that is known.
+        since_ms: When the damage was found, in Unix milliseconds.
+        problem: What SQLite said.
+    """
+
+    def __init__(
+        self, unique_key: str, actor: str, name: str | None, since_ms: int, problem: str
+    ) -> None:
+        self.unique_key = unique_key
+        self.actor = actor
+        self.name = name
+        self.since_ms = since_ms
+        self.problem = problem
+        super().__init__(unique_key, actor, name, since_ms, problem)
+
+    def __str__(self) -> str:
+        who = self.actor if self.name is None else f"{self.name!r} ({self.actor})"
+        since = datetime.fromtimestamp(self.since_ms / 1000, UTC).isoformat(timespec="seconds")
+        return (
+            f"Durable Object {who} of {self.unique_key} is in quarantine since {since}: its file "
+            f"is damaged ({self.problem}). No event is served, so that nothing is built on it. Set "
+            "it back with: perdure actors restore; or replace its file with: perdure actors import"
+        )
 
 
 class ActorOverloaded(ActorError):

@@ -210,6 +210,7 @@ class Server:
             time_ms=self._clock.time_ms,
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
+            save_alarms=index.saving,
         )
         self._cleanup.callback(self._store.close)
 
@@ -231,6 +232,7 @@ class Server:
             self._clock,
             self._alarms,
             self._store,
+            self._store.marks,
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,

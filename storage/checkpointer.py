@@ -166,7 +166,15 @@ class Checkpointer:
     def _start_sync(self) -> None:
         assert self._lsn is not None, "something is being made unnecessary"
         segment = self._log.first_segment_after(self._lsn)
-        wanted = Checkpoint(self._lsn, segment, self._log.epoch, is_clean=False)
+        log_ = self._log
+        wanted = Checkpoint(
+            self._lsn,
+            segment,
+            log_.epoch,
+            is_clean=False,
+            commit=log_.last_commit,
+            incarnation=log_.incarnation,
+        )
         save = self._save_alarms(self._lsn)
         self._thread = threading.Thread(
             target=self._sync, args=(wanted, save), name="perdure-checkpoint", daemon=True

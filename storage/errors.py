@@ -181,6 +181,14 @@ class DatabaseFailed(StorageError):
         self.code = code
         super().__init__(path, problem, hint)
 
+    @property
+    def is_damage(self) -> bool:
+        """The file itself is damaged: to open it again would meet the same."""
+        return self.code in _DAMAGE_CODES
+
+
+_DAMAGE_CODES = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
+
 
 class LogCorrupt(StorageError):
     """The commit log lacks something that was durable once; starting would lose it for good."""

@@ -81,6 +81,7 @@ class Journal:
     __slots__ = (
         "_actor",
         "_committed",
+        "_database_pages",
         "_descriptor",
         "_frames",
         "_header",
@@ -111,6 +112,7 @@ class Journal:
         self._frames = 0  # in the -wal, and not in the file
         self._committed = 0  # frames that SQLite says are in the -wal
         self._images: dict[int, bytes] = {}
+        self._database_pages = 0
         self._template: Template | None = None  # of a file of which the log knows nothing yet
 
     # --- the file ----------------------------------------------------------------------------
@@ -198,6 +200,11 @@ class Journal:
         for number, page in found.pages.items():
             encoded.append(encode_image(number, page, images.pop(number, None)))
             images[number] = page
+        if found.database_pages < self._database_pages:
+            # Such a page may come back; its image will then be against nothing.
+            for number in [each for each in images if each > found.database_pages]:
+                del images[number]
+        self._database_pages = found.database_pages
         while len(images) > IMAGES_MAX:
             del images[next(iter(images))]
         unique_key, actor_id = self._actor

@@ -9,6 +9,8 @@
     log/<slot>/                           commit logs (storage/log_directory.py)
     marks/<namespace>/                    what is remembered of single actors (storage/marks.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
+    drafts/<name>.db                      what is to take an actor's place (storage/recovery.py)
+    archive/                              what the logs held earlier (storage/archive/)
     trash/<time ms>-<namespace>/          a deleted namespace, until its retention has passed
 """
 
@@ -62,6 +64,14 @@ class Layout:
     @property
     def actors_dir(self) -> Path:
         return self.root / "actors"
+
+    @property
+    def drafts_dir(self) -> Path:
+        return self.root / "drafts"
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.root / "archive"
 
     @property
     def trash_dir(self) -> Path:

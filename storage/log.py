@@ -42,12 +42,18 @@ class LogStart:
         segment: The last segment's number.
         epoch: Of this opening.
         files: Segment files whose content is not needed any more.
+        commit: The highest commit number given in any log of the directory.
+        incarnation: Which history of the directory this goes on with.
+        segments: Those of ``files`` that were begun, with their headers, in order.
     """
 
     lsn: int = 0
     segment: int = 0
     epoch: int = 1
     files: tuple[Path, ...] = ()
+    commit: int = 0
+    incarnation: int = 1
+    segments: tuple[tuple[Path, SegmentHeader], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,9 @@ class CommitLog:
         durable_lsn: Everything up to this number is durable.
         failure: Why nothing works any more; None while all is well.
         epoch: Which opening of the log this is.
+        incarnation: Which history of the directory its records belong to.
+        last_commit: The highest commit number that is known. Set it higher before an actor is
+            taken over from another log: an actor's numbers never go back.
         on_published: Called in the loop's thread when ``durable_lsn`` has moved.
     """
 
@@ -119,6 +128,8 @@ class CommitLog:
         """
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
+        self.incarnation = start.incarnation
+        self.last_commit = start.commit
         self.failure: StorageBroken | None = None
         self.on_published: Callable[[], None] | None = None
         self._directory = directory
@@ -164,11 +175,14 @@ class CommitLog:
         if segment.position + size > segment.header.size:
             segment = self._roll(size)
         lsn = self.appended_lsn + 1
+        self.last_commit += 1
         data = encode_record(
             change,
             lsn=lsn,
             durable_lsn=self._synced_lsn,
             epoch=self.epoch,
+            incarnation=self.incarnation,
+            commit=self.last_commit,
             time_ms=self._time_ms(),
             salt=segment.header.salt,
         )

@@ -29,12 +29,16 @@ class Checkpoint:
         segment: The number of the first segment that is needed.
         epoch: Which opening of the log wrote this.
         is_clean: The log was closed in good order; there is nothing to replay.
+        commit: No record of the log had a higher commit number.
+        incarnation: Which history of the directory this belongs to.
     """
 
     lsn: int = 0
     segment: int = 1
     epoch: int = 0
     is_clean: bool = True
+    commit: int = 0
+    incarnation: int = 1
 
 
 class LogDirectory:

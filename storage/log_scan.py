@@ -41,15 +41,21 @@ class LogScan:
         lsn: The last record's number, or the checkpoint's.
         segment: The newest segment's number, or the one before the checkpoint's.
         epoch: The last one that wrote.
+        commit: The highest commit number.
+        incarnation: The last history that was written.
         size_bytes: Of the records read.
+        segments: All segment files that were begun, by their numbers.
         files: All segment files.
     """
 
     lsn: int
     segment: int
     epoch: int
+    commit: int = 0
+    incarnation: int = 1
     records: list[Record] = field(default_factory=list)
     size_bytes: int = 0
+    segments: tuple[tuple[Path, SegmentHeader], ...] = ()
     files: tuple[Path, ...] = ()
 
 
@@ -64,11 +70,16 @@ def scan(directory: Path, checkpoint: Checkpoint) -> LogScan:
     """
     found = find_segments(directory)
     result = LogScan(checkpoint.lsn, checkpoint.segment - 1, checkpoint.epoch)
+    result.incarnation = checkpoint.incarnation
     result.files = tuple(segment.path for segment in found)
+    result.segments = tuple((each.path, each.header) for each in found if each.header is not None)
     wanted = _wanted(found, checkpoint, directory)
     for place, (path, header) in enumerate(wanted):
         _check_first(path, header, result, checkpoint, is_first=place == 0)
         _read(path, header, result, is_newest=place == len(wanted) - 1)
+    # Before logs had a count of their own, commits had the numbers of their records.
+    commit = result.records[-1].commit if result.records else 0
+    result.commit = max(commit, checkpoint.commit, result.lsn)
     if result.lsn < checkpoint.lsn:
         problem = f"ends with record {result.lsn}, and {checkpoint.lsn} was durable"
         raise LogCorrupt(directory, problem, _HINT)

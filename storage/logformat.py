@@ -67,6 +67,11 @@ class RecordKind(IntEnum):
     HANDED_OVER = 4  # later commits of the actor are in another log; its file is synced
     TAKEN_OVER = 5  # its first record after it came from another log
     SEAL = 6  # the last record of its epoch
+    REPLACED = 7  # another file took the place of the actor's; `images` names it
+
+
+# What came before such a record does not matter to what the actor's file is after it.
+BEGINNINGS = frozenset({RecordKind.CREATE, RecordKind.DELETE, RecordKind.REPLACED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +83,17 @@ class Change:
         unique_key: The actor's namespace.
         actor_id: Its id, 32 bytes.
         previous_lsn: Of the actor's record before this one; 0 if it is not known.
-        incarnation: Which life of the actor this is; raised when it is restored.
-        commit_offset: What to add to the LSN for the actor's own commit number, which grows
-            across logs; 0 for an actor that never changed logs.
         alarm_ms: When its alarm is due (Unix milliseconds), NO_ALARM, or ALARM_UNCHANGED.
         page_size: Of its database, in bytes.
         database_pages: How many pages the database has after this.
         image_count: How many page images ``images`` holds.
-        images: They, encoded by storage/page_images.py.
+        images: They, encoded by storage/page_images.py; of REPLACED, the name of the new file.
     """
 
     kind: RecordKind
     unique_key: str
     actor_id: bytes
     previous_lsn: int = 0
-    incarnation: int = 1
-    commit_offset: int = 0
     alarm_ms: int = ALARM_UNCHANGED
     page_size: int = 0
     database_pages: int = 0
@@ -114,6 +114,9 @@ class Record:
         lsn: Its place; the numbers of a log are contiguous, whatever segments they are in.
         durable_lsn: Up to which the log was known to be durable when this was written.
         epoch: Which opening of the log wrote it.
+        incarnation: Which history of the directory it belongs to; a restored backup begins
+            another one.
+        commit: Grows with each commit of the actor, whatever log it is in.
         time_ms: When, in Unix milliseconds.
         change: What happened.
         size: Bytes it takes in the segment.
@@ -122,19 +125,16 @@ class Record:
     lsn: int
     durable_lsn: int
     epoch: int
+    incarnation: int
+    commit: int
     time_ms: int
     change: Change
     size: int
 
     @property
-    def commit(self) -> int:
-        """The actor's own number of this commit."""
-        return self.lsn + self.change.commit_offset
-
-    @property
     def order(self) -> tuple[int, int]:
         """By which the records of one actor sort, whatever log each of them is in."""
-        return self.change.incarnation, self.commit
+        return self.incarnation, self.commit
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
@@ -173,7 +173,15 @@ def record_size(change: Change) -> int:
 
 
 def encode_record(
-    change: Change, *, lsn: int, durable_lsn: int, epoch: int, time_ms: int, salt: int
+    change: Change,
+    *,
+    lsn: int,
+    durable_lsn: int,
+    epoch: int,
+    incarnation: int,
+    commit: int,
+    time_ms: int,
+    salt: int,
 ) -> bytes:
     """Return the record's bytes, to be written into the segment with this salt."""
     key = change.unique_key.encode()
@@ -190,8 +198,8 @@ def encode_record(
                 durable_lsn,
                 change.previous_lsn,
                 epoch,
-                change.incarnation,
-                lsn + change.commit_offset,
+                incarnation,
+                commit,
                 time_ms,
                 change.alarm_ms,
                 change.database_pages,
@@ -234,15 +242,13 @@ def _record(fields: tuple[int, ...], rest: memoryview) -> Record:
         str(rest[:key_length], "utf-8"),
         actor_id,  # type: ignore[arg-type]  # struct's "32s" gives bytes among its numbers
         previous_lsn,
-        incarnation,
-        commit - lsn,
         alarm_ms,
         units * 512,
         database_pages,
         image_count,
         rest[key_length:],
     )
-    return Record(lsn, durable_lsn, epoch, time_ms, change, size)
+    return Record(lsn, durable_lsn, epoch, incarnation, commit, time_ms, change, size)
 
 
 def find_record_after(

@@ -7,24 +7,29 @@ disk, and no ``-wal`` is left. It may be killed anywhere and run again.
 checkpoint that came first would make a log forget what is not yet in the files. What was read
 is written again even where the file seems to have it: after an I/O error the page cache may
 hold what the disk does not.
+A file that takes another's place lies in ``drafts/``, synced, before its record is written, and
+is renamed by whoever finds it there and the record in the log.
 *Considered and refused*: reading SQLite's own ``-wal`` files. They are never synced, so after a
 power failure they may hold anything; after a kill they may hold commits the log does not.
 """
 
+import contextlib
 import os
+import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from .durable_files import make_directory, sync_file_system
-from .errors import LogCorrupt
 from .log import LogStart
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
-from .logformat import ALARM_UNCHANGED, NO_ALARM, Change, Record, RecordKind
-from .page_images import ImageKind, decode_images
+from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Change, Record, RecordKind
+from .replay import replay
 
 WAL_SUFFIXES = ("-wal", "-shm", "-journal")
+# Of the name in a REPLACED record; zeros follow it.
+REPLACEMENT_LENGTH = 32
 Actor = tuple[str, bytes]
 
 
@@ -47,6 +52,7 @@ class Recovered:
 
 def recover(
     actors_dir: Path,
+    drafts_dir: Path,
     logs: list[LogDirectory],
     actor_file: Callable[[str, bytes], Path],
     apply_alarms: Callable[[dict[Actor, int | None]], None],
@@ -55,10 +61,11 @@ def recover(
 
     Args:
         actors_dir: Where all actors' files are.
+        drafts_dir: Where files lie that are to take the place of others.
         logs: All logs of the directory, locked.
         actor_file: Where the file of (namespace, id) is.
         apply_alarms: Given, for actors whose alarm changed, when it is due (Unix milliseconds)
-            or None; what it writes is synced together with the files.
+            or None; durable when it returns.
 
     Raises:
         LogCorrupt: Something is missing that was durable.
@@ -71,13 +78,16 @@ def recover(
         _remove_wals(actors_dir)
     for history in histories.values():
         change = history[-1].change
-        _replay(actor_file(change.unique_key, change.actor_id), history)
+        _replay(actor_file(change.unique_key, change.actor_id), history, drafts_dir)
     apply_alarms(_alarms(histories))
     sync_file_system(actors_dir)
-    starts = [_start(found) for found in scans]
+    shutil.rmtree(drafts_dir, ignore_errors=True)  # of what was begun and is in no log
+    commit = max((found.commit for found in scans), default=0)
+    incarnation = max((found.incarnation for found in scans), default=1)
+    starts = [_start(found, commit, incarnation) for found in scans]
     for log, start in zip(logs, starts, strict=True):
         # Not clean: from now on there may be -wal files again.
-        log.write_checkpoint(Checkpoint(start.lsn, start.segment + 1, start.epoch, is_clean=False))
+        log.write_checkpoint(_checkpoint(start))
     return Recovered(
         tuple(starts),
         sum(map(len, histories.values())),
@@ -86,8 +96,26 @@ def recover(
     )
 
 
-def _start(found: LogScan) -> LogStart:
-    return LogStart(found.lsn, found.segment, found.epoch + 1, found.files)
+def _start(found: LogScan, commit: int, incarnation: int) -> LogStart:
+    return LogStart(
+        found.lsn, found.segment, found.epoch + 1, found.files, commit, incarnation, found.segments
+    )
+
+
+def _checkpoint(start: LogStart) -> Checkpoint:
+    return Checkpoint(
+        start.lsn,
+        start.segment + 1,
+        start.epoch,
+        is_clean=False,
+        commit=start.commit,
+        incarnation=start.incarnation,
+    )
+
+
+def replacement_name(change: Change) -> str:
+    """Return the name, in ``drafts/``, of the file that a REPLACED record speaks of."""
+    return str(change.images[:REPLACEMENT_LENGTH], "ascii") + ".db"
 
 
 def _histories(scans: Iterable[tuple[LogScan, Checkpoint]]) -> dict[Actor, list[Record]]:
@@ -121,54 +149,28 @@ def _remove_wals(actors_dir: Path) -> None:
                 (Path(directory) / name).unlink()
 
 
-def _replay(path: Path, history: list[Record]) -> None:
+def _replay(path: Path, history: list[Record], drafts_dir: Path) -> None:
     """Write into the file of one actor what its records changed."""
     begin = 0
     for place, record in enumerate(history):
-        if record.change.kind in {RecordKind.CREATE, RecordKind.DELETE}:
+        if record.change.kind in BEGINNINGS:
             begin = place
     history = history[begin:]
     first = history[0].change
     if first.kind is RecordKind.DELETE:
         path.unlink(missing_ok=True)
-        history = history[1:]
-        if not history:
-            return
-    flags = os.O_RDWR | os.O_CLOEXEC
-    if first.kind is RecordKind.CREATE:
-        make_directory(path.parent)
-        flags |= os.O_CREAT | os.O_TRUNC
-    try:
-        descriptor = os.open(path, flags, 0o644)
-    except FileNotFoundError as error:
-        raise LogCorrupt(path, "the log has changes of this file, and it is gone") from error
-    try:
-        _write_pages(path, descriptor, [record.change for record in history])
-    finally:
-        os.close(descriptor)
+    elif first.kind is RecordKind.REPLACED:
+        _put_in_place(drafts_dir / replacement_name(first), path)
+    changes = [record.change for record in history if record.change.image_count]
+    if changes:
+        replay(path, changes, is_new=first.kind is RecordKind.CREATE)
 
 
-def _write_pages(path: Path, descriptor: int, changes: list[Change]) -> None:
-    pages: dict[int, bytearray] = {}
-    for change in changes:
-        size = change.page_size
-        images = memoryview(change.images)
-        for image in decode_images(images, change.image_count, size):
-            page = pages.get(image.number)
-            if page is None:
-                page = pages[image.number] = bytearray(size)
-                if image.kind is ImageKind.CHANGED:
-                    page[:] = os.pread(descriptor, size, (image.number - 1) * size)
-                    if len(page) != size:
-                        raise LogCorrupt(path, f"page {image.number} is not there to be changed")
-            image.apply(page)
-        pages = {number: page for number, page in pages.items() if number <= change.database_pages}
-    written = [change for change in changes if change.image_count]
-    if written:
-        size = written[-1].page_size
-        for number, page in sorted(pages.items()):
-            os.pwrite(descriptor, page, (number - 1) * size)
-        os.ftruncate(descriptor, written[-1].database_pages * size)
+def _put_in_place(draft: Path, path: Path) -> None:
+    """Give an actor the file that its log says it has; it may have been given it already."""
+    make_directory(path.parent)
+    with contextlib.suppress(FileNotFoundError):
+        draft.replace(path)
 
 
 def _alarms(histories: dict[Actor, list[Record]]) -> dict[Actor, int | None]:

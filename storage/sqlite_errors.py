@@ -27,15 +27,21 @@ CRITICAL_CODES = frozenset(
 
 def is_critical(error: apsw.Error) -> bool:
     """Say whether the database's state is in doubt after ``error``."""
-    # A damaged full-text index is not a damaged file: its owner can drop or rebuild it.
-    if getattr(error, "extendedresult", 0) == apsw.SQLITE_CORRUPT_VTAB:
+    if _is_damaged_index(error):
         return False
     return getattr(error, "result", 0) in CRITICAL_CODES
 
 
+def _is_damaged_index(error: Exception) -> bool:
+    """A damaged full-text index is not a damaged file: its owner can drop or rebuild it."""
+    return getattr(error, "extendedresult", 0) == apsw.SQLITE_CORRUPT_VTAB
+
+
 def name_of(error: Exception) -> str:
     """Return SQLite's name of the primary result code, for instance ``SQLITE_FULL``."""
-    code = getattr(error, "result", apsw.SQLITE_ERROR)
+    # storage/connection.py raises one itself, which has no code.
+    unsaid = apsw.SQLITE_NOTADB if isinstance(error, apsw.NotADBError) else apsw.SQLITE_ERROR
+    code = getattr(error, "result", unsaid)
     return str(apsw.mapping_result_codes.get(code, f"SQLITE_{code}"))
 
 
@@ -72,4 +78,5 @@ def database_failure(
     if isinstance(error, apsw.FullError):
         hint = "Make room on the disk, or raise perdure.limits.database_size_bytes_max"
     problem = problem or f"the database failed: {error}"
-    return DatabaseFailed(path, problem, hint, code=code or name_of(error))
+    code = code or ("SQLITE_CORRUPT_VTAB" if _is_damaged_index(error) else name_of(error))
+    return DatabaseFailed(path, problem, hint, code=code)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer
+from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import PerdureError, StorageBroken, StorageError
@@ -65,12 +65,14 @@ class Store:
         notify: Callable[[Callable[[], None]], object],
         options: StoreOptions,
         marks: Marks,
+        save_alarms: SaveAlarms,
     ) -> None:
         self.log = commit_log
         self.recovered = recovered
         self.marks = marks
         self._layout = layout
         self._directory = directory
+        self._save_alarms = save_alarms
         self._leftovers: Leftovers = {}
         open_max = options.open_max
         self._pool = ConnectionPool(raise_descriptor_limit() if open_max is None else open_max)
@@ -82,6 +84,7 @@ class Store:
             self._leftovers,
             self.database,
             notify,
+            save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
         )
@@ -96,6 +99,7 @@ class Store:
         time_ms: Callable[[], int],
         on_failure: Callable[[StorageBroken], None],
         apply_alarms: Callable[[Alarms], None],
+        save_alarms: SaveAlarms = lambda _: nothing_to_save,
         options: StoreOptions = DEFAULT_OPTIONS,
     ) -> "Store":
         """Recover what the logs of a data directory hold, and go on with one of them.
@@ -106,6 +110,8 @@ class Store:
             time_ms: Now, in Unix milliseconds.
             on_failure: Called in this thread when nothing can be made durable any more.
             apply_alarms: Given the alarms that the logs know of; None is one that was deleted.
+                They are durable when it returns.
+            save_alarms: Asked before the log is shortened; see storage/checkpointer.py.
             options: How much may be used.
 
         Raises:
@@ -126,7 +132,7 @@ class Store:
             on_failure=on_failure,
             segment_size_bytes=options.segment_size_bytes,
         )
-        return cls(layout, directory, recovered, commit_log, notify, options, marks)
+        return cls(layout, directory, recovered, commit_log, notify, options, marks, save_alarms)
 
     def database(
         self,
@@ -182,10 +188,19 @@ class Store:
             database.close()
         if self._leftovers:
             return
-        sync_file_system(self._layout.root)
         last = self.log.appended_lsn
+        self._save_alarms(last)()
+        sync_file_system(self._layout.root)
         segment = self.log.first_segment_after(last) + 1
-        self._directory.write_checkpoint(Checkpoint(last, segment, self.log.epoch))
+        self._directory.write_checkpoint(
+            Checkpoint(
+                last,
+                segment,
+                self.log.epoch,
+                commit=self.log.last_commit,
+                incarnation=self.log.incarnation,
+            )
+        )
 
 
 def _recover(
@@ -197,7 +212,9 @@ def _recover(
     others = sorted(path for path in layout.logs_dir.glob("*") if path != own and path.is_dir())
     try:
         logs.extend(LogDirectory.open(path) for path in [own, *others])
-        recovered = recover(layout.actors_dir, logs, layout.actor_file, apply_alarms)
+        recovered = recover(
+            layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
+        )
     except BaseException:
         for log in logs:
             log.close()
@@ -209,3 +226,7 @@ def _recover(
 
 def nothing_recovered(_: Alarms) -> None:
     """What to do with alarms where nobody looks after any."""
+
+
+def nothing_to_save() -> None:
+    """Likewise, before the log is shortened."""

@@ -26,6 +26,7 @@ from perdure.runtime.host.registry import ActorHost, Databases
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.layout import Layout
 from perdure.storage.limits import StorageLimits
+from perdure.storage.marks import Marks
 
 
 class FakeTimer:
@@ -183,6 +184,7 @@ class World:
             self.clock,
             self.alarms,
             databases or OwnDatabases(root),
+            Marks(self.layout),
             limits=self.limits,
             storage_limits=StorageLimits(),
             idle_timeout_s=10.0,

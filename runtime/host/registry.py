@@ -22,14 +22,16 @@ from ...actors.actor import Actor, Handlers
 from ...actors.channel import Outbound
 from ...actors.clock import Clock, Timer
 from ...actors.commit import AlarmIndex
+from ...actors.errors import ActorQuarantined
 from ...actors.events import Event, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
 from ...storage.engine import ActorDatabase
-from ...storage.errors import StorageBroken
+from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
+from ...storage.marks import MarkData, Marks
 
 log = logging.getLogger("perdure.host")
 
@@ -84,6 +86,7 @@ class ActorHost:
         clock: Clock,
         alarms: AlarmIndex,
         databases: Databases,
+        marks: Marks,
         *,
         limits: ActorLimits,
         storage_limits: StorageLimits,
@@ -94,6 +97,7 @@ class ActorHost:
         self.clock = clock
         self.alarms = alarms
         self.databases = databases
+        self.marks = marks
         self.limits = limits
         self.storage_limits = storage_limits
         self.idle_timeout_s = idle_timeout_s
@@ -169,6 +173,21 @@ class ActorHost:
     def gone(self, actor: Actor) -> None:
         del self._recent[actor]
         del self.namespaces[actor.id.unique_key].live[actor.id.raw]
+
+    def quarantine(self, actor: Actor, failure: DatabaseFailed) -> Exception:
+        """Serve no more events of an actor whose file is damaged, in this process and later."""
+        data: MarkData = {
+            "name": actor.id.name,
+            "since_ms": self.clock.time_ms(),
+            "problem": f"{failure.code}: {failure.problem}",
+        }
+        error = _quarantined(actor.id.unique_key, actor.id.raw, data)
+        try:
+            self.marks.set("quarantine", actor.id.unique_key, actor.id.raw, data)
+        except StorageError as unsaved:  # the next event meets the damage again
+            error.add_note(f"It could not be recorded: {unsaved}")
+        log.error("actor.quarantined", extra={"actor": str(actor.id), "cause": str(failure)})
+        return error
 
     def _sweep(self) -> None:
         """Evict actors that have been idle for long enough."""
@@ -264,6 +283,11 @@ class ActorRegistry:
             if self._host.closed_because is not None:
                 on_reply(None, self._host.closed_because)
                 return
+            mark = self._host.marks.get("quarantine", self._unique_key, actor_id.raw)
+            if mark is not None:
+                error = _quarantined(self._unique_key, actor_id.raw, mark)
+                on_reply(None, encode_error(error))
+                return
             actor = self._start(actor_id)
         actor.deliver(event, on_reply)
 
@@ -293,3 +317,14 @@ class _Delivery:
 
     def __call__(self) -> None:
         self._registry.deliver_now(self._actor_id, self._event, self._on_reply)
+
+
+def _quarantined(unique_key: str, raw_id: bytes, data: MarkData) -> ActorQuarantined:
+    name, since_ms = data.get("name"), data.get("since_ms")
+    return ActorQuarantined(
+        unique_key,
+        raw_id.hex(),
+        name if isinstance(name, str) else None,
+        since_ms if isinstance(since_ms, int) else 0,
+        str(data.get("problem")),
+    )

@@ -10,6 +10,7 @@ from perdure.actors.errors import (
     ActorAborted,
     ActorError,
     ActorOverloaded,
+    ActorQuarantined,
     ActorReset,
     GateDeadlock,
     InvalidClose,
@@ -34,6 +35,7 @@ ERRORS: list[Exception] = [
     ReservedMethod("alarm"),
     ActorReset("out of memory"),
     ActorOverloaded(10_000),
+    ActorQuarantined("app-Room", "ab" * 32, "lobby", 1_700_000_000_000, "SQLITE_CORRUPT: it is"),
     NoSuchMethod("frob"),
     RemoteError("app.Broken", "it broke"),
 ]
@@ -122,3 +124,18 @@ def test_each_crosses_from_actor_to_actor(error: Exception) -> None:
 
 def test_an_abort_is_not_caught_by_mistake() -> None:
     assert not issubclass(ActorAborted, Exception)
+
+
+@pytest.mark.parametrize(
+    ("name", "who"), [("lobby", f"'lobby' ({'ab' * 32})"), (None, "ab" * 32)], ids=["name", "id"]
+)
+def test_a_quarantined_actors_error_says_who_since_when_why_and_what_to_do(
+    name: str | None, who: str
+) -> None:
+    error = ActorQuarantined("app-Room", "ab" * 32, name, 1_700_000_000_000, "SQLITE_CORRUPT: x")
+    text = str(error)
+    assert f"Durable Object {who} of app-Room" in text
+    assert "since 2023-11-14T22:13:20+00:00" in text
+    assert "(SQLITE_CORRUPT: x)" in text
+    assert "perdure actors restore" in text
+    assert not error.retryable

@@ -23,8 +23,6 @@ CHANGES = st.builds(
     unique_key=st.text(st.characters(codec="utf-8"), max_size=40),
     actor_id=st.binary(min_size=32, max_size=32),
     previous_lsn=U64,
-    incarnation=U32,
-    commit_offset=st.integers(0, 2**40),
     alarm_ms=st.integers(-2, 2**53),
     page_size=st.sampled_from([0, 512, 1024, 4096, 65536]),
     database_pages=U32,
@@ -40,16 +38,25 @@ def test_a_record_comes_back(
     change: Change, lsn: int, durable: int, epoch: int, time_ms: int, salt: int, lead: bytes
 ) -> None:
     data = encode_record(
-        change, lsn=lsn, durable_lsn=durable, epoch=epoch, time_ms=time_ms, salt=salt
+        change,
+        lsn=lsn,
+        durable_lsn=durable,
+        epoch=epoch,
+        incarnation=epoch // 2,
+        commit=durable // 2,
+        time_ms=time_ms,
+        salt=salt,
     )
     found = decode_record(memoryview(lead + data + b"behind"), len(lead), salt)
     assert found is not None
     images = bytes(found.change.images)
     assert images[: len(change.images)] == change.images
     assert not any(images[len(change.images) :])  # padding
-    expected = Record(lsn, durable, epoch, time_ms, change, len(data))
+    expected = Record(lsn, durable, epoch, epoch // 2, durable // 2, time_ms, change, len(data))
     same = Change(**{**{f: getattr(found.change, f) for f in FIELDS}, "images": change.images})
-    assert Record(lsn, durable, epoch, time_ms, same, found.size) == expected
+    assert (
+        Record(lsn, durable, epoch, epoch // 2, durable // 2, time_ms, same, found.size) == expected
+    )
 
 
 FIELDS = Change.__slots__
@@ -60,7 +67,11 @@ FIELDS = Change.__slots__
 def test_any_flipped_bit_is_noticed(
     change: Change, lsn: int, salt: int, data: st.DataObject
 ) -> None:
-    record = bytearray(encode_record(change, lsn=lsn, durable_lsn=0, epoch=1, time_ms=0, salt=salt))
+    record = bytearray(
+        encode_record(
+            change, lsn=lsn, durable_lsn=0, epoch=1, incarnation=1, commit=1, time_ms=0, salt=salt
+        )
+    )
     bit = data.draw(st.integers(0, len(record) * 8 - 1))
     record[bit // 8] ^= 1 << bit % 8
     assert decode_record(memoryview(bytes(record) + bytes(64)), 0, salt) is None
@@ -71,7 +82,9 @@ def test_any_flipped_bit_is_noticed(
 def test_a_record_cut_short_is_noticed(
     change: Change, lsn: int, salt: int, data: st.DataObject
 ) -> None:
-    record = encode_record(change, lsn=lsn, durable_lsn=0, epoch=1, time_ms=0, salt=salt)
+    record = encode_record(
+        change, lsn=lsn, durable_lsn=0, epoch=1, incarnation=1, commit=1, time_ms=0, salt=salt
+    )
     cut = data.draw(st.integers(0, len(record) - 1))
     assert decode_record(memoryview(record[:cut]), 0, salt) is None
     torn = record[:cut] + bytes(len(record) - cut)  # the rest never reached the disk
@@ -81,7 +94,9 @@ def test_a_record_cut_short_is_noticed(
 @settings(deadline=None)  # the machine may be busy
 @given(change=CHANGES, lsn=LSNS, old=U32, new=U32)
 def test_bytes_of_an_earlier_life_never_pass(change: Change, lsn: int, old: int, new: int) -> None:
-    record = encode_record(change, lsn=lsn, durable_lsn=0, epoch=1, time_ms=0, salt=old)
+    record = encode_record(
+        change, lsn=lsn, durable_lsn=0, epoch=1, incarnation=1, commit=1, time_ms=0, salt=old
+    )
     assert (decode_record(memoryview(record), 0, new) is not None) == (old == new)
 
 

@@ -42,6 +42,8 @@ def write_segment(
             lsn=lsn,
             durable_lsn=0 if lag is None else lsn - lag,
             epoch=epoch,
+            incarnation=1,
+            commit=1,
             time_ms=0,
             salt=header.salt,
         )
@@ -177,6 +179,8 @@ def test_bytes_of_an_earlier_life_are_not_read(tmp_path: Path) -> None:
             lsn=21,
             durable_lsn=20,
             epoch=1,
+            incarnation=1,
+            commit=1,
             time_ms=0,
             salt=5,
         )

@@ -22,7 +22,16 @@ CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), page_size=4096, images
 
 
 def record(lsn: int, durable_lsn: int = 0, salt: int = 5) -> bytes:
-    return encode_record(CHANGE, lsn=lsn, durable_lsn=durable_lsn, epoch=1, time_ms=2, salt=salt)
+    return encode_record(
+        CHANGE,
+        lsn=lsn,
+        durable_lsn=durable_lsn,
+        epoch=1,
+        incarnation=1,
+        commit=lsn,
+        time_ms=2,
+        salt=salt,
+    )
 
 
 def head(first: bytes, copy: bytes) -> bytes:
@@ -61,8 +70,10 @@ def test_records_are_aligned_and_know_their_size() -> None:
 
 
 def test_an_actors_commit_number_grows_across_logs() -> None:
-    moved = Change(RecordKind.TAKEN_OVER, "k", bytes(32), incarnation=2, commit_offset=1000)
-    data = encode_record(moved, lsn=4, durable_lsn=3, epoch=1, time_ms=0, salt=0)
+    moved = Change(RecordKind.TAKEN_OVER, "k", bytes(32))
+    data = encode_record(
+        moved, lsn=4, durable_lsn=3, epoch=1, incarnation=2, commit=1004, time_ms=0, salt=0
+    )
     found = decode_record(memoryview(data), 0, 0)
     assert found is not None
     assert found.commit == 1004

@@ -26,6 +26,7 @@ class World:
     """A directory with logs, written by hand."""
 
     def __init__(self, root: Path, slots: int) -> None:
+        self.root = root
         self.actors = root / "actors"
         self.actors.mkdir()
         self.logs = [LogDirectory.open(root / "log" / str(slot)) for slot in range(slots)]
@@ -37,14 +38,14 @@ class World:
 
     def recover(self) -> Recovered:
         self.alarms.clear()
-        return recover(self.actors, self.logs, self.file, self.alarms.update)
+        return recover(self.actors, self.root / "drafts", self.logs, self.file, self.alarms.update)
 
     def content(self, actor: tuple[str, bytes]) -> str:
         data = self.file(*actor).read_bytes()
         return "".join(chr(data[at]) for at in range(0, len(data), SIZE))
 
-    def write(self, start: LogStart, slot: int, *changes: Change) -> None:
-        """Append in one opening of the log, and leave as if killed."""
+    def write(self, start: LogStart, slot: int, *changes: Change, commit: int = 0) -> None:
+        """Append in one opening of the log, after ``commit``, and leave as if killed."""
         log = CommitLog(
             self.logs[slot].path,
             start,
@@ -52,6 +53,7 @@ class World:
             time_ms=lambda: 0,
             on_failure=lambda error: None,
         )
+        log.last_commit = max(log.last_commit, commit)
         for each in changes:
             log.append(each)
         log.close()
@@ -63,7 +65,6 @@ class World:
         count: int,
         kind: RecordKind = RecordKind.COMMIT,
         alarm_ms: int = ALARM_UNCHANGED,
-        commit_offset: int = 0,
     ) -> Change:
         images = []
         for number, letter in pages.items():
@@ -79,7 +80,6 @@ class World:
             image_count=len(images),
             images=b"".join(images),
             alarm_ms=alarm_ms,
-            commit_offset=commit_offset,
         )
 
 
@@ -285,8 +285,9 @@ def test_an_actor_that_moved_is_not_set_back_by_the_log_it_left(
     world.write(
         starts[1],
         1,
-        world.change(A, {2: "d"}, 2, taken, commit_offset=10),
-        world.change(A, {1: "e"}, 2, commit_offset=10),
+        world.change(A, {2: "d"}, 2, taken),
+        world.change(A, {1: "e"}, 2),
+        commit=10,
     )
     assert world.recover().records == 2
     assert world.content(A) == "ed"
@@ -302,8 +303,8 @@ def test_the_records_of_an_actor_are_put_in_order_across_logs(
     world.write(starts[1], 1, world.change(B, {1: "x"}, 1, CREATE))
     starts = world.recover().starts
     # Later in log 0, though its number there is lower than the one in log 1.
-    world.write(starts[0], 0, world.change(A, {1: "z"}, 1, commit_offset=100))
+    world.write(starts[0], 0, world.change(A, {1: "z"}, 1), commit=100)
     world.known.clear()
-    world.write(starts[1], 1, world.change(A, {1: "y"}, 1, commit_offset=50))
+    world.write(starts[1], 1, world.change(A, {1: "y"}, 1), commit=50)
     world.recover()
     assert world.content(A) == "z"

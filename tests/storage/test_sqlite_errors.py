@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from perdure.storage.limits import StorageLimits
-from perdure.storage.sqlite_errors import is_critical, name_of, sql_error
+from perdure.storage.sqlite_errors import database_failure, is_critical, name_of, sql_error
 
 LIMITS = StorageLimits()
 
@@ -57,6 +57,8 @@ def test_a_damaged_file_is_critical_and_a_damaged_index_for_words_is_not(tmp_pat
     )
     assert name_of(words) == "SQLITE_CORRUPT"
     assert not is_critical(words)
+    assert database_failure(path, error).is_damage
+    assert not database_failure(path, words).is_damage
 
 
 def test_what_has_no_code_is_a_plain_error() -> None:
@@ -64,3 +66,7 @@ def test_what_has_no_code_is_a_plain_error() -> None:
     strange = apsw.Error("strange")
     strange.result = 77  # type: ignore[attr-defined]
     assert name_of(strange) == "SQLITE_77"
+
+
+def test_a_file_that_is_not_ours_is_no_database() -> None:
+    assert name_of(apsw.NotADBError("it was not made by perdure")) == "SQLITE_NOTADB"

@@ -1,0 +1,236 @@
+"""A process whose actors write turns without end, and say which are durable.
+
+``python -m tests.faults.writer '{"root": ...}'``; tests/faults/processes.py starts it. Each line it
+writes is one of these, numbers in decimal:
+
+    found ACTOR TURN      what was there when it started; it has looked at all of it
+    ready RECORDS         the actors begin; so many records were recovered
+    ack ACTOR TURN LSN    the turn is durable; nobody was told before
+    reset ACTOR CODE      the actor's database failed; it begins again from what is there
+    given-up ACTOR        its database fails whenever it is opened; the others go on
+    checkpoint COUNT      the log has been shortened so often
+    broken MESSAGE        the log has failed
+    refused ACTOR         a turn after that was refused, as it must be
+    accepted ACTOR        it was not
+    unusable MESSAGE      the directory could not be opened
+    stopped               in good order
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+from perdure.storage import checkpointer, journal
+from perdure.storage.directory import DataDirectory
+from perdure.storage.engine import ActorDatabase
+from perdure.storage.errors import DatabaseFailed, StorageBroken, StorageError
+from perdure.storage.store import Store, StoreOptions, nothing_recovered
+from tests.faults.turns import KEY, actor_id, read_turn, write_turn
+
+BROKEN, UNUSABLE = 3, 4  # exit codes
+_PENDING_MAX = 3  # turns of one actor that are not acknowledged yet
+_FAILURES_MAX = 3  # of one actor in a row
+
+
+@dataclass(frozen=True)
+class Script:
+    """What a writer does.
+
+    Attributes:
+        root: The data directory.
+        actors: How many there are.
+        segment_size_bytes: Small: segments are used again all the time.
+        live_size_bytes_max: Small: the log is shortened all the time.
+        open_max: Less than there are actors: files are closed and opened all the time.
+        checkpoint_frames: Small, likewise.
+        turns: So many in all, then it stops in good order; 0 for no end.
+        defect: A defect that the tests of power losses must notice: ``no-fdatasync``,
+            ``no-syncfs``; none when empty.
+        killed_in: A call of the recovery, in which the process kills itself; none when empty.
+        killed_at: Which of these calls.
+    """
+
+    root: str
+    actors: int = 12
+    segment_size_bytes: int = 100_000
+    live_size_bytes_max: int = 300_000
+    open_max: int = 5
+    checkpoint_frames: int = 20
+    turns: int = 0
+    defect: str = ""
+    killed_in: str = ""
+    killed_at: int = 0
+
+    def options(self) -> StoreOptions:
+        return StoreOptions(
+            segment_size_bytes=self.segment_size_bytes,
+            live_size_bytes_max=self.live_size_bytes_max,
+            open_max=self.open_max,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+
+class Writer:
+    """Actors over a store, and a loop for them."""
+
+    def __init__(self, script: Script, out: int) -> None:
+        self._script = script
+        self._out = out
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._is_broken = False
+        self._pending = dict.fromkeys(range(script.actors), 0)
+        self._failures = dict.fromkeys(range(script.actors), 0)
+        self._checkpoints = 0
+        self._directory = DataDirectory.open(Path(script.root))
+        self._store = Store.open(
+            self._directory.layout,
+            notify=self._calls.put,
+            time_ms=lambda: 1000,
+            on_failure=self._broke,
+            apply_alarms=nothing_recovered,
+            options=script.options(),
+        )
+        self._databases = {actor: self._open(actor) for actor in range(script.actors)}
+        self._numbers = {actor: read_turn(db) for actor, db in self._databases.items()}
+
+    def run(self) -> int:
+        """Write until there is a reason to stop; return the exit code."""
+        for actor, number in self._numbers.items():
+            self._say(f"found {actor} {number}")
+        self._say(f"ready {self._store.recovered.records}")
+        turns = 0
+        while not self._is_broken and (turns < self._script.turns or not self._script.turns):
+            turns += self._go_round()
+        for actor in self._databases if self._is_broken else ():
+            self._try_in_vain(actor)
+        self._drain()
+        self._store.close()
+        self._drain()
+        self._directory.close()
+        self._say("stopped")
+        return BROKEN if self._is_broken else 0
+
+    def _go_round(self) -> int:
+        ready = [actor for actor in self._databases if self._pending[actor] < _PENDING_MAX]
+        for actor in ready:
+            self._turn(actor)
+        if not ready and self._databases:
+            self._calls.get()()
+        self._drain()
+        return len(ready)
+
+    def _turn(self, actor: int) -> None:
+        db = self._databases[actor]
+        number = self._numbers[actor] + 1
+        try:
+            write_turn(db, number)
+        except DatabaseFailed as failure:
+            self._reset(actor, failure)
+            return
+        except StorageBroken:
+            self._calls.get()()  # which tells why
+            return
+        self._numbers[actor] = number
+        self._failures[actor] = 0
+        self._pending[actor] += 1
+        lsn = db.durability.last_lsn
+        db.durability.when_durable(lambda: self._acknowledge(actor, number, lsn))
+        if number % 23 == 0:  # as when it is reset by its own code, in the middle of a turn
+            db.begin()
+            db.write("DELETE FROM _cf_METADATA")
+            db.close()
+            self._databases[actor] = self._open(actor)
+
+    def _acknowledge(self, actor: int, number: int, lsn: int) -> None:
+        self._pending[actor] -= 1
+        self._say(f"ack {actor} {number} {lsn}")
+
+    def _reset(self, actor: int, failure: DatabaseFailed) -> None:
+        """Let it begin again, from what is there; if that is in vain, go on without it."""
+        self._databases[actor].close()
+        self._failures[actor] += 1
+        self._say(f"reset {actor} {failure.code}")
+        try:
+            self._databases[actor] = db = self._open(actor)
+            self._numbers[actor] = read_turn(db)
+        except DatabaseFailed:
+            self._failures[actor] = _FAILURES_MAX
+        if self._failures[actor] >= _FAILURES_MAX:
+            self._say(f"given-up {actor}")
+            self._databases.pop(actor).close()
+
+    def _try_in_vain(self, actor: int) -> None:
+        self._databases[actor].close()
+        try:
+            write_turn(self._open(actor), self._numbers[actor] + 1)
+        except StorageError:
+            self._say(f"refused {actor}")
+        else:
+            self._say(f"accepted {actor}")
+
+    def _open(self, actor: int) -> ActorDatabase:
+        return self._store.database(KEY, actor_id(actor))
+
+    def _broke(self, failure: StorageBroken) -> None:
+        self._is_broken = True
+        self._say(f"broken {failure}")
+
+    def _drain(self) -> None:
+        while not self._calls.empty():
+            self._calls.get()()
+        done = self._store._checkpointer.done
+        if done != self._checkpoints:
+            self._checkpoints = done
+            self._say(f"checkpoint {done}")
+
+    def _say(self, line: str) -> None:
+        os.write(self._out, line.encode() + b"\n")
+
+
+def run(script: Script, out: int) -> int:
+    """Be a writer; return the exit code."""
+    journal.CHECKPOINT_FRAMES = script.checkpoint_frames
+    journal.CHECKPOINT_FRAMES_MAX = 3 * script.checkpoint_frames
+    if script.defect:
+        DEFECTS[script.defect]()
+    if script.killed_in:
+        die_in(script.killed_in, script.killed_at)
+    try:
+        writer = Writer(script, out)
+    except StorageError as error:
+        os.write(out, f"unusable {error}\n".encode())
+        return UNUSABLE
+    return writer.run()
+
+
+def _sync_no_segment() -> None:
+    os.fdatasync = lambda fd: None
+
+
+def _sync_no_files() -> None:
+    checkpointer.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # on purpose
+
+
+DEFECTS = {"no-fdatasync": _sync_no_segment, "no-syncfs": _sync_no_files}
+
+
+def die_in(name: str, at: int) -> None:
+    """Have the process killed where it calls ``os.<name>`` for the ``at``-th time."""
+    real, calls = getattr(os, name), iter(range(1, at))
+
+    def call(*args: object, **options: object) -> object:
+        if next(calls, None) is None:
+            os.kill(os.getpid(), 9)
+        return real(*args, **options)
+
+    setattr(os, name, call)
+
+
+if __name__ == "__main__":
+    sys.exit(run(Script(**json.loads(sys.argv[1])), 1))

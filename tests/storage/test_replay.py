@@ -1,0 +1,73 @@
+"""Replay: a file becomes what records say, whatever part of it the file has already."""
+
+from pathlib import Path
+
+import pytest
+
+from perdure.storage.errors import LogCorrupt
+from perdure.storage.logformat import Change, RecordKind
+from perdure.storage.page_images import encode_image
+from perdure.storage.replay import replay
+
+SIZE = 512
+
+
+def page(letters: str) -> bytes:
+    return b"".join(letter.encode() * (SIZE // len(letters)) for letter in letters)
+
+
+def change(count: int, **images: bytes) -> Change:
+    parts = list(images.values())
+    return Change(
+        RecordKind.COMMIT,
+        "k",
+        bytes(32),
+        page_size=SIZE,
+        database_pages=count,
+        image_count=len(parts),
+        images=b"".join(parts),
+    )
+
+
+HISTORY = [
+    change(2, a=encode_image(1, page("ab"), None), b=encode_image(2, page("cd"), None)),
+    change(2, a=encode_image(1, page("xb"), page("ab"))),
+    change(3, a=encode_image(1, page("xy"), page("xb")), b=encode_image(3, page("ee"), None)),
+]
+OUTCOME = page("xy") + page("cd") + page("ee")
+
+
+def test_a_new_file_is_made_of_its_first_record(tmp_path: Path) -> None:
+    path = tmp_path / "ab" / "file.db"
+    replay(path, HISTORY, is_new=True)
+    assert path.read_bytes() == OUTCOME
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_a_file_that_has_some_of_it_becomes_the_same(tmp_path: Path, done: int) -> None:
+    path = tmp_path / "file.db"
+    replay(path, HISTORY[: done + 1], is_new=True)
+    replay(path, HISTORY[1:], is_new=False)
+    assert path.read_bytes() == OUTCOME
+
+
+def test_pages_of_which_old_and_new_blocks_are_mixed_become_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "file.db"
+    path.write_bytes(page("ay") + page("cd"))  # a copy that was made while they were written
+    replay(path, HISTORY[1:], is_new=False)
+    assert path.read_bytes() == OUTCOME
+
+
+def test_a_file_becomes_shorter_with_its_database(tmp_path: Path) -> None:
+    path = tmp_path / "file.db"
+    replay(path, [*HISTORY, change(1, a=encode_image(1, page("zz"), None))], is_new=True)
+    assert path.read_bytes() == page("zz")
+
+
+def test_a_file_that_is_gone_or_too_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "file.db"
+    with pytest.raises(LogCorrupt, match="it is gone"):
+        replay(path, HISTORY[1:], is_new=False)
+    path.write_bytes(b"")
+    with pytest.raises(LogCorrupt, match="page 1 is not there"):
+        replay(path, HISTORY[1:], is_new=False)
