@@ -6,13 +6,12 @@ to open, and when, and costs a commit no I/O: after a crash it is what was saved
 (storage/saved_alarms.py), changed by what the log says since.
 
 *Promise*: ``indexed_no_later_than``: an actor's time here is never later than the one in its own
-database, now and after any crash. What is saved says exactly what the actors' rows said at some
-durable moment of each, not before the log's CHECKPOINT and not after the log's end. So replaying the
-log from CHECKPOINT over it gives each actor's last durable row: that of its last change in the log,
-or, without one, what was saved.
-*Assumes*: one thread, but for what ``saving`` returns. All actors of an index commit to one log: its
-numbers order the changes. Of a directory with several logs, recovery tells of all at once; before
-an actor moves to another process's log, its index is saved, as its file is synced.
+database, now and after any crash. What is saved is for each actor what its row said at some durable
+moment, not before the log's CHECKPOINT. So replaying the log from CHECKPOINT over it gives each
+actor's last durable row: that of its last change in the log, or, without one, what was saved.
+*Assumes*: one thread, but for what ``saving`` returns. All actors of an index commit to one log:
+its numbers order the changes. Of a directory with several logs, recovery tells of all at once;
+before an actor moves to another process's log, its index is saved, as its file is synced.
 *Rules for editing*: nothing is saved that is not durable in the log: an alarm that was moved to a
 later time by a commit that a crash then undid would come late. And all that is durable up to an LSN
 is saved before CHECKPOINT says that the log is not needed up to there.
@@ -130,6 +129,11 @@ class AlarmIndex:
         alarm = None if namespace is None else namespace.alarms.get(actor_id)
         return None if alarm is None else alarm[0]
 
+    def name(self, unique_key: str, actor_id: bytes) -> str | None:
+        """Return the name of an actor that has an alarm, if it is known."""
+        namespace = self._namespaces.get(unique_key)
+        return None if namespace is None else namespace.names.get(actor_id)
+
     def __len__(self) -> int:
         return sum(len(namespace.alarms) for namespace in self._namespaces.values())
 
@@ -145,8 +149,7 @@ class AlarmIndex:
         alarm = heapq.heappop(self._heap)
         _, unique_key, actor_id = alarm
         self._taken[unique_key, actor_id] = alarm
-        name = self._namespaces[unique_key].names.get(actor_id)
-        return AlarmEntry(unique_key, actor_id, time_ms, name)
+        return AlarmEntry(unique_key, actor_id, time_ms, self.name(unique_key, actor_id))
 
     def give_back(self, unique_key: str, actor_id: bytes) -> None:
         """Have an alarm looked at again that was taken, and neither set nor removed since."""
@@ -238,9 +241,7 @@ class AlarmIndex:
             namespace = self._namespaces[unique_key] = _Namespace(unique_key)
         return namespace
 
-    def _set(
-        self, unique_key: str, actor_id: bytes, time_ms: int, name: str | None
-    ) -> str | None:
+    def _set(self, unique_key: str, actor_id: bytes, time_ms: int, name: str | None) -> str | None:
         """Put an alarm in place of the one there was; return the actor's name."""
         namespace = self._namespace(unique_key)
         alarm = (time_ms, namespace.unique_key, actor_id)

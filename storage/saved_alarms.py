@@ -68,9 +68,9 @@ class SavedAlarms:
             raise self._failure(error) from error
         try:
             with self._told():
-                self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+                self._connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()
                 self._check_version()
-                self._connection.execute(_SCHEMA)
+                self._connection.execute(_SCHEMA).fetchall()
         except (DatabaseFailed, UnknownFormat):
             self.close()
             raise
@@ -105,7 +105,7 @@ class SavedAlarms:
             DatabaseFailed: They could not be removed.
         """
         with self._lock, self._told():
-            self._connection.execute(_REMOVE_NAMESPACE, (unique_key,))
+            self._connection.execute(_REMOVE_NAMESPACE, (unique_key,)).fetchall()
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
