@@ -143,7 +143,8 @@ class Actor(Execution):
         self.committer.output.emit(action)
 
     def check_may_call_out(self) -> None:
-        if self.database.is_explicit and self.database.has_writes:
+        database = self.database
+        if database.is_explicit and database.has_writes and not database.is_unconfirmed:
             raise GateDeadlock(
                 "a call out of a transaction that has written something would wait for the "
                 "transaction's own commit; make the call before the first write, or after the "

@@ -2,8 +2,9 @@
 
 Promise:
     All writes between two suspensions are one transaction. Nothing the actor emits leaves
-    before the writes it could know of are durable. A commit that fails breaks the actor:
-    memory that the disk does not know is thrown away.
+    before the writes it could know of are durable, but for those made with
+    ``allow_unconfirmed``: of a transaction that has no others, nobody waits to know. A commit
+    that fails breaks the actor: memory that the disk does not know is thrown away.
 Assumes:
     What ``Durability.when_durable`` is given is called in this thread, in the order of commits.
 Rules for editing this file:
@@ -51,6 +52,7 @@ class Committer:
     __slots__ = (
         "_actor_id",
         "_alarms",
+        "_awaited",
         "_context",
         "_counted_lsn",
         "_database",
@@ -82,6 +84,7 @@ class Committer:
         self._on_failure = on_failure
         self._is_due = False
         self._made = self._durable = 0
+        self._awaited = 0  # the last commit that outputs wait for
         self._counted_lsn = 0  # the last record that has a number here
         self.alarm_changed = False
         self.output = OutputGate(self._depends_on)
@@ -89,15 +92,15 @@ class Committer:
 
     def _depends_on(self) -> int:
         database = self._database
-        if database.has_writes or database.failure is not None:
+        if database.failure is not None or (database.has_writes and not database.is_unconfirmed):
             return self._made + 1  # in the commit to come; after a failure there is none
         if database.durability.last_lsn > self._counted_lsn:
             self._count()  # read what an actor before this one has written
-        return self._made if self._made > self._durable else 0
+        return self._awaited if self._awaited > self._durable else 0
 
     def is_dirty(self) -> bool:
         """Something was written or read that is not durable yet, or never will be."""
-        return self._depends_on() != 0
+        return self._depends_on() != 0 or self._made > self._durable or self._database.has_writes
 
     def schedule(self) -> None:
         """Commit in the loop's next iteration, after the turns of this one."""
@@ -126,6 +129,7 @@ class Committer:
             if alarm_changed:
                 time_ms = self._metadata.get_alarm_ms()
                 alarm_ms = NO_ALARM if time_ms is None else time_ms
+            is_unconfirmed = self._database.is_unconfirmed
             wrote = self._database.commit(alarm_ms)
         except PerdureError as error:
             self._on_failure(error)
@@ -133,15 +137,17 @@ class Committer:
         if alarm_changed:
             self._alarms.committed(self._actor_id, time_ms, self._database.durability.last_lsn)
         if wrote or alarm_changed or self.output.waiting:
-            self._count()
+            self._count(is_unconfirmed=is_unconfirmed)
 
     def when_durable(self, action: Callable[[], None]) -> None:
         """Call ``action`` when everything committed so far is durable; maybe at once."""
         self._database.durability.when_durable(action)
 
-    def _count(self) -> None:
+    def _count(self, *, is_unconfirmed: bool = False) -> None:
         """Give the next number to all that was committed and has none yet."""
         self._made += 1
+        if not is_unconfirmed:
+            self._awaited = self._made
         durability = self._database.durability
         self._counted_lsn = durability.last_lsn
         durability.when_durable(partial(self._now_durable, self._made))

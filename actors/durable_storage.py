@@ -15,7 +15,7 @@ from .errors import StorageAccess, TransactionClosed
 from .execution import CURRENT
 from .lifecycle import GONE
 from .sections import CriticalSection
-from .storage_calls import AlarmRow, StorageCalls
+from .storage_calls import AlarmRow, StorageCalls, opts_out
 from .sync_storage import SqlStorage, SyncKv
 
 T = TypeVar("T")
@@ -87,6 +87,15 @@ class DurableStorage(StorageCalls):
         self.check_access()
         return self._kv, self.alarm
 
+    def _unconfirmed(self, call: Callable[[], T]) -> T:
+        self.check_access()
+        database = self._actor.database
+        remains_so = database.is_unconfirmed or not database.has_writes
+        try:
+            return call()
+        finally:
+            database.is_unconfirmed = remains_so
+
     def _alarm_changes(self) -> None:
         self._actor.committer.alarm_changed = True
 
@@ -113,7 +122,8 @@ class DurableStorage(StorageCalls):
 
     def delete_all(self, **options: bool) -> Done[None]:
         """Forget everything: keys, tables, and the alarm."""
-        del options
+        if options and opts_out("delete_all", options):
+            return self._unconfirmed(self.delete_all)
         self.check_access()
         if self._actor.database.is_explicit:
             raise UsageError("Cannot call deleteAll() within a transaction")
@@ -286,6 +296,9 @@ class Transaction(StorageCalls):
     def _use(self) -> tuple[KeyValue, AlarmRow]:
         self._check("use")
         return self._storage._use()  # noqa: SLF001  # a view of the same storage
+
+    def _unconfirmed(self, call: Callable[[], T]) -> T:
+        return self._storage._unconfirmed(call)  # noqa: SLF001  # as above
 
     def _alarm_changes(self) -> None:
         self._storage._alarm_changes()  # noqa: SLF001  # as above

@@ -1,14 +1,16 @@
 """The asynchronous key-value and alarm calls, shared by ``ctx.storage`` and transactions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from ..storage.errors import UsageError
 from ..storage.kv import KeyValue
 from ..storage.metadata import Metadata
 from .done import Done
+
+T = TypeVar("T")
 
 
 class AlarmRow:
@@ -47,9 +49,12 @@ class AlarmRow:
 class StorageCalls(ABC):
     """Storage of one actor. Calls are done when made; awaiting them lets nothing else in.
 
-    The options ``allow_concurrency``, ``allow_unconfirmed`` and ``no_cache`` are accepted for
-    code that was written for Cloudflare. Nothing has to be awaited here, so the first and the
-    last change nothing; ``allow_unconfirmed`` gives more than it asks for: output waits.
+    ``allow_unconfirmed`` on a call that writes says that nothing has to wait for this write: what
+    is sent after it, or after it was read, leaves before it is durable, and may tell of what a
+    crash then undoes. A turn that has written otherwise too waits for all it has written.
+
+    The options ``allow_concurrency`` and ``no_cache`` are accepted for code that was written for
+    Cloudflare. Nothing has to be awaited here, so they change nothing.
     """
 
     __slots__ = ()
@@ -57,6 +62,10 @@ class StorageCalls(ABC):
     @abstractmethod
     def _use(self) -> tuple[KeyValue, AlarmRow]:
         """What to work on, after a check that this is the moment and the place for it."""
+
+    @abstractmethod
+    def _unconfirmed(self, call: Callable[[], T]) -> T:
+        """What ``call`` gives; nothing that is sent has to wait for what it writes."""
 
     @abstractmethod
     def _alarm_changes(self) -> None:
@@ -74,7 +83,8 @@ class StorageCalls(ABC):
 
     def get(self, key: Any, **options: bool) -> Done[Any]:
         """The value of ``key``, or None; for a list of keys a dict of those that exist."""
-        _check_options("get", options)
+        if options:
+            _check_options("get", options)
         kv, _ = self._use()
         if isinstance(key, list | tuple):
             return Done(kv.get_many(key))
@@ -93,7 +103,8 @@ class StorageCalls(ABC):
             ValueNotSerializable: A value cannot be stored; the message says which and why.
             LimitExceeded: A key or value is too large, or there are too many.
         """
-        _check_options("put", options)
+        if options and opts_out("put", options):
+            return self._unconfirmed(lambda: self.put(key, value))
         kv, _ = self._use()
         if isinstance(key, Mapping):
             if value is not ...:
@@ -113,7 +124,8 @@ class StorageCalls(ABC):
 
     def delete(self, key: Any, **options: bool) -> Done[Any]:
         """Whether ``key`` was there to be deleted; for a list of keys, how many were."""
-        _check_options("delete", options)
+        if options and opts_out("delete", options):
+            return self._unconfirmed(lambda: self.delete(key))
         kv, _ = self._use()
         if isinstance(key, str):
             return Done(kv.delete(key))
@@ -171,7 +183,8 @@ class StorageCalls(ABC):
         Raises:
             UsageError: No time, or the class has no ``alarm`` handler.
         """
-        _check_options("set_alarm", options)
+        if options and opts_out("set_alarm", options):
+            return self._unconfirmed(lambda: self.set_alarm(time))
         _, alarm = self._use()
         time_ms = _to_ms(time)
         if not alarm.has_handler:
@@ -185,7 +198,8 @@ class StorageCalls(ABC):
 
     def delete_alarm(self, **options: bool) -> Done[None]:
         """Forget the alarm; one whose handler runs already is not stopped."""
-        _check_options("delete_alarm", options)
+        if options and opts_out("delete_alarm", options):
+            return self._unconfirmed(self.delete_alarm)
         _, alarm = self._use()
         self._alarm_changes()
         alarm.delete()
@@ -214,3 +228,9 @@ def _check_options(call: str, options: Mapping[str, Any]) -> None:
     if not options.keys() <= _OPTIONS:
         unknown = ", ".join(sorted(options.keys() - _OPTIONS))
         raise TypeError(f"{call}() got an unexpected option {unknown}; see its documentation")
+
+
+def opts_out(call: str, options: Mapping[str, Any]) -> bool:
+    """Whether the write need not be confirmed."""
+    _check_options(call, options)
+    return bool(options.get("allow_unconfirmed"))

@@ -58,18 +58,35 @@ class Tools:
 
 def http(path: str, connections: int = 32) -> Callable[[Subject, float, Tools], Any]:
     def measure(subject: Subject, seconds: float, tools: Tools) -> tuple[float, float]:
-        command = [
-            tools.wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",
-            subject.url + path,
-        ]  # fmt: skip
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        if "Non-2xx" in out:
-            raise RuntimeError(f"{subject.name} {path}: {out}")
-        rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])  # type: ignore[index]  # wrk always prints it
-        requests = float(re.search(r"(\d+) requests in", out)[1])  # type: ignore[index]  # as above
-        return rate, requests
+        return _wrk(subject, tools, seconds, connections, subject.url + path)
 
     return measure
+
+
+def spread(path: str, actors: int) -> Callable[[Subject, float, Tools], Any]:
+    """As ``http``, each request to the next of so many actors; 0: each to a new one."""
+
+    def measure(subject: Subject, seconds: float, tools: Tools) -> tuple[float, float]:
+        name = path if actors else f"{path}-{time.time_ns()}"
+        return _wrk(subject, tools, seconds, 32, subject.url, name, actors)
+
+    return measure
+
+
+def _wrk(
+    subject: Subject, tools: Tools, seconds: float, connections: int, url: str, *spread: object
+) -> tuple[float, float]:
+    script = ["-s", HERE / "spread.lua"] if spread else []
+    command = [
+        tools.wrk, "-t1", f"-c{connections}", f"-d{round(seconds)}s", "--timeout", "10s", *script,
+        url, *(["--", *map(str, spread)] if spread else []),
+    ]  # fmt: skip
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in out:
+        raise RuntimeError(f"{subject.name} {url} {spread}: {out}")
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1])  # type: ignore[index]  # wrk always prints it
+    requests = float(re.search(r"(\d+) requests in", out)[1])  # type: ignore[index]  # as above
+    return rate, requests
 
 
 def sockets(mode: str, path: str, key: str, options: str) -> Callable[[Subject, float, Tools], Any]:
@@ -124,10 +141,13 @@ ROWS = [
     Row("DO fetch, 32 connections", "requests/s", http("/http/a")),
     Row("DO fetch, 1 connection", "requests/s", http("/http/a", 1)),
     Row("DO RPC", "requests/s", http("/rpc/a")),
-    Row("KV write", "requests/s", http("/kv/a")),
-    Row("KV write, 1 connection", "requests/s", http("/kv/a", 1)),
+    Row("KV get+put", "requests/s", http("/kv/a")),
+    Row("KV get+put, 1 connection", "requests/s", http("/kv/a", 1)),
+    Row("KV get+put, 64 actors", "requests/s", spread("/kv/s", 64)),
+    Row("first durable write of a new actor", "actors/s", spread("/kv/new", 0)),
     Row("SQL insert", "requests/s", http("/sql/a")),
-    Row("SQL select", "requests/s", http("/sqlread/a")),
+    Row("SQL insert, 64 actors", "requests/s", spread("/sql/s", 64)),
+    Row("SQL select by key", "requests/s", http("/sqlread/a")),
     Row("WebSocket echo, 1", "messages/s", sockets("echo", "/ws/e", "msgs_s", "-c 1")),
     Row("WebSocket echo, 64", "messages/s", sockets("echo", "/ws/e", "msgs_s", "-c 64")),
     Row("WebSocket echo, 1000", "messages/s", sockets("echo", "/ws/e", "msgs_s", "-c 1000 -w 1")),
@@ -225,7 +245,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", help="only rows with one of these in their name (a,b)")
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--seconds", type=float, default=1, help="whole ones, for wrk")
     parser.add_argument("--report", type=Path, help="write the table there, as Markdown")
     options = parser.parse_args()
     wanted = options.rows.split(",") if options.rows else [""]

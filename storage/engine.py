@@ -50,9 +50,9 @@ class ActorDatabase:
     Attributes:
         path: The file.
         limits: What may be stored.
-        on_begin: Called once for each implicit transaction, when it begins; the owner of the
-            actor arranges there that ``commit`` will be called.
+        on_begin: Called when an implicit transaction begins; its owner sees to the ``commit``.
         rollbacks: How often something was undone; who caches what it read compares this.
+        is_unconfirmed: No output waits for what is written; cleared by every write.
         rules: What user SQL may do, while it is enforced.
         durability: What makes commits durable.
         was_used: Set at each use; who looks for files to close resets it.
@@ -71,6 +71,7 @@ class ActorDatabase:
         "_transaction",
         "_wrote",
         "durability",
+        "is_unconfirmed",
         "limits",
         "on_begin",
         "on_open",
@@ -103,6 +104,7 @@ class ActorDatabase:
         self.limits = limits or StorageLimits()
         self.on_begin: Callable[[], None] = nothing
         self.rollbacks = 0
+        self.is_unconfirmed = False
         self.durability: Durability = durability or OwnWal(path)
         self.was_used = False
         self.on_open: Callable[[ActorDatabase], None] = nothing
@@ -186,6 +188,7 @@ class ActorDatabase:
         """Run a statement that writes, in the turn's transaction; return how many rows changed."""
         if self._transaction.state is State.NONE:
             self.begin()
+        self.is_unconfirmed = False
         connection = self._connection or self._open()
         try:
             connection.execute(sql, bindings)
@@ -232,17 +235,15 @@ class ActorDatabase:
         self.on_begin()
 
     def commit(self, alarm_ms: int = ALARM_UNCHANGED) -> bool:
-        """End the transaction; return whether anything was written.
-
-        ``when_durable`` tells when that is durable.
+        """End the transaction; return whether anything was written, durable ``when_durable``.
 
         Args:
-            alarm_ms: What the transaction has made of the alarm, in the log's terms
-                (storage/logformat.py); for those who look for alarms without opening actors.
+            alarm_ms: The alarm since, as storage/logformat.py says it, for who opens no actors.
 
         Raises:
             ConstraintsViolatedAtCommit: A deferred constraint is violated; all of it is undone.
             DatabaseFailed: Whether it is durable is unknown; start again from disk.
+            CommitTooLarge: It does not fit into the log; all of it is undone; likewise.
             StorageBroken: The commit log has failed; nothing can be written any more.
         """
         if self._transaction.state is State.NONE:
@@ -262,7 +263,7 @@ class ActorDatabase:
             violation = ConstraintsViolatedAtCommit(str(sql_error(error, None, self.limits)))
             self.rollback()
             raise violation from error
-        except (apsw.Error, StorageError) as error:
+        except Exception as error:  # the log may lack what the file has: it is cut off there
             raise self.fail(error) from error
         self._transaction.move(Move.COMMIT)
         self._wrote = False
@@ -301,12 +302,12 @@ class ActorDatabase:
     def delete_all(self) -> None:
         """Delete all keys, tables, views, indexes, triggers and the alarm, or nothing of them.
 
-        What remains is the actor's name. It is a write like any other: part of the turn's
-        transaction. Cursors lose the rows they have not read.
+        The actor's name remains. Part of the turn's transaction; cursors lose their unread rows.
         """
         if not self._has_file():
             return
         self.begin()
+        self.is_unconfirmed = False
         self._live.detach()
         self._live.invalidate()
         self.savepoint()

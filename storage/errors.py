@@ -14,6 +14,7 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── DirectoryInUse
     │   ├── UnknownFormat
     │   ├── DatabaseFailed
+    │   ├── CommitTooLarge
     │   ├── LogCorrupt
     │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
@@ -188,6 +189,32 @@ class DatabaseFailed(StorageError):
 
 
 _DAMAGE_CODES = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
+
+
+class CommitTooLarge(StorageError):
+    """What one actor has changed does not fit into one record of the commit log.
+
+    All of it was undone, and the actor starts again from disk; others go on.
+
+    Attributes:
+        actual: How much it is.
+        allowed: How much there may be.
+    """
+
+    def __init__(
+        self, path: Path, problem: str, hint: str = "", *, actual: int = 0, allowed: int = 0
+    ) -> None:
+        self.actual = actual
+        self.allowed = allowed
+        super().__init__(path, problem, hint)
+
+    @classmethod
+    def of(
+        cls, path: Path, what: str, actual: int, allowed: int, hint: str = ""
+    ) -> "CommitTooLarge":
+        """Return the error for ``what`` of which there is too much."""
+        problem = f"{what}: {actual}, and no more than {allowed} is possible"
+        return cls(path, problem, hint, actual=actual, allowed=allowed)
 
 
 class LogCorrupt(StorageError):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import apsw
 
-from .errors import DatabaseFailed
+from .errors import CommitTooLarge, DatabaseFailed
 from .log import CommitLog
 from .logformat import ALARM_UNCHANGED, Change, RecordKind
 from .page_images import encode_image
@@ -41,8 +41,12 @@ CHECKPOINT_FRAMES = 256
 # And from so many on it waits for the log, once: an actor that writes all the time has no
 # moment at which all it has written is durable.
 CHECKPOINT_FRAMES_MAX = 1024
+# Bytes of frames in one commit. Their record's length has 32 bits, one read gives no more than
+# 2 GiB, and making the record takes some six times as much memory.
+COMMIT_SIZE_BYTES_MAX = 2**30
 # Pages of each open actor kept to tell what a commit changed of them. An insert touches two.
 IMAGES_MAX = 12
+_IN_PARTS = "Write it in parts, with an await of something else (asyncio.sleep(0)) between them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,7 @@ class Journal:
         Raises:
             StorageBroken: The log has failed.
             DatabaseFailed: The frames cannot be read back.
+            CommitTooLarge: There are too many.
         """
         if not self._committed:
             return
@@ -244,6 +249,9 @@ class Journal:
             header = read_header(os.pread(self._descriptor, HEADER_SIZE_BYTES, 0))
             self._header = header
         size = (self._committed - self._frames) * header.frame_size
+        if size > COMMIT_SIZE_BYTES_MAX:
+            what = "bytes of changed pages in one commit"
+            raise CommitTooLarge.of(self._path, what, size, COMMIT_SIZE_BYTES_MAX, _IN_PARTS)
         frames = os.pread(self._descriptor, size, header.offset(self._frames))
         if len(frames) != size:
             raise WalUnreadable(f"{size} bytes of frames were written, {len(frames)} are there")

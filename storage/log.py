@@ -16,6 +16,7 @@ Encoding in the flusher's thread: it would take the interpreter for as long as t
 import contextlib
 import heapq
 import os
+import struct
 import threading
 import time
 from collections import deque
@@ -26,8 +27,15 @@ from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from .errors import InternalError, StorageBroken
-from .logformat import RECORDS_START, Change, SegmentHeader, encode_record, record_size
+from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
+from .logformat import (
+    RECORD_SIZE_MAX,
+    RECORDS_START,
+    Change,
+    SegmentHeader,
+    encode_record,
+    record_size,
+)
 from .segments import SegmentFile, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
@@ -163,6 +171,8 @@ class CommitLog:
 
         Raises:
             StorageBroken: The log has failed.
+            CommitTooLarge: No record can hold it; nothing has happened.
+            StorageError: Likewise, because of something else than its size.
         """
         if self._error is not None:
             self._publish()
@@ -171,21 +181,27 @@ class CommitLog:
         if self._is_closed:
             raise InternalError("a record was appended to a log that is closed")
         size = record_size(change)
+        if size > RECORD_SIZE_MAX:
+            raise CommitTooLarge.of(self._directory, "bytes of a record", size, RECORD_SIZE_MAX)
         segment = self._segments[-1]
         if segment.position + size > segment.header.size:
             segment = self._roll(size)
         lsn = self.appended_lsn + 1
+        try:
+            data = encode_record(
+                change,
+                lsn=lsn,
+                durable_lsn=self._synced_lsn,
+                epoch=self.epoch,
+                incarnation=self.incarnation,
+                commit=self.last_commit + 1,
+                time_ms=self._time_ms(),
+                salt=segment.header.salt,
+            )
+        except struct.error as error:
+            problem = f"no record holds this change of {change.unique_key[:100]!r}: {error}"
+            raise StorageError(self._directory, problem) from error
         self.last_commit += 1
-        data = encode_record(
-            change,
-            lsn=lsn,
-            durable_lsn=self._synced_lsn,
-            epoch=self.epoch,
-            incarnation=self.incarnation,
-            commit=self.last_commit,
-            time_ms=self._time_ms(),
-            salt=segment.header.salt,
-        )
         self.appended_lsn = segment.last_lsn = lsn
         segment.position += size
         self._pending.append((segment, data, lsn))
@@ -281,6 +297,10 @@ class CommitLog:
             self._publish()
 
     def _roll(self, size: int) -> _Segment:
+        if self._segments and self._segments[-1].position == RECORDS_START:
+            # It would stay without a record, so never be written, and be missed by who reads.
+            self._segments.pop()
+            self._next_segment -= 1
         header = SegmentHeader(
             self._next_segment,
             self.appended_lsn + 1,

@@ -40,6 +40,7 @@ _CRC = struct.Struct("<I")
 _LEAD = struct.Struct("<4sI")
 _BODY = struct.Struct("<IBBHQQQIIQqqIIH32s")
 RECORD_SIZE_MIN = _LEAD.size + _BODY.size
+RECORD_SIZE_MAX = 2**32 - ALIGNMENT  # of which the length is still told in 32 bits
 _LSN_AT = struct.Struct("<8xI4xQQ")  # length, LSN and durable LSN, for a look ahead
 
 

@@ -65,14 +65,20 @@ class Sql:
     def _start(self, query: str, bindings: Any) -> Started:
         db = self._db
         connection = db.begin_user_sql(query)
+        was_unconfirmed = db.is_unconfirmed
+        if was_unconfirmed:
+            db.is_unconfirmed = False
         try:
-            return self._statements.start(connection, query, bindings)
+            started = self._statements.start(connection, query, bindings)
         except apsw.Error as error:
             raise db.error_from(error) from error
         except ValueError as error:  # a NUL character in the query, half a surrogate pair in any
             raise InvalidArgument(f"the query or a binding is no valid text: {error}") from error
         finally:
             db.end_user_sql()
+        if was_unconfirmed:
+            db.is_unconfirmed = self._statements.is_readonly(query)
+        return started
 
     def _check_size(self, query: str) -> None:
         if len(query.encode(errors="replace")) > self._size_max:

@@ -73,6 +73,11 @@ class Statements:
         self._rules = rules
         self._shapes: dict[str, Shape] = {}
 
+    def is_readonly(self, query: str) -> bool:
+        """Say whether ``query``, which has just run, cannot write; False if that is not known."""
+        shape = self._shapes.get(query)
+        return shape is not None and shape.is_readonly
+
     def start(self, connection: apsw.Connection, query: str, bindings: Sequence[Any]) -> Started:
         """Run ``query`` to the first row of its last statement.
 

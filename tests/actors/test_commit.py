@@ -233,3 +233,90 @@ async def test_a_commit_runs_outside_of_any_actors_context(bench: Bench) -> None
     bench.committer.output.emit(lambda: bench.left.append(variable.get()))
     await asyncio.sleep(0)
     assert bench.left == ["unset"]
+
+
+# Writes that need not be confirmed.
+
+
+def put_unconfirmed(bench: Bench, key: str) -> None:
+    """As ``put`` with ``allow_unconfirmed`` does, in a transaction that has no other writes."""
+    bench.kv.put(key, 1)
+    bench.database.is_unconfirmed = True
+
+
+async def test_nothing_waits_for_writes_that_need_not_be_confirmed(bench: Bench) -> None:
+    put_unconfirmed(bench, "a")
+    bench.emit("reply")
+    assert bench.left == ["reply"]
+    assert bench.durable("a") is None
+    assert bench.committer.is_dirty(), "it would be lost if the actor left memory now"
+    await asyncio.sleep(0)
+    assert bench.durable("a") == 1
+    assert not bench.committer.is_dirty()
+
+
+async def test_a_write_that_is_confirmed_holds_output_with_all_that_was_written(
+    bench: Bench,
+) -> None:
+    put_unconfirmed(bench, "a")
+    bench.kv.put("b", 1)
+    bench.emit("reply")
+    assert bench.left == []
+    await asyncio.sleep(0)
+    assert bench.left == ["reply"]
+    assert [bench.durable(key) for key in "ab"] == [1, 1]
+
+
+@pytest.mark.parametrize("query", ["CREATE TABLE t (a)", "SELECT 1; DELETE FROM t"])
+async def test_sql_that_writes_is_always_confirmed(bench: Bench, query: str) -> None:
+    sql = Sql(bench.database)
+    if "DELETE" in query:
+        sql.exec("CREATE TABLE t (a)")
+        await asyncio.sleep(0)
+    put_unconfirmed(bench, "a")
+    sql.exec(query)
+    bench.emit("reply")
+    assert bench.left == []
+
+
+async def test_reading_what_need_not_be_confirmed_holds_nothing_up(bench: Bench) -> None:
+    put_unconfirmed(bench, "a")
+    assert bench.kv.get("a") == 1
+    assert Sql(bench.database).exec("SELECT 5 AS n").one() == {"n": 5}
+    bench.emit("reply")
+    assert bench.left == ["reply"]
+
+
+async def test_deleting_everything_is_a_write_to_be_confirmed(bench: Bench) -> None:
+    bench.kv.put("b", 1)
+    await asyncio.sleep(0)
+    put_unconfirmed(bench, "a")
+    bench.database.delete_all()
+    bench.emit("reply")
+    assert bench.left == []
+
+
+async def test_an_alarm_that_need_not_be_confirmed_is_in_the_index_all_the_same(
+    bench: Bench,
+) -> None:
+    bench.committer.alarm_changed = True
+    bench.metadata.set_alarm_ms(5000)
+    bench.database.is_unconfirmed = True
+    bench.emit("reply")
+    assert bench.left == ["reply"]
+    await asyncio.sleep(0)
+    assert bench.index.told == [("before", 5000, None), ("after", 5000, 5000)]
+
+
+async def test_a_commit_of_what_need_not_be_confirmed_that_fails_breaks_the_actor(
+    bench: Bench,
+) -> None:
+    bench.index.failure = PerdureError("the index is full")
+    bench.committer.alarm_changed = True
+    bench.metadata.set_alarm_ms(5000)
+    bench.database.is_unconfirmed = True
+    bench.emit("left")
+    await asyncio.sleep(0)
+    assert bench.failures == [bench.index.failure]
+    bench.emit("too late")
+    assert bench.left == ["left"]

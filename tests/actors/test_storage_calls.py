@@ -167,6 +167,54 @@ async def test_options_of_the_original_are_accepted_and_others_are_not(run: Run)
     await run(script)
 
 
+@pytest.mark.parametrize("which", ["put", "put many", "delete", "delete many", "set_alarm"])
+async def test_what_need_not_be_confirmed_lets_a_call_out_at_once(
+    run: Run, world: World, which: str
+) -> None:
+    """A call out of a transaction that waited for its commit would be refused."""
+
+    async def script(storage: StorageCalls) -> None:
+        calls: dict[str, Callable[..., Any]] = {
+            "put": lambda **options: storage.put("a", 1, **options),
+            "put many": lambda **options: storage.put({"a": 1, "b": 2}, **options),
+            "delete": lambda **options: storage.delete("old", **options),
+            "delete many": lambda **options: storage.delete(["old", "none"], **options),
+            "set_alarm": lambda **options: storage.set_alarm(2_000_000_000_000, **options),
+        }
+        await calls[which](allow_unconfirmed=True)
+        actor = world.actor(Store)
+        assert actor.database.has_writes
+        actor.emit(lambda: left.append("at once"))
+        assert left == ["at once"]
+        storage.delete_alarm(allow_unconfirmed=True)
+        assert actor.database.is_unconfirmed
+        await storage.put("old", 2)
+        await calls[which](allow_unconfirmed=True)
+        actor.emit(lambda: left.append("when both are durable"))
+        assert left == ["at once"]
+
+    async def old(storage: StorageCalls) -> None:
+        await storage.put("old", 1)
+
+    left: list[str] = []
+    await run(old)
+    await run(script)
+    assert left == ["at once", "when both are durable"]
+
+
+async def test_a_write_is_confirmed_unless_it_is_said_that_it_need_not_be(
+    run: Run, world: World
+) -> None:
+    async def script(storage: StorageCalls) -> None:
+        storage.put("a", 1, allow_unconfirmed=False, no_cache=True)
+        assert not world.actor(Store).database.is_unconfirmed
+        with pytest.raises(InvalidArgument):
+            storage.put(5, 1, allow_unconfirmed=True)  # type: ignore[call-overload]  # on purpose
+        assert not world.actor(Store).database.is_unconfirmed
+
+    await run(script)
+
+
 # Alarms.
 
 

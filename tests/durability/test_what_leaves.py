@@ -20,6 +20,20 @@ class Room(DurableObject):
         await self.ctx.storage.put(key, value)
         return value
 
+    async def put_unconfirmed(self, key: str, value: Any) -> Any:
+        await self.ctx.storage.put(key, value, allow_unconfirmed=True)
+        return value
+
+    async def put_both(self, key: str, value: Any) -> Any:
+        await self.ctx.storage.put(key, value, allow_unconfirmed=True)
+        await self.ctx.storage.put("other", value)
+        return value
+
+    async def unconfirmed_and_sync(self, key: str, value: Any) -> Any:
+        await self.ctx.storage.put(key, value, allow_unconfirmed=True)
+        await self.ctx.storage.sync()
+        return value
+
     async def get(self, key: str) -> Any:
         return await self.ctx.storage.get(key)
 
@@ -261,3 +275,70 @@ async def test_an_actors_own_failure_leaves_the_others_alone(world: World, disk:
     disk.let_all_go()
     assert await written == 2
     assert await a.get("x") == 1
+
+
+async def test_what_need_not_be_confirmed_holds_neither_its_reply_nor_one_that_read_it(
+    world: World, disk: HeldDisk
+) -> None:
+    room = world.stub(Room)
+    await room.put("x", 0)
+    disk.is_held = True
+    assert await room.put_unconfirmed("x", 1) == 1
+    await disk.is_reached()
+    assert await room.get("x") == 1
+    assert await room.put_unconfirmed("x", 2) == 2
+    disk.let_all_go()
+
+
+async def test_a_turn_that_wrote_both_ways_waits(world: World, disk: HeldDisk) -> None:
+    room = world.stub(Room)
+    await room.put("x", 0)
+    disk.is_held = True
+    reply = await start(room.put_both("x", 1))
+    await disk.is_reached()
+    assert not reply.done()
+    disk.let_one_go()
+    assert await reply == 1
+
+
+async def test_what_need_not_be_confirmed_waits_behind_what_must_be(
+    world: World, disk: HeldDisk
+) -> None:
+    room = world.stub(Room)
+    await room.put("x", 0)
+    disk.is_held = True
+    confirmed = await start(room.put("x", 1))
+    await disk.is_reached()
+    unconfirmed = await start(room.put_unconfirmed("y", 2))
+    assert not unconfirmed.done()  # it may tell of x
+    disk.let_one_go()
+    assert await confirmed == 1
+    assert await unconfirmed == 2  # though the commit of y is on its way
+    await disk.is_reached()
+    disk.let_all_go()
+
+
+async def test_sync_waits_for_what_need_not_be_confirmed(world: World, disk: HeldDisk) -> None:
+    room = world.stub(Room)
+    await room.put("x", 0)
+    disk.is_held = True
+    reply = await start(room.unconfirmed_and_sync("x", 1))
+    await disk.is_reached()
+    assert not reply.done()
+    disk.let_one_go()
+    assert await reply == 1
+
+
+async def test_a_failed_sync_of_what_need_not_be_confirmed_breaks_the_actor(
+    world: World, disk: HeldDisk
+) -> None:
+    room = world.stub(Room)
+    await room.put("x", 0)
+    disk.is_held = True
+    assert await room.put_unconfirmed("x", 1) == 1
+    await disk.is_reached()
+    disk.fail()
+    while world.live(Room):
+        await asyncio.sleep(0)
+    with pytest.raises(StorageBroken):
+        await world.stub(Room).get("x")

@@ -68,7 +68,7 @@ def test_an_actor_has_one_alarm(index: AlarmIndex) -> None:
     assert index.name("room", A) is None
     assert index.next_time_ms() is None
     assert len(index) == 0
-    assert index.get("nowhere", A) is index.name("nowhere", A) is None
+    assert (index.get("nowhere", A), index.name("nowhere", A)) == (None, None)
 
 
 def test_what_was_taken_comes_again_when_it_is_given_back_or_set(index: AlarmIndex) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from perdure.storage.errors import (
+    CommitTooLarge,
     ConstraintsViolatedAtCommit,
     DatabaseFailed,
     DirectoryInUse,
@@ -55,6 +56,10 @@ EXAMPLES: list[tuple[PerdureError, str]] = [
     (StorageError(HERE, "is full"), "data: is full"),
     (StorageError(HERE, "is full", "Make room."), "data: is full. Make room."),
     (DatabaseFailed(HERE, "is full", code="SQLITE_FULL"), "data: is full"),
+    (
+        CommitTooLarge.of(HERE, "bytes of a record", 12, 7, "Write less"),
+        "data: bytes of a record: 12, and no more than 7 is possible. Write less",
+    ),
     (DirectoryInUse(HERE, "is in use", pid=7), "data: is in use"),
     (
         ValueCorrupt("nothing is there"),

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from perdure.storage import journal
+from perdure.storage.errors import CommitTooLarge, DatabaseFailed
 from perdure.storage.journal import Journal
 from perdure.storage.kv import KeyValue
 from perdure.storage.log_directory import Checkpoint
@@ -12,7 +13,7 @@ from perdure.storage.log_scan import scan
 from perdure.storage.logformat import Record, RecordKind
 from perdure.storage.page_images import ImageKind, decode_images
 from perdure.storage.sql import Sql
-from tests.storage.logged import KEY, A, Bench, content, put
+from tests.storage.logged import KEY, A, B, Bench, content, put
 
 
 def records(bench: Bench) -> list[Record]:
@@ -159,3 +160,63 @@ def test_no_descriptor_is_left_open(bench: Bench) -> None:
 
 def test_the_image_kinds_are_those_of_the_format() -> None:
     assert [kind.value for kind in ImageKind] == [0, 1, 2]
+
+
+def test_a_commit_too_large_for_a_record_is_undone_and_others_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "COMMIT_SIZE_BYTES_MAX", 50_000)
+    store = bench.open()
+    database, other = store.database(KEY, A), store.database(KEY, B)
+    put(other, n=1)
+    put(database, n=1)
+    for number in range(20):
+        KeyValue(database).put(f"large {number}", bytes(10_000))
+    KeyValue(database).put("n", 2)
+    with pytest.raises(CommitTooLarge, match="bytes of changed pages in one commit") as caught:
+        database.commit()
+    assert caught.value.actual > caught.value.allowed == 50_000
+    assert "in parts" in str(caught.value)
+    assert isinstance(database.failure, CommitTooLarge)
+    database.close()
+    assert content(store) == {"n": 1}
+    put(other, n=2)
+    store.log.wait()
+    assert content(bench.after_crash()) == {"n": 1}
+    assert content(bench.after_crash(), B) == {"n": 2}
+
+
+def test_a_first_commit_too_large_leaves_no_actor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "COMMIT_SIZE_BYTES_MAX", 50_000)
+    store = bench.open()
+    database = store.database(KEY, A)
+    KeyValue(database).put("large", bytes(100_000))
+    with pytest.raises(CommitTooLarge):
+        database.commit()
+    database.close()
+    assert not database.path.exists()
+    put(store.database(KEY, A), n=1)
+    store.log.wait()
+    assert content(bench.after_crash()) == {"n": 1}
+
+
+def test_whatever_goes_wrong_between_the_commit_and_the_log_undoes_the_turn(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, n=1)
+    with monkeypatch.context() as patched:
+
+        def fails(*_: object) -> bytes:
+            raise MemoryError
+
+        patched.setattr(journal, "encode_image", fails)
+        with pytest.raises(DatabaseFailed):
+            put(database, n=2)
+    database.close()
+    store.log.wait()
+    assert content(store) == {"n": 1}
+    assert content(bench.after_crash()) == {"n": 1}

@@ -8,7 +8,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from perdure.storage.errors import InternalError, StorageBroken
+from perdure.storage import log as log_module
+from perdure.storage.errors import CommitTooLarge, InternalError, StorageBroken, StorageError
 from perdure.storage.log import CommitLog, LogStart
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
@@ -158,6 +159,14 @@ def test_a_record_larger_than_a_segment_has_one_of_its_own(
     assert [len(record.change.images) // 1000 for record in found.records] == [0, 20, 0]
 
 
+def test_the_first_record_may_be_larger_than_a_segment(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log(segment_size_bytes=ROOM_FOR_TWO)
+    log.append(Change(RecordKind.COMMIT, "k", bytes(32), images=bytes(20_000)))
+    log.append(CHANGE)
+    log.wait()
+    assert lsns(tmp_path) == [1, 2]
+
+
 def test_a_log_goes_on_where_the_last_one_ended(make_log: MakeLog, tmp_path: Path) -> None:
     first = make_log()
     first.append(CHANGE)
@@ -234,3 +243,25 @@ def test_a_closed_loop_does_not_stop_the_flusher(tmp_path: Path) -> None:
     log.wait()  # nothing is left to wait for
     with pytest.raises(InternalError, match="that is closed"):
         log.append(CHANGE)
+
+
+def test_what_no_record_can_hold_is_refused_and_the_log_goes_on(
+    make_log: MakeLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(log_module, "RECORD_SIZE_MAX", 100_000)
+    log = make_log(segment_size_bytes=ROOM_FOR_TWO)
+    log.append(CHANGE)
+    before = (log.live_size_bytes, log.last_commit)
+    with pytest.raises(CommitTooLarge) as caught:
+        log.append(Change(RecordKind.COMMIT, "app-Room", bytes(32), images=bytes(200_000)))
+    assert caught.value.allowed == 100_000
+    assert caught.value.actual > 200_000
+    with pytest.raises(StorageError, match="no record holds this change of 'kkkk"):
+        log.append(Change(RecordKind.COMMIT, "k" * 70_000, bytes(32)))
+    with pytest.raises(StorageError, match="no record holds this change"):
+        log.append(Change(RecordKind.COMMIT, "k", bytes(32), database_pages=2**32))
+    assert before == (log.live_size_bytes, log.last_commit)
+    log.append(CHANGE)
+    log.wait()
+    assert log.failure is None
+    assert lsns(tmp_path) == [1, 2]

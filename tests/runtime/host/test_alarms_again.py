@@ -165,7 +165,7 @@ class StepByStep:
     def __init__(self, look_s: float = 0.0) -> None:
         self.look_s = look_s
         self.now_s = 1e9
-        self.timers: list[Timer] = []
+        self.timers: list[Callable[[], None]] = []
 
     def time_ms(self) -> int:
         return int(self.now_s * 1000)
