@@ -6,12 +6,14 @@ To read: this file, then ``gates``, ``execution``, ``actor``, ``commit``.
 """
 
 from ..storage.errors import (
+    CommitTooLarge,
     ConstraintsViolatedAtCommit,
     DatabaseFailed,
     InternalError,
     InvalidArgument,
     LimitExceeded,
     PerdureError,
+    SpaceLow,
     SqlError,
     StorageBroken,
     StorageError,
@@ -71,6 +73,7 @@ __all__ = [
     "BodyAlreadyUsed",
     "BodyTooLate",
     "CloseEvent",
+    "CommitTooLarge",
     "ConstraintsViolatedAtCommit",
     "DatabaseFailed",
     "DurableObject",
@@ -106,6 +109,7 @@ __all__ = [
     "Response",
     "Sessions",
     "SocketStateError",
+    "SpaceLow",
     "SqlError",
     "StorageAccess",
     "StorageBroken",

@@ -23,7 +23,7 @@ from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, UsageError
 from ..storage.layout import Layout
-from ..storage.store import Store
+from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
@@ -211,6 +211,9 @@ class Server:
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
             save_alarms=index.saving,
+            options=StoreOptions(
+                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min
+            ),
         )
         self._cleanup.callback(self._store.close)
 

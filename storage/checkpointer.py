@@ -9,6 +9,7 @@ After a failed sync nothing is ever shortened again in this process: the kernel 
 lost pages once, and the next sync would succeed without them. The log still has them.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed
+from .free_space import FreeSpace
 from .journal import Journal, Leftovers
 from .log import CommitLog
 from .log_directory import Checkpoint, LogDirectory
@@ -49,6 +51,7 @@ class Checkpointer:
         commit_log: CommitLog,
         directory: LogDirectory,
         root: Path,
+        space: FreeSpace,
         pool: ConnectionPool,
         leftovers: Leftovers,
         reopen: Callable[[str, bytes], ActorDatabase],
@@ -63,6 +66,7 @@ class Checkpointer:
         self._log = commit_log
         self._directory = directory
         self._root = root
+        self._space = space
         self._pool = pool
         self._leftovers = leftovers
         self._reopen = reopen
@@ -96,6 +100,8 @@ class Checkpointer:
     def begin(self) -> None:
         """Make unnecessary all that is durable by now; nothing happens if that is under way."""
         if self._lsn is None and self.failure is None:
+            with contextlib.suppress(OSError):  # it is only looked at, to warn
+                self._space.look()
             self._lsn = self._log.synced_lsn
             self._work = self._all_work()
             self._step()

@@ -21,6 +21,9 @@ from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 if not apsw.connections():
     apsw.shutdown()
     apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
+    # apsw's SQLite is built without automatic initialization: without this call it has no mutexes,
+    # and two connections in two threads destroy the heap that they share.
+    apsw.initialize()
 
 # EXCLUSIVE first: set before the first access, SQLite keeps its index of the WAL in memory
 # instead of a file.

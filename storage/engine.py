@@ -39,6 +39,9 @@ from .template import Template, standard_template
 from .time_budget import TimeBudget
 from .transaction import Move, State, Transaction
 
+# Members of an enum are looked up by a function, 0.1 us each time; each commit needs these.
+_NONE, _BEGIN, _COMMIT, _WRITE = State.NONE, Move.BEGIN, Move.COMMIT, apsw.SQLITE_TXN_WRITE
+
 
 def nothing(*_: object) -> None:
     """Do nothing: the default of what is called back."""
@@ -62,6 +65,7 @@ class ActorDatabase:
     __slots__ = (
         "__weakref__",
         "_connection",
+        "_cursor",
         "_failure",
         "_is_closed",
         "_is_missing",
@@ -112,6 +116,7 @@ class ActorDatabase:
         self.rules = Authorizer()
         self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic, self.rules)
         self._connection: apsw.Connection | None = None
+        self._cursor: apsw.Cursor | None = None  # idle; making one takes as long as a statement
         self._transaction = Transaction()
         self._wrote = False
         self._is_missing = False
@@ -139,11 +144,8 @@ class ActorDatabase:
     @property
     def has_writes(self) -> bool:
         """The open transaction has written something, which is not durable yet."""
-        if self._wrote:
-            return True
-        if self._transaction.state is State.NONE or self._connection is None:
-            return False
-        self._wrote = self._connection.txn_state("main") == apsw.SQLITE_TXN_WRITE
+        if not self._wrote and self._connection and self._transaction.state is not _NONE:
+            self._wrote = self._connection.txn_state("main") == _WRITE
         return self._wrote
 
     @property
@@ -163,14 +165,12 @@ class ActorDatabase:
 
     def value(self, sql: str, bindings: Sequence[Any] = ()) -> Any:
         """Return the one value that ``sql`` selects; None without a row, or without a file."""
-        connection = self._connection
-        if connection is None:
-            if not self._has_file():
-                return None
-            connection = self._open()
+        if self._connection is None and not self._has_file():
+            return None
+        cursor = self._cursor or self._new_cursor()
         self.was_used = True
         try:
-            return connection.execute(sql, bindings).get
+            return cursor.execute(sql, bindings).get
         except apsw.Error as error:
             raise self.error_from(error) from error
 
@@ -178,41 +178,46 @@ class ActorDatabase:
         """Return the rows that ``sql`` selects, as tuples; none without a file."""
         if not self._has_file():
             return []
-        connection = self._connection or self._open()
+        cursor = self._cursor or self._new_cursor()
         try:
-            return connection.execute(sql, bindings).fetchall()
+            return cursor.execute(sql, bindings).fetchall()
         except apsw.Error as error:
             raise self.error_from(error) from error
 
     def write(self, sql: str, bindings: Sequence[Any] = ()) -> int:
         """Run a statement that writes, in the turn's transaction; return how many rows changed."""
-        if self._transaction.state is State.NONE:
+        if self._transaction.state is _NONE:
             self.begin()
         self.is_unconfirmed = False
-        connection = self._connection or self._open()
+        cursor = self._cursor or self._new_cursor()
         try:
-            connection.execute(sql, bindings)
+            cursor.execute(sql, bindings)
         except apsw.Error as error:
             raise self.error_from(error) from error
-        return connection.changes()
+        return self._connected().changes()
 
     # --- the user's statements ---------------------------------------------------------------
 
-    def begin_user_sql(self, query: str) -> apsw.Connection:
-        """Return the connection, ready to compile and step ``query`` under the user's rules.
-
-        ``end_user_sql`` must follow. A transaction is open from now on.
-        """
-        if self._transaction.state is State.NONE:
+    def begin_user_sql(self, query: str) -> apsw.Cursor:
+        """Return a cursor for ``query``, with a transaction open; ``end_user_sql`` must follow."""
+        if self._transaction.state is _NONE:
             self.begin()
-        connection = self._connection or self._open()
+        cursor = self._cursor or self._new_cursor()
+        self._cursor = None
         self.rules.expect(query)
-        return connection
+        return cursor
 
     def end_user_sql(self) -> None:
         """Let our own statements through again."""
         self.rules.enforcing = False
         self._time_budget.started = None
+
+    def put_back(self, cursor: apsw.Cursor) -> None:
+        """Take a cursor back that has nothing left to give, for the next statement."""
+        if self._cursor is None and self._connection is cursor.connection:
+            self._cursor = cursor
+        else:
+            cursor.close(force=True)
 
     def add_live_cursor(self, cursor: LiveCursor) -> None:
         """Have ``cursor`` told when what it reads goes away; it is not kept alive by this."""
@@ -221,17 +226,13 @@ class ActorDatabase:
     # --- the transaction ---------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Have a transaction open; tell ``on_begin`` if it had to be opened.
-
-        Raises:
-            DatabaseFailed: The file cannot be opened, or the database has failed before.
-        """
-        if self._transaction.state is not State.NONE:
+        """Have a transaction open; tell ``on_begin`` if it had to be opened."""
+        if self._transaction.state is not _NONE:
             return
         self.was_used = True
-        self.durability.make_room(self._connected())
+        self.durability.make_room(self._connection or self._open())
         self._execute("BEGIN")
-        self._transaction.move(Move.BEGIN)
+        self._transaction.move(_BEGIN)
         self.on_begin()
 
     def commit(self, alarm_ms: int = ALARM_UNCHANGED) -> bool:
@@ -246,17 +247,17 @@ class ActorDatabase:
             CommitTooLarge: It does not fit into the log; all of it is undone; likewise.
             StorageBroken: The commit log has failed; nothing can be written any more.
         """
-        if self._transaction.state is State.NONE:
+        if self._transaction.state is _NONE:
             return False
-        self._transaction.check(Move.COMMIT)
+        self._transaction.check(_COMMIT)
         if self._live:
             self._live.detach()
-        wrote = self.has_writes
         connection = self._connected()
+        wrote = self._wrote or connection.txn_state("main") == _WRITE
         try:
             if wrote:
                 self.durability.before_commit(connection)
-            connection.execute("COMMIT")
+            (self._cursor or self._new_cursor()).execute("COMMIT")
             if wrote:
                 self.durability.committed(alarm_ms)
         except apsw.ConstraintError as error:
@@ -265,7 +266,7 @@ class ActorDatabase:
             raise violation from error
         except Exception as error:  # the log may lack what the file has: it is cut off there
             raise self.fail(error) from error
-        self._transaction.move(Move.COMMIT)
+        self._transaction.move(_COMMIT)
         self._wrote = False
         return wrote
 
@@ -300,10 +301,7 @@ class ActorDatabase:
         self.rollbacks += 1
 
     def delete_all(self) -> None:
-        """Delete all keys, tables, views, indexes, triggers and the alarm, or nothing of them.
-
-        The actor's name remains. Part of the turn's transaction; cursors lose their unread rows.
-        """
+        """Delete all but the actor's name, in the turn's transaction; cursors lose unread rows."""
         if not self._has_file():
             return
         self.begin()
@@ -353,19 +351,14 @@ class ActorDatabase:
     def error_from(self, error: apsw.Error) -> PerdureError:
         """Return what to raise for an error of SQLite's; after a critical one all is over.
 
-        SQLite sometimes undoes the whole transaction because of an error (a full disk, a
-        trigger's RAISE(ROLLBACK)). The turn goes on as if it had written what is gone, so that
-        is critical as well.
+        So it is when SQLite undid the whole transaction because of the error (a full disk, a
+        trigger's RAISE(ROLLBACK)): the turn would go on as if it had written what is gone.
         """
         connection = self._connection
-        was_undone = (
-            self._transaction.state is not State.NONE
-            and connection is not None
-            and not connection.in_transaction
-        )
+        was_undone = connection is not None and not connection.in_transaction
         refusal = self.rules.refusal if self.rules.enforcing else None
         ours = sql_error(error, refusal, self.limits)
-        if was_undone:
+        if was_undone and self._transaction.state is not State.NONE:
             return self.fail(error, f"SQLite undid the transaction of this turn: {ours}")
         return self.fail(error) if is_critical(error) else ours
 
@@ -386,12 +379,16 @@ class ActorDatabase:
 
     def _execute(self, sql: str) -> None:
         try:
-            self._connected().execute(sql)
+            (self._cursor or self._new_cursor()).execute(sql)
         except apsw.Error as error:
             raise self.error_from(error) from error
 
     def _connected(self) -> apsw.Connection:
         return self._connection or self._open()
+
+    def _new_cursor(self) -> apsw.Cursor:
+        self._cursor = cursor = self._connected().cursor()
+        return cursor
 
     def _has_file(self) -> bool:
         """Whether there is anything to read. Only we make the file, so a "no" is remembered."""
@@ -400,7 +397,10 @@ class ActorDatabase:
         self._check_usable()
         if self._is_missing:
             return False
-        self._is_missing = not self.path.exists() or self.durability.is_orphan()
+        try:
+            self._is_missing = not self.path.exists() or self.durability.is_orphan()
+        except OSError as error:
+            raise self.fail(error, code="SQLITE_CANTOPEN") from error
         return not self._is_missing
 
     def _check_usable(self) -> None:
@@ -413,8 +413,9 @@ class ActorDatabase:
         if not self._has_file():
             self._create()
         try:
+            self.durability.tidy_up()
             connection = open_connection(self.path, self.limits, self.durability.is_logged)
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             raise self.fail(error) from error
         connection.authorizer = self.rules
         self._time_budget.watch(connection)
@@ -427,14 +428,13 @@ class ActorDatabase:
     def _create(self) -> None:
         try:
             self.durability.create(self._template or standard_template())
-        except FileNotFoundError as error:
-            raise self.fail(error, code="SQLITE_CORRUPT") from error
-        except OSError as error:
+        except (OSError, StorageError) as error:
             raise self.fail(error, code="SQLITE_CANTOPEN") from error
         self._is_missing = False
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
+        self._cursor = None
         self._transaction = Transaction()
         self._wrote = False
         self._live.invalidate()

@@ -15,6 +15,7 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── UnknownFormat
     │   ├── DatabaseFailed
     │   ├── CommitTooLarge
+    │   ├── SpaceLow
     │   ├── LogCorrupt
     │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
@@ -215,6 +216,40 @@ class CommitTooLarge(StorageError):
         """Return the error for ``what`` of which there is too much."""
         problem = f"{what}: {actual}, and no more than {allowed} is possible"
         return cls(path, problem, hint, actual=actual, allowed=allowed)
+
+
+class SpaceLow(StorageError):
+    """The disk is so full that no new actor is begun; those that exist go on.
+
+    Attributes:
+        free_size_bytes: What was left.
+        size_bytes_min: Below how much new actors are refused.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        problem: str,
+        hint: str = "",
+        *,
+        free_size_bytes: int = 0,
+        size_bytes_min: int = 0,
+    ) -> None:
+        self.free_size_bytes = free_size_bytes
+        self.size_bytes_min = size_bytes_min
+        super().__init__(path, problem, hint)
+
+    @classmethod
+    def of(cls, path: Path, free_size_bytes: int, size_bytes_min: int) -> "SpaceLow":
+        """Return the error for a file system with so much left."""
+        problem = (
+            f"the file system has {free_size_bytes:,} bytes left, and below {size_bytes_min:,} no "
+            "new actor is begun; those that exist go on"
+        )
+        hint = "Make room on it, or change perdure.free_space_size_bytes_min"
+        return cls(
+            path, problem, hint, free_size_bytes=free_size_bytes, size_bytes_min=size_bytes_min
+        )
 
 
 class LogCorrupt(StorageError):

@@ -14,16 +14,16 @@ Encoding in the flusher's thread: it would take the interpreter for as long as t
 """
 
 import contextlib
-import heapq
 import os
 import struct
 import threading
 import time
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
-from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -36,9 +36,11 @@ from .logformat import (
     encode_record,
     record_size,
 )
-from .segments import SegmentFile, new_segment_path
+from .segments import SegmentFile, make_spare, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
+# A log that has so much in one segment will need all of it, and the next one.
+RESERVED_FROM_SIZE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class _Segment:
 
 _Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
 _Item = list[_Encoded] | threading.Event | None  # an event is set when all before it is durable
+_LSN = itemgetter(0)
 _Current = tuple[_Segment, SegmentFile] | None
 
 
@@ -149,11 +152,11 @@ class CommitLog:
         self._next_segment = start.segment + 1
         self._free: deque[Path] = deque(start.files)
         self._files = set(start.files)
-        self._waiting: list[tuple[int, int, Callable[[], None]]] = []
-        self._order = count()
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()  # by LSN
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
+        self._has_room = False  # for the rest of this segment, and the next one
         self._is_closed = False
         self._pending: list[_Encoded] = []
         self._is_busy = False  # the flusher has something, or will have it in the next iteration
@@ -220,7 +223,11 @@ class CommitLog:
 
     def when_durable(self, lsn: int, action: Callable[[], None]) -> None:
         """Call ``action`` in the loop's thread once ``lsn`` is durable; never, if that fails."""
-        heapq.heappush(self._waiting, (lsn, next(self._order), action))
+        waiting = self._waiting
+        if waiting and waiting[-1][0] > lsn:  # it waits for what was committed some time ago
+            insort(waiting, (lsn, action), key=_LSN)
+        else:
+            waiting.append((lsn, action))
 
     def wait(self) -> None:
         """Hold the calling thread until all that was appended is durable.
@@ -316,7 +323,7 @@ class CommitLog:
         self.durable_lsn = self._synced_lsn
         waiting = self._waiting
         while waiting and waiting[0][0] <= self.durable_lsn:
-            heapq.heappop(waiting)[2]()
+            waiting.popleft()[1]()
         self._is_busy = False
         self._hand_over()
         if self.on_published is not None and self._error is None:
@@ -345,6 +352,8 @@ class CommitLog:
                 except Exception as error:  # whatever it is, the log ends here; told in _publish
                     self._error = error
                 self._tell()
+                if current is not None and self._error is None:
+                    self._keep_room(current[1])
             for event in events:
                 event.set()
             is_open = None not in batch
@@ -386,12 +395,28 @@ class CommitLog:
             self._synced_lsn = records[at - 1][2]
         return current
 
+    def _keep_room(self, current: SegmentFile) -> None:
+        """Once the log has come into use: the disk may be full when this segment is."""
+        if current.position < RESERVED_FROM_SIZE_BYTES or self._has_room:
+            return
+        self._has_room = True  # or cannot have it; looked at again with the next segment
+        try:
+            current.reserve()
+            path = new_segment_path(self._directory, self._files)
+            if not self._free and make_spare(path, self._segment_size):
+                self._files.add(path)
+                self._free.append(path)
+        except OSError as error:
+            self._error = error
+            self._tell()
+
     def _begin(self, segment: _Segment) -> SegmentFile:
         try:
             path = self._free.popleft()
         except IndexError:
             path = new_segment_path(self._directory, self._files)
             self._files.add(path)
+        self._has_room = False
         file = SegmentFile.begin(path, segment.header)
         segment.path = path
         return file

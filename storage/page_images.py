@@ -15,18 +15,25 @@ An image is ``number u32, kind u8, 0 u8, runs u16`` (little-endian), then:
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
+from itertools import compress
+from operator import ne
+from typing import Any
 
 from .errors import InternalError
 
 # design/STORAGE.md section 2: a random update of a 4 KiB page touches two or three of these.
 BLOCK_SIZE_BYTES = 64
-# Pages are first compared in pieces of so many blocks: most pieces are equal as a whole.
-_PIECE_SIZE_BYTES = 512
+# Pages are first compared in pieces of so many blocks: most pieces are equal as a whole. Of 256,
+# 512 and 1024 bytes this was the quickest for a row that is inserted.
+_PIECE_BLOCKS = 4
+_PIECE_SIZE_BYTES = _PIECE_BLOCKS * BLOCK_SIZE_BYTES
 _HEAD = struct.Struct("<IBBH")
 _RUN = struct.Struct("<HH")
+_blocks_of = struct.Struct(f"{BLOCK_SIZE_BYTES}s" * _PIECE_BLOCKS).unpack
 
 
 class ImageKind(IntEnum):
@@ -72,37 +79,59 @@ def encode_image(number: int, page: bytes, before: bytes | None) -> bytes:
         page: Its content.
         before: Its content according to the log so far; None if that is not at hand.
     """
-    kind = ImageKind.FROM_ZEROS if before is None else ImageKind.CHANGED
+    kind = ImageKind.CHANGED
     size = len(page)
-    runs = _changed_runs(bytes(size) if before is None else before, page)
-    changed = sum(length for _, length in runs)
-    if changed + _RUN.size * len(runs) >= size:
+    if before is None:
+        kind, before = ImageKind.FROM_ZEROS, _zeros(size)
+    runs, blocks = _changed_blocks(before, page)
+    count = len(runs) // 2
+    if len(blocks) * BLOCK_SIZE_BYTES + count * _RUN.size >= size:
         return _HEAD.pack(number, ImageKind.RAW, 0, 0) + page
-    block = BLOCK_SIZE_BYTES
-    parts = [_HEAD.pack(number, kind, 0, len(runs))]
-    parts += [_RUN.pack(first // block, length // block) for first, length in runs]
-    parts += [page[first : first + length] for first, length in runs]
-    return b"".join(parts)
+    return _packer(count)(number, kind, 0, count, *runs) + b"".join(blocks)
 
 
-def _changed_runs(before: bytes, page: bytes) -> list[tuple[int, int]]:
-    """Return (first byte, bytes) of each stretch of blocks that differ."""
-    runs: list[tuple[int, int]] = []
+def _changed_blocks(before: bytes, page: bytes) -> tuple[list[int], list[bytes]]:
+    """Return what differs: first block and blocks of each stretch in turn, and all the blocks.
+
+    It is asked at every commit. To cut a page up in one call, and to have C compare the parts,
+    takes half the time of slices.
+    """
+    runs: list[int] = []
+    blocks: list[bytes] = []
     end = -1
-    block = BLOCK_SIZE_BYTES
-    for piece in range(0, len(page), _PIECE_SIZE_BYTES):
-        stop = piece + _PIECE_SIZE_BYTES
-        if before[piece:stop] == page[piece:stop]:
-            continue
-        for first in range(piece, stop, block):
-            if before[first : first + block] != page[first : first + block]:
-                if first == end:
-                    start, length = runs[-1]
-                    runs[-1] = (start, length + block)
+    cut = _piece_cutter(len(page))
+    pieces_before, pieces = cut(before), cut(page)
+    for piece in compress(range(len(pieces)), map(ne, pieces_before, pieces)):
+        at = piece * _PIECE_BLOCKS
+        for old, new in zip(
+            _blocks_of(pieces_before[piece]), _blocks_of(pieces[piece]), strict=True
+        ):
+            if old != new:
+                if at == end:
+                    runs[-1] += 1
                 else:
-                    runs.append((first, block))
-                end = first + block
-    return runs
+                    runs += (at, 1)
+                end = at + 1
+                blocks.append(new)
+            at += 1
+    return runs, blocks
+
+
+@cache
+def _zeros(size: int) -> bytes:
+    return bytes(size)
+
+
+@cache
+def _piece_cutter(size: int) -> Callable[[bytes], tuple[Any, ...]]:
+    """Return what cuts a page of this size into its pieces."""
+    return struct.Struct(f"{_PIECE_SIZE_BYTES}s" * (size // _PIECE_SIZE_BYTES)).unpack
+
+
+@cache
+def _packer(count: int) -> Callable[..., bytes]:
+    """Return what packs the head of an image with so many runs."""
+    return struct.Struct(f"{_HEAD.format}{2 * count}H").pack
 
 
 def decode_images(data: memoryview, count: int, page_size: int) -> Iterator[PageImage]:

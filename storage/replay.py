@@ -45,6 +45,7 @@ def replay(path: Path, changes: Sequence[Change], *, is_new: bool) -> None:
 
 def _write_pages(path: Path, descriptor: int, changes: Sequence[Change]) -> None:
     pages: dict[int, bytearray] = {}
+    largest = 0  # number among them: to look through them all at each change would be quadratic
     for change in changes:
         size = change.page_size
         images = memoryview(change.images)
@@ -52,10 +53,13 @@ def _write_pages(path: Path, descriptor: int, changes: Sequence[Change]) -> None
             page = pages.get(image.number)
             if page is None:
                 page = pages[image.number] = bytearray(size)
+                largest = max(largest, image.number)
                 if image.kind is ImageKind.CHANGED:
                     page[:] = _read_page(path, descriptor, image.number, size)
             image.apply(page)
-        pages = {number: page for number, page in pages.items() if number <= change.database_pages}
+        if largest > change.database_pages:  # what is cut off may come again, without the old
+            largest = change.database_pages
+            pages = {number: page for number, page in pages.items() if number <= largest}
     size = changes[-1].page_size
     for number, page in sorted(pages.items()):
         os.pwrite(descriptor, page, (number - 1) * size)

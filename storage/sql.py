@@ -64,18 +64,20 @@ class Sql:
 
     def _start(self, query: str, bindings: Any) -> Started:
         db = self._db
-        connection = db.begin_user_sql(query)
+        cursor = db.begin_user_sql(query)
         was_unconfirmed = db.is_unconfirmed
         if was_unconfirmed:
             db.is_unconfirmed = False
         try:
-            started = self._statements.start(connection, query, bindings)
+            started = self._statements.start(cursor, query, bindings)
         except apsw.Error as error:
             raise db.error_from(error) from error
         except ValueError as error:  # a NUL character in the query, half a surrogate pair in any
             raise InvalidArgument(f"the query or a binding is no valid text: {error}") from error
         finally:
             db.end_user_sql()
+        if started.cursor is None:
+            db.put_back(cursor)
         if was_unconfirmed:
             db.is_unconfirmed = self._statements.is_readonly(query)
         return started
@@ -197,7 +199,8 @@ class SqlCursor:
         finally:
             self._db.end_user_sql()
         if row is None:
-            self._close()
+            self._cursor = None
+            self._db.put_back(cursor)
         return row
 
     def _take(self) -> tuple[Any, ...] | None:

@@ -78,38 +78,35 @@ class Statements:
         shape = self._shapes.get(query)
         return shape is not None and shape.is_readonly
 
-    def start(self, connection: apsw.Connection, query: str, bindings: Sequence[Any]) -> Started:
+    def start(self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any]) -> Started:
         """Run ``query`` to the first row of its last statement.
+
+        Args:
+            cursor: What to run it with; after an error it is closed.
+            query: One statement or several.
+            bindings: For the last one.
 
         Raises:
             SqlError: There is no statement in it, or the bindings do not fit.
             ValueError: It is no valid text.
             apsw.Error: What SQLite says.
         """
-        cursor = connection.cursor()
-        is_live = False
+        shape = self._shapes.get(query)
         try:
-            shape = self._shapes.get(query)
             if shape is None:
-                started = self._explore(connection, cursor, query, bindings)
-            else:
-                started = self._run_known(connection, cursor, query, bindings, shape)
-            is_live = started.cursor is not None
+                return self._explore(cursor, query, bindings)
+            return self._run_known(cursor, query, bindings, shape)
         except apsw.BindingsError:
+            cursor.close(force=True)
             raise SqlError("Wrong number of parameter bindings for SQL query.") from None
-        finally:
-            if not is_live:
-                cursor.close(force=True)
-        return started
+        except BaseException:
+            cursor.close(force=True)
+            raise
 
     def _run_known(
-        self,
-        connection: apsw.Connection,
-        cursor: apsw.Cursor,
-        query: str,
-        bindings: Sequence[Any],
-        shape: Shape,
+        self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any], shape: Shape
     ) -> Started:
+        connection = cursor.connection
         compiled = self._rules.compiled
         before = connection.total_changes()
         cursor.execute(query, bindings or None, prepare_flags=USER_FLAG)
@@ -120,19 +117,15 @@ class Statements:
             columns = _columns_now(connection, query, bindings, columns)
         return _started(connection, cursor, row, columns, before, is_readonly=is_readonly)
 
-    def _explore(
-        self,
-        connection: apsw.Connection,
-        cursor: apsw.Cursor,
-        query: str,
-        bindings: Sequence[Any],
-    ) -> Started:
+    def _explore(self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any]) -> Started:
+        connection = cursor.connection
         progress = _Progress(query, self._rules)
         cursor.exec_trace = progress
         cursor.execute(query, bindings or None, prepare_flags=USER_FLAG)
         row = cursor.fetchone()
         while not progress.is_last and row is not None:
             row = cursor.fetchone()
+        cursor.exec_trace = None
         if not progress.count:
             raise SqlError("SQL code did not contain a statement.")
         columns, is_readonly = progress.columns, progress.is_readonly

@@ -13,6 +13,7 @@ from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, S
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import PerdureError, StorageBroken, StorageError
+from .free_space import FreeSpace
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
@@ -35,6 +36,7 @@ class StoreOptions:
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
         open_max: Files that may be open; None for what the system allows.
+        free_space_size_bytes_min: See storage/free_space.py.
     """
 
     slot: str = "0"
@@ -42,6 +44,7 @@ class StoreOptions:
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
     open_max: int | None = None
+    free_space_size_bytes_min: int | None = None
 
 
 DEFAULT_OPTIONS = StoreOptions()
@@ -54,6 +57,7 @@ class Store:
         log: Their log.
         recovered: What was found when it was opened.
         marks: What is remembered of single actors.
+        space: What is left on the disk.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Store:
         self.log = commit_log
         self.recovered = recovered
         self.marks = marks
+        self.space = FreeSpace(layout.root, options.free_space_size_bytes_min)
         self._layout = layout
         self._directory = directory
         self._save_alarms = save_alarms
@@ -80,6 +85,7 @@ class Store:
             commit_log,
             directory,
             layout.root,
+            self.space,
             self._pool,
             self._leftovers,
             self.database,
@@ -144,7 +150,7 @@ class Store:
     ) -> ActorDatabase:
         """Return the database of an actor; there must be no other of it that is not closed."""
         path = self._layout.actor_file(unique_key, actor_id)
-        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path)
+        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path, self.space)
         database = ActorDatabase(path, limits, monotonic=monotonic, durability=journal)
         database.on_open = self._pool.opened
         return database

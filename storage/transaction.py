@@ -43,6 +43,8 @@ LEGAL: dict[tuple[State, Move], State] = {
     (State.EXPLICIT, Move.ROLLBACK): State.NONE,
 }
 _DEPTH = {Move.SAVEPOINT: +1, Move.RELEASE: -1, Move.ROLLBACK_TO: -1}
+# The same by state and move, with the change of depth: each commit asks for two of them.
+_NEXT = [[(LEGAL.get((state, move)), _DEPTH.get(move, 0)) for move in Move] for state in State]
 
 
 class Transaction:
@@ -61,17 +63,18 @@ class Transaction:
 
     def check(self, move: Move) -> None:
         """Raise InternalError if ``move`` is not legal now."""
-        if (self.state, move) not in LEGAL:
+        if _NEXT[self.state][move][0] is None:
             raise self._illegal(move)
 
     def move(self, move: Move) -> None:
         """Go on to the next state."""
-        state = LEGAL.get((self.state, move))
+        state, change = _NEXT[self.state][move]
         if state is None:
             raise self._illegal(move)
-        self.depth += _DEPTH.get(move, 0)
-        if state is State.EXPLICIT and self.depth == 0:
-            state = State.IMPLICIT
+        if change:
+            self.depth += change
+            if self.depth == 0:
+                state = State.IMPLICIT
         elif state is State.NONE:
             self.depth = 0
         self.state = state

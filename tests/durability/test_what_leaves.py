@@ -44,6 +44,13 @@ class Room(DurableObject):
         await self.ctx.storage.put(key, "waited")
         await asyncio.sleep(0)
 
+    async def put_later(self, key: str) -> None:
+        async def later() -> None:
+            await asyncio.sleep(0)
+            await self.ctx.storage.put(key, "later")
+
+        self.later = asyncio.create_task(later())
+
     async def put_and_fetch(self) -> None:
         await self.ctx.storage.put("fetches", 1)
         await fetch("http://example.com/")
@@ -240,6 +247,40 @@ async def test_an_actor_with_a_write_on_its_way_stays_in_memory(
     world.clock.advance(60)
     assert world.live(Room) == 0
     assert await world.stub(Room).get("y") == "waited"
+
+
+async def test_a_write_that_nobody_waits_for_keeps_its_actor_in_memory(
+    world: World, disk: HeldDisk
+) -> None:
+    room = world.stub(Room)
+    await room.put("x", 0)
+    disk.is_held = True
+    await room.put_later("y")  # has replied: nothing was written by then
+    await disk.is_reached()
+    world.clock.advance(60)
+    assert world.live(Room) == 1
+    disk.let_all_go()
+    assert await room.get("y") == "later"
+
+
+async def test_code_after_sync_runs_when_all_is_durable(world: World, disk: HeldDisk) -> None:
+    """It may speak through a library that no gate holds back."""
+    room = world.stub(Room)
+    await room.put("x", 0)
+    said: list[str] = []
+
+    async def script(lab: Any) -> None:
+        await lab.ctx.storage.put("x", 1)
+        await lab.ctx.storage.sync()
+        said.append("x is 1")
+
+    disk.is_held = True
+    done = await start(world.inside(script))
+    await disk.is_reached()
+    assert said == []
+    disk.let_all_go()
+    await done
+    assert said == ["x is 1"]
 
 
 async def test_when_the_log_fails_nothing_is_acknowledged_ever_again(

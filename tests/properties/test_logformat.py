@@ -59,7 +59,7 @@ def test_a_record_comes_back(
     )
 
 
-FIELDS = Change.__slots__
+FIELDS = Change._fields
 
 
 @settings(deadline=None)  # the machine may be busy

@@ -1,7 +1,8 @@
 """Stores for tests: a loop that runs when it is told to, and a store killed without a word."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -54,6 +55,18 @@ class Bench:
     def close(self) -> None:
         for store in self.stores:
             store.close()
+
+
+@contextmanager
+def flusher_asleep(store: Store) -> Iterator[None]:
+    """What is committed meanwhile is not written; it is handed to the flusher afterwards."""
+    real, store.log._queue = store.log._queue, type(store.log._queue)()
+    try:
+        yield
+    finally:
+        items, store.log._queue = store.log._queue, real
+        while not items.empty():
+            real.put(items.get())
 
 
 def put(database: ActorDatabase, **values: object) -> None:

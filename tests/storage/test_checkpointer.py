@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from perdure.storage import checkpointer
+from perdure.storage.archive.archive import Retention
 from perdure.storage.checkpointer import Checkpointer
 from perdure.storage.kv import KeyValue
 from perdure.storage.store import Store
-from tests.storage.logged import KEY, A, B, Bench, content, put
+from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
 
 
 def of(store: Store) -> Checkpointer:
@@ -87,12 +88,9 @@ def test_an_actor_in_a_transaction_is_waited_for(bench: Bench) -> None:
 def test_the_files_of_actors_that_were_reset_are_brought_up_to_date(bench: Bench) -> None:
     store = bench.open()
     database = store.database(KEY, A)
-    real, store.log._queue = store.log._queue, type(store.log._queue)()
-    put(database, a=1)
-    database.close()  # not durable, so nothing of it may be in the file
-    items, store.log._queue = store.log._queue, real
-    while not items.empty():
-        real.put(items.get())
+    with flusher_asleep(store):
+        put(database, a=1)
+        database.close()  # not durable, so nothing of it may be in the file
     store.log.wait()
     assert store._leftovers
     store.shorten()

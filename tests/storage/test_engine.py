@@ -329,14 +329,9 @@ def test_a_commit_that_fails_leaves_no_doubt(
     db: ActorDatabase, kv: KeyValue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kv.put("a", 1)
-    connection = db._connection
-    assert connection is not None
 
     class Failing:
-        """The connection, with a disk that fails at the commit."""
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(connection, name)
+        """A cursor, with a disk that fails at the commit."""
 
         def execute(self, sql: str) -> object:
             assert sql == "COMMIT"
@@ -344,7 +339,7 @@ def test_a_commit_that_fails_leaves_no_doubt(
             error.result = apsw.SQLITE_IOERR  # type: ignore[attr-defined]
             raise error
 
-    db._connection = Failing()  # type: ignore[assignment]
+    db._cursor = Failing()  # type: ignore[assignment]
     with pytest.raises(DatabaseFailed, match="disk I/O error"):
         db.commit()
     is_dead(db, "SQLITE_IOERR")

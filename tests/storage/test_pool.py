@@ -7,7 +7,7 @@ import pytest
 from perdure.storage import pool
 from perdure.storage.kv import KeyValue
 from perdure.storage.pool import raise_descriptor_limit
-from tests.storage.logged import KEY, Bench, put
+from tests.storage.logged import KEY, Bench, flusher_asleep, put
 
 
 def ids(count: int) -> list[bytes]:
@@ -42,16 +42,13 @@ def test_a_file_in_the_middle_of_something_stays_open(bench: Bench) -> None:
     store = bench.open(open_max=1)
     writing, waiting, *others = (store.database(KEY, actor) for actor in ids(6))
     KeyValue(writing).put("a", 1)  # not committed
-    real, store.log._queue = store.log._queue, type(store.log._queue)()
-    put(waiting, a=1)  # not durable
-    for database in others:
-        KeyValue(database).list()
-        put(database, a=1)
-    assert writing.is_open
-    assert waiting.is_open
-    items, store.log._queue = store.log._queue, real
-    while not items.empty():
-        real.put(items.get())
+    with flusher_asleep(store):
+        put(waiting, a=1)  # not durable
+        for database in others:
+            KeyValue(database).list()
+            put(database, a=1)
+        assert writing.is_open
+        assert waiting.is_open
     writing.commit()
     store.log.wait()
     KeyValue(store.database(KEY, b"z" * 32)).put("a", 1)

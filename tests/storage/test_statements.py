@@ -23,7 +23,7 @@ class Runner:
     def run(
         self, query: str, *bindings: object
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-        started = self.statements.start(self.connection, query, bindings)
+        started = self.statements.start(self.connection.cursor(), query, bindings)
         rows = list(started.rows)
         if started.cursor is not None:
             rows += started.cursor.fetchall()
@@ -89,7 +89,7 @@ def test_describing_a_statement_does_not_run_it(runner: Runner) -> None:
 
 def test_rows_of_a_writing_statement_are_all_there(runner: Runner) -> None:
     started = runner.statements.start(
-        runner.connection, "INSERT INTO t VALUES (3), (4) RETURNING a", ()
+        runner.connection.cursor(), "INSERT INTO t VALUES (3), (4) RETURNING a", ()
     )
     assert started.cursor is None
     assert started.rows == [(3,), (4,)]

@@ -12,7 +12,7 @@ from perdure.storage.kv import KeyValue
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import nothing_recovered
-from tests.storage.logged import KEY, A, B, Bench, content, put
+from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
 
 
 def test_what_was_durable_survives_a_kill(bench: Bench) -> None:
@@ -35,11 +35,9 @@ def test_what_the_log_does_not_have_is_not_taken_from_a_wal(bench: Bench) -> Non
     database = store.database(KEY, A)
     put(database, a=1)
     store.log.wait()
-    real = store.log._queue
-    store.log._queue = type(real)()  # a flusher that is never woken
-    put(database, a=2)
-    assert content(bench.after_crash()) == {"a": 1}
-    store.log._queue = real
+    with flusher_asleep(store):
+        put(database, a=2)
+        assert content(bench.after_crash()) == {"a": 1}
 
 
 def test_a_store_closed_in_good_order_has_nothing_to_recover(bench: Bench) -> None:
@@ -117,17 +115,12 @@ def test_files_receive_only_what_is_durable(bench: Bench) -> None:
     store.log.wait()
     assert database.checkpoint()
     before = database.path.read_bytes()
-    real = store.log._queue
-    store.log._queue = type(real)()
-    put(database, a=2)
-    assert not database.checkpoint()
-    assert not database.park()
-    database.close()
-    assert database.path.read_bytes() == before
-    items = store.log._queue
-    store.log._queue = real
-    while not items.empty():
-        real.put(items.get())
+    with flusher_asleep(store):
+        put(database, a=2)
+        assert not database.checkpoint()
+        assert not database.park()
+        database.close()
+        assert database.path.read_bytes() == before
     # The one that opens it next has it all, and depends on what is not known to be durable.
     successor = store.database(KEY, A)
     assert KeyValue(successor).list() == {"a": 2}

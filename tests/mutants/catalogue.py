@@ -1,0 +1,6 @@
+"""All mutants."""
+
+from tests.mutants.outputs import OUTPUTS
+from tests.mutants.promises import PROMISES
+
+MUTANTS = (*OUTPUTS, *PROMISES)
