@@ -43,6 +43,7 @@ class Checkpointer:
 
     Attributes:
         done: How often it has.
+        held: LSNs that must stay in the log: what they tell of is not in the files yet.
         failure: Why it never will again; None while all is well.
     """
 
@@ -62,6 +63,7 @@ class Checkpointer:
         live_records_max: int = LIVE_RECORDS_MAX,
     ) -> None:
         self.done = 0
+        self.held: set[int] = set()
         self.failure: Exception | None = None
         self._log = commit_log
         self._directory = directory
@@ -156,6 +158,7 @@ class Checkpointer:
         journals = [database.durability for database in self._pool.open_databases()]
         firsts = [journal.first_lsn for journal in journals if isinstance(journal, Journal)]
         firsts += [leftover.first_lsn for leftover in self._leftovers.values()]
+        firsts += self.held
         return not any(self._lacks(first_lsn) for first_lsn in firsts)
 
     def _give_up(self, error: Exception) -> None:

@@ -16,6 +16,7 @@ writes is one of these, numbers in decimal:
     stopped               in good order
 """
 
+import ctypes
 import json
 import os
 import sys
@@ -27,11 +28,12 @@ from queue import SimpleQueue
 from perdure.storage import checkpointer, journal
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
-from perdure.storage.errors import DatabaseFailed, StorageBroken, StorageError
+from perdure.storage.errors import DatabaseFailed, SpaceLow, StorageBroken, StorageError
 from perdure.storage.store import Store, StoreOptions, nothing_recovered
 from tests.faults.turns import KEY, actor_id, read_turn, write_turn
 
 BROKEN, UNUSABLE = 3, 4  # exit codes
+_PR_SET_PTRACER = 0x59616D61
 _PENDING_MAX = 3  # turns of one actor that are not acknowledged yet
 _FAILURES_MAX = 3  # of one actor in a row
 
@@ -130,11 +132,10 @@ class Writer:
         number = self._numbers[actor] + 1
         try:
             write_turn(db, number)
-        except DatabaseFailed as failure:
-            self._reset(actor, failure)
+        except StorageBroken:  # _broke has been told why
             return
-        except StorageBroken:
-            self._calls.get()()  # which tells why
+        except (DatabaseFailed, SpaceLow) as failure:
+            self._reset(actor, getattr(failure, "code", "SPACE_LOW"))
             return
         self._numbers[actor] = number
         self._failures[actor] = 0
@@ -151,11 +152,11 @@ class Writer:
         self._pending[actor] -= 1
         self._say(f"ack {actor} {number} {lsn}")
 
-    def _reset(self, actor: int, failure: DatabaseFailed) -> None:
+    def _reset(self, actor: int, code: str) -> None:
         """Let it begin again, from what is there; if that is in vain, go on without it."""
         self._databases[actor].close()
         self._failures[actor] += 1
-        self._say(f"reset {actor} {failure.code}")
+        self._say(f"reset {actor} {code}")
         try:
             self._databases[actor] = db = self._open(actor)
             self._numbers[actor] = read_turn(db)
@@ -195,6 +196,8 @@ class Writer:
 
 def run(script: Script, out: int) -> int:
     """Be a writer; return the exit code."""
+    # Where a system allows tracing to none but parents: these may.
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
     journal.CHECKPOINT_FRAMES = script.checkpoint_frames
     journal.CHECKPOINT_FRAMES_MAX = 3 * script.checkpoint_frames
     if script.defect:

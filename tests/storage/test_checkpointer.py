@@ -25,7 +25,9 @@ def finish(bench: Bench, store: Store) -> None:
 
 
 def test_the_log_stays_short_however_much_is_written(bench: Bench) -> None:
-    store = bench.open(segment_size_bytes=20_000, live_size_bytes_max=40_000)
+    store = bench.open(
+        segment_size_bytes=20_000, live_size_bytes_max=40_000, retention=Retention(days=0)
+    )
     databases = [store.database(KEY, bytes([n]) * 32) for n in range(5)]
     for number in range(400):
         put(databases[number % 5], **{f"key {number % 40}": number})
