@@ -258,9 +258,7 @@ class Server:
         self.env.fill(values)
         self._worker = Worker(loop, outbound, app.entrypoint, self.env)
 
-    def _alarm_changed(
-        self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int
-    ) -> None:
+    def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
         """An actor has another file now, with an alarm of its own."""
         self._alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)
 

@@ -1,6 +1,8 @@
 """A store and the index of its actors' alarms: what a crash at each step leaves."""
 
-from collections.abc import Iterator
+import asyncio
+import shutil
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +35,15 @@ class Process:
             on_failure=bench.failures.append,
             apply_alarms=self.index.apply,
             save_alarms=self.index.saving,
+            alarm_changed=self.alarm_changed,
         )
         self.databases = {actor: self.store.database(KEY, actor) for actor in (A, B)}
+
+    def alarm_changed(self, key: str, actor: bytes, time_ms: int | None, lsn: int) -> None:
+        if time_ms is None:
+            self.index.remove(key, actor, lsn)
+        else:
+            self.index.put(key, actor, time_ms, None, lsn)
 
     def set(self, actor: bytes, time_ms: int | None) -> None:
         """What actors/commit.py does."""
@@ -45,11 +54,7 @@ class Process:
         else:
             metadata.set_alarm_ms(time_ms)
         database.commit(-1 if time_ms is None else time_ms)
-        lsn = database.durability.last_lsn
-        if time_ms is None:
-            self.index.remove(KEY, actor, lsn)
-        else:
-            self.index.put(KEY, actor, time_ms, None, lsn)
+        self.alarm_changed(KEY, actor, time_ms, database.durability.last_lsn)
 
     def rows(self) -> list[int | None]:
         return [Metadata(self.databases[actor]).get_alarm_ms() for actor in (A, B)]
@@ -82,8 +87,6 @@ class Processes:
         return process
 
     def after_crash(self, process: Process) -> Process:
-        import shutil
-
         copy = process.root.with_name(f"copy-{len(self.open)}")
         shutil.copytree(process.root, copy)
         return self.start(copy)
@@ -234,8 +237,6 @@ def test_a_recovery_that_cannot_save_the_alarms_is_no_recovery(
         raise DatabaseFailed(process.root, "the disk is full", code="SQLITE_FULL")
 
     copy = process.root.with_name("third")
-    import shutil
-
     shutil.copytree(process.root, copy)
     with monkeypatch.context() as patched:
         patched.setattr(SavedAlarms, "write", fail)
@@ -265,3 +266,35 @@ def test_what_is_not_durable_when_a_checkpoint_begins_is_not_saved_by_it(
     process.bench.run_until(lambda: process.store._checkpointer.done == 1)
     assert saved == [{(KEY, A): (5000, None)}]
     assert process.indexed() == [9000, None]
+
+
+def run(bench: Bench, coroutine: Coroutine[object, object, object]) -> None:
+    """Run a coroutine whose store tells it of things through the bench's calls."""
+
+    async def main() -> None:
+        task = asyncio.ensure_future(coroutine)
+        while not task.done():
+            while not bench.calls.empty():
+                bench.calls.get()()
+            await asyncio.sleep(0.001)
+        await task
+
+    asyncio.run(main())
+
+
+def test_a_file_that_takes_anothers_place_brings_its_alarm_along(processes: Processes) -> None:
+    process = processes.start()
+    process.set(A, 5000)
+    process.set(B, 6000)
+    process.shorten()
+    for database in process.databases.values():
+        database.close()
+    layout = Layout(process.root)
+    replacements = process.store.replacements
+    run(processes.bench, replacements.replace(KEY, A, layout.actor_file(KEY, B)))
+    run(processes.bench, replacements.delete(KEY, B, layout.root / "trash" / "b.db"))
+    assert process.indexed() == [6000, None]
+    process.shorten()
+    again = processes.after_crash(process)
+    assert again.store.recovered.records == 0, "the log knows nothing of it any more"
+    assert again.indexed() == again.rows() == [6000, None]
