@@ -211,6 +211,8 @@ class Server:
             time_ms=self._clock.time_ms,
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
+            save_alarms=index.saving,
+            alarm_changed=self._alarm_changed,
             options=StoreOptions(
                 free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min
             ),
@@ -256,6 +258,10 @@ class Server:
             )
         self.env.fill(values)
         self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+
+    def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
+        """An actor has another file now, with an alarm of its own."""
+        self._alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)
 
     def _find_alarm_target(
         self, unique_key: str, raw_id: bytes, name: str | None
