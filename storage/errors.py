@@ -8,6 +8,7 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── ValueNotSerializable (also TypeError)
     │   ├── InvalidArgument      (also TypeError)
     │   ├── LimitExceeded        (also ValueError)
+    │   ├── InvalidBookmark
     │   ├── SqlError
     │   └── ConstraintsViolatedAtCommit
     ├── StorageError
@@ -17,6 +18,8 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── CommitTooLarge
     │   ├── SpaceLow
     │   ├── LogCorrupt
+    │   ├── ArchiveDamaged
+    │   ├── HistoryUnavailable
     │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
     └── InternalError
@@ -137,6 +140,23 @@ class ConstraintsViolatedAtCommit(UsageError):
         )
 
 
+class InvalidBookmark(UsageError):
+    """A text is no bookmark of this actor.
+
+    Attributes:
+        text: What was given.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text = text
+        self.problem = problem
+        super().__init__(text, problem)
+
+    def __str__(self) -> str:
+        return f"{self.text!r} {self.problem}"
+
+
 class StorageError(PerdureError):
     """The disk, or what lies on it, does not do what it should.
 
@@ -254,6 +274,17 @@ class SpaceLow(StorageError):
 
 class LogCorrupt(StorageError):
     """The commit log lacks something that was durable once; starting would lose it for good."""
+
+
+class ArchiveDamaged(StorageError):
+    """A file of the archive cannot be read: states that need it cannot be had any more.
+
+    What the actors hold now does not depend on it.
+    """
+
+
+class HistoryUnavailable(StorageError):
+    """A state of an actor is asked for that is not kept: too old, or never there."""
 
 
 class StorageBroken(StorageError):

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .durable_files import make_directory, sync_file_system
-from .log import LogStart
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
+from .log_start import LogStart
 from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Change, Record, RecordKind
 from .replay import replay
 
@@ -42,12 +42,14 @@ class Recovered:
         records: Records replayed.
         size_bytes: Their bytes.
         actors: Files brought up to date.
+        replaced: (actor, order, name of the file) for each that took an actor's place.
     """
 
     starts: tuple[LogStart, ...]
     records: int = 0
     size_bytes: int = 0
     actors: int = 0
+    replaced: tuple[tuple[Actor, tuple[int, int], str], ...] = ()
 
 
 def recover(
@@ -65,7 +67,7 @@ def recover(
         logs: All logs of the directory, locked.
         actor_file: Where the file of (namespace, id) is.
         apply_alarms: Given, for actors whose alarm changed, when it is due (Unix milliseconds)
-            or None; what it writes is synced together with the files.
+            or None; durable when it returns.
 
     Raises:
         LogCorrupt: Something is missing that was durable.
@@ -93,6 +95,12 @@ def recover(
         sum(map(len, histories.values())),
         sum(found.size_bytes for found in scans),
         len(histories),
+        tuple(
+            (record.change.actor, record.order, replacement_name(record.change))
+            for found in scans
+            for record in found.records
+            if record.change.kind is RecordKind.REPLACED
+        ),
     )
 
 

@@ -94,16 +94,18 @@ class Town:
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
+        self.alarms = AlarmScheduler(index, self.clock, self._find)
+        cleanup.callback(self.alarms.close)
         self.store = Store.open(
             directory.layout,
             notify=loop.call_soon_threadsafe,
             time_ms=self.clock.time_ms,
             on_failure=self.failed.set_result,
             apply_alarms=index.apply,
+            save_alarms=index.saving,
+            alarm_changed=self._alarm_changed,
         )
         cleanup.callback(self.store.close)
-        self.alarms = AlarmScheduler(index, self.clock, self._find)
-        cleanup.callback(self.alarms.close)
         self.host = ActorHost(
             loop,
             FakeOutbound(),
@@ -170,3 +172,6 @@ class Town:
         if registry is None:
             return None
         return registry, DurableObjectId(unique_key, raw_id, name)
+
+    def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
+        self.alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)

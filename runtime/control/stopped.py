@@ -14,6 +14,7 @@ from ...actors.clock import SystemClock
 from ...actors.errors import ActorReset
 from ...actors.events import OnReply
 from ...actors.http import Request
+from ...actors.ids import DurableObjectId
 from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
 from ...storage.alarm_index import AlarmIndex
@@ -62,16 +63,22 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
+        alarms = AlarmScheduler(index, clock, lambda *_: None)
+        cleanup.callback(alarms.close)
+
+        def tell(unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
+            alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)
+
         store = Store.open(
             directory.layout,
             notify=loop.call_soon_threadsafe,
             time_ms=clock.time_ms,
             on_failure=fail,
             apply_alarms=index.apply,
+            save_alarms=index.saving,
+            alarm_changed=tell,
         )
         cleanup.callback(store.close)
-        alarms = AlarmScheduler(index, clock, lambda *_: None)
-        cleanup.callback(alarms.close)
         host = ActorHost(
             loop,
             _NoNetwork(),

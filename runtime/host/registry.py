@@ -10,12 +10,13 @@ Rules for editing this file:
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ...actors.actor import Actor, Handlers
@@ -30,7 +31,7 @@ from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
 from ...actors.session import SERVICE_RESTART
 from ...storage.engine import ActorDatabase
-from ...storage.errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
+from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
 from ...storage.marks import MarkData, Marks
 from ...storage.metadata import Metadata
@@ -352,20 +353,11 @@ class ActorRegistry:
         if database is None:
             database = host.open_database(self._unique_key, actor_id.raw)
         if actor_id.name is None and isinstance(event, AlarmEvent):
-            # Who calls an actor by its id says that its name is not known; nobody calls here.
-            # The file is opened in any case: the handler's alarm is read from it.
-            actor_id = replace(actor_id, name=_stored_name(database))
+            actor_id = _with_name(actor_id, database)
         actor = Actor(actor_id, self._construct, database, host)
         self.live[actor_id.raw] = actor
         host.started(actor)
         return actor
-
-
-def _stored_name(database: ActorDatabase) -> str | None:
-    try:
-        return Metadata(database).get_name()
-    except PerdureError:  # the actor meets it at its own first access, and is reset for it
-        return None
 
 
 class _Delivery:
@@ -383,6 +375,17 @@ class _Delivery:
 
     def __call__(self) -> None:
         self._registry.deliver_now(self._actor_id, self._event, self._on_reply)
+
+
+def _with_name(actor_id: DurableObjectId, database: ActorDatabase) -> DurableObjectId:
+    """Return the id with the name that the actor's own file knows: an alarm may know the id only.
+
+    Its row has to be read anyway, and nobody who calls by name has made this actor.
+    """
+    with contextlib.suppress(StorageError):  # the actor meets that by itself
+        name = Metadata(database).get_name()
+        return DurableObjectId(actor_id.unique_key, actor_id.raw, name)
+    return actor_id
 
 
 def _quarantined(unique_key: str, raw_id: bytes, data: MarkData) -> ActorQuarantined:

@@ -16,6 +16,7 @@ writes is one of these, numbers in decimal:
     stopped               in good order
 """
 
+import ctypes
 import json
 import os
 import sys
@@ -25,13 +26,15 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from perdure.storage import checkpointer, journal
+from perdure.storage import log as commit_log
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
-from perdure.storage.errors import DatabaseFailed, StorageBroken, StorageError
+from perdure.storage.errors import DatabaseFailed, SpaceLow, StorageBroken, StorageError
 from perdure.storage.store import Store, StoreOptions, nothing_recovered
 from tests.faults.turns import KEY, actor_id, read_turn, write_turn
 
 BROKEN, UNUSABLE = 3, 4  # exit codes
+_PR_SET_PTRACER = 0x59616D61
 _PENDING_MAX = 3  # turns of one actor that are not acknowledged yet
 _FAILURES_MAX = 3  # of one actor in a row
 
@@ -105,8 +108,10 @@ class Writer:
             self._say(f"found {actor} {number}")
         self._say(f"ready {self._store.recovered.records}")
         turns = 0
-        while not self._is_broken and (turns < self._script.turns or not self._script.turns):
+        while self._databases and not self._is_broken:
             turns += self._go_round()
+            if turns >= self._script.turns > 0:
+                break
         for actor in self._databases if self._is_broken else ():
             self._try_in_vain(actor)
         self._drain()
@@ -130,11 +135,10 @@ class Writer:
         number = self._numbers[actor] + 1
         try:
             write_turn(db, number)
-        except DatabaseFailed as failure:
-            self._reset(actor, failure)
+        except StorageBroken:  # _broke has been told why
             return
-        except StorageBroken:
-            self._calls.get()()  # which tells why
+        except (DatabaseFailed, SpaceLow) as failure:
+            self._reset(actor, getattr(failure, "code", "SPACE_LOW"))
             return
         self._numbers[actor] = number
         self._failures[actor] = 0
@@ -151,11 +155,11 @@ class Writer:
         self._pending[actor] -= 1
         self._say(f"ack {actor} {number} {lsn}")
 
-    def _reset(self, actor: int, failure: DatabaseFailed) -> None:
+    def _reset(self, actor: int, code: str) -> None:
         """Let it begin again, from what is there; if that is in vain, go on without it."""
         self._databases[actor].close()
         self._failures[actor] += 1
-        self._say(f"reset {actor} {failure.code}")
+        self._say(f"reset {actor} {code}")
         try:
             self._databases[actor] = db = self._open(actor)
             self._numbers[actor] = read_turn(db)
@@ -195,8 +199,11 @@ class Writer:
 
 def run(script: Script, out: int) -> int:
     """Be a writer; return the exit code."""
+    # Where a system allows tracing to none but parents: these may.
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
     journal.CHECKPOINT_FRAMES = script.checkpoint_frames
     journal.CHECKPOINT_FRAMES_MAX = 3 * script.checkpoint_frames
+    commit_log.RESERVED_FROM_SIZE_BYTES = script.segment_size_bytes // 2
     if script.defect:
         DEFECTS[script.defect]()
     if script.killed_in:

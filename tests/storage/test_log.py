@@ -5,15 +5,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
 from perdure.storage import log as log_module
 from perdure.storage import segments
 from perdure.storage.errors import CommitTooLarge, InternalError, StorageBroken, StorageError
-from perdure.storage.log import CommitLog, LogStart
+from perdure.storage.log import CommitLog
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
+from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORDS_START, Change, RecordKind
 
 CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
@@ -46,7 +48,7 @@ MakeLog = Callable[..., CommitLog]
 def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
     made: list[CommitLog] = []
 
-    def make(start: LogStart = START, **options: int) -> CommitLog:
+    def make(start: LogStart = START, **options: Any) -> CommitLog:
         log = CommitLog(
             tmp_path,
             start,
