@@ -79,28 +79,33 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
             alarm_changed=tell,
         )
         cleanup.callback(store.close)
-        host = ActorHost(
-            loop,
-            _NoNetwork(),
-            clock,
-            alarms,
-            store,
-            store.marks,
-            limits=ActorLimits(),
-            storage_limits=_LIMITS,
-            idle_timeout_s=0.0,
-        )
-        keys = await _keys(directory, bindings)
         yield House(
             directory=directory,
             store=store,
-            host=host,
+            host=_empty_host(loop, clock, alarms, store),
             times=index,
             clock=clock,
             is_serving=False,
-            bindings=keys,
+            bindings=await _keys(directory, bindings),
             failed=failed,
         )
+
+
+def _empty_host(
+    loop: asyncio.AbstractEventLoop, clock: SystemClock, alarms: AlarmScheduler, store: Store
+) -> ActorHost:
+    """Return a host that serves no namespace, so that no actor ever lives there."""
+    return ActorHost(
+        loop,
+        _NoNetwork(),
+        clock,
+        alarms,
+        store,
+        store.marks,
+        limits=ActorLimits(),
+        storage_limits=_LIMITS,
+        idle_timeout_s=0.0,
+    )
 
 
 async def _keys(directory: DataDirectory, bindings: Mapping[str, str]) -> dict[str, str]:
