@@ -255,7 +255,7 @@ class Server:
                 perdure.actor_limits,
             )
         self.env.fill(values)
-        self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+        self._worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
 
     def _find_alarm_target(
         self, unique_key: str, raw_id: bytes, name: str | None
