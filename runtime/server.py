@@ -19,6 +19,7 @@ from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
+from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, UsageError
@@ -32,6 +33,7 @@ from .host.bindings import Env
 from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
+from .host.past import HostPast
 from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
 
@@ -211,7 +213,11 @@ class Server:
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
             options=StoreOptions(
-                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min
+                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min,
+                retention=Retention(
+                    self.config.perdure.point_in_time_days,
+                    self.config.perdure.point_in_time_size_bytes_max,
+                ),
             ),
         )
         self._cleanup.callback(self._store.close)
@@ -228,6 +234,7 @@ class Server:
         outbound = HttpOutbound(loop, perdure.edge_limits)
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
+        self._store.replacements.on_alarm = self._alarms.replaced
         self._host = ActorHost(
             loop,
             outbound,
@@ -235,6 +242,7 @@ class Server:
             self._alarms,
             self._store,
             self._store.marks,
+            HostPast(self._store.history, self._store.marks),
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,

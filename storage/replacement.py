@@ -20,7 +20,8 @@ from urllib.parse import quote
 
 import apsw
 
-from .archive.archive import PENDING, Archive
+from .archive.archive import Archive
+from .archive.past import PENDING
 from .archiver import Archiver
 from .bookmark import Bookmark
 from .checkpointer import Checkpointer
@@ -48,8 +49,16 @@ _OURS = "SELECT count(*) FROM sqlite_schema WHERE name IN ('_cf_KV', '_cf_METADA
 _ALARM = "SELECT value FROM _cf_METADATA WHERE key = 'alarm'"
 
 
+def _ignore(actor: tuple[str, bytes], alarm_ms: int | None) -> None:
+    """What happens when nobody looks after alarms."""
+
+
 class Replacements:
-    """Replaces the files of one log's actors."""
+    """Replaces the files of one log's actors.
+
+    Attributes:
+        on_alarm: Called when an actor's file has changed, with when its alarm is due now.
+    """
 
     def __init__(
         self,
@@ -61,6 +70,7 @@ class Replacements:
         leftovers: Leftovers,
         marks: Marks,
     ) -> None:
+        self.on_alarm: Callable[[tuple[str, bytes], int | None], None] = _ignore
         self._layout = layout
         self._log = log
         self._checkpointer = checkpointer
@@ -121,6 +131,7 @@ class Replacements:
             raise _unusable(path, error) from error
         change = Change(RecordKind.DELETE, unique_key, actor_id, alarm_ms=NO_ALARM)
         await self._record(change, lambda _: _remove(path))
+        self.on_alarm((unique_key, actor_id), None)
         return undo
 
     def _new_draft(self) -> Path:
@@ -153,6 +164,7 @@ class Replacements:
                 self._archiver.do(adoption((unique_key, actor_id), order, draft.name))
 
         await self._record(change, put)
+        self.on_alarm((unique_key, actor_id), alarm_ms)
         self._marks.clear("quarantine", unique_key, actor_id)
         self._marks.clear("restore", unique_key, actor_id)
         return undo

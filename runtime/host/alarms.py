@@ -94,6 +94,15 @@ class AlarmScheduler:
             self._index.put(actor_id.unique_key, actor_id.raw, time_ms, actor_id.name)
         self._arm(time_ms)
 
+    def replaced(self, actor: tuple[str, bytes], time_ms: int | None) -> None:
+        """Another file has taken the place of an actor's: its alarm is due then, or not at all."""
+        self._attempts.pop(actor, None)
+        if time_ms is None:
+            self._index.remove(*actor)
+        else:
+            self._index.put(*actor, time_ms, None)
+            self._arm(time_ms)
+
     # Firing.
 
     def start(self) -> None:
