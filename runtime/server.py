@@ -23,6 +23,7 @@ from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, UsageError
+from ..storage.health import StoreHealth
 from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
@@ -212,6 +213,8 @@ class Server:
             time_ms=self._clock.time_ms,
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
+            save_alarms=index.saving,
+            alarm_changed=self._alarm_changed,
             options=StoreOptions(
                 free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min,
                 retention=Retention(
@@ -234,7 +237,6 @@ class Server:
         outbound = HttpOutbound(loop, perdure.edge_limits)
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
-        self._store.replacements.on_alarm = self._alarms.replaced
         self._host = ActorHost(
             loop,
             outbound,
@@ -263,6 +265,10 @@ class Server:
             )
         self.env.fill(values)
         self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+
+    def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
+        """An actor has another file now, with an alarm of its own."""
+        self._alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)
 
     def _find_alarm_target(
         self, unique_key: str, raw_id: bytes, name: str | None
@@ -297,6 +303,10 @@ class Server:
     def statistics(self) -> HostStatistics:
         """What it holds in memory."""
         return self._host.statistics()
+
+    def health(self) -> StoreHealth:
+        """How its storage is, and why it is degraded if it is."""
+        return self._store.health()
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let requests under way finish, then let go of everything.

@@ -65,7 +65,7 @@ def recover(
         logs: All logs of the directory, locked.
         actor_file: Where the file of (namespace, id) is.
         apply_alarms: Given, for actors whose alarm changed, when it is due (Unix milliseconds)
-            or None; what it writes is synced together with the files.
+            or None; durable when it returns.
 
     Raises:
         LogCorrupt: Something is missing that was durable.

@@ -48,17 +48,12 @@ from .template import (
 _OURS = "SELECT count(*) FROM sqlite_schema WHERE name IN ('_cf_KV', '_cf_METADATA')"
 _ALARM = "SELECT value FROM _cf_METADATA WHERE key = 'alarm'"
 
-
-def _ignore(actor: tuple[str, bytes], alarm_ms: int | None) -> None:
-    """What happens when nobody looks after alarms."""
+# Namespace, actor's id, when its alarm is due (Unix milliseconds) or None, the log's record.
+AlarmChanged = Callable[[str, bytes, int | None, int], None]
 
 
 class Replacements:
-    """Replaces the files of one log's actors.
-
-    Attributes:
-        on_alarm: Called when an actor's file has changed, with when its alarm is due now.
-    """
+    """Replaces the files of one log's actors."""
 
     def __init__(
         self,
@@ -69,8 +64,8 @@ class Replacements:
         history: History,
         leftovers: Leftovers,
         marks: Marks,
+        alarm_changed: AlarmChanged,
     ) -> None:
-        self.on_alarm: Callable[[tuple[str, bytes], int | None], None] = _ignore
         self._layout = layout
         self._log = log
         self._checkpointer = checkpointer
@@ -78,6 +73,7 @@ class Replacements:
         self._history = history
         self._leftovers = leftovers
         self._marks = marks
+        self._alarm_changed = alarm_changed
 
     async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
         """Set an actor back, or forth, to a state it was in.
@@ -131,7 +127,6 @@ class Replacements:
             raise _unusable(path, error) from error
         change = Change(RecordKind.DELETE, unique_key, actor_id, alarm_ms=NO_ALARM)
         await self._record(change, lambda _: _remove(path))
-        self.on_alarm((unique_key, actor_id), None)
         return undo
 
     def _new_draft(self) -> Path:
@@ -164,7 +159,6 @@ class Replacements:
                 self._archiver.do(adoption((unique_key, actor_id), order, draft.name))
 
         await self._record(change, put)
-        self.on_alarm((unique_key, actor_id), alarm_ms)
         self._marks.clear("quarantine", unique_key, actor_id)
         self._marks.clear("restore", unique_key, actor_id)
         return undo
@@ -185,8 +179,11 @@ class Replacements:
                 act(order)
             except OSError as error:
                 log.give_up(error)
-            else:
-                held.discard(lsn)
+                return
+            # Before the log may forget it: what is saved of the alarms has to have it then.
+            alarm_ms = None if change.alarm_ms == NO_ALARM else change.alarm_ms
+            self._alarm_changed(change.unique_key, change.actor_id, alarm_ms, lsn)
+            held.discard(lsn)
 
         await append_durably(log, change, is_durable)
 

@@ -73,14 +73,10 @@ class FakeAlarms:
     """Remembers what actors said of their alarms."""
 
     def __init__(self) -> None:
-        self.before: list[int | None] = []
-        self.after: list[int | None] = []
+        self.committed_ms: list[int | None] = []
 
-    def before_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
-        self.before.append(time_ms)
-
-    def after_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
-        self.after.append(time_ms)
+    def committed(self, actor_id: DurableObjectId, time_ms: int | None, lsn: int) -> None:
+        self.committed_ms.append(time_ms)
 
 
 class FakePast:

@@ -10,6 +10,7 @@ Rules for editing this file:
 """
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 from collections import OrderedDict, deque
@@ -23,7 +24,7 @@ from ...actors.channel import Outbound
 from ...actors.clock import Clock, Timer
 from ...actors.commit import AlarmIndex
 from ...actors.errors import ActorQuarantined
-from ...actors.events import Event, OnReply
+from ...actors.events import AlarmEvent, Event, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
@@ -34,6 +35,7 @@ from ...storage.engine import ActorDatabase
 from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
 from ...storage.marks import MarkData, Marks
+from ...storage.metadata import Metadata
 
 log = logging.getLogger("perdure.host")
 T = TypeVar("T")
@@ -306,7 +308,7 @@ class ActorRegistry:
             if self._must_wait(actor_id):
                 self._held[actor_id.raw].append(_Delivery(self, actor_id, event, on_reply))
                 return
-            actor = self._start(actor_id)
+            actor = self._start(actor_id, event)
         actor.deliver(event, on_reply)
 
     def _why_not(self, actor_id: DurableObjectId) -> bytes | None:
@@ -377,11 +379,13 @@ class ActorRegistry:
             else:
                 delivery.on_reply(None, failure)
 
-    def _start(self, actor_id: DurableObjectId) -> Actor:
+    def _start(self, actor_id: DurableObjectId, event: Event) -> Actor:
         host = self._host
         database = host.databases.database(
             self._unique_key, actor_id.raw, host.storage_limits, monotonic=host.clock.monotonic
         )
+        if actor_id.name is None and isinstance(event, AlarmEvent):
+            actor_id = _with_name(actor_id, database)
         actor = Actor(actor_id, self._construct, database, host)
         self.live[actor_id.raw] = actor
         host.started(actor)
@@ -403,6 +407,17 @@ class _Delivery:
 
     def __call__(self) -> None:
         self._registry.deliver_now(self._actor_id, self._event, self.on_reply)
+
+
+def _with_name(actor_id: DurableObjectId, database: ActorDatabase) -> DurableObjectId:
+    """Return the id with the name that the actor's own file knows: an alarm may know the id only.
+
+    Its row has to be read anyway, and nobody who calls by name has made this actor.
+    """
+    with contextlib.suppress(StorageError):  # the actor meets that by itself
+        name = Metadata(database).get_name()
+        return DurableObjectId(actor_id.unique_key, actor_id.raw, name)
+    return actor_id
 
 
 def _quarantined(unique_key: str, raw_id: bytes, data: MarkData) -> ActorQuarantined:
