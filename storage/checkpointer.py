@@ -3,7 +3,8 @@
 *Promise*: a segment is used again only when everything in it is in the actors' files, on the
 disk, and CHECKPOINT says so. Whatever fails, the log is kept.
 *Assumes*: everything but ``_sync`` runs in the loop's thread.
-*Rules for editing*: files, then one sync of the file system, then CHECKPOINT, then ``recycle``.
+*Rules for editing*: files and alarms, then one sync of the file system, then CHECKPOINT, then
+``recycle``.
 After a failed sync nothing is ever shortened again in this process: the kernel has told of the
 lost pages once, and the next sync would succeed without them. The log still has them.
 """
@@ -34,6 +35,10 @@ LIVE_RECORDS_MAX = 60_000
 # So long the loop is held up at a time.
 _SLICE_S = 0.001
 
+# Given an LSN up to which all is durable, in the loop's thread: what saves the alarms that were
+# set up to there, in any thread (storage/alarm_index.py).
+SaveAlarms = Callable[[int], Callable[[], None]]
+
 
 class Checkpointer:
     """Shortens one log, again and again.
@@ -55,6 +60,7 @@ class Checkpointer:
         leftovers: Leftovers,
         reopen: Callable[[str, bytes], ActorDatabase],
         notify: Callable[[Callable[[], None]], object],
+        save_alarms: SaveAlarms,
         *,
         live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX,
         live_records_max: int = LIVE_RECORDS_MAX,
@@ -71,6 +77,7 @@ class Checkpointer:
         self._leftovers = leftovers
         self._reopen = reopen
         self._notify = notify
+        self._save_alarms = save_alarms
         self._size_max = live_size_bytes_max
         self._records_max = live_records_max
         self._extra_size = 0  # of the log since an attempt that failed
@@ -195,14 +202,16 @@ class Checkpointer:
             commit=log_.last_commit,
             incarnation=log_.incarnation,
         )
+        save = self._save_alarms(self._lsn)
         self._thread = threading.Thread(
-            target=self._sync, args=(wanted,), name="perdure-checkpoint", daemon=True
+            target=self._sync, args=(wanted, save), name="perdure-checkpoint", daemon=True
         )
         self._thread.start()
 
-    def _sync(self, wanted: Checkpoint) -> None:
+    def _sync(self, wanted: Checkpoint, save_alarms: Callable[[], None]) -> None:
         error: Exception | None = None
         try:
+            save_alarms()
             sync_file_system(self._root)
             self._directory.write_checkpoint(wanted)
         except Exception as caught:  # told in _synced, in the loop's thread
@@ -215,7 +224,8 @@ class Checkpointer:
     def _synced(self, lsn: int, error: Exception | None) -> None:
         self._thread = None
         if error is not None:
-            self.failure = error
+            if not isinstance(error, DatabaseFailed):  # the saved alarms are written again
+                self.failure = error
             self._give_up(error)
             return
         self._lsn = None

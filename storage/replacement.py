@@ -20,7 +20,8 @@ from urllib.parse import quote
 
 import apsw
 
-from .archive.archive import PENDING, Archive
+from .archive.archive import Archive
+from .archive.past import PENDING
 from .archiver import Archiver
 from .bookmark import Bookmark
 from .checkpointer import Checkpointer
@@ -47,6 +48,9 @@ from .template import (
 _OURS = "SELECT count(*) FROM sqlite_schema WHERE name IN ('_cf_KV', '_cf_METADATA')"
 _ALARM = "SELECT value FROM _cf_METADATA WHERE key = 'alarm'"
 
+# Namespace, actor's id, when its alarm is due (Unix milliseconds) or None, the log's record.
+AlarmChanged = Callable[[str, bytes, int | None, int], None]
+
 
 class Replacements:
     """Replaces the files of one log's actors."""
@@ -60,6 +64,7 @@ class Replacements:
         history: History,
         leftovers: Leftovers,
         marks: Marks,
+        alarm_changed: AlarmChanged,
     ) -> None:
         self._layout = layout
         self._log = log
@@ -68,6 +73,7 @@ class Replacements:
         self._history = history
         self._leftovers = leftovers
         self._marks = marks
+        self._alarm_changed = alarm_changed
 
     async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
         """Set an actor back, or forth, to a state it was in.
@@ -173,8 +179,11 @@ class Replacements:
                 act(order)
             except OSError as error:
                 log.give_up(error)
-            else:
-                held.discard(lsn)
+                return
+            # Before the log may forget it: what is saved of the alarms has to have it then.
+            alarm_ms = None if change.alarm_ms == NO_ALARM else change.alarm_ms
+            self._alarm_changed(change.unique_key, change.actor_id, alarm_ms, lsn)
+            held.discard(lsn)
 
         await append_durably(log, change, is_durable)
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer
+from .bookmark import Bookmark
+from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
 from .durable_append import append_durably
 from .durable_files import sync_directory, sync_file, sync_file_system
 from .engine import ActorDatabase
@@ -32,7 +33,7 @@ from .logformat import Change, RecordKind, SegmentHeader
 from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
-from .replacement import Replacements, adoption
+from .replacement import AlarmChanged, Replacements, adoption
 
 Alarms = dict[tuple[str, bytes], int | None]
 
@@ -63,13 +64,28 @@ class StoreOptions:
 DEFAULT_OPTIONS = StoreOptions()
 
 
+def nothing_recovered(_: Alarms) -> None:
+    """What to do with alarms where nobody looks after any."""
+
+
+def nothing_to_save(_: int) -> Callable[[], None]:
+    """Likewise, before the log is shortened."""
+    return lambda: None
+
+
+def nobody_told(_: str, __: bytes, ___: int | None, ____: int) -> None:
+    """Likewise, when an actor's file takes another's place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose store it is: what ``Store.open`` is given to speak with its loop."""
+    """Whose store it is: what ``Store.open`` is given to speak with its loop, and of alarms."""
 
     notify: Callable[[Callable[[], None]], object]
     time_ms: Callable[[], int]
     on_failure: Callable[[StorageBroken], None]
+    save_alarms: SaveAlarms = nothing_to_save
+    alarm_changed: AlarmChanged = nobody_told
 
 
 _Unarchived = tuple[Path, SegmentHeader, int]  # a segment, and its last record
@@ -115,6 +131,7 @@ class Store:
         self.space = FreeSpace(layout.root, options.free_space_size_bytes_min)
         self._layout = layout
         self._directory = directory
+        self._save_alarms = owner.save_alarms
         self._leftovers: Leftovers = {}
         open_max = options.open_max
         self._pool = ConnectionPool(raise_descriptor_limit() if open_max is None else open_max)
@@ -127,6 +144,7 @@ class Store:
             self._leftovers,
             self.database,
             owner.notify,
+            owner.save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
         )
@@ -143,6 +161,7 @@ class Store:
             self.history,
             self._leftovers,
             marks,
+            owner.alarm_changed,
         )
 
     def _begin_archive(
@@ -173,6 +192,8 @@ class Store:
         time_ms: Callable[[], int],
         on_failure: Callable[[StorageBroken], None],
         apply_alarms: Callable[[Alarms], None],
+        save_alarms: SaveAlarms = nothing_to_save,
+        alarm_changed: AlarmChanged = nobody_told,
         options: StoreOptions = DEFAULT_OPTIONS,
     ) -> "Store":
         """Recover what the logs of a data directory hold, and go on with one of them.
@@ -183,13 +204,17 @@ class Store:
             time_ms: Now, in Unix milliseconds.
             on_failure: Called in this thread when nothing can be made durable any more.
             apply_alarms: Given the alarms that the logs know of; None is one that was deleted.
+                They are durable when it returns.
+            save_alarms: Asked before the log is shortened; see storage/checkpointer.py.
+            alarm_changed: Told of the alarm of a file that took another's place; what actors
+                commit is told by themselves.
             options: How much may be used.
 
         Raises:
             LogCorrupt: Something is missing that was durable.
             StorageError: The directory, or a mark in it, cannot be read or written.
         """
-        owner = Owner(notify, time_ms, on_failure)
+        owner = Owner(notify, time_ms, on_failure, save_alarms, alarm_changed)
         (store,) = _open(layout, [options.slot], owner, apply_alarms, options)
         return store
 
@@ -207,13 +232,18 @@ class Store:
     ) -> "list[Store]":
         """As ``open``, but go on with several logs; each has actors of its own.
 
-        An actor changes from one to another by ``hand_over`` and ``take_over``.
+        An actor changes from one to another by ``hand_over`` and ``take_over``. Nobody's alarms are
+        saved: an index of alarms goes with one log.
 
         Args:
             slots: Which logs; that of ``options`` does not count.
         """
         owner = Owner(notify, time_ms, on_failure)
         return _open(layout, slots, owner, apply_alarms, options)
+
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        """See ``Replacements.restore``."""
+        return await self.replacements.restore(unique_key, actor_id, bookmark)
 
     # --- actors that change logs -------------------------------------------------------------
 
@@ -232,6 +262,8 @@ class Store:
         try:
             if path.exists():
                 await asyncio.to_thread(_sync_with_name, path)
+            # After a crash the log says nothing of what the actor did here.
+            await asyncio.to_thread(self._save_alarms(self.log.synced_lsn))
         except OSError as error:
             raise StorageError(path, f"cannot be synced: {error.strerror or error}") from error
         await append_durably(self.log, Change(RecordKind.HANDED_OVER, unique_key, actor_id))
@@ -337,8 +369,9 @@ class Store:
             database.close()
         if self._leftovers:
             return
-        sync_file_system(self._layout.root)
         last = self.log.appended_lsn
+        self._save_alarms(last)()
+        sync_file_system(self._layout.root)
         segment = self.log.first_segment_after(last) + 1
         self._directory.write_checkpoint(
             Checkpoint(
@@ -399,7 +432,3 @@ def _open(
 def _sync_with_name(path: Path) -> None:
     sync_file(path)
     sync_directory(path.parent)
-
-
-def nothing_recovered(_: Alarms) -> None:
-    """What to do with alarms where nobody looks after any."""
