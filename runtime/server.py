@@ -20,6 +20,7 @@ from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
+from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError, UsageError
@@ -36,6 +37,7 @@ from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
 from .host.operations.house import House
+from .host.past import HostPast
 from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
 
@@ -46,6 +48,8 @@ PORT_MAX = 65_535
 # So long may clients take at least to read their answer, and to answer the close frame of their
 # WebSocket; after the drain, too.
 CLIENTS_LEAVE_S = 1.0
+# How often a stopping server looks whether actors are still at work; nobody tells it.
+LOOKS_INTERVAL_S = 0.02
 
 
 class PortTaken(UsageError):
@@ -225,7 +229,11 @@ class Server:
             save_alarms=index.saving,
             alarm_changed=self._alarm_changed,
             options=StoreOptions(
-                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min
+                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min,
+                retention=Retention(
+                    self.config.perdure.point_in_time_days,
+                    self.config.perdure.point_in_time_size_bytes_max,
+                ),
             ),
         )
         self._cleanup.callback(self._store.close)
@@ -249,6 +257,7 @@ class Server:
             self._alarms,
             self._store,
             self._store.marks,
+            HostPast(self._store.history, self._store.marks),
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
@@ -268,7 +277,7 @@ class Server:
                 perdure.actor_limits,
             )
         self.env.fill(values)
-        self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+        self._worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
 
     async def _open_control(
         self, directory: DataDirectory, index: AlarmIndex, planned: MigrationPlan
@@ -338,13 +347,18 @@ class Server:
         """How its storage is, and why it is degraded if it is."""
         return self._store.health()
 
+    @property
+    def _is_at_work(self) -> bool:
+        return self._host.is_busy or self._worker.is_at_work
+
     async def stop(self, *, drain_s: float) -> None:
-        """Take no new connections, let requests under way finish, then let go of everything.
+        """Take no new connections, let what is under way finish, then let go of everything.
 
         Sockets are closed with 1001. Everything written is durable when this returns.
 
         Args:
-            drain_s: How long requests under way may take; what takes longer is cut off.
+            drain_s: How long requests under way, handlers of sockets and what was given to
+                ``wait_until`` may take; what takes longer is cut off.
         """
         if self._listener is not None:
             self._listener.close()
@@ -354,6 +368,8 @@ class Server:
         deadline = self._loop.time() + drain_s
         while self._front.is_busy and self._loop.time() < deadline:
             await asyncio.wait({self._front.next_answer()}, timeout=deadline - self._loop.time())
+        while self._is_at_work and self._loop.time() < deadline:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(min(LOOKS_INTERVAL_S, deadline - self._loop.time()))
         self._host.settle()  # what was sent before the close frames leaves before them
         self._host.sever_sessions(GOING_AWAY, "the server is going away")
         self._worker.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
+from .bookmark import Bookmark
 from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
 from .durable_append import append_durably
 from .durable_files import sync_directory, sync_file, sync_file_system
@@ -167,10 +168,10 @@ class Store:
         self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
     ) -> Archiver:
         """Keep what segments hold before they are used again, and what is there already."""
-        layout, past = self._layout, self._past
+        layout, past, slot = self._layout, self._past, self._directory.path.name
         archiver = Archiver(
-            self._directory.path.name,
-            lambda: Archive(layout.archive_dir, past, layout.actor_file, retention),
+            slot,
+            lambda: Archive(layout.archive_dir, slot, past, layout.actor_file, retention),
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,
@@ -239,6 +240,10 @@ class Store:
         """
         owner = Owner(notify, time_ms, on_failure)
         return _open(layout, slots, owner, apply_alarms, options)
+
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        """See ``Replacements.restore``."""
+        return await self.replacements.restore(unique_key, actor_id, bookmark)
 
     # --- actors that change logs -------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from perdure.runtime.host.alarms import AlarmScheduler, AlarmTarget
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.operations.house import House, Values
 from perdure.runtime.host.operations.table import run
+from perdure.runtime.host.past import HostPast
 from perdure.runtime.host.registry import ActorHost
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.catalog import Catalog, CatalogStep, CreateNamespace
@@ -113,6 +114,7 @@ class Town:
             self.alarms,
             self.store,
             self.store.marks,
+            HostPast(self.store.history, self.store.marks),
             limits=ActorLimits(),
             storage_limits=StorageLimits(),
             idle_timeout_s=10.0,
@@ -148,7 +150,7 @@ class Town:
         return self.rooms.id_from_name(name)
 
     def is_live(self, name: str = "lobby") -> bool:
-        return self.host.find_actor(KEY, self.id_of(name).raw) is not None
+        return self.host.custody.find_actor(KEY, self.id_of(name).raw) is not None
 
     def evict(self) -> None:
         """Have no actor in memory."""

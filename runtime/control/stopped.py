@@ -25,6 +25,7 @@ from ...storage.limits import StorageLimits
 from ...storage.store import Store
 from ..host.alarms import AlarmScheduler
 from ..host.operations.house import House
+from ..host.past import HostPast
 from ..host.registry import ActorHost
 
 # Nobody waits for another statement here, and the owner's limits are not known.
@@ -102,6 +103,7 @@ def _empty_host(
         alarms,
         store,
         store.marks,
+        HostPast(store.history, store.marks),
         limits=ActorLimits(),
         storage_limits=_LIMITS,
         idle_timeout_s=0.0,

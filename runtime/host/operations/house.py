@@ -96,7 +96,7 @@ class House:
             ActorBusy: It still is after ``QUIET_WAIT_S``.
         """
         deadline = self.clock.monotonic() + QUIET_WAIT_S
-        while (actor := self.host.find_actor(unique_key, raw_id)) is not None:
+        while (actor := self.host.custody.find_actor(unique_key, raw_id)) is not None:
             if not actor.database.is_explicit and actor.gate is actor.root:
                 return
             if self.clock.monotonic() > deadline:
@@ -110,7 +110,7 @@ class House:
         Raises:
             StorageError: It could not be committed, or will not be durable.
         """
-        actor = self.host.find_actor(unique_key, raw_id)
+        actor = self.host.custody.find_actor(unique_key, raw_id)
         if actor is not None:
             actor.committer.commit()  # with what the actor itself has written in this iteration
             if database.failure is not None:

@@ -112,7 +112,7 @@ def _look(files: Iterator[Path]) -> list[_Found]:
 
 def _summary(house: House, record: NamespaceRecord, found: _Found) -> ActorSummary | None:
     raw = bytes.fromhex(found.path.stem)
-    actor = house.host.find_actor(record.unique_key, raw)
+    actor = house.host.custody.find_actor(record.unique_key, raw)
     name, size = found.peeked.name, found.size_bytes
     if found.has_wal:  # what counts is not in the file yet
         try:

@@ -125,7 +125,7 @@ async def existing(house: House, namespace: str, name: str | None, id_text: str 
     hint = ""
     if name is not None:
         names = await asyncio.to_thread(_names, house.layout, found.unique_key)
-        names += house.host.live_names(found.unique_key)
+        names += house.host.custody.live_names(found.unique_key)
         hint = did_you_mean(name, names)
     class_name = found.namespace.class_name
     hint = hint or f"perdure actors list {class_name} shows those that have"

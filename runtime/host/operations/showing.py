@@ -91,7 +91,7 @@ def _details(
 ) -> ActorDetails:
     metadata = Metadata(database)
     keys, keys_are_exact = count_keys(database, rows_max)
-    actor = house.host.find_actor(found.unique_key, found.id.raw)
+    actor = house.host.custody.find_actor(found.unique_key, found.id.raw)
     return ActorDetails(
         found.namespace.class_name,
         found.unique_key,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from perdure.actors.errors import ActorReset
 from perdure.runtime.host.operations.errors import NoSuchActor, TargetUnusable
 from perdure.storage import copying
-from tests.town import Town
+from tests.town import KEY, Town
 
 
 async def export(town: Town, target: Path, **more: object) -> dict[str, object]:
@@ -82,7 +83,9 @@ async def test_it_begins_again_when_the_actor_is_reset_meanwhile(
     exporting = asyncio.ensure_future(export(town, tmp_path / "a.sqlite"))
     for _ in range(10):
         await asyncio.sleep(0)
-    assert town.host.end("app-Room", town.id_of().raw, "a test")
+    actor = town.host.custody.find_actor(KEY, town.id_of().raw)
+    assert actor is not None
+    actor.break_(ActorReset("a test"))
     await exporting
     assert rows(tmp_path / "a.sqlite") == 2
 

@@ -89,4 +89,4 @@ async def test_a_transaction_of_the_actor_is_waited_for(town: Town) -> None:
     over.set()
     await call
     assert await asked == [[1]]
-    assert town.host.find_actor(KEY, town.id_of().raw) is not None
+    assert town.host.custody.find_actor(KEY, town.id_of().raw) is not None
