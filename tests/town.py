@@ -2,7 +2,10 @@
 tests."""
 
 import asyncio
-from contextlib import ExitStack
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +80,24 @@ class Listener:
 
     async def item(self, item: Values) -> None:
         self.items.append(item)
+
+
+@contextmanager
+def slow_disk() -> Iterator[None]:
+    """Let no sync of the log come to its end in here."""
+    go_on = threading.Event()
+    real = os.fdatasync
+
+    def wait(descriptor: Any) -> None:
+        go_on.wait(10)
+        real(descriptor)
+
+    os.fdatasync = wait
+    try:
+        yield
+    finally:
+        os.fdatasync = real
+        go_on.set()
 
 
 class Town:

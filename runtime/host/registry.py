@@ -344,7 +344,8 @@ class ActorRegistry:
         done = self._held_work[raw] = self._host.loop.create_future()
         actor = self.live.get(raw)
         if actor is not None:
-            actor.committer.commit()
+            if not actor.database.is_explicit:  # what is in a transaction goes with the instance
+                actor.committer.commit()
             actor.break_(reason)
         try:
             return await work()

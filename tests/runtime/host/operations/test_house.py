@@ -9,7 +9,7 @@ from perdure.runtime.host.operations import house as module
 from perdure.runtime.host.operations.errors import ActorBusy
 from perdure.storage.errors import DatabaseFailed, StorageBroken
 from perdure.storage.kv import KeyValue
-from tests.town import KEY, Room, Town
+from tests.town import KEY, Room, Town, slow_disk
 from tests.world import turns
 
 
@@ -29,9 +29,7 @@ async def test_what_is_committed_through_it_is_durable(town: Town) -> None:
 async def test_a_failing_log_ends_the_wait(town: Town, tmp_path: Path) -> None:
     await town.room().put(a=1)
     town.evict()
-    real = town.store.log._queue
-    town.store.log._queue = type(real)()  # a flusher that is never woken
-    with town.host.custody.borrow(KEY, town.id_of().raw) as database:
+    with slow_disk(), town.host.custody.borrow(KEY, town.id_of().raw) as database:
         KeyValue(database).put("b", 1)
         waiting = asyncio.ensure_future(town.house.commit(KEY, town.id_of().raw, database))
         await turns()
@@ -39,7 +37,6 @@ async def test_a_failing_log_ends_the_wait(town: Town, tmp_path: Path) -> None:
         town.failed.set_result(StorageBroken(tmp_path, "broken"))
         with pytest.raises(StorageBroken):
             await waiting
-    town.store.log._queue = real
 
 
 async def test_a_commit_that_fails_is_told(town: Town) -> None:

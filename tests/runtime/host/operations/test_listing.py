@@ -1,13 +1,12 @@
 """Lists of actors: each that has stored something, once, with its name."""
 
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
 from perdure.runtime.host.operations import listing
 from perdure.storage.kv import KeyValue
-from tests.town import KEY, Town
+from tests.town import KEY, Town, slow_disk
 
 
 async def names(town: Town, **arguments: Any) -> list[str | None]:
@@ -68,16 +67,12 @@ async def test_what_is_in_the_log_and_not_in_the_file_is_listed(town: Town) -> N
     await town.room("a").put(x=1)
     town.evict()
     actor = town.house.layout.actor_file(KEY, town.id_of("a").raw)
-    held: SimpleQueue[Any] = SimpleQueue()
-    real, town.store.log._queue = town.store.log._queue, held  # a flusher that is not woken
-    with town.host.custody.borrow(KEY, town.id_of("a").raw) as database:
-        KeyValue(database).put("y", 1)
-        database.commit()
-    assert actor.with_name(actor.name + "-wal").exists()
-    assert await names(town) == ["a"]
-    town.store.log._queue = real
-    while not held.empty():
-        real.put(held.get())
+    with slow_disk():
+        with town.host.custody.borrow(KEY, town.id_of("a").raw) as database:
+            KeyValue(database).put("y", 1)
+            database.commit()
+        assert actor.with_name(actor.name + "-wal").exists()
+        assert await names(town) == ["a"]
 
 
 async def test_patterns_fit_names_and_ids(town: Town) -> None:
