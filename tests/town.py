@@ -88,9 +88,9 @@ def slow_disk() -> Iterator[None]:
     go_on = threading.Event()
     real = os.fdatasync
 
-    def wait(descriptor: Any) -> None:
+    def wait(fd: Any) -> None:
         go_on.wait(10)
-        real(descriptor)
+        real(fd)
 
     os.fdatasync = wait
     try:
