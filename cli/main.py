@@ -5,12 +5,14 @@ from typing import Any
 import click
 
 from .actors import actors
+from .bookmarks import bookmarks
 from .check import check
 from .commands import Suggesting
 from .dev import dev
 from .failures import WITH_PROBLEMS, exit_code_of, show_failure, show_summary
 from .init import init
 from .output import Output, prepare_streams
+from .replacing import delete_command, fork_command, import_command, restore_command
 from .serve import serve
 from .sql import sql
 from .version import VERSION
@@ -51,5 +53,7 @@ def main() -> None:
     prepare_streams()
 
 
-for command in (init, dev, check, serve, actors, sql):
+for command in (import_command, fork_command, restore_command, delete_command):
+    actors.add_command(command)
+for command in (init, dev, check, serve, actors, sql, bookmarks):
     main.add_command(command)
