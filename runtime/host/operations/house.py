@@ -5,6 +5,7 @@ from asyncio import FIRST_COMPLETED
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from ....actors.clock import Clock
@@ -29,6 +30,10 @@ class AlarmTimes(Protocol):
     """When which actor is to be woken."""
 
     def get(self, unique_key: str, actor_id: bytes) -> int | None: ...
+
+    def copy_to(self, path: Path) -> None:
+        """Save what is saved of them at ``path``; in any thread."""
+        ...
 
 
 class Told(Protocol):

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .backing_up import BackupArguments, back_up
+from .doctoring import DoctorArguments, doctor
 from .errors import OperatorError
 from .exporting import ExportArguments, export_actor
 from .history import (
@@ -25,6 +27,7 @@ from .removing import (
 )
 from .replacing import ForkArguments, ImportArguments, fork_actor, import_actor
 from .showing import ShowArguments, show_actor
+from .verifying import VerifyArguments, verify
 
 _ANOTHER_VERSION = "Restart the server, so that it is of the same version as this command"
 
@@ -55,6 +58,9 @@ OPERATIONS = {
     "delete": Operation(DeleteArguments, delete_actor),
     "deleted": Operation(ListDeletedArguments, list_deleted),
     "bring-back": Operation(DeleteArguments, bring_back),
+    "backup": Operation(BackupArguments, back_up),
+    "verify": Operation(VerifyArguments, verify),
+    "doctor": Operation(DoctorArguments, doctor),
 }
 
 
