@@ -217,7 +217,8 @@ def _clock(layout: Layout) -> Finding:
     advice = "Set the clock (timedatectl): alarms and bookmarks go by it"
     if now < _EPOCH_OF_THIS_PROGRAM_S:
         return Finding("clock", "bad", f"{shown} is in the past", advice)
-    latest = max((_modified(path) for path in (layout.root, layout.logs_dir)), default=0.0)
+    written = [layout.format_file, layout.lock_file, *layout.logs_dir.glob("*/CHECKPOINT")]
+    latest = max(_modified(path) for path in written)
     if latest > now + _CLOCK_SLACK_S:
         ahead = latest - now
         return Finding("clock", "warning", f"{shown}; the data is {ahead:,.0f} s ahead", advice)
