@@ -22,6 +22,7 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, UsageError
+from ..storage.health import StoreHealth
 from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
@@ -295,6 +296,10 @@ class Server:
     def statistics(self) -> HostStatistics:
         """What it holds in memory."""
         return self._host.statistics()
+
+    def health(self) -> StoreHealth:
+        """How its storage is, and why it is degraded if it is."""
+        return self._store.health()
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let requests under way finish, then let go of everything.

@@ -20,10 +20,12 @@ from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed
 from .free_space import FreeSpace
-from .journal import Journal, Leftovers
+from .journal import Journal, Leftover, Leftovers
 from .log import CommitLog
 from .log_directory import Checkpoint, LogDirectory
 from .pool import ConnectionPool
+from .replay import replay_wal
+from .wal import WalUnreadable
 
 log = logging.getLogger("perdure.storage")
 
@@ -45,6 +47,7 @@ class Checkpointer:
         done: How often it has.
         held: LSNs that must stay in the log: what they tell of is not in the files yet.
         failure: Why it never will again; None while all is well.
+        problem: Why the last attempt failed; None if it did not.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Checkpointer:
         self.done = 0
         self.held: set[int] = set()
         self.failure: Exception | None = None
+        self.problem: str | None = None
         self._log = commit_log
         self._directory = directory
         self._root = root
@@ -89,12 +93,11 @@ class Checkpointer:
     def look(self) -> None:
         """Begin, or go on, if there is reason to; to be called whenever something is durable."""
         if self._lsn is None:
+            is_long = self._log.live_size_bytes > self._size_max + self._extra_size
             if self.failure is not None:
-                return
-            size = self._log.live_size_bytes
-            if size > self._size_max + self._extra_size or (
-                self._log.live_records > self._records_max and not self._extra_size
-            ):
+                if is_long:
+                    self._give_up(self.failure)
+            elif is_long or (self._log.live_records > self._records_max and not self._extra_size):
                 self.begin()
         elif self._thread is None:
             self._step()
@@ -130,7 +133,7 @@ class Checkpointer:
                 if time.perf_counter() > end:
                     self._notify(self.look)
                     return
-        except DatabaseFailed as error:
+        except (DatabaseFailed, OSError, WalUnreadable) as error:
             self._give_up(error)
             return
         if self._is_all_in_files():
@@ -151,8 +154,20 @@ class Checkpointer:
         leftover = self._leftovers.get((unique_key, actor_id))
         if leftover is not None and self._lacks(leftover.first_lsn):
             database = self._reopen(unique_key, actor_id)
-            database.rows("SELECT 1")
-            database.close()
+            try:
+                database.rows("SELECT 1")
+            except DatabaseFailed as error:
+                if not error.is_damage:
+                    raise
+                self._tidy_up_damaged(unique_key, actor_id, leftover)
+            finally:
+                database.close()
+
+    def _tidy_up_damaged(self, unique_key: str, actor_id: bytes, leftover: Leftover) -> None:
+        """Do without SQLite, which refuses this file: one actor must not keep all of the log."""
+        if leftover.last_lsn <= self._log.synced_lsn:
+            replay_wal(leftover.path, leftover.frames)
+            del self._leftovers[unique_key, actor_id]
 
     def _is_all_in_files(self) -> bool:
         journals = [database.durability for database in self._pool.open_databases()]
@@ -162,12 +177,15 @@ class Checkpointer:
         return not any(self._lacks(first_lsn) for first_lsn in firsts)
 
     def _give_up(self, error: Exception) -> None:
-        """The log goes on; the next attempt comes when it has grown by as much again."""
+        """The log goes on; the next attempt, or warning, comes when it has grown as much again."""
         self._lsn = None
         self._extra_size += self._size_max
+        self.problem = str(error)
+        until = "an attempt succeeds" if self.failure is None else "this process is started again"
         log.error(
-            "checkpoint.failed: the commit log grows until an attempt succeeds",
-            extra={"cause": str(error), "live_size_bytes": self._log.live_size_bytes},
+            "checkpoint.failed: the commit log grows until %s",
+            until,
+            extra={"cause": self.problem, "live_size_bytes": self._log.live_size_bytes},
         )
 
     # --- the disk ----------------------------------------------------------------------------
@@ -212,5 +230,6 @@ class Checkpointer:
             return
         self._lsn = None
         self._extra_size = 0
+        self.problem = None
         self.done += 1
         self._log.recycle(lsn)

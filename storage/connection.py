@@ -70,6 +70,8 @@ def open_connection(
 
 
 def _set_up(connection: apsw.Connection, limits: StorageLimits, *, is_logged: bool) -> None:
+    if is_logged:  # first: one that is refused below is closed as well
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     # User SQL cannot write the schema, nor the tables below a full-text index.
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     pages = max(limits.database_size_bytes_max // PAGE_SIZE_BYTES, 1)

@@ -166,7 +166,6 @@ class Journal:
         if leftover is not None:
             self._frames = leftover.frames
             self.first_lsn, self.last_lsn = leftover.first_lsn, leftover.last_lsn
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.set_wal_hook(self._hook)
 
     def _hook(self, _: apsw.Connection, __: str, frames: int) -> int:

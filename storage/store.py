@@ -20,6 +20,7 @@ from .durable_files import sync_directory, sync_file, sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
 from .free_space import FreeSpace
+from .health import StoreHealth
 from .history import History
 from .journal import Journal, Leftovers
 from .layout import Layout
@@ -311,6 +312,21 @@ class Store:
     def statistics(self) -> LogStatistics:
         """What the log has done since it was opened."""
         return self.log.statistics()
+
+    def health(self) -> StoreHealth:
+        """How the store is, and why it is degraded if it is."""
+        space = None
+        with contextlib.suppress(OSError):
+            space = self.space.look()
+        return StoreHealth(
+            None if self.failure is None else str(self.failure),
+            self._checkpointer.problem,
+            self._checkpointer.failure is None,
+            self._checkpointer.done,
+            self.log.live_size_bytes,
+            space,
+            len(self.marks.of_kind("quarantine")),
+        )
 
     @contextlib.contextmanager
     def hold_log(self) -> Iterator[None]:
