@@ -60,10 +60,14 @@ class LoopDisk:
         _run("losetup", "--detach", self._device)
 
     def grow(self, size_mib: int) -> None:
-        """Make it larger while it is mounted."""
+        """Make it larger; nobody may have anything of it open."""
+        # Not while it is mounted: that needs one more privilege, which containers withhold.
+        _run("umount", str(self.mount_point))
         os.truncate(self._image, size_mib << 20)
         _run("losetup", "--set-capacity", self._device)
+        _run("e2fsck", "-f", "-p", self._device)
         _run("resize2fs", self._device)
+        _run("mount", self._device, str(self.mount_point))
 
     @contextlib.contextmanager
     def after_power_loss(self) -> Iterator[Path]:
@@ -127,5 +131,9 @@ def why_no_loop_disk(directory: Path) -> str:
 
 
 def _run(*command: str) -> str:
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    try:
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
     return run.stdout.strip()

@@ -26,6 +26,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from perdure.storage import checkpointer, journal
+from perdure.storage import log as commit_log
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import DatabaseFailed, SpaceLow, StorageBroken, StorageError
@@ -107,8 +108,10 @@ class Writer:
             self._say(f"found {actor} {number}")
         self._say(f"ready {self._store.recovered.records}")
         turns = 0
-        while not self._is_broken and (turns < self._script.turns or not self._script.turns):
+        while self._databases and not self._is_broken:
             turns += self._go_round()
+            if turns >= self._script.turns > 0:
+                break
         for actor in self._databases if self._is_broken else ():
             self._try_in_vain(actor)
         self._drain()
@@ -200,6 +203,7 @@ def run(script: Script, out: int) -> int:
     ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
     journal.CHECKPOINT_FRAMES = script.checkpoint_frames
     journal.CHECKPOINT_FRAMES_MAX = 3 * script.checkpoint_frames
+    commit_log.RESERVED_FROM_SIZE_BYTES = script.segment_size_bytes // 2
     if script.defect:
         DEFECTS[script.defect]()
     if script.killed_in:
