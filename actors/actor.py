@@ -30,6 +30,7 @@ from .gates import InputGate
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
+from .past import Past
 from .rpc import encode_error, is_fatal
 from .task import ActorTask
 
@@ -62,6 +63,7 @@ class Surroundings(Protocol):
     clock: Clock
     limits: ActorLimits
     alarms: AlarmIndex
+    past: Past
 
     def gone(self, actor: "Actor") -> None:
         """``actor`` takes no more events; its successor is made for the next one."""

@@ -24,12 +24,10 @@ from .durable_files import make_directory, sync_file_system
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
 from .log_start import LogStart
-from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Change, Record, RecordKind
+from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Record, RecordKind, replacement_name
 from .replay import replay
 
 WAL_SUFFIXES = ("-wal", "-shm", "-journal")
-# Of the name in a REPLACED record; zeros follow it.
-REPLACEMENT_LENGTH = 32
 Actor = tuple[str, bytes]
 
 
@@ -119,11 +117,6 @@ def _checkpoint(start: LogStart) -> Checkpoint:
         commit=start.commit,
         incarnation=start.incarnation,
     )
-
-
-def replacement_name(change: Change) -> str:
-    """Return the name, in ``drafts/``, of the file that a REPLACED record speaks of."""
-    return str(change.images[:REPLACEMENT_LENGTH], "ascii") + ".db"
 
 
 def _histories(scans: Iterable[tuple[LogScan, Checkpoint]]) -> dict[Actor, list[Record]]:

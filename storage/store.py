@@ -14,6 +14,7 @@ from pathlib import Path
 from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
+from .bookmark import Bookmark
 from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
 from .durable_append import append_durably
 from .durable_files import sync_directory, sync_file, sync_file_system
@@ -239,6 +240,10 @@ class Store:
         """
         owner = Owner(notify, time_ms, on_failure)
         return _open(layout, slots, owner, apply_alarms, options)
+
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        """See ``Replacements.restore``."""
+        return await self.replacements.restore(unique_key, actor_id, bookmark)
 
     # --- actors that change logs -------------------------------------------------------------
 

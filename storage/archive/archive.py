@@ -27,7 +27,7 @@ from ..log_tail import map_file
 from ..logformat import BEGINNINGS, SegmentHeader
 from ..replay import replay
 from .index import Actor, ArchiveFile, ArchiveIndex, Order, Snapshot
-from .past import FIRST, LAST, Past, index_path
+from .past import FIRST, LAST, PENDING, Past, index_path
 from .spans import SUFFIX, Span, read_spans, write_archive_file
 
 log = logging.getLogger("perdure.storage")
@@ -35,7 +35,6 @@ log = logging.getLogger("perdure.storage")
 DAY_MS = 86_400_000
 # Below this many bytes of records since its last copy an actor gets no other.
 SNAPSHOT_SIZE_BYTES_MIN = 2**20
-PENDING = "pending"
 DRAFT = "draft.db"
 
 

@@ -23,9 +23,11 @@ VERSION = 1
 Order = tuple[int, int]  # incarnation and commit, as in Record.order
 Actor = tuple[str, bytes]
 
-_SET_UP = f"""
+_SET_UP = """
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
+    PRAGMA synchronous = FULL;
+"""
+_SCHEMA = f"""
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS files (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, slot TEXT NOT NULL,
@@ -152,6 +154,8 @@ class ArchiveIndex:
                 self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
                 self._connection.set_busy_timeout(10_000)
                 return
+            if not path.exists():
+                _make(path)
             self._connection = apsw.Connection(str(path))
         except apsw.Error as error:
             raise self._failure(error) from error
@@ -164,7 +168,7 @@ class ArchiveIndex:
 
     def _set_up(self) -> None:
         ((version,),) = self._execute("PRAGMA user_version")
-        if version not in {0, VERSION}:
+        if version != VERSION:
             problem = f"the index of the archive has version {version}"
             raise DatabaseFailed(self._path, problem, code="SQLITE_NOTADB")
         self._execute(_SET_UP)
@@ -287,6 +291,15 @@ class ArchiveIndex:
     def _failure(self, error: apsw.Error) -> DatabaseFailed:
         problem = f"the index of the archive failed: {error}"
         return DatabaseFailed(self._path, problem, code=name_of(error))
+
+
+def _make(path: Path) -> None:
+    """Make an empty index; readers find nothing, or all of it."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with contextlib.closing(apsw.Connection(str(draft))) as connection:
+        connection.execute(_SCHEMA).fetchall()
+    draft.replace(path)
 
 
 def _row(span: Span, file: int) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from perdure.storage import checkpointer, journal
+from perdure.storage import checkpointer, journal, recovery
 from perdure.storage import log as commit_log
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
@@ -52,7 +52,7 @@ class Script:
         checkpoint_frames: Small, likewise.
         turns: So many in all, then it stops in good order; 0 for no end.
         defect: A defect that the tests of power losses must notice: ``no-fdatasync``,
-            ``no-syncfs``; none when empty.
+            ``no-syncfs`` and so on; none when empty.
         killed_in: A call of the recovery, in which the process kills itself; none when empty.
         killed_at: Which of these calls.
     """
@@ -224,7 +224,15 @@ def _sync_no_files() -> None:
     checkpointer.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # on purpose
 
 
-DEFECTS = {"no-fdatasync": _sync_no_segment, "no-syncfs": _sync_no_files}
+def _sync_nothing_recovered() -> None:
+    recovery.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # likewise
+
+
+DEFECTS = {
+    "no-fdatasync": _sync_no_segment,
+    "no-syncfs": _sync_no_files,
+    "no-syncfs-in-recovery": _sync_nothing_recovered,
+}
 
 
 def die_in(name: str, at: int) -> None:
