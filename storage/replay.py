@@ -14,7 +14,7 @@ from pathlib import Path
 from .durable_files import make_directory
 from .errors import LogCorrupt
 from .logformat import Change
-from .page_images import ImageKind, decode_images
+from .page_images import apply_images
 from .wal import HEADER_SIZE_BYTES, WalUnreadable, committed_pages, read_header
 
 
@@ -70,30 +70,24 @@ def replay_wal(path: Path, frames: int) -> None:
 
 
 def _write_pages(path: Path, descriptor: int, changes: Sequence[Change]) -> None:
+    size = changes[0].page_size
+
+    def read_page(number: int) -> bytearray:
+        page = bytearray(os.pread(descriptor, size, (number - 1) * size))
+        if len(page) != size:
+            raise LogCorrupt(path, f"page {number} is not there to be changed")
+        return page
+
     pages: dict[int, bytearray] = {}
     largest = 0  # number among them: to look through them all at each change would be quadratic
     for change in changes:
-        size = change.page_size
         images = memoryview(change.images)
-        for image in decode_images(images, change.image_count, size):
-            page = pages.get(image.number)
-            if page is None:
-                page = pages[image.number] = bytearray(size)
-                largest = max(largest, image.number)
-                if image.kind is ImageKind.CHANGED:
-                    page[:] = _read_page(path, descriptor, image.number, size)
-            image.apply(page)
+        largest = max(
+            largest, apply_images(images, change.image_count, change.page_size, pages, read_page)
+        )
         if largest > change.database_pages:  # what is cut off may come again, without the old
             largest = change.database_pages
             pages = {number: page for number, page in pages.items() if number <= largest}
-    size = changes[-1].page_size
     for number, page in sorted(pages.items()):
         os.pwrite(descriptor, page, (number - 1) * size)
     os.ftruncate(descriptor, changes[-1].database_pages * size)
-
-
-def _read_page(path: Path, descriptor: int, number: int, size: int) -> bytes:
-    page = os.pread(descriptor, size, (number - 1) * size)
-    if len(page) != size:
-        raise LogCorrupt(path, f"page {number} is not there to be changed")
-    return page
