@@ -168,10 +168,10 @@ class Store:
         self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
     ) -> Archiver:
         """Keep what segments hold before they are used again, and what is there already."""
-        layout, past = self._layout, self._past
+        layout, past, slot = self._layout, self._past, self._directory.path.name
         archiver = Archiver(
-            self._directory.path.name,
-            lambda: Archive(layout.archive_dir, past, layout.actor_file, retention),
+            slot,
+            lambda: Archive(layout.archive_dir, slot, past, layout.actor_file, retention),
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,

@@ -1,8 +1,8 @@
 """Where in the archive which actor's records are.
 
 *Promise*: it says what the archive's files say. It can be thrown away and made anew from them.
-*Assumes*: one writer (the archive's thread); any number of readers, each with an ``ArchiveIndex``
-of its own.
+*Assumes*: those who write, one for each log, and those who read have an ``ArchiveIndex`` each, used
+in one thread.
 *Rules for editing*: a file of the archive is durable before it is known here, and is not known
 here any more before it is deleted.
 """
@@ -276,11 +276,17 @@ class ArchiveIndex:
 
     @contextlib.contextmanager
     def _transaction(self) -> Any:
+        # IMMEDIATE: who only finds out later that somebody else writes cannot wait any more.
+        self._execute("BEGIN IMMEDIATE")
         try:
-            with self._connection:
-                yield
-        except apsw.Error as error:
-            raise self._failure(error) from error
+            yield
+            self._execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, apsw.Error):
+                raise self._failure(error) from error
+            raise
 
     def _execute(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
         try:

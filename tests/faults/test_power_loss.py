@@ -26,12 +26,13 @@ CUTS = int(os.environ.get("PERDURE_CUTS", "4"))
 SEED = int(os.environ.get("PERDURE_CRASH_SEED", random.randrange(2**32)))
 CUTS_PER_LIFE = 4  # then the disk goes on as the last of them has left it
 ACKNOWLEDGED_MAX = 300
+ACTORS = 40
 SIZE_MIB = 64
 BROKEN_CUTS = 3
 
 
 def script_for(disk: LoopDisk) -> Script:
-    return Script(str(disk.mount_point / "data"))
+    return Script(str(disk.mount_point / "data"), actors=ACTORS)
 
 
 def cut(

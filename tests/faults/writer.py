@@ -101,6 +101,7 @@ class Writer:
         )
         self._databases = {actor: self._open(actor) for actor in range(script.actors)}
         self._numbers = {actor: read_turn(db) for actor, db in self._databases.items()}
+        self._begun = sum(number > 0 for number in self._numbers.values())
 
     def run(self) -> int:
         """Write until there is a reason to stop; return the exit code."""
@@ -122,10 +123,13 @@ class Writer:
         return BROKEN if self._is_broken else 0
 
     def _go_round(self) -> int:
-        ready = [actor for actor in self._databases if self._pending[actor] < _PENDING_MAX]
+        # One more actor begins in each round, so that there are young ones whenever it dies.
+        self._begun += 1
+        begun = list(self._databases)[: self._begun]
+        ready = [actor for actor in begun if self._pending[actor] < _PENDING_MAX]
         for actor in ready:
             self._turn(actor)
-        if not ready and self._databases:
+        if not ready:
             self._calls.get()()
         self._drain()
         return len(ready)
