@@ -17,6 +17,9 @@ from .logformat import Change
 from .page_images import apply_images
 from .wal import HEADER_SIZE_BYTES, WalUnreadable, committed_pages, read_header
 
+# A system call takes 1024 parts at most.
+_PAGES_AT_ONCE = 256
+
 
 def replay(path: Path, changes: Sequence[Change], *, is_new: bool) -> None:
     """Bring the file at ``path`` up to date; nothing is synced.
@@ -88,6 +91,31 @@ def _write_pages(path: Path, descriptor: int, changes: Sequence[Change]) -> None
         if largest > change.database_pages:  # what is cut off may come again, without the old
             largest = change.database_pages
             pages = {number: page for number, page in pages.items() if number <= largest}
-    for number, page in sorted(pages.items()):
-        os.pwrite(descriptor, page, (number - 1) * size)
-    os.ftruncate(descriptor, changes[-1].database_pages * size)
+    for first, run in _runs(pages):
+        at = (first - 1) * size
+        if os.pwritev(descriptor, run, at) != len(run) * size:  # no room: the rest says so
+            _write_all(descriptor, b"".join(run), at)
+    whole = changes[-1].database_pages * size
+    if os.fstat(descriptor).st_size != whole:  # it costs as much as all the rest
+        os.ftruncate(descriptor, whole)
+
+
+def _write_all(descriptor: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, at)
+        view = view[written:]
+        at += written
+
+
+def _runs(pages: dict[int, bytearray]) -> list[tuple[int, list[bytearray]]]:
+    """Return pages that lie one behind the other together, with the first one's number."""
+    runs: list[tuple[int, list[bytearray]]] = []
+    last = None
+    for number in sorted(pages):
+        if number - 1 == last and len(runs[-1][1]) < _PAGES_AT_ONCE:
+            runs[-1][1].append(pages[number])
+        else:
+            runs.append((number, [pages[number]]))
+        last = number
+    return runs
