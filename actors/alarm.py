@@ -2,8 +2,8 @@
 """When an alarm runs, and what becomes of it afterwards.
 
 Invariant ``indexed_no_later_than``: the time in the alarm index is never later than the one
-in the actor's own, committed row. A crash therefore fires early and finds nothing to do; never
-late. The row stays until the handler has succeeded, so an alarm runs at least once.
+in the actor's own, committed row. One that is earlier fires early and finds nothing to do. The
+row stays until the handler has succeeded, so an alarm runs at least once.
 """
 
 import enum

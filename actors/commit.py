@@ -8,8 +8,9 @@ Promise:
 Assumes:
     What ``Durability.when_durable`` is given is called in this thread, in the order of commits.
 Rules for editing this file:
-    The alarm index moves earlier before a commit and later when it is durable, never the other
-    way round; of several commits on their way, only the last may move it later.
+    The alarm index hears of a commit after it was made, and before anything else happens: never
+    of one that fails. That it is not durable yet does no harm: a crash takes the index with it
+    (storage/alarm_index.py), and what an alarm does that fires before leaves through the gate.
 Considered and refused:
     A commit at the end of each turn: turns of one actor that run in the same iteration of the
     loop would each be a record of the log. They share one instead (PERFORMANCE.md section 3: five
@@ -35,12 +36,8 @@ from .ids import DurableObjectId
 class AlarmIndex(Protocol):
     """Where the host finds which actors have an alarm, without opening them."""
 
-    def before_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
-        """The actor's row is about to be ``time_ms``: be no later, durably, when this returns."""
-        ...
-
-    def after_commit(self, actor_id: DurableObjectId, time_ms: int | None) -> None:
-        """The actor's row is ``time_ms``, durably."""
+    def committed(self, actor_id: DurableObjectId, time_ms: int | None, lsn: int) -> None:
+        """The actor's row is ``time_ms``, and will be durably once the log's record ``lsn`` is."""
         ...
 
 
@@ -54,7 +51,6 @@ class Committer:
 
     __slots__ = (
         "_actor_id",
-        "_alarm",
         "_alarms",
         "_awaited",
         "_context",
@@ -90,7 +86,6 @@ class Committer:
         self._made = self._durable = 0
         self._awaited = 0  # the last commit that outputs wait for
         self._counted_lsn = 0  # the last record that has a number here
-        self._alarm: tuple[int, int | None] = (0, None)  # the last change: commit, time
         self.alarm_changed = False
         self.output = OutputGate(self._depends_on)
         database.on_begin = self.schedule
@@ -129,18 +124,18 @@ class Committer:
             self._on_failure(self._database.failure)
             return
         alarm_changed, self.alarm_changed = self.alarm_changed, False
-        alarm_ms = ALARM_UNCHANGED
+        alarm_ms, time_ms = ALARM_UNCHANGED, None
         try:
             if alarm_changed:
                 time_ms = self._metadata.get_alarm_ms()
-                self._alarms.before_commit(self._actor_id, time_ms)
                 alarm_ms = NO_ALARM if time_ms is None else time_ms
-                self._alarm = (self._made + 1, time_ms)
             is_unconfirmed = self._database.is_unconfirmed
             wrote = self._database.commit(alarm_ms)
         except PerdureError as error:
             self._on_failure(error)
             return
+        if alarm_changed:
+            self._alarms.committed(self._actor_id, time_ms, self._database.durability.last_lsn)
         if wrote or alarm_changed or self.output.waiting:
             self._count(is_unconfirmed=is_unconfirmed)
 
@@ -161,11 +156,4 @@ class Committer:
         if self.output.broken:
             return
         self._durable = number
-        changed, time_ms = self._alarm
-        if number == changed:
-            try:
-                self._alarms.after_commit(self._actor_id, time_ms)
-            except PerdureError as error:
-                self._on_failure(error)
-                return
         self.output.open(number)

@@ -19,11 +19,13 @@ from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
+from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, UsageError
+from ..storage.health import StoreHealth
 from ..storage.layout import Layout
-from ..storage.store import Store
+from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
@@ -32,6 +34,7 @@ from .host.bindings import Env
 from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
+from .host.past import HostPast
 from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
 
@@ -40,6 +43,8 @@ PORT_MAX = 65_535
 # So long may clients take at least to read their answer, and to answer the close frame of their
 # WebSocket; after the drain, too.
 CLIENTS_LEAVE_S = 1.0
+# How often a stopping server looks whether actors are still at work; nobody tells it.
+LOOKS_INTERVAL_S = 0.02
 
 
 class PortTaken(UsageError):
@@ -210,6 +215,15 @@ class Server:
             time_ms=self._clock.time_ms,
             on_failure=self._storage_broke,
             apply_alarms=index.apply,
+            save_alarms=index.saving,
+            alarm_changed=self._alarm_changed,
+            options=StoreOptions(
+                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min,
+                retention=Retention(
+                    self.config.perdure.point_in_time_days,
+                    self.config.perdure.point_in_time_size_bytes_max,
+                ),
+            ),
         )
         self._cleanup.callback(self._store.close)
 
@@ -232,6 +246,7 @@ class Server:
             self._alarms,
             self._store,
             self._store.marks,
+            HostPast(self._store.history, self._store.marks),
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
@@ -251,7 +266,11 @@ class Server:
                 perdure.actor_limits,
             )
         self.env.fill(values)
-        self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+        self._worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
+
+    def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
+        """An actor has another file now, with an alarm of its own."""
+        self._alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)
 
     def _find_alarm_target(
         self, unique_key: str, raw_id: bytes, name: str | None
@@ -287,13 +306,22 @@ class Server:
         """What it holds in memory."""
         return self._host.statistics()
 
+    def health(self) -> StoreHealth:
+        """How its storage is, and why it is degraded if it is."""
+        return self._store.health()
+
+    @property
+    def _is_at_work(self) -> bool:
+        return self._host.is_busy or self._worker.is_at_work
+
     async def stop(self, *, drain_s: float) -> None:
-        """Take no new connections, let requests under way finish, then let go of everything.
+        """Take no new connections, let what is under way finish, then let go of everything.
 
         Sockets are closed with 1001. Everything written is durable when this returns.
 
         Args:
-            drain_s: How long requests under way may take; what takes longer is cut off.
+            drain_s: How long requests under way, handlers of sockets and what was given to
+                ``wait_until`` may take; what takes longer is cut off.
         """
         if self._listener is not None:
             self._listener.close()
@@ -302,6 +330,8 @@ class Server:
         deadline = self._loop.time() + drain_s
         while self._front.is_busy and self._loop.time() < deadline:
             await asyncio.wait({self._front.next_answer()}, timeout=deadline - self._loop.time())
+        while self._is_at_work and self._loop.time() < deadline:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(min(LOOKS_INTERVAL_S, deadline - self._loop.time()))
         self._host.settle()  # what was sent before the close frames leaves before them
         self._host.sever_sessions(GOING_AWAY, "the server is going away")
         self._worker.close()

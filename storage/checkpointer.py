@@ -3,11 +3,13 @@
 *Promise*: a segment is used again only when everything in it is in the actors' files, on the
 disk, and CHECKPOINT says so. Whatever fails, the log is kept.
 *Assumes*: everything but ``_sync`` runs in the loop's thread.
-*Rules for editing*: files, then one sync of the file system, then CHECKPOINT, then ``recycle``.
+*Rules for editing*: files and alarms, then one sync of the file system, then CHECKPOINT, then
+``recycle``.
 After a failed sync nothing is ever shortened again in this process: the kernel has told of the
 lost pages once, and the next sync would succeed without them. The log still has them.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -17,10 +19,13 @@ from pathlib import Path
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed
-from .journal import Journal, Leftovers
+from .free_space import FreeSpace
+from .journal import Journal, Leftover, Leftovers
 from .log import CommitLog
 from .log_directory import Checkpoint, LogDirectory
 from .pool import ConnectionPool
+from .replay import replay_wal
+from .wal import WalUnreadable
 
 log = logging.getLogger("perdure.storage")
 
@@ -30,13 +35,19 @@ LIVE_RECORDS_MAX = 60_000
 # So long the loop is held up at a time.
 _SLICE_S = 0.001
 
+# Given an LSN up to which all is durable, in the loop's thread: what saves the alarms that were
+# set up to there, in any thread (storage/alarm_index.py).
+SaveAlarms = Callable[[int], Callable[[], None]]
+
 
 class Checkpointer:
     """Shortens one log, again and again.
 
     Attributes:
         done: How often it has.
+        held: LSNs that must stay in the log: what they tell of is not in the files yet.
         failure: Why it never will again; None while all is well.
+        problem: Why the last attempt failed; None if it did not.
     """
 
     def __init__(
@@ -44,23 +55,29 @@ class Checkpointer:
         commit_log: CommitLog,
         directory: LogDirectory,
         root: Path,
+        space: FreeSpace,
         pool: ConnectionPool,
         leftovers: Leftovers,
         reopen: Callable[[str, bytes], ActorDatabase],
         notify: Callable[[Callable[[], None]], object],
+        save_alarms: SaveAlarms,
         *,
         live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX,
         live_records_max: int = LIVE_RECORDS_MAX,
     ) -> None:
         self.done = 0
+        self.held: set[int] = set()
         self.failure: Exception | None = None
+        self.problem: str | None = None
         self._log = commit_log
         self._directory = directory
         self._root = root
+        self._space = space
         self._pool = pool
         self._leftovers = leftovers
         self._reopen = reopen
         self._notify = notify
+        self._save_alarms = save_alarms
         self._size_max = live_size_bytes_max
         self._records_max = live_records_max
         self._extra_size = 0  # of the log since an attempt that failed
@@ -76,12 +93,11 @@ class Checkpointer:
     def look(self) -> None:
         """Begin, or go on, if there is reason to; to be called whenever something is durable."""
         if self._lsn is None:
+            is_long = self._log.live_size_bytes > self._size_max + self._extra_size
             if self.failure is not None:
-                return
-            size = self._log.live_size_bytes
-            if size > self._size_max + self._extra_size or (
-                self._log.live_records > self._records_max and not self._extra_size
-            ):
+                if is_long:
+                    self._give_up(self.failure)
+            elif is_long or (self._log.live_records > self._records_max and not self._extra_size):
                 self.begin()
         elif self._thread is None:
             self._step()
@@ -89,6 +105,8 @@ class Checkpointer:
     def begin(self) -> None:
         """Make unnecessary all that is durable by now; nothing happens if that is under way."""
         if self._lsn is None and self.failure is None:
+            with contextlib.suppress(OSError):  # it is only looked at, to warn
+                self._space.look()
             self._lsn = self._log.synced_lsn
             self._work = self._all_work()
             self._step()
@@ -115,7 +133,7 @@ class Checkpointer:
                 if time.perf_counter() > end:
                     self._notify(self.look)
                     return
-        except DatabaseFailed as error:
+        except (DatabaseFailed, OSError, WalUnreadable) as error:
             self._give_up(error)
             return
         if self._is_all_in_files():
@@ -136,22 +154,38 @@ class Checkpointer:
         leftover = self._leftovers.get((unique_key, actor_id))
         if leftover is not None and self._lacks(leftover.first_lsn):
             database = self._reopen(unique_key, actor_id)
-            database.rows("SELECT 1")
-            database.close()
+            try:
+                database.rows("SELECT 1")
+            except DatabaseFailed as error:
+                if not error.is_damage:
+                    raise
+                self._tidy_up_damaged(unique_key, actor_id, leftover)
+            finally:
+                database.close()
+
+    def _tidy_up_damaged(self, unique_key: str, actor_id: bytes, leftover: Leftover) -> None:
+        """Do without SQLite, which refuses this file: one actor must not keep all of the log."""
+        if leftover.last_lsn <= self._log.synced_lsn:
+            replay_wal(leftover.path, leftover.frames)
+            del self._leftovers[unique_key, actor_id]
 
     def _is_all_in_files(self) -> bool:
         journals = [database.durability for database in self._pool.open_databases()]
         firsts = [journal.first_lsn for journal in journals if isinstance(journal, Journal)]
         firsts += [leftover.first_lsn for leftover in self._leftovers.values()]
+        firsts += self.held
         return not any(self._lacks(first_lsn) for first_lsn in firsts)
 
     def _give_up(self, error: Exception) -> None:
-        """The log goes on; the next attempt comes when it has grown by as much again."""
+        """The log goes on; the next attempt, or warning, comes when it has grown as much again."""
         self._lsn = None
         self._extra_size += self._size_max
+        self.problem = str(error)
+        until = "an attempt succeeds" if self.failure is None else "this process is started again"
         log.error(
-            "checkpoint.failed: the commit log grows until an attempt succeeds",
-            extra={"cause": str(error), "live_size_bytes": self._log.live_size_bytes},
+            "checkpoint.failed: the commit log grows until %s",
+            until,
+            extra={"cause": self.problem, "live_size_bytes": self._log.live_size_bytes},
         )
 
     # --- the disk ----------------------------------------------------------------------------
@@ -168,14 +202,16 @@ class Checkpointer:
             commit=log_.last_commit,
             incarnation=log_.incarnation,
         )
+        save = self._save_alarms(self._lsn)
         self._thread = threading.Thread(
-            target=self._sync, args=(wanted,), name="perdure-checkpoint", daemon=True
+            target=self._sync, args=(wanted, save), name="perdure-checkpoint", daemon=True
         )
         self._thread.start()
 
-    def _sync(self, wanted: Checkpoint) -> None:
+    def _sync(self, wanted: Checkpoint, save_alarms: Callable[[], None]) -> None:
         error: Exception | None = None
         try:
+            save_alarms()
             sync_file_system(self._root)
             self._directory.write_checkpoint(wanted)
         except Exception as caught:  # told in _synced, in the loop's thread
@@ -188,10 +224,12 @@ class Checkpointer:
     def _synced(self, lsn: int, error: Exception | None) -> None:
         self._thread = None
         if error is not None:
-            self.failure = error
+            if not isinstance(error, DatabaseFailed):  # the saved alarms are written again
+                self.failure = error
             self._give_up(error)
             return
         self._lsn = None
         self._extra_size = 0
+        self.problem = None
         self.done += 1
         self._log.recycle(lsn)

@@ -21,6 +21,9 @@ from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 if not apsw.connections():
     apsw.shutdown()
     apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
+    # apsw's SQLite is built without automatic initialization: without this call it has no mutexes,
+    # and two connections in two threads destroy the heap that they share.
+    apsw.initialize()
 
 # EXCLUSIVE first: set before the first access, SQLite keeps its index of the WAL in memory
 # instead of a file.
@@ -67,6 +70,8 @@ def open_connection(
 
 
 def _set_up(connection: apsw.Connection, limits: StorageLimits, *, is_logged: bool) -> None:
+    if is_logged:  # first: one that is refused below is closed as well
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     # User SQL cannot write the schema, nor the tables below a full-text index.
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
     pages = max(limits.database_size_bytes_max // PAGE_SIZE_BYTES, 1)

@@ -33,6 +33,14 @@ class Durability(Protocol):
 
     def create(self, template: Template) -> None: ...
 
+    def tidy_up(self) -> None:
+        """Leave beside the file nothing that whoever opens it next must not see.
+
+        Raises:
+            OSError: It could not be; the file must not be opened.
+        """
+        ...
+
     def opened(self, connection: apsw.Connection) -> None: ...
 
     def make_room(self, connection: apsw.Connection) -> None:
@@ -51,4 +59,6 @@ class Durability(Protocol):
         """Have all in the file, if it may be; return whether it is."""
         ...
 
-    def closed(self) -> None: ...
+    def closed(self) -> None:
+        """The file is closed; what cannot be tidied up now, the next opening will."""
+        ...

@@ -397,7 +397,10 @@ class ActorDatabase:
         self._check_usable()
         if self._is_missing:
             return False
-        self._is_missing = not self.path.exists() or self.durability.is_orphan()
+        try:
+            self._is_missing = not self.path.exists() or self.durability.is_orphan()
+        except OSError as error:
+            raise self.fail(error, code="SQLITE_CANTOPEN") from error
         return not self._is_missing
 
     def _check_usable(self) -> None:
@@ -410,8 +413,9 @@ class ActorDatabase:
         if not self._has_file():
             self._create()
         try:
+            self.durability.tidy_up()
             connection = open_connection(self.path, self.limits, self.durability.is_logged)
-        except apsw.Error as error:
+        except (apsw.Error, OSError) as error:
             raise self.fail(error) from error
         connection.authorizer = self.rules
         self._time_budget.watch(connection)
@@ -424,9 +428,7 @@ class ActorDatabase:
     def _create(self) -> None:
         try:
             self.durability.create(self._template or standard_template())
-        except FileNotFoundError as error:
-            raise self.fail(error, code="SQLITE_CORRUPT") from error
-        except OSError as error:
+        except (OSError, StorageError) as error:
             raise self.fail(error, code="SQLITE_CANTOPEN") from error
         self._is_missing = False
 

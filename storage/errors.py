@@ -8,6 +8,7 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── ValueNotSerializable (also TypeError)
     │   ├── InvalidArgument      (also TypeError)
     │   ├── LimitExceeded        (also ValueError)
+    │   ├── InvalidBookmark
     │   ├── SqlError
     │   └── ConstraintsViolatedAtCommit
     ├── StorageError
@@ -15,7 +16,10 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── UnknownFormat
     │   ├── DatabaseFailed
     │   ├── CommitTooLarge
+    │   ├── SpaceLow
     │   ├── LogCorrupt
+    │   ├── ArchiveDamaged
+    │   ├── HistoryUnavailable
     │   └── StorageBroken
     ├── ValueCorrupt             (also ValueError)
     └── InternalError
@@ -136,6 +140,23 @@ class ConstraintsViolatedAtCommit(UsageError):
         )
 
 
+class InvalidBookmark(UsageError):
+    """A text is no bookmark of this actor.
+
+    Attributes:
+        text: What was given.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, text: str, problem: str) -> None:
+        self.text = text
+        self.problem = problem
+        super().__init__(text, problem)
+
+    def __str__(self) -> str:
+        return f"{self.text!r} {self.problem}"
+
+
 class StorageError(PerdureError):
     """The disk, or what lies on it, does not do what it should.
 
@@ -217,8 +238,53 @@ class CommitTooLarge(StorageError):
         return cls(path, problem, hint, actual=actual, allowed=allowed)
 
 
+class SpaceLow(StorageError):
+    """The disk is so full that no new actor is begun; those that exist go on.
+
+    Attributes:
+        free_size_bytes: What was left.
+        size_bytes_min: Below how much new actors are refused.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        problem: str,
+        hint: str = "",
+        *,
+        free_size_bytes: int = 0,
+        size_bytes_min: int = 0,
+    ) -> None:
+        self.free_size_bytes = free_size_bytes
+        self.size_bytes_min = size_bytes_min
+        super().__init__(path, problem, hint)
+
+    @classmethod
+    def of(cls, path: Path, free_size_bytes: int, size_bytes_min: int) -> "SpaceLow":
+        """Return the error for a file system with so much left."""
+        problem = (
+            f"the file system has {free_size_bytes:,} bytes left, and below {size_bytes_min:,} no "
+            "new actor is begun; those that exist go on"
+        )
+        hint = "Make room on it, or change perdure.free_space_size_bytes_min"
+        return cls(
+            path, problem, hint, free_size_bytes=free_size_bytes, size_bytes_min=size_bytes_min
+        )
+
+
 class LogCorrupt(StorageError):
     """The commit log lacks something that was durable once; starting would lose it for good."""
+
+
+class ArchiveDamaged(StorageError):
+    """A file of the archive cannot be read: states that need it cannot be had any more.
+
+    What the actors hold now does not depend on it.
+    """
+
+
+class HistoryUnavailable(StorageError):
+    """A state of an actor is asked for that is not kept: too old, or never there."""
 
 
 class StorageBroken(StorageError):

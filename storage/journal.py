@@ -23,10 +23,17 @@ from pathlib import Path
 import apsw
 
 from .errors import CommitTooLarge, DatabaseFailed
+from .free_space import FreeSpace
 from .log import CommitLog
 from .logformat import ALARM_UNCHANGED, Change, RecordKind
 from .page_images import encode_image
-from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES, Template
+from .template import (
+    APPLICATION_ID,
+    NEW_APPLICATION_ID,
+    PAGE_SIZE_BYTES,
+    Template,
+    standard_template,
+)
 from .wal import (
     HEADER_SIZE_BYTES,
     Committed,
@@ -56,12 +63,14 @@ class Leftover:
     Attributes:
         path: The actor's file.
         frames: How many frames of the ``-wal`` count.
+        wal_size_bytes: Where the last of them ends; what comes after it the log does not have.
         first_lsn: The first record of which the file lacks something.
         last_lsn: The actor's last record.
     """
 
     path: Path
     frames: int
+    wal_size_bytes: int
     first_lsn: int
     last_lsn: int
 
@@ -94,6 +103,7 @@ class Journal:
         "_is_new",
         "_leftovers",
         "_path",
+        "_space",
         "_template",
         "first_lsn",
         "is_wanted",
@@ -104,9 +114,16 @@ class Journal:
     is_logged = True
 
     def __init__(
-        self, log: CommitLog, leftovers: Leftovers, unique_key: str, actor_id: bytes, path: Path
+        self,
+        log: CommitLog,
+        leftovers: Leftovers,
+        unique_key: str,
+        actor_id: bytes,
+        path: Path,
+        space: FreeSpace | None = None,
     ) -> None:
         self.log = log
+        self._space = space
         self.first_lsn = self.last_lsn = 0
         self.is_wanted = False
         self._actor = (unique_key, actor_id)
@@ -124,19 +141,29 @@ class Journal:
 
     def is_orphan(self) -> bool:
         """Say whether the file was made by a process that died before its log knew of it."""
-        if self._actor in self._leftovers:
+        leftover = self._leftovers.get(self._actor)
+        if leftover is not None and leftover.frames:
             return False
         with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
             head = file.read(72)
-            return not head or head[68:72] == NEW_APPLICATION_ID.to_bytes(4, "big")
+            if head[68:72] == NEW_APPLICATION_ID.to_bytes(4, "big"):
+                return True
+            # Or the power has failed: of a file that was never synced its size may be there, and
+            # zeros in the place of what was written.
+            made = standard_template().data
+            left = head + file.read(len(made)) if not any(head) else b"?"
+            return len(left) <= len(made) and all(map(_is_left_of, left, made))
         return False
 
     def create(self, template: Template) -> None:
         """Make the file; until the first commit nobody but us would take it for an actor's.
 
         Raises:
+            SpaceLow: The disk is too full for a new actor.
             OSError: It cannot be made.
         """
+        if self._space is not None:
+            self._space.check()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             self._wal_path.unlink()
@@ -152,7 +179,6 @@ class Journal:
         if leftover is not None:
             self._frames = leftover.frames
             self.first_lsn, self.last_lsn = leftover.first_lsn, leftover.last_lsn
-        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.set_wal_hook(self._hook)
 
     def _hook(self, _: apsw.Connection, __: str, frames: int) -> int:
@@ -291,33 +317,48 @@ class Journal:
     # --- the end -----------------------------------------------------------------------------
 
     def closed(self) -> None:
-        """Tidy up behind the connection, which is closed; it may be opened again.
-
-        Raises:
-            OSError: The -wal could not be cut to what the log knows of it.
-        """
+        """Be told that the connection is closed; the file may be opened again."""
         header, self._header = self._header, None
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
         self._images.clear()
-        if self._frames:
-            page_size = PAGE_SIZE_BYTES if header is None else header.page_size
-            size = WalHeader(page_size, (0, 0), (0, 0), is_big_endian=False).offset(self._frames)
-            if self._wal_path.stat().st_size > size:
-                os.truncate(self._wal_path, size)
-            self._leftovers[self._actor] = Leftover(
-                self._path, self._frames, self.first_lsn, self.last_lsn
-            )
-            self._frames = self.first_lsn = 0
+        is_new, self._template = self._template is not None, None
+        page_size = PAGE_SIZE_BYTES if header is None else header.page_size
+        wal = WalHeader(page_size, (0, 0), (0, 0), is_big_endian=False)
+        size = wal.offset(self._frames) if self._frames else 0
+        leftover = Leftover(self._path, self._frames, size, self.first_lsn, self.last_lsn)
+        self._leftovers[self._actor] = leftover
+        self._frames = self.first_lsn = 0
+        with contextlib.suppress(OSError):  # then the leftover stays, and the next opening tries
+            self.tidy_up()
+        if is_new:
+            with contextlib.suppress(OSError):  # then it is an orphan
+                self._path.unlink()
+
+    def tidy_up(self) -> None:
+        """Have nothing in the ``-wal`` but what the log has.
+
+        A commit that the log did not take was refused, and must not come to light again.
+
+        Raises:
+            OSError: It could not be; then the file must not be opened.
+        """
+        leftover = self._leftovers.get(self._actor)
+        if leftover is None:
+            return
+        if leftover.frames:
+            if self._wal_path.stat().st_size > leftover.wal_size_bytes:
+                os.truncate(self._wal_path, leftover.wal_size_bytes)
             return
         with contextlib.suppress(FileNotFoundError):
             self._wal_path.unlink()
-        if self._template is not None:
-            self._template = None
-            with contextlib.suppress(FileNotFoundError):
-                self._path.unlink()
+        del self._leftovers[self._actor]
 
     @property
     def _wal_path(self) -> Path:
         return self._path.with_name(self._path.name + "-wal")
+
+
+def _is_left_of(byte: int, made: int) -> bool:
+    return byte in (0, made)

@@ -28,6 +28,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
+from .log_start import LogStart
 from .logformat import (
     RECORD_SIZE_MAX,
     RECORDS_START,
@@ -36,32 +37,11 @@ from .logformat import (
     encode_record,
     record_size,
 )
-from .segments import SegmentFile, new_segment_path
+from .segments import SegmentFile, make_spare, new_segment_path
 
 SEGMENT_SIZE_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class LogStart:
-    """Where a log goes on; what storage/recovery.py found out.
-
-    Attributes:
-        lsn: The last number that was given.
-        segment: The last segment's number.
-        epoch: Of this opening.
-        files: Segment files whose content is not needed any more.
-        commit: The highest commit number given in any log of the directory.
-        incarnation: Which history of the directory this goes on with.
-        segments: Those of ``files`` that were begun, with their headers, in order.
-    """
-
-    lsn: int = 0
-    segment: int = 0
-    epoch: int = 1
-    files: tuple[Path, ...] = ()
-    commit: int = 0
-    incarnation: int = 1
-    segments: tuple[tuple[Path, SegmentHeader], ...] = ()
+# A log that has so much in one segment will need all of it, and the next one.
+RESERVED_FROM_SIZE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +93,10 @@ class CommitLog:
         last_commit: The highest commit number that is known. Set it higher before an actor is
             taken over from another log: an actor's numbers never go back.
         on_published: Called in the loop's thread when ``durable_lsn`` has moved.
+        on_recycled: Given each segment that is not needed any more: file, header, last record.
+            ``release`` is to be called when it may be used again; without one it is at once.
+        on_broken: Called in the loop's thread, each with the failure, when the log has failed.
+        holds: How many are reading the log's files; none is let go meanwhile.
     """
 
     def __init__(
@@ -124,6 +108,7 @@ class CommitLog:
         time_ms: Callable[[], int],
         on_failure: Callable[[StorageBroken], None],
         segment_size_bytes: int = SEGMENT_SIZE_BYTES,
+        kept: frozenset[Path] = frozenset(),
     ) -> None:
         """Go on with the log in ``directory``.
 
@@ -134,6 +119,7 @@ class CommitLog:
             time_ms: Now, in Unix milliseconds.
             on_failure: Called in the loop's thread when the log has failed.
             segment_size_bytes: How large a segment is to be.
+            kept: Files of ``start`` that are not to be used before they are released.
         """
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
@@ -141,6 +127,9 @@ class CommitLog:
         self.last_commit = start.commit
         self.failure: StorageBroken | None = None
         self.on_published: Callable[[], None] | None = None
+        self.on_recycled: Callable[[Path, SegmentHeader, int], None] | None = None
+        self.on_broken: set[Callable[[StorageBroken], None]] = set()
+        self.holds = 0
         self._directory = directory
         self._notify = notify
         self._time_ms = time_ms
@@ -148,12 +137,13 @@ class CommitLog:
         self._segment_size = segment_size_bytes
         self._segments: deque[_Segment] = deque()
         self._next_segment = start.segment + 1
-        self._free: deque[Path] = deque(start.files)
+        self._free: deque[Path] = deque(path for path in start.files if path not in kept)
         self._files = set(start.files)
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()  # by LSN
         self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._synced_lsn = start.lsn  # the flusher's; published as durable_lsn
         self._error: Exception | None = None  # likewise, as failure
+        self._has_room = False  # for the rest of this segment, and the next one
         self._is_closed = False
         self._pending: list[_Encoded] = []
         self._is_busy = False  # the flusher has something, or will have it in the next iteration
@@ -226,6 +216,12 @@ class CommitLog:
         else:
             waiting.append((lsn, action))
 
+    def give_up(self, error: Exception) -> None:
+        """Fail as if the disk had: what the log says could not be done."""
+        if self._error is None:
+            self._error = error
+        self._publish()
+
     def wait(self) -> None:
         """Hold the calling thread until all that was appended is durable.
 
@@ -263,12 +259,19 @@ class CommitLog:
 
     def recycle(self, lsn: int) -> None:
         """Use the files again that hold nothing after ``lsn``; a CHECKPOINT says so durably."""
-        while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn:
+        while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn and not self.holds:
             segment = self._segments[0]
             if segment.path is None or segment.last_lsn > self.durable_lsn:
                 return
             self._segments.popleft()
-            self._free.append(segment.path)
+            if self.on_recycled is None:
+                self.release(segment.path)
+            else:
+                self.on_recycled(segment.path, segment.header, segment.last_lsn)
+
+    def release(self, path: Path) -> None:
+        """Use a file again whose records are not needed any more."""
+        self._free.append(path)
 
     @property
     def live_records(self) -> int:
@@ -333,6 +336,8 @@ class CommitLog:
             self.failure = StorageBroken(self._directory, problem, hint)
             waiting.clear()
             self._on_failure(self.failure)
+            for action in list(self.on_broken):
+                action(copy(self.failure))
 
     # --- the flusher's side ------------------------------------------------------------------
 
@@ -349,6 +354,8 @@ class CommitLog:
                 except Exception as error:  # whatever it is, the log ends here; told in _publish
                     self._error = error
                 self._tell()
+                if current is not None and self._error is None:
+                    self._keep_room(current[1])
             for event in events:
                 event.set()
             is_open = None not in batch
@@ -390,12 +397,28 @@ class CommitLog:
             self._synced_lsn = records[at - 1][2]
         return current
 
+    def _keep_room(self, current: SegmentFile) -> None:
+        """Once the log has come into use: the disk may be full when this segment is."""
+        if current.position < RESERVED_FROM_SIZE_BYTES or self._has_room:
+            return
+        self._has_room = True  # or cannot have it; looked at again with the next segment
+        try:
+            current.reserve()
+            path = new_segment_path(self._directory, self._files)
+            if not self._free and make_spare(path, self._segment_size):
+                self._files.add(path)
+                self._free.append(path)
+        except OSError as error:
+            self._error = error
+            self._tell()
+
     def _begin(self, segment: _Segment) -> SegmentFile:
         try:
             path = self._free.popleft()
         except IndexError:
             path = new_segment_path(self._directory, self._files)
             self._files.add(path)
+        self._has_room = False
         file = SegmentFile.begin(path, segment.header)
         segment.path = path
         return file

@@ -31,6 +31,8 @@ ALIGNMENT = 8
 
 NO_ALARM = -1
 ALARM_UNCHANGED = -2
+# Of the name in a REPLACED record; zeros follow it.
+REPLACEMENT_LENGTH = 32
 
 _SEGMENT = struct.Struct("<8sIIQQQ")  # magic, version, salt, number, first LSN, size
 _CRC = struct.Struct("<I")
@@ -137,6 +139,11 @@ class Record:
         return self.incarnation, self.commit
 
 
+def replacement_name(change: Change) -> str:
+    """Return the name, in ``drafts/``, of the file that a REPLACED record speaks of."""
+    return str(change.images[:REPLACEMENT_LENGTH], "ascii") + ".db"
+
+
 def encode_segment_header(header: SegmentHeader) -> bytes:
     """Return the header's bytes, its checksum last."""
     data = _SEGMENT.pack(
@@ -216,6 +223,19 @@ def decode_record(data: memoryview, start: int, salt: int) -> Record | None:
 
     Its ``images`` is a view of ``data``.
     """
+    head = decode_head(data, start, salt)
+    if head is None:
+        return None
+    return _record(head, data[start + RECORD_SIZE_MIN : start + head[0]])
+
+
+# size, kind, 0, page size / 512, LSN, durable LSN, previous LSN, epoch, incarnation, commit, time,
+# alarm, pages, images, length of the key, actor id
+Head = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, bytes]
+
+
+def decode_head(data: memoryview, start: int, salt: int) -> Head | None:
+    """As ``decode_record``, but return the bare fields: a fifth of the time."""
     if start + RECORD_SIZE_MIN > len(data):
         return None
     magic, crc = _LEAD.unpack_from(data, start)
@@ -227,16 +247,16 @@ def decode_record(data: memoryview, start: int, salt: int) -> Record | None:
         return None
     if zlib.crc32(data[start + _LEAD.size : start + size], salt) != crc:
         return None
-    return _record(fields, data[start + RECORD_SIZE_MIN : start + size])
+    return fields
 
 
-def _record(fields: tuple[int, ...], rest: memoryview) -> Record:
+def _record(fields: Head, rest: memoryview) -> Record:
     size, kind, _, units, lsn, durable_lsn, previous_lsn, epoch, incarnation = fields[:9]
     commit, time_ms, alarm_ms, database_pages, image_count, key_length, actor_id = fields[9:]
     change = Change(
         RecordKind(kind),
         str(rest[:key_length], "utf-8"),
-        actor_id,  # type: ignore[arg-type]  # struct's "32s" gives bytes among its numbers
+        actor_id,
         previous_lsn,
         alarm_ms,
         units * 512,

@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from .durable_files import make_directory, write_file
+from .errors import DatabaseFailed
 from .logformat import ALARM_UNCHANGED
 from .template import Template
 
@@ -36,13 +37,18 @@ class OwnWal:
         """Make the file.
 
         Raises:
+            DatabaseFailed: A log is there without its database.
             OSError: It cannot be made.
         """
         wal = self._path.with_name(self._path.name + "-wal")
         make_directory(self._path.parent)
         if wal.exists():  # SQLite would replay it into the new file
-            raise FileNotFoundError(f"{wal.name} is there, and the database it belongs to is not")
+            problem = f"{wal.name} is there, and the database it belongs to is not"
+            raise DatabaseFailed(self._path, problem, code="SQLITE_CORRUPT")
         write_file(self._path, template.data)
+
+    def tidy_up(self) -> None:
+        """What is in the ``-wal`` was committed."""
 
     def opened(self, connection: apsw.Connection) -> None:
         """Nothing to follow."""

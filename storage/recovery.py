@@ -21,15 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .durable_files import make_directory, sync_file_system
-from .log import LogStart
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
-from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Change, Record, RecordKind
+from .log_start import LogStart
+from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Record, RecordKind, replacement_name
 from .replay import replay
 
 WAL_SUFFIXES = ("-wal", "-shm", "-journal")
-# Of the name in a REPLACED record; zeros follow it.
-REPLACEMENT_LENGTH = 32
 Actor = tuple[str, bytes]
 
 
@@ -42,12 +40,14 @@ class Recovered:
         records: Records replayed.
         size_bytes: Their bytes.
         actors: Files brought up to date.
+        replaced: (actor, order, name of the file) for each that took an actor's place.
     """
 
     starts: tuple[LogStart, ...]
     records: int = 0
     size_bytes: int = 0
     actors: int = 0
+    replaced: tuple[tuple[Actor, tuple[int, int], str], ...] = ()
 
 
 def recover(
@@ -65,7 +65,7 @@ def recover(
         logs: All logs of the directory, locked.
         actor_file: Where the file of (namespace, id) is.
         apply_alarms: Given, for actors whose alarm changed, when it is due (Unix milliseconds)
-            or None; what it writes is synced together with the files.
+            or None; durable when it returns.
 
     Raises:
         LogCorrupt: Something is missing that was durable.
@@ -93,6 +93,12 @@ def recover(
         sum(map(len, histories.values())),
         sum(found.size_bytes for found in scans),
         len(histories),
+        tuple(
+            (record.change.actor, record.order, replacement_name(record.change))
+            for found in scans
+            for record in found.records
+            if record.change.kind is RecordKind.REPLACED
+        ),
     )
 
 
@@ -111,11 +117,6 @@ def _checkpoint(start: LogStart) -> Checkpoint:
         commit=start.commit,
         incarnation=start.incarnation,
     )
-
-
-def replacement_name(change: Change) -> str:
-    """Return the name, in ``drafts/``, of the file that a REPLACED record speaks of."""
-    return str(change.images[:REPLACEMENT_LENGTH], "ascii") + ".db"
 
 
 def _histories(scans: Iterable[tuple[LogScan, Checkpoint]]) -> dict[Actor, list[Record]]:

@@ -1,4 +1,4 @@
-"""Writes into a database file what records of the commit log say has changed in it.
+"""Writes into a database file what records of the commit log, or frames of its ``-wal``, say.
 
 *Promise*: afterwards the file is as it was when the last of the changes was committed, whether it
 had none of them, some, or all, and whatever mixture of old and new blocks its pages were: each
@@ -15,6 +15,7 @@ from .durable_files import make_directory
 from .errors import LogCorrupt
 from .logformat import Change
 from .page_images import ImageKind, decode_images
+from .wal import HEADER_SIZE_BYTES, WalUnreadable, committed_pages, read_header
 
 
 def replay(path: Path, changes: Sequence[Change], *, is_new: bool) -> None:
@@ -41,6 +42,31 @@ def replay(path: Path, changes: Sequence[Change], *, is_new: bool) -> None:
         _write_pages(path, descriptor, changes)
     finally:
         os.close(descriptor)
+
+
+def replay_wal(path: Path, frames: int) -> None:
+    """Put into the file at ``path`` the first ``frames`` of its own ``-wal``, and remove that.
+
+    For a file that SQLite refuses, because other pages of it are damaged.
+
+    Raises:
+        OSError: It cannot be read or written.
+        WalUnreadable: This process has not written it.
+    """
+    wal = path.with_name(path.name + "-wal")
+    data = wal.read_bytes()
+    header = read_header(data)
+    if len(data) < header.offset(frames):
+        raise WalUnreadable(f"it has {len(data)} bytes, and {header.offset(frames)} were written")
+    found = committed_pages(header, data[HEADER_SIZE_BYTES : header.offset(frames)])
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        for number, page in found.pages.items():
+            os.pwrite(descriptor, page, (number - 1) * header.page_size)
+        os.ftruncate(descriptor, found.database_pages * header.page_size)
+    finally:
+        os.close(descriptor)
+    wal.unlink()
 
 
 def _write_pages(path: Path, descriptor: int, changes: Sequence[Change]) -> None:

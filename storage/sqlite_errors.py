@@ -39,8 +39,9 @@ def _is_damaged_index(error: Exception) -> bool:
 
 def name_of(error: Exception) -> str:
     """Return SQLite's name of the primary result code, for instance ``SQLITE_FULL``."""
-    # storage/connection.py raises one itself, which has no code.
+    # storage/connection.py raises one itself, which has no code; nor have the system's.
     unsaid = apsw.SQLITE_NOTADB if isinstance(error, apsw.NotADBError) else apsw.SQLITE_ERROR
+    unsaid = apsw.SQLITE_IOERR if isinstance(error, OSError) else unsaid
     code = getattr(error, "result", unsaid)
     return str(apsw.mapping_result_codes.get(code, f"SQLITE_{code}"))
 

@@ -1,26 +1,39 @@
-"""The actors' databases of one process: one log under all of them.
+"""The actors' databases of one process: one log under all of them, and an archive behind it.
 
 *Promise*: when ``open`` returns, everything acknowledged before is in the actors' files. What a
 database from here says is durable survives anything but the loss of the disk.
 *Assumes*: the data directory is locked (storage/directory.py); one thread, the loop's.
 """
 
+import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer
-from .durable_files import sync_file_system
+from .archive.archive import RETENTION, Archive, Retention
+from .archive.past import Past
+from .archiver import Archiver
+from .bookmark import Bookmark
+from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
+from .durable_append import append_durably
+from .durable_files import sync_directory, sync_file, sync_file_system
 from .engine import ActorDatabase
-from .errors import PerdureError, StorageBroken, StorageError
+from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
+from .free_space import FreeSpace
+from .health import StoreHealth
+from .history import History
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
+from .log_start import LogStart
+from .logformat import Change, RecordKind, SegmentHeader
 from .marks import Marks
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
+from .replacement import AlarmChanged, Replacements, adoption
 
 Alarms = dict[tuple[str, bytes], int | None]
 
@@ -35,6 +48,8 @@ class StoreOptions:
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
         open_max: Files that may be open; None for what the system allows.
+        retention: How long the past is kept.
+        free_space_size_bytes_min: See storage/free_space.py.
     """
 
     slot: str = "0"
@@ -42,9 +57,38 @@ class StoreOptions:
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
     open_max: int | None = None
+    retention: Retention = RETENTION
+    free_space_size_bytes_min: int | None = None
 
 
 DEFAULT_OPTIONS = StoreOptions()
+
+
+def nothing_recovered(_: Alarms) -> None:
+    """What to do with alarms where nobody looks after any."""
+
+
+def nothing_to_save(_: int) -> Callable[[], None]:
+    """Likewise, before the log is shortened."""
+    return lambda: None
+
+
+def nobody_told(_: str, __: bytes, ___: int | None, ____: int) -> None:
+    """Likewise, when an actor's file takes another's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose store it is: what ``Store.open`` is given to speak with its loop, and of alarms."""
+
+    notify: Callable[[Callable[[], None]], object]
+    time_ms: Callable[[], int]
+    on_failure: Callable[[StorageBroken], None]
+    save_alarms: SaveAlarms = nothing_to_save
+    alarm_changed: AlarmChanged = nobody_told
+
+
+_Unarchived = tuple[Path, SegmentHeader, int]  # a segment, and its last record
 
 
 class Store:
@@ -54,6 +98,9 @@ class Store:
         log: Their log.
         recovered: What was found when it was opened.
         marks: What is remembered of single actors.
+        history: What actors were.
+        replacements: Puts other files in their place.
+        space: What is left on the disk.
     """
 
     def __init__(
@@ -61,31 +108,80 @@ class Store:
         layout: Layout,
         directory: LogDirectory,
         recovered: Recovered,
-        commit_log: CommitLog,
-        notify: Callable[[Callable[[], None]], object],
+        start: LogStart,
+        owner: Owner,
         options: StoreOptions,
         marks: Marks,
     ) -> None:
-        self.log = commit_log
+        slot = directory.path.name
+        self._past = Past(layout.archive_dir, layout.logs_dir, lambda: {slot: self.log.synced_lsn})
+        unarchived = _unarchived(start, _archived_lsn(self._past, slot))
+        has_archive = options.retention.days > 0
+        self.log = CommitLog(
+            directory.path,
+            start,
+            notify=owner.notify,
+            time_ms=owner.time_ms,
+            on_failure=owner.on_failure,
+            segment_size_bytes=options.segment_size_bytes,
+            kept=frozenset(path for path, _, _ in unarchived) if has_archive else frozenset(),
+        )
         self.recovered = recovered
         self.marks = marks
+        self.space = FreeSpace(layout.root, options.free_space_size_bytes_min)
         self._layout = layout
         self._directory = directory
+        self._save_alarms = owner.save_alarms
         self._leftovers: Leftovers = {}
         open_max = options.open_max
         self._pool = ConnectionPool(raise_descriptor_limit() if open_max is None else open_max)
         self._checkpointer = Checkpointer(
-            commit_log,
+            self.log,
             directory,
             layout.root,
+            self.space,
             self._pool,
             self._leftovers,
             self.database,
-            notify,
+            owner.notify,
+            owner.save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
         )
-        commit_log.on_published = self._checkpointer.look
+        self.log.on_published = self._checkpointer.look
+        self._archiver: Archiver | None = None
+        if has_archive:
+            self._archiver = self._begin_archive(owner, options.retention, unarchived)
+        self.history = History(self.log, self._past)
+        self.replacements = Replacements(
+            layout,
+            self.log,
+            self._checkpointer,
+            self._archiver,
+            self.history,
+            self._leftovers,
+            marks,
+            owner.alarm_changed,
+        )
+
+    def _begin_archive(
+        self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
+    ) -> Archiver:
+        """Keep what segments hold before they are used again, and what is there already."""
+        layout, past, slot = self._layout, self._past, self._directory.path.name
+        archiver = Archiver(
+            slot,
+            lambda: Archive(layout.archive_dir, slot, past, layout.actor_file, retention),
+            notify=owner.notify,
+            time_ms=owner.time_ms,
+            release=self.log.release,
+        )
+        self.log.on_recycled = archiver.take
+        for replaced in self.recovered.replaced:
+            archiver.do(adoption(*replaced))
+        for path, header, last_lsn in unarchived:
+            archiver.take(path, header, last_lsn)
+        return archiver
 
     @classmethod
     def open(
@@ -96,6 +192,8 @@ class Store:
         time_ms: Callable[[], int],
         on_failure: Callable[[StorageBroken], None],
         apply_alarms: Callable[[Alarms], None],
+        save_alarms: SaveAlarms = nothing_to_save,
+        alarm_changed: AlarmChanged = nobody_told,
         options: StoreOptions = DEFAULT_OPTIONS,
     ) -> "Store":
         """Recover what the logs of a data directory hold, and go on with one of them.
@@ -106,27 +204,90 @@ class Store:
             time_ms: Now, in Unix milliseconds.
             on_failure: Called in this thread when nothing can be made durable any more.
             apply_alarms: Given the alarms that the logs know of; None is one that was deleted.
+                They are durable when it returns.
+            save_alarms: Asked before the log is shortened; see storage/checkpointer.py.
+            alarm_changed: Told of the alarm of a file that took another's place; what actors
+                commit is told by themselves.
             options: How much may be used.
 
         Raises:
             LogCorrupt: Something is missing that was durable.
             StorageError: The directory, or a mark in it, cannot be read or written.
         """
-        marks = Marks(layout)
+        owner = Owner(notify, time_ms, on_failure, save_alarms, alarm_changed)
+        (store,) = _open(layout, [options.slot], owner, apply_alarms, options)
+        return store
+
+    @classmethod
+    def open_all(
+        cls,
+        layout: Layout,
+        slots: Sequence[str],
+        *,
+        notify: Callable[[Callable[[], None]], object],
+        time_ms: Callable[[], int],
+        on_failure: Callable[[StorageBroken], None],
+        apply_alarms: Callable[[Alarms], None],
+        options: StoreOptions = DEFAULT_OPTIONS,
+    ) -> "list[Store]":
+        """As ``open``, but go on with several logs; each has actors of its own.
+
+        An actor changes from one to another by ``hand_over`` and ``take_over``. Nobody's alarms are
+        saved: an index of alarms goes with one log.
+
+        Args:
+            slots: Which logs; that of ``options`` does not count.
+        """
+        owner = Owner(notify, time_ms, on_failure)
+        return _open(layout, slots, owner, apply_alarms, options)
+
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        """See ``Replacements.restore``."""
+        return await self.replacements.restore(unique_key, actor_id, bookmark)
+
+    # --- actors that change logs -------------------------------------------------------------
+
+    async def hand_over(self, unique_key: str, actor_id: bytes) -> int:
+        """Let another store have an actor, whose database must be closed.
+
+        Returns:
+            A number to be given to ``take_over`` of that store.
+
+        Raises:
+            StorageBroken: The log has failed.
+            StorageError: The actor's file cannot be brought up to date; it stays here.
+        """
+        path = self._layout.actor_file(unique_key, actor_id)
+        self._bring_up_to_date(unique_key, actor_id)
         try:
-            directory, recovered = _recover(layout, options.slot, apply_alarms)
+            if path.exists():
+                await asyncio.to_thread(_sync_with_name, path)
+            # After a crash the log says nothing of what the actor did here.
+            await asyncio.to_thread(self._save_alarms(self.log.synced_lsn))
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StorageError(layout.root, f"cannot be recovered: {reason}") from error
-        commit_log = CommitLog(
-            directory.path,
-            recovered.starts[0],
-            notify=notify,
-            time_ms=time_ms,
-            on_failure=on_failure,
-            segment_size_bytes=options.segment_size_bytes,
-        )
-        return cls(layout, directory, recovered, commit_log, notify, options, marks)
+            raise StorageError(path, f"cannot be synced: {error.strerror or error}") from error
+        await append_durably(self.log, Change(RecordKind.HANDED_OVER, unique_key, actor_id))
+        return self.log.last_commit
+
+    async def take_over(self, unique_key: str, actor_id: bytes, commit: int) -> None:
+        """Have an actor that another store has handed over with ``commit``.
+
+        Raises:
+            StorageBroken: The log has failed.
+        """
+        self.log.last_commit = max(self.log.last_commit, commit)
+        await append_durably(self.log, Change(RecordKind.TAKEN_OVER, unique_key, actor_id))
+
+    def _bring_up_to_date(self, unique_key: str, actor_id: bytes) -> None:
+        """Have in an actor's file, which is not open, all that was committed."""
+        self.log.wait()
+        if (unique_key, actor_id) in self._leftovers:
+            database = self.database(unique_key, actor_id)
+            database.rows("SELECT 1")
+            database.close()
+        if (unique_key, actor_id) in self._leftovers:
+            path = self._layout.actor_file(unique_key, actor_id)
+            raise StorageError(path, "the file could not be brought up to date")
 
     def database(
         self,
@@ -138,7 +299,7 @@ class Store:
     ) -> ActorDatabase:
         """Return the database of an actor; there must be no other of it that is not closed."""
         path = self._layout.actor_file(unique_key, actor_id)
-        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path)
+        journal = Journal(self.log, self._leftovers, unique_key, actor_id, path, self.space)
         database = ActorDatabase(path, limits, monotonic=monotonic, durability=journal)
         database.on_open = self._pool.opened
         return database
@@ -157,6 +318,30 @@ class Store:
         """What the log has done since it was opened."""
         return self.log.statistics()
 
+    def health(self) -> StoreHealth:
+        """How the store is, and why it is degraded if it is."""
+        space = None
+        with contextlib.suppress(OSError):
+            space = self.space.look()
+        return StoreHealth(
+            None if self.failure is None else str(self.failure),
+            self._checkpointer.problem,
+            self._checkpointer.failure is None,
+            self._checkpointer.done,
+            self.log.live_size_bytes,
+            space,
+            len(self.marks.of_kind("quarantine")),
+        )
+
+    @contextlib.contextmanager
+    def hold_log(self) -> Iterator[None]:
+        """Let no segment be used again meanwhile: what is in the log now can be copied."""
+        self.log.holds += 1
+        try:
+            yield
+        finally:
+            self.log.holds -= 1
+
     def shorten(self) -> None:
         """Begin to bring all files up to date, so that the log can be shortened."""
         self._checkpointer.begin()
@@ -168,6 +353,8 @@ class Store:
         """
         self.log.close()
         self._checkpointer.wait()
+        if self._archiver is not None:
+            self._archiver.close()
         for database in list(self._pool.open_databases()):
             database.close()
         if self.log.failure is None and self._checkpointer.failure is None:
@@ -182,8 +369,9 @@ class Store:
             database.close()
         if self._leftovers:
             return
-        sync_file_system(self._layout.root)
         last = self.log.appended_lsn
+        self._save_alarms(last)()
+        sync_file_system(self._layout.root)
         segment = self.log.first_segment_after(last) + 1
         self._directory.write_checkpoint(
             Checkpoint(
@@ -196,26 +384,51 @@ class Store:
         )
 
 
-def _recover(
-    layout: Layout, slot: str, apply_alarms: Callable[[Alarms], None]
-) -> tuple[LogDirectory, Recovered]:
-    """Recover all logs; return the one of ``slot``, still locked, first among the starts."""
+def _archived_lsn(past: Past, slot: str) -> int:
+    with contextlib.suppress(DatabaseFailed):  # the archiver tells, and makes the index anew
+        return past.ends().get(slot, (0, (0, 0)))[0]
+    return 0
+
+
+def _unarchived(start: LogStart, archived_lsn: int) -> list[_Unarchived]:
+    """Return the segments that hold something which is not in the archive, each with its end."""
+    ends = [header.first_lsn - 1 for _, header in start.segments[1:]] + [start.lsn]
+    found = zip(start.segments, ends, strict=False)  # there may be none at all
+    return [(path, header, end) for (path, header), end in found if end > archived_lsn]
+
+
+def _open(
+    layout: Layout,
+    slots: Sequence[str],
+    owner: Owner,
+    apply_alarms: Callable[[Alarms], None],
+    options: StoreOptions,
+) -> list[Store]:
+    marks = Marks(layout)
+    own = [layout.log_dir(slot) for slot in slots]
+    others = sorted(path for path in layout.logs_dir.glob("*") if path not in own and path.is_dir())
     logs: list[LogDirectory] = []
-    own = layout.log_dir(slot)
-    others = sorted(path for path in layout.logs_dir.glob("*") if path != own and path.is_dir())
     try:
-        logs.extend(LogDirectory.open(path) for path in [own, *others])
+        logs.extend(LogDirectory.open(path) for path in [*own, *others])
         recovered = recover(
             layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
         )
-    except BaseException:
+    except BaseException as error:
         for log in logs:
             log.close()
+        if isinstance(error, OSError):
+            problem = f"cannot be recovered: {error.strerror or error}"
+            raise StorageError(layout.root, problem) from error
         raise
-    for log in logs[1:]:
+    for log in logs[len(own) :]:
         log.close()
-    return logs[0], recovered
+    starts = recovered.starts
+    return [
+        Store(layout, log, recovered, start, owner, options, marks)
+        for log, start in zip(logs[: len(own)], starts[: len(own)], strict=True)
+    ]
 
 
-def nothing_recovered(_: Alarms) -> None:
-    """What to do with alarms where nobody looks after any."""
+def _sync_with_name(path: Path) -> None:
+    sync_file(path)
+    sync_directory(path.parent)

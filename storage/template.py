@@ -25,8 +25,8 @@ _SCHEMA = f"""
     CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
     CREATE TABLE _cf_METADATA (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
-_READ_VERSION, _WRITE_VERSION = 18, 19  # offsets in the header (SQLite file format, 1.3.3)
-_WAL = 2
+READ_VERSION, WRITE_VERSION = 18, 19  # offsets in the header (SQLite file format, 1.3.3)
+WAL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,5 +50,5 @@ def standard_template() -> Template:
     finally:
         connection.close()
     # A database in memory cannot be switched to WAL; in a file the switch is these two bytes.
-    data[_READ_VERSION] = data[_WRITE_VERSION] = _WAL
+    data[READ_VERSION] = data[WRITE_VERSION] = WAL
     return Template(bytes(data))

@@ -19,7 +19,16 @@ from .report import Table, shown
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
-KEYS = ("data_dir", "idle_timeout_s", "trash_retention_days", "limits", "log")
+KEYS = (
+    "data_dir",
+    "idle_timeout_s",
+    "trash_retention_days",
+    "free_space_size_bytes_min",
+    "point_in_time_days",
+    "point_in_time_size_bytes_max",
+    "limits",
+    "log",
+)
 LIMITS = {f.name: f for kind in (StorageLimits, ActorLimits, EdgeLimits) for f in fields(kind)}
 
 
@@ -42,6 +51,13 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         "data_dir": base_dir / directory if (directory := _data_dir(table)) else None,
         "idle_timeout_s": _find_amount(table, "idle_timeout_s"),
         "trash_retention_days": _find_amount(table, "trash_retention_days", zero_is_fine=True),
+        "point_in_time_days": _find_amount(table, "point_in_time_days", zero_is_fine=True),
+        "point_in_time_size_bytes_max": _find_amount(
+            table, "point_in_time_size_bytes_max", whole=True
+        ),
+        "free_space_size_bytes_min": _find_amount(
+            table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
+        ),
     }
     return Settings(
         {key: value for key, value in top.items() if value is not None},

@@ -364,7 +364,7 @@ async def test_delete_all_forgets_keys_tables_and_the_alarm(world: World) -> Non
 
     await world.inside(script)
     assert await world.inside(lambda lab: lab.ctx.storage.list()) == {"b": 2}
-    assert world.alarms.after == [2_000_000_000_000, None]
+    assert world.alarms.committed_ms == [2_000_000_000_000, None]
 
 
 async def test_delete_all_of_an_actor_without_a_file_makes_none(world: World) -> None:

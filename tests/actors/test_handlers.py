@@ -115,7 +115,7 @@ async def test_an_alarm_that_ran_is_taken_away(world: World, alarmed: type[Alarm
     assert await fire(world, alarmed) == ((AfterAlarm.DONE, None), None)
     assert alarmed.seen == [(AlarmInfo(DUE_MS, 0), None)], "it does not see the one it runs for"
     assert await stub.get() is None
-    assert world.alarms.after[-1] is None
+    assert world.alarms.committed_ms[-1] is None
 
 
 async def test_an_actor_without_an_alarm_has_nothing_to_do(

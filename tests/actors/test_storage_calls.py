@@ -308,4 +308,4 @@ async def test_the_index_hears_of_alarms_that_were_committed(run: Run, world: Wo
         storage.set_alarm(2_000_000_000_000)
 
     await run(script)
-    assert world.alarms.before == world.alarms.after == [2_000_000_000_000]
+    assert world.alarms.committed_ms == [2_000_000_000_000]

@@ -184,38 +184,20 @@ async def test_frames_wait(world: World, disk: HeldDisk) -> None:
     assert link.sent == ["knows nothing", "knows of x"]
 
 
-async def test_the_alarm_index_is_early_before_and_late_after(world: World, disk: HeldDisk) -> None:
+async def test_the_alarm_index_in_memory_does_not_wait_for_the_disk(
+    world: World, disk: HeldDisk
+) -> None:
+    """A crash takes it along; what is saved of it waits (tests/storage/test_store_alarms.py)."""
     room = world.stub(Room)
     await room.set_alarm(LATER + 5000)
     disk.is_held = True
     reply = await start(room.set_alarm(LATER + 9000))
     await disk.is_reached()
-    assert (world.alarms.before, world.alarms.after) == (
-        [LATER + 5000, LATER + 9000],
-        [LATER + 5000],
-    )
+    assert world.alarms.committed_ms == [LATER + 5000, LATER + 9000]
+    assert not reply.done()
     disk.let_one_go()
     await reply
-    assert world.alarms.after == [LATER + 5000, LATER + 9000]
-
-
-async def test_of_two_alarms_on_their_way_only_the_last_moves_the_index_later(
-    world: World, disk: HeldDisk
-) -> None:
-    room = world.stub(Room)
-    await room.set_alarm(LATER + 5000)
-    disk.is_held = True
-    first = await start(room.set_alarm(LATER + 9000))
-    await disk.is_reached()
-    second = await start(room.set_alarm(LATER + 7000))
-    disk.let_one_go()
-    await first
-    assert world.alarms.after == [
-        LATER + 5000
-    ]  # LATER + 9000 would be later than the row that is to come
-    disk.let_all_go()
-    await second
-    assert world.alarms.after == [LATER + 5000, LATER + 7000]
+    assert world.alarms.committed_ms == [LATER + 5000, LATER + 9000]
 
 
 async def test_sync_ends_when_all_is_durable_and_nothing_runs_in_between(

@@ -6,6 +6,7 @@ models neither a disk that lies about its cache nor a torn sector. Needs root.
 """
 
 import contextlib
+import gc
 import os
 import subprocess
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 _PATIENCE_S = 30.0
+# ext4 would write a file out that is made in the place of another, for programs that do not sync.
+_OPTIONS = "noauto_da_alloc"
 _QUIET_S = 0.01
 
 
@@ -50,20 +53,25 @@ class LoopDisk:
         self.mount_point.mkdir(exist_ok=True)
         self._device = _run("losetup", "--find", "--show", str(self._image))
         try:
-            _run("mount", self._device, str(self.mount_point))
+            _run("mount", "-o", _OPTIONS, self._device, str(self.mount_point))
         except BaseException:
             _run("losetup", "--detach", self._device)
             raise
 
     def unmount(self) -> None:
+        gc.collect()  # an error that was caught may still hold on to a file that was mapped
         _run("umount", str(self.mount_point))
         _run("losetup", "--detach", self._device)
 
     def grow(self, size_mib: int) -> None:
-        """Make it larger while it is mounted."""
+        """Make it larger; nobody may have anything of it open."""
+        # Not while it is mounted: that needs one more privilege, which containers withhold.
+        _run("umount", str(self.mount_point))
         os.truncate(self._image, size_mib << 20)
         _run("losetup", "--set-capacity", self._device)
+        _run("e2fsck", "-f", "-p", self._device)
         _run("resize2fs", self._device)
+        _run("mount", "-o", _OPTIONS, self._device, str(self.mount_point))
 
     @contextlib.contextmanager
     def after_power_loss(self) -> Iterator[Path]:
@@ -76,6 +84,7 @@ class LoopDisk:
             try:
                 yield mount_point
             finally:
+                gc.collect()  # as in unmount
                 _run("umount", str(mount_point))
         finally:
             mount_point.rmdir()
@@ -127,5 +136,9 @@ def why_no_loop_disk(directory: Path) -> str:
 
 
 def _run(*command: str) -> str:
-    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    try:
+        run = subprocess.run(command, check=True, capture_output=True, text=True)
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
     return run.stdout.strip()

@@ -4,6 +4,7 @@ A writer is forked off a server that has everything imported already, so that a 
 recover, write, die" costs a few hundredths of a second; or it is started afresh under strace.
 """
 
+import contextlib
 import multiprocessing
 import os
 import select
@@ -54,7 +55,10 @@ class Writing:
         try:
             if wrapper:
                 program = [sys.executable, "-m", "tests.faults.writer", script.to_json()]
-                self._child = subprocess.Popen([*wrapper, *program], stdout=write, cwd=ROOT)
+                # In a group of their own: a killed strace lets go of what it traced.
+                self._child = subprocess.Popen(
+                    [*wrapper, *program], stdout=write, cwd=ROOT, start_new_session=True
+                )
             else:
                 self._child = _fork(script, write)
         finally:
@@ -85,7 +89,11 @@ class Writing:
         """SIGKILL; what it could still say before is listened to. Killing twice does nothing."""
         if self._read < 0:
             return
-        self._child.kill()
+        if isinstance(self._child, BaseProcess):
+            self._child.kill()
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
         self.wait()
         os.close(self._read)
         self._read = -1

@@ -16,6 +16,7 @@ writes is one of these, numbers in decimal:
     stopped               in good order
 """
 
+import ctypes
 import json
 import os
 import sys
@@ -24,14 +25,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from perdure.storage import checkpointer, journal
+from perdure.storage import checkpointer, journal, recovery
+from perdure.storage import log as commit_log
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
-from perdure.storage.errors import DatabaseFailed, StorageBroken, StorageError
+from perdure.storage.errors import DatabaseFailed, SpaceLow, StorageBroken, StorageError
 from perdure.storage.store import Store, StoreOptions, nothing_recovered
 from tests.faults.turns import KEY, actor_id, read_turn, write_turn
 
 BROKEN, UNUSABLE = 3, 4  # exit codes
+_PR_SET_PTRACER = 0x59616D61
 _PENDING_MAX = 3  # turns of one actor that are not acknowledged yet
 _FAILURES_MAX = 3  # of one actor in a row
 
@@ -49,7 +52,7 @@ class Script:
         checkpoint_frames: Small, likewise.
         turns: So many in all, then it stops in good order; 0 for no end.
         defect: A defect that the tests of power losses must notice: ``no-fdatasync``,
-            ``no-syncfs``; none when empty.
+            ``no-syncfs`` and so on; none when empty.
         killed_in: A call of the recovery, in which the process kills itself; none when empty.
         killed_at: Which of these calls.
     """
@@ -98,6 +101,7 @@ class Writer:
         )
         self._databases = {actor: self._open(actor) for actor in range(script.actors)}
         self._numbers = {actor: read_turn(db) for actor, db in self._databases.items()}
+        self._begun = sum(number > 0 for number in self._numbers.values())
 
     def run(self) -> int:
         """Write until there is a reason to stop; return the exit code."""
@@ -105,8 +109,10 @@ class Writer:
             self._say(f"found {actor} {number}")
         self._say(f"ready {self._store.recovered.records}")
         turns = 0
-        while not self._is_broken and (turns < self._script.turns or not self._script.turns):
+        while self._databases and not self._is_broken:
             turns += self._go_round()
+            if turns >= self._script.turns > 0:
+                break
         for actor in self._databases if self._is_broken else ():
             self._try_in_vain(actor)
         self._drain()
@@ -117,10 +123,13 @@ class Writer:
         return BROKEN if self._is_broken else 0
 
     def _go_round(self) -> int:
-        ready = [actor for actor in self._databases if self._pending[actor] < _PENDING_MAX]
+        # One more actor begins in each round, so that there are young ones whenever it dies.
+        self._begun += 1
+        begun = list(self._databases)[: self._begun]
+        ready = [actor for actor in begun if self._pending[actor] < _PENDING_MAX]
         for actor in ready:
             self._turn(actor)
-        if not ready and self._databases:
+        if not ready:
             self._calls.get()()
         self._drain()
         return len(ready)
@@ -130,11 +139,10 @@ class Writer:
         number = self._numbers[actor] + 1
         try:
             write_turn(db, number)
-        except DatabaseFailed as failure:
-            self._reset(actor, failure)
+        except StorageBroken:  # _broke has been told why
             return
-        except StorageBroken:
-            self._calls.get()()  # which tells why
+        except (DatabaseFailed, SpaceLow) as failure:
+            self._reset(actor, getattr(failure, "code", "SPACE_LOW"))
             return
         self._numbers[actor] = number
         self._failures[actor] = 0
@@ -151,11 +159,11 @@ class Writer:
         self._pending[actor] -= 1
         self._say(f"ack {actor} {number} {lsn}")
 
-    def _reset(self, actor: int, failure: DatabaseFailed) -> None:
+    def _reset(self, actor: int, code: str) -> None:
         """Let it begin again, from what is there; if that is in vain, go on without it."""
         self._databases[actor].close()
         self._failures[actor] += 1
-        self._say(f"reset {actor} {failure.code}")
+        self._say(f"reset {actor} {code}")
         try:
             self._databases[actor] = db = self._open(actor)
             self._numbers[actor] = read_turn(db)
@@ -195,8 +203,11 @@ class Writer:
 
 def run(script: Script, out: int) -> int:
     """Be a writer; return the exit code."""
+    # Where a system allows tracing to none but parents: these may.
+    ctypes.CDLL(None).prctl(_PR_SET_PTRACER, ctypes.c_ulong(2**64 - 1), 0, 0, 0)
     journal.CHECKPOINT_FRAMES = script.checkpoint_frames
     journal.CHECKPOINT_FRAMES_MAX = 3 * script.checkpoint_frames
+    commit_log.RESERVED_FROM_SIZE_BYTES = script.segment_size_bytes // 2
     if script.defect:
         DEFECTS[script.defect]()
     if script.killed_in:
@@ -217,7 +228,15 @@ def _sync_no_files() -> None:
     checkpointer.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # on purpose
 
 
-DEFECTS = {"no-fdatasync": _sync_no_segment, "no-syncfs": _sync_no_files}
+def _sync_nothing_recovered() -> None:
+    recovery.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # likewise
+
+
+DEFECTS = {
+    "no-fdatasync": _sync_no_segment,
+    "no-syncfs": _sync_no_files,
+    "no-syncfs-in-recovery": _sync_nothing_recovered,
+}
 
 
 def die_in(name: str, at: int) -> None:

@@ -1,6 +1,7 @@
 """All mutants."""
 
+from tests.mutants.alarms import ALARMS
 from tests.mutants.outputs import OUTPUTS
 from tests.mutants.promises import PROMISES
 
-MUTANTS = (*OUTPUTS, *PROMISES)
+MUTANTS = (*OUTPUTS, *PROMISES, *ALARMS)

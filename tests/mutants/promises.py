@@ -221,25 +221,6 @@ _COMMITS = (
         to("number == 0"),
         ("tests/storage/test_wal.py::test_a_restarted_file_has_other_salts_and_old_frames_behind",),
     ),
-    Mutant(
-        "the index of alarms is moved later before the commit",
-        "actors/commit.py",
-        "Committer.commit",
-        lambda node: isinstance(node, ast.Attribute) and node.attr == "before_commit",
-        to("self._alarms.after_commit"),
-        (
-            _LEAVES + "test_the_alarm_index_is_early_before_and_late_after",
-            "tests/actors/test_commit.py::test_the_alarm_index_is_told_before_and_after_the_commit",
-        ),
-    ),
-    Mutant(
-        "a first commit on its way moves the index of alarms past what a second one has set",
-        "actors/commit.py",
-        "Committer._now_durable",
-        expression("number == changed"),
-        to("number <= changed"),
-        (_LEAVES + "test_of_two_alarms_on_their_way_only_the_last_moves_the_index_later",),
-    ),
 )
 
 _RECOVERIES = (

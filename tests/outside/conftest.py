@@ -22,7 +22,6 @@ from tests.serving import Serving
 log = logging.getLogger(__name__)
 
 HERE = Path(__file__).parent
-SYNC_MS = 300
 READY_S = 60
 _EFFECT = re.compile(r"([a-z]+)/([0-9a-f]{16})")
 
@@ -74,6 +73,7 @@ class Watched:
 
     async def stop(self) -> Trace:
         """Stop the server in good order, and read what was recorded."""
+        (self._folder / "slow").unlink()
         async with aiohttp.ClientSession() as http, http.get(f"{self.url}/pid/") as answer:
             pid = int(await answer.text())
         os.kill(pid, signal.SIGTERM)
@@ -95,7 +95,7 @@ async def watch(tmp_path: Path, shim: Path) -> AsyncIterator[Watch]:
     outsides: list[web.AppRunner] = []
 
     async def start(gate: str) -> Watched:
-        witness = Witness()
+        witness, slow = Witness(), tmp_path / "slow"
         outsides.append(runner := await _outside(witness))
         host, port = runner.addresses[0]
         values = {"GATE": gate, "OUTSIDE": f"http://{host}:{port}"}
@@ -105,7 +105,7 @@ async def watch(tmp_path: Path, shim: Path) -> AsyncIterator[Watch]:
             process = await asyncio.create_subprocess_exec(
                 *(strace, "-f", "--seccomp-bpf", "-qq", "-x", "-yy", "-s", str(STRINGS_MAX)),
                 *("-e", "signal=none", "-e", f"trace={CALLS}", "-o", str(tmp_path / "record")),
-                *("-E", f"LD_PRELOAD={shim}", "-E", f"SLOW_DISK_MS={SYNC_MS}"),
+                *("-E", f"LD_PRELOAD={shim}", "-E", f"SLOW_DISK={slow}"),
                 *(sys.executable, "-m", "perdure", "serve", "-c", str(config.path)),
                 *("--port", "0", "--data", str(tmp_path / "data")),
                 stdout=asyncio.subprocess.PIPE,
@@ -113,7 +113,9 @@ async def watch(tmp_path: Path, shim: Path) -> AsyncIterator[Watch]:
                 start_new_session=True,  # so that the server can be killed when its tracer is
             )
         processes.append(process)
-        return Watched(await _url(process), witness, process, tmp_path)
+        url = await _url(process)
+        slow.touch()  # from now on; how long a start takes is no matter here
+        return Watched(url, witness, process, tmp_path)
 
     yield start
     for process in processes:
@@ -138,6 +140,7 @@ async def _outside(witness: Witness) -> web.AppRunner:
 
     async def hear(request: web.Request) -> web.StreamResponse:
         witness.note(request.path)
+        witness.note(await request.text())
         if request.path != "/socket":
             return web.Response()
         socket = web.WebSocketResponse()
@@ -147,7 +150,7 @@ async def _outside(witness: Witness) -> web.AppRunner:
         return socket
 
     app = web.Application()
-    app.router.add_get("/{path:.*}", hear)
+    app.router.add_route("*", "/{path:.*}", hear)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

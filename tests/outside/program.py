@@ -4,10 +4,11 @@ What leaves is marked ``kind/token``; the token was written just before, so that
 effect knows of the write. ``GATE = "broken"`` makes it a program that must be caught.
 """
 
+import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from perdure import (
@@ -46,10 +47,36 @@ class Default(WorkerEntrypoint):
         if room == "pid":
             return Response(str(os.getpid()))
         stub = self.env.ROOM.get_by_name(room)
+        token = request.parsed_url.query_string
         if kind == "rpc":
-            return Response(await stub.keep_and_tell(request.parsed_url.query_string))
+            return Response(await stub.keep_and_tell(token))
+        if kind == "failure":
+            return await self.fail(stub.keep_and_fail(token))
+        if kind == "abort":
+            return await self.fail(stub.fetch(request))
+        if kind == "pair":
+            return await self.exchange(stub, token)
         answer: Response = await stub.fetch(request)
         return answer
+
+    async def fail(self, call: Awaitable[Any]) -> Response:
+        try:
+            await call
+        except Exception as error:
+            return Response(str(error))
+        raise AssertionError("it should have failed")
+
+    async def exchange(self, stub: Any, token: str) -> Response:
+        """A WebSocket between Worker and actor, of which the network sees nothing."""
+        url = "http://room/room/join"
+        socket = (await stub.fetch(url, headers={"Upgrade": "websocket"})).web_socket
+        socket.accept()
+        socket.send(f"pair {token}")
+        async for message in socket:
+            if token in message:
+                socket.close()
+                return Response(message)
+        raise AssertionError("the actor has not answered")
 
 
 class Room(DurableObject):
@@ -83,6 +110,10 @@ class Room(DurableObject):
         await self.keep(token)
         return f"rpc/{token}"
 
+    async def keep_and_fail(self, token: str) -> None:
+        await self.keep(token)
+        raise ValueError(f"failure/{token}")
+
     async def pass_on(self, url: str) -> None:
         """Called by another actor: what it asks for is done, and nothing is written here."""
         await fetch(url)
@@ -100,6 +131,11 @@ class Room(DurableObject):
         await self.keep(token)
         return Response(f"reply/{token}")
 
+    async def send_unconfirmed(self, token: str) -> Response:
+        value = f"{token} {token}"
+        await self.ctx.storage.put("unconfirmed", value, allow_unconfirmed=True)
+        return Response(f"unconfirmed/{token}")
+
     async def send_chunk(self, token: str) -> Response:
         async def chunks() -> AsyncIterator[bytes]:
             yield b"knows nothing; "
@@ -115,9 +151,38 @@ class Room(DurableObject):
         headers = {"X-Effect": f"switch/{token}"}
         return Response(None, status=101, web_socket=client, headers=headers)
 
+    async def send_join(self, _: str) -> Response:
+        client, server = WebSocketPair()
+        self.ctx.accept_web_socket(server)
+        return Response(None, status=101, web_socket=client)
+
     async def send_fetch(self, token: str) -> None:
         await self.keep(token)
         await fetch(f"{self.env.OUTSIDE}/fetch/{token}")
+
+    async def send_later(self, token: str) -> None:
+        async def go_on() -> None:
+            await self.keep(token)
+            await fetch(f"{self.env.OUTSIDE}/later/{token}")
+
+        self.ctx.wait_until(go_on())
+
+    async def send_upload(self, token: str) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"knows nothing; "
+            await self.keep(token)
+            yield f"upload/{token}".encode()
+
+        await fetch(f"{self.env.OUTSIDE}/", method="POST", body=chunks())
+
+    async def send_abort(self, token: str) -> None:
+        await self.keep(token)
+        await asyncio.sleep(0)  # it is committed meanwhile
+        self.ctx.abort("on purpose")
+
+    async def send_heir(self, _: str) -> Response:
+        """What the actor that was reset has written, told by its successor."""
+        return Response((await self.read()).replace("read/", "heir/"))
 
     async def send_call(self, token: str) -> None:
         await self.keep(token)
@@ -159,8 +224,8 @@ class Room(DurableObject):
             socket.send(f"{await self.read()} {token}")
             return
         await self.keep(token)
-        if kind == "frame":
-            socket.send(f"frame/{token}")
+        if kind in {"frame", "pair"}:
+            socket.send(f"{kind}/{token}")
         elif kind == "broadcast":
             for other in self.ctx.get_web_sockets():
                 if other is not socket and other.ready_state == WebSocket.OPEN:

@@ -1,16 +1,21 @@
-/* An LD_PRELOAD shim: every fdatasync waits before it begins, or fails once a file is there. */
+/* An LD_PRELOAD shim: while the file named by SLOW_DISK is there, every fdatasync waits 300 ms
+   before it begins; while the one named by BROKEN_DISK is, none succeeds. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+static int is_there(const char *variable) {
+    const char *path = getenv(variable);
+    return path && access(path, F_OK) == 0;
+}
+
 int fdatasync(int descriptor) {
     int (*real)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
-    const char *delay_ms = getenv("SLOW_DISK_MS"), *broken = getenv("SLOW_DISK_BROKEN");
-    if (delay_ms)
-        usleep((useconds_t)atoi(delay_ms) * 1000);
-    if (broken && access(broken, F_OK) == 0) {
+    if (is_there("SLOW_DISK"))
+        usleep(300 * 1000);
+    if (is_there("BROKEN_DISK")) {
         errno = EIO;
         return -1;
     }

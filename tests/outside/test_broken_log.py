@@ -54,7 +54,7 @@ async def start(tmp_path: Path, shim: Path, broken: Path) -> AsyncIterator[Start
                 "NO_COLOR": "1",
                 "COLUMNS": "500",
                 "LD_PRELOAD": str(shim),
-                "SLOW_DISK_BROKEN": str(broken),
+                "BROKEN_DISK": str(broken),
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

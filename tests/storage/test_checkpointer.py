@@ -2,12 +2,16 @@
 
 import errno
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from perdure.storage import checkpointer
+from perdure.storage.archive.archive import Retention
 from perdure.storage.checkpointer import Checkpointer
+from perdure.storage.engine import ActorDatabase
+from perdure.storage.errors import DatabaseFailed
 from perdure.storage.kv import KeyValue
 from perdure.storage.store import Store
 from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
@@ -24,7 +28,9 @@ def finish(bench: Bench, store: Store) -> None:
 
 
 def test_the_log_stays_short_however_much_is_written(bench: Bench) -> None:
-    store = bench.open(segment_size_bytes=20_000, live_size_bytes_max=40_000)
+    store = bench.open(
+        segment_size_bytes=20_000, live_size_bytes_max=40_000, retention=Retention(days=0)
+    )
     databases = [store.database(KEY, bytes([n]) * 32) for n in range(5)]
     for number in range(400):
         put(databases[number % 5], **{f"key {number % 40}": number})
@@ -116,10 +122,18 @@ def test_after_a_sync_that_failed_the_log_is_kept_for_good(
         store.shorten()
         with caplog.at_level(logging.ERROR):
             finish(bench, store)
-    assert "checkpoint.failed" in caplog.text
+    assert "checkpoint.failed: the commit log grows until this process is started" in caplog.text
+    assert store.health().checkpoint_problem == "[Errno 5] Input/output error"
+    assert not store.health().is_checkpointing
+    caplog.clear()
     for number in range(300):
         put(database, n="x" * 100 + str(number))
-    store.log.wait()
+        store.log.wait()
+    size = store.log.live_size_bytes
+    warned = [record.__dict__["live_size_bytes"] for record in caplog.records]
+    # Again whenever it has grown by so much again.
+    assert len(warned) == size // 40_000 - 1
+    assert all(more - less >= 40_000 for less, more in pairwise(warned))
     store.shorten()
     assert of(store).done == 0
     store.close()
@@ -148,8 +162,67 @@ def test_a_file_that_cannot_be_written_is_tried_again_later(
             store.shorten()
     assert "disk is full" in str(caplog.records[0].__dict__["cause"])
     assert of(store).failure is None
+    health = store.health()
+    assert "database or disk is full" in (health.checkpoint_problem or "")
+    assert (health.is_checkpointing, health.is_degraded) == (True, True)
     put(database, a=2)  # the actor goes on
     store.log.wait()
     store.shorten()
     finish(bench, store)
     assert of(store).done == 1
+    assert not store.health().is_degraded
+
+
+@pytest.mark.parametrize("problem", ["the disk", "damage"])
+def test_a_file_that_cannot_be_tidied_up_is_tried_again_later(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, problem: str
+) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    with flusher_asleep(store):
+        put(database, a=1)
+        database.close()
+    store.log.wait()
+    error = {
+        "the disk": OSError(errno.EIO, "Input/output error"),
+        "damage": DatabaseFailed(database.path, "no memory", code="SQLITE_NOMEM"),
+    }[problem]
+
+    def fails(*_: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ActorDatabase, "rows", fails)
+        store.shorten()
+    assert "checkpoint.failed" in caplog.text
+    store.shorten()
+    finish(bench, store)
+    assert content(bench.after_crash()) == {"a": 1}
+
+
+def test_an_actor_whose_file_is_damaged_does_not_keep_the_log(bench: Bench) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, a=1, b="old")
+    store.log.wait()
+    assert database.checkpoint()
+    put(database, b="middle")
+    store.log.wait()
+    with flusher_asleep(store):
+        put(database, b="new")
+        database.close()  # not durable: the file lacks it
+        with database.path.open("r+b") as file:
+            file.write(b"no header of SQLite's")
+        store.shorten()
+        while not bench.calls.empty():
+            bench.calls.get()()
+        assert of(store).is_running
+        assert b"new" not in database.path.read_bytes()
+    store.log.wait()
+    finish(bench, store)
+    assert not store._leftovers
+    assert not database.path.with_name(database.path.name + "-wal").exists()
+    data = database.path.read_bytes()
+    assert data.startswith(b"no header")
+    assert b"new" in data  # all that the log had is there, for who mends the header
+    assert bench.after_crash().recovered.records == 1  # the one that came after it had begun

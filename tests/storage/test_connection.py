@@ -65,3 +65,19 @@ def test_only_what_exists_is_opened(tmp_path: Path) -> None:
     with pytest.raises(apsw.CantOpenError):
         open_connection(tmp_path / "missing.db", LIMITS)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_a_log_that_is_refused_keeps_its_wal(tmp_path: Path) -> None:
+    """What is in it may not be durable yet, and what is, the file has to get from there."""
+    path, wal = tmp_path / "actor.db", tmp_path / "actor.db-wal"
+    path.write_bytes(standard_template().data)
+    connection = open_connection(path, LIMITS, True)
+    connection.execute("INSERT INTO _cf_KV VALUES ('a', x'00')")
+    connection.close()
+    assert wal.stat().st_size > 0
+    with path.open("r+b") as file:
+        file.write(b"no header of SQLite's")
+    before = (path.read_bytes(), wal.read_bytes())
+    with pytest.raises(apsw.NotADBError):
+        open_connection(path, LIMITS, True)
+    assert (path.read_bytes(), wal.read_bytes()) == before

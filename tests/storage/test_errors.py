@@ -14,6 +14,7 @@ from perdure.storage.errors import (
     InvalidArgument,
     LimitExceeded,
     PerdureError,
+    SpaceLow,
     SqlError,
     StorageError,
     UsageError,
@@ -59,6 +60,14 @@ EXAMPLES: list[tuple[PerdureError, str]] = [
     (
         CommitTooLarge.of(HERE, "bytes of a record", 12, 7, "Write less"),
         "data: bytes of a record: 12, and no more than 7 is possible. Write less",
+    ),
+    (
+        SpaceLow.of(HERE, 1_234_567, 268_435_456),
+        (
+            "data: the file system has 1,234,567 bytes left, and below 268,435,456 no new actor is "
+            "begun; those that exist go on. Make room on it, or change "
+            "perdure.free_space_size_bytes_min"
+        ),
     ),
     (DirectoryInUse(HERE, "is in use", pid=7), "data: is in use"),
     (

@@ -1,5 +1,7 @@
 """One actor's journal: records, images, its -wal, and its file."""
 
+import errno
+import io
 import os
 
 import pytest
@@ -220,3 +222,85 @@ def test_whatever_goes_wrong_between_the_commit_and_the_log_undoes_the_turn(
     store.log.wait()
     assert content(store) == {"n": 1}
     assert content(bench.after_crash()) == {"n": 1}
+
+
+def fail_calls(patched: pytest.MonkeyPatch, *names: str) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    for name in names:
+        patched.setattr(os, name, fails)
+
+
+@pytest.mark.parametrize("turns_before", [0, 1])
+def test_what_the_log_did_not_take_stays_hidden_while_it_cannot_be_cut_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, turns_before: int
+) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, n=0)
+    store.log.wait()
+    database.checkpoint()
+    for _ in range(turns_before):  # so that some of the -wal counts
+        put(database, n=1)
+    with monkeypatch.context() as patched:
+        fail_calls(patched, "pread", "truncate", "unlink")
+        with pytest.raises(DatabaseFailed, match="cannot be read back"):
+            put(database, n=2)
+        database.close()
+        with pytest.raises(DatabaseFailed) as caught:
+            content(store)
+        assert caught.value.code == "SQLITE_IOERR"
+    assert content(store) == {"n": turns_before}
+    store.log.wait()
+    assert content(bench.after_crash()) == {"n": turns_before}
+
+
+def test_a_file_that_cannot_be_tidied_up_behind_does_not_disturb_who_closes_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    put(database, n=1)
+    store.log.wait()
+    with monkeypatch.context() as patched:
+        fail_calls(patched, "unlink")
+        assert database.park()  # by another one, for which there is no room
+    put(database, n=3)
+    store.log.wait()
+    assert content(bench.after_crash()) == {"n": 3}
+
+
+def test_a_first_turn_that_is_undone_may_leave_its_file_behind(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = bench.open()
+    database = store.database(KEY, A)
+    database.write("INSERT INTO _cf_METADATA VALUES ('a', 1)")
+    with monkeypatch.context() as patched:
+        fail_calls(patched, "unlink")
+        database.close()
+    assert database.path.exists()
+    assert store.database(KEY, A).size_bytes == 0
+    put(store.database(KEY, A), n=1)
+    store.log.wait()
+    assert content(bench.after_crash()) == {"n": 1}
+
+
+def test_a_file_of_which_nothing_can_be_read_fails_its_actor(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = bench.open()
+    put(store.database(KEY, A), n=1)
+    store.close()
+    database = bench.open().database(KEY, A)
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(io, "open", fails)
+        with pytest.raises(DatabaseFailed, match="Too many open files") as caught:
+            database.value("SELECT 1")
+    assert caught.value.code == "SQLITE_CANTOPEN"
+    assert database.failure is not None

@@ -5,14 +5,17 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
 from perdure.storage import log as log_module
+from perdure.storage import segments
 from perdure.storage.errors import CommitTooLarge, InternalError, StorageBroken, StorageError
-from perdure.storage.log import CommitLog, LogStart
+from perdure.storage.log import CommitLog
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
+from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORDS_START, Change, RecordKind
 
 CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
@@ -45,7 +48,7 @@ MakeLog = Callable[..., CommitLog]
 def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
     made: list[CommitLog] = []
 
-    def make(start: LogStart = START, **options: int) -> CommitLog:
+    def make(start: LogStart = START, **options: Any) -> CommitLog:
         log = CommitLog(
             tmp_path,
             start,
@@ -265,3 +268,51 @@ def test_what_no_record_can_hold_is_refused_and_the_log_goes_on(
     log.wait()
     assert log.failure is None
     assert lsns(tmp_path) == [1, 2]
+
+
+def test_a_log_in_use_has_a_spare_file_before_it_needs_it(
+    make_log: MakeLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(log_module, "RESERVED_FROM_SIZE_BYTES", RECORDS_START + 100)
+    log = make_log(segment_size_bytes=ROOM_FOR_TWO)
+    directory_syncs: list[Path] = []
+    monkeypatch.setattr(segments, "sync_directory", directory_syncs.append)
+    log.append(CHANGE)
+    log.wait()
+    log.wait()  # what follows a batch is over when the next one is
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["00000001.seg", "00000002.seg"]
+    assert (tmp_path / "00000002.seg").stat().st_size == 0
+    assert log.statistics().segments == 2
+    for _ in range(2):
+        log.append(CHANGE)
+    log.wait()
+    log.wait()
+    assert (tmp_path / "00000002.seg").stat().st_size > 0
+    assert (tmp_path / "00000003.seg").stat().st_size == 0
+    assert lsns(tmp_path) == [1, 2, 3]
+
+
+def test_a_small_log_keeps_no_room(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log()
+    log.append(CHANGE)
+    log.wait()
+    log.wait()
+    (path,) = tmp_path.iterdir()
+    assert path.stat().st_blocks * 512 <= 2 * 2**20
+
+
+def test_a_spare_file_of_which_the_disk_says_it_has_failed_ends_the_log(
+    make_log: MakeLog, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "RESERVED_FROM_SIZE_BYTES", 0)
+    log = make_log(segment_size_bytes=ROOM_FOR_TWO)
+
+    def fails(*_: object) -> bool:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(log_module, "make_spare", fails)
+    assert log.append(CHANGE) == 1
+    loop.run_until(lambda: bool(loop.failures))
+    assert log.durable_lsn == 1
+    with pytest.raises(StorageBroken):
+        log.append(CHANGE)

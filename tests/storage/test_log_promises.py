@@ -10,9 +10,10 @@ from queue import SimpleQueue
 import pytest
 
 from perdure.storage.errors import StorageBroken
-from perdure.storage.log import CommitLog, LogStart
+from perdure.storage.log import CommitLog
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
+from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORD_MAGIC, Change, Record, RecordKind
 
 CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)

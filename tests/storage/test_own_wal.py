@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure.storage.errors import DatabaseFailed
 from perdure.storage.own_wal import OwnWal
 from perdure.storage.template import standard_template
 
@@ -19,6 +20,6 @@ def test_the_file_is_the_template(tmp_path: Path) -> None:
 
 def test_a_wal_without_its_database_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a.db-wal").write_bytes(b"what somebody wrote")
-    with pytest.raises(FileNotFoundError, match=r"a\.db-wal is there"):
+    with pytest.raises(DatabaseFailed, match=r"a\.db-wal is there"):
         OwnWal(tmp_path / "a.db").create(standard_template())
     assert not (tmp_path / "a.db").exists()

@@ -8,8 +8,9 @@ import pytest
 
 from perdure.storage import recovery
 from perdure.storage.errors import LogCorrupt
-from perdure.storage.log import CommitLog, LogStart
+from perdure.storage.log import CommitLog
 from perdure.storage.log_directory import LogDirectory
+from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM, Change, RecordKind
 from perdure.storage.page_images import encode_image
 from perdure.storage.recovery import Recovered, recover

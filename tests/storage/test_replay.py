@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import apsw
 import pytest
 
 from perdure.storage.errors import LogCorrupt
 from perdure.storage.logformat import Change, RecordKind
 from perdure.storage.page_images import encode_image
-from perdure.storage.replay import replay
+from perdure.storage.replay import replay, replay_wal
+from perdure.storage.wal import WalUnreadable
 
 SIZE = 512
 
@@ -71,3 +73,28 @@ def test_a_file_that_is_gone_or_too_short_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"")
     with pytest.raises(LogCorrupt, match="page 1 is not there"):
         replay(path, HISTORY[1:], is_new=False)
+
+
+def test_a_wal_of_a_file_that_sqlite_refuses_is_put_into_it(tmp_path: Path) -> None:
+    path, wal = tmp_path / "a.db", tmp_path / "a.db-wal"
+    connection = apsw.Connection(str(path))
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    connection.execute(
+        "PRAGMA page_size = 512; PRAGMA journal_mode = WAL; CREATE TABLE t (text);"
+        "PRAGMA wal_checkpoint(TRUNCATE)"
+    ).fetchall()
+    connection.execute("INSERT INTO t VALUES ('first')")
+    frames = (wal.stat().st_size - 32) // (512 + 24)
+    connection.execute("INSERT INTO t VALUES ('second')")
+    data = wal.read_bytes()
+    connection.close()
+    wal.write_bytes(data)
+    before = path.read_bytes()
+    with pytest.raises(WalUnreadable):
+        replay_wal(path, 10**6)
+    assert path.read_bytes() == before
+    replay_wal(path, frames)
+    assert not wal.exists()
+    again = apsw.Connection(str(path))
+    assert again.execute("SELECT text FROM t").fetchall() == [("first",)]
+    again.close()

@@ -1,5 +1,6 @@
 """Segment files: headers first, zeros ahead, used again."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -86,3 +87,104 @@ def test_names_are_not_taken_twice(tmp_path: Path) -> None:
     path = new_segment_path(tmp_path, taken)
     assert path not in taken
     assert path == tmp_path / "00000004.seg"
+
+
+def allocated(path: Path) -> int:
+    return path.stat().st_blocks * 512
+
+
+def test_room_for_a_whole_segment_can_be_kept_and_its_size_still_tells_how_far_it_goes(
+    tmp_path: Path,
+) -> None:
+    size = 4 * 2**20
+    segment = SegmentFile.begin(tmp_path / "a.seg", SegmentHeader(1, 1, 7, size))
+    before = (tmp_path / "a.seg").stat().st_size
+    assert allocated(tmp_path / "a.seg") < size
+    segment.reserve()
+    segment.close()
+    assert allocated(tmp_path / "a.seg") >= size
+    assert (tmp_path / "a.seg").stat().st_size == before
+
+
+def test_a_spare_file_is_made_durable_and_a_segment_can_be_begun_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(segments, "sync_directory", synced.append)
+    assert segments.make_spare(tmp_path / "a.seg", HEADER.size)
+    assert synced == [tmp_path]
+    assert allocated(tmp_path / "a.seg") >= HEADER.size
+    assert [(s.path.name, s.header) for s in find_segments(tmp_path)] == [("a.seg", None)]
+    SegmentFile.begin(tmp_path / "a.seg", HEADER).close()
+    assert synced == [tmp_path]  # its name was durable before
+    assert find_segments(tmp_path)[0].header == HEADER
+
+
+def test_no_room_is_kept_on_a_disk_without_plenty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = segments.PLENTY * HEADER.size // 4096 - 1
+    monkeypatch.setattr(
+        os, "fstatvfs", lambda _: os.statvfs_result((4096, 4096, 99, free, free, 0, 0, 0, 0, 255))
+    )
+    assert not segments.make_spare(tmp_path / "a.seg", HEADER.size)
+    assert not (tmp_path / "a.seg").exists()
+
+
+def test_where_no_room_can_be_kept_there_is_no_spare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "_fallocate", lambda *_: -1)
+    assert not segments.make_spare(tmp_path / "a.seg", HEADER.size)
+    monkeypatch.setattr(segments, "_fallocate", None)
+    assert not segments.make_spare(tmp_path / "a.seg", HEADER.size)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_zeros_for_which_there_is_no_room_are_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "GROWTH_SIZE_BYTES", 100)
+    segment = SegmentFile.begin(tmp_path / "a.seg", HEADER)
+    whole, refused = os.pwrite, []
+
+    def pwrite(descriptor: int, data: bytes, at: int) -> int:
+        if not any(data):
+            refused.append(at)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(descriptor, data, at)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    segment.append(b"x" * 100)
+    segment.append(b"y" * 100)
+    segment.close()
+    assert len(refused) == 1  # and not asked for again
+    assert (tmp_path / "a.seg").read_bytes()[RECORDS_START:] == b"x" * 100 + b"y" * 100
+
+
+def test_an_error_that_is_not_of_room_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "GROWTH_SIZE_BYTES", 100)
+    segment = SegmentFile.begin(tmp_path / "a.seg", HEADER)
+    whole = os.pwrite
+
+    def pwrite(descriptor: int, data: bytes, at: int) -> int:
+        if not any(data):
+            raise OSError(errno.EIO, "Input/output error")
+        return whole(descriptor, data, at)
+
+    monkeypatch.setattr(os, "pwrite", pwrite)
+    with pytest.raises(OSError, match="Input/output error"):
+        segment.append(b"x" * 100)
+    segment.close()
+
+
+def test_a_file_that_a_large_record_has_made_longer_is_cut_when_it_is_used_again(
+    tmp_path: Path,
+) -> None:
+    large = SegmentFile.begin(tmp_path / "a.seg", SegmentHeader(1, 1, 7, RECORDS_START + 100_000))
+    large.append(b"x" * 100_000)
+    large.close()
+    SegmentFile.begin(tmp_path / "a.seg", HEADER).close()
+    assert (tmp_path / "a.seg").stat().st_size == HEADER.size

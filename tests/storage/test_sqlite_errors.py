@@ -62,7 +62,8 @@ def test_a_damaged_file_is_critical_and_a_damaged_index_for_words_is_not(tmp_pat
 
 
 def test_what_has_no_code_is_a_plain_error() -> None:
-    assert name_of(OSError("disk")) == "SQLITE_ERROR"
+    assert name_of(ValueError("odd")) == "SQLITE_ERROR"
+    assert name_of(OSError("disk")) == "SQLITE_IOERR"
     strange = apsw.Error("strange")
     strange.result = 77  # type: ignore[attr-defined]
     assert name_of(strange) == "SQLITE_77"

@@ -16,6 +16,7 @@ from perdure.runtime.config.migrations import RENAMED, TRANSFERRED
 from perdure.runtime.config.model import DevConfig, LoadedConfig, LogConfig, PerdureConfig
 from perdure.runtime.config.settings import KEYS as setting_keys
 from perdure.runtime.config.settings import LIMITS
+from perdure.storage.free_space import SIZE_BYTES_MIN
 
 HEAD = 'name = "chat"\nmain = "main.py"\n'
 EXAMPLE = Path(__file__).parents[3] / "wrangler.example.toml"
@@ -154,7 +155,9 @@ def test_the_example_loads_without_a_word(env: str) -> None:
 def test_the_example_shows_the_defaults() -> None:
     config = load(EXAMPLE, env="").config
     data_dir = EXAMPLE.parent / ".perdure"
-    assert config.perdure == PerdureConfig(data_dir=data_dir)
+    # Its default is this, or less on a small file system, as its comment says.
+    space = SIZE_BYTES_MIN
+    assert config.perdure == PerdureConfig(data_dir, free_space_size_bytes_min=space)
     assert config.dev == replace(DevConfig(), port_explicit=True)
 
 

@@ -28,6 +28,7 @@ def test_everything_can_be_set(load_text: Callable[..., LoadedConfig], tmp_path:
 data_dir = "state"
 idle_timeout_s = 2.5
 trash_retention_days = 0
+free_space_size_bytes_min = 1_000_000
 [perdure.limits]
 value_size_bytes_max = 7
 block_concurrency_s = 1
@@ -41,6 +42,7 @@ format = "json"
         data_dir=tmp_path / "state",
         idle_timeout_s=2.5,
         trash_retention_days=0,
+        free_space_size_bytes_min=1_000_000,
         storage_limits=StorageLimits(value_size_bytes_max=7),
         actor_limits=ActorLimits(block_concurrency_s=1),
         edge_limits=EdgeLimits(body_size_bytes_max=9),
@@ -75,6 +77,14 @@ def test_every_limit_is_a_setting(load_text: Callable[..., LoadedConfig], name: 
         (
             "perdure.trash_retention_days = -1",
             '3:9 Expected "perdure.trash_retention_days" to be 0 or more but got -1.',
+        ),
+        (
+            "perdure.free_space_size_bytes_min = 0.5",
+            '3:9 Expected "perdure.free_space_size_bytes_min" to be of type integer but got 0.5.',
+        ),
+        (
+            "perdure.free_space_size_bytes_min = -1",
+            '3:9 Expected "perdure.free_space_size_bytes_min" to be 0 or more but got -1.',
         ),
         ("perdure.data_dir = 1", '3:9 Expected "perdure.data_dir" to be of type string but got 1.'),
         ('perdure.data_dir = ""', '3:9 "perdure.data_dir" should not be empty.'),

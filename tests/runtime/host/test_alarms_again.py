@@ -1,12 +1,18 @@
 """Alarms that wait for their next try, that are set anew meanwhile, that come together."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from perdure.runtime.host.alarms import AlarmScheduler
+from perdure.actors.alarm import AfterAlarm
+from perdure.actors.clock import Timer
+from perdure.actors.events import AlarmEvent, OnReply
+from perdure.actors.ids import DurableObjectId
+from perdure.runtime.host.alarms import DUE_AT_ONCE_MAX, AlarmScheduler, AlarmTarget
 from perdure.storage.alarm_index import AlarmIndex
-from tests.runtime.host.sleeper import Sleeper, now_ms, pass_time
+from perdure.storage.metadata import Metadata
+from tests.runtime.host.sleeper import Sleeper, now_ms, pass_time, start
 from tests.world import World, turns
 
 # While an alarm waits for its next try.
@@ -151,6 +157,153 @@ async def test_all_alarms_that_are_due_at_once_fire(
     await pass_time(world, 1)
     await pass_time(world, 0)
     assert len(Sleeper.woken) == 13
+
+
+class StepByStep:
+    """A clock of which a test runs one timer at a time, and each look takes a while."""
+
+    def __init__(self, look_s: float = 0.0) -> None:
+        self.look_s = look_s
+        self.now_s = 1e9
+        self.timers: list[Callable[[], None]] = []
+
+    def time_ms(self) -> int:
+        return int(self.now_s * 1000)
+
+    def monotonic(self) -> float:
+        self.now_s += self.look_s
+        return self.now_s
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        self.timers.append(callback)
+        return NoTimer()
+
+    def step(self) -> None:
+        self.timers.pop(0)()
+
+
+class NoTimer:
+    def cancel(self) -> None:
+        raise AssertionError("what is due at once is not put off")
+
+
+class Receiver:
+    """An actor that answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.times: list[int] = []
+        self.replies: list[OnReply] = []
+
+    def deliver(self, actor_id: DurableObjectId, event: AlarmEvent, on_reply: OnReply) -> None:
+        self.times.append(event.scheduled_time_ms)
+        self.replies.append(on_reply)
+
+    def find(
+        self, unique_key: str, raw: bytes, name: str | None
+    ) -> tuple[AlarmTarget, DurableObjectId]:
+        return self, DurableObjectId(unique_key, raw, name)
+
+
+def test_thousands_that_are_due_at_once_leave_the_loop_to_others_in_between(
+    index: AlarmIndex,
+) -> None:
+    """As at a start after a long time: 5,000 alarms, none of their actors in memory."""
+    most = 5000
+    for number in range(most):
+        index.put("room", number.to_bytes(32, "big"), 10**9 + most - number, None)
+    clock, receiver = StepByStep(), Receiver()
+    scheduler = AlarmScheduler(index, clock, receiver.find)
+    scheduler.start()
+    portions = [len(receiver.times)]
+    while clock.timers:
+        clock.step()
+        portions.append(len(receiver.times) - sum(portions))
+    assert portions == [DUE_AT_ONCE_MAX] * (most // DUE_AT_ONCE_MAX)
+    assert receiver.times == sorted(receiver.times), "the earliest first"
+    for reply in receiver.replies:
+        reply((AfterAlarm.DONE, None), None)
+    assert len(index) == 0
+    assert clock.timers == []
+
+
+def test_those_that_take_long_to_start_are_started_a_few_at_a_time(index: AlarmIndex) -> None:
+    for number in range(9):
+        index.put("room", number.to_bytes(32, "big"), number, None)
+    clock, receiver = StepByStep(look_s=0.0021), Receiver()
+    AlarmScheduler(index, clock, receiver.find).start()
+    assert len(receiver.times) == 3
+    clock.step()
+    assert len(receiver.times) == 6
+
+
+async def test_an_alarm_set_again_for_the_same_time_while_it_runs_fires_again(
+    world: World, scheduler: AlarmScheduler, index: AlarmIndex
+) -> None:
+    """The answer of the one that ran says "no alarm"; it is older than the new one."""
+    due = now_ms(world)
+    stub = world.stub(Sleeper)
+    await stub.wake_at(due)
+    key = (stub.id.unique_key, stub.id.raw)
+    receiver = Receiver()
+    replies = receiver.replies
+    scheduler._find_target = receiver.find
+    scheduler.start()
+    scheduler.committed(stub.id, due, lsn=2)  # one commit: the row taken away, and set anew
+    world.clock.advance(0)
+    assert len(replies) == 1, "it does not overlap with itself"
+    replies.pop()((AfterAlarm.DONE, None), None)
+    assert index.get(*key) == due
+    world.clock.advance(0)
+    assert len(replies) == 1
+    replies.pop()((AfterAlarm.DONE, None), None)
+    assert index.get(*key) is None
+    assert scheduler._attempts == {}
+
+
+async def test_one_deleted_by_another_event_while_it_fails_is_not_tried_again(
+    world: World, scheduler: AlarmScheduler, index: AlarmIndex
+) -> None:
+    due = now_ms(world)
+    stub = world.stub(Sleeper)
+    receiver = Receiver()
+    replies = receiver.replies
+    scheduler._find_target = receiver.find
+    scheduler.committed(stub.id, due, lsn=1)
+    world.clock.advance(0)
+    scheduler.committed(stub.id, None, lsn=2)
+    replies.pop()((AfterAlarm.RETRY, due), None)
+    world.clock.advance(100)
+    assert replies == []
+    assert scheduler._attempts == {}
+
+
+async def test_the_name_is_looked_up_when_only_the_actors_own_file_knows_it(
+    world: World, index: AlarmIndex
+) -> None:
+    """After a recovery from the log, which has no names, that is so."""
+    names: list[str | None] = []
+
+    async def note(self: Sleeper) -> None:
+        names.append(self.ctx.id.name)
+
+    Sleeper.woken, Sleeper.failures, Sleeper.then = [], 0, note
+    scheduler = start(world, index)
+    due = now_ms(world) + 60_000
+    named, unnamed = world.stub(Sleeper, "the-name"), world.stub(Sleeper, "other")
+    for stub in (named, unnamed):
+        await stub.wake_at(due)
+        actor = world.host.namespaces[stub.id.unique_key].live[stub.id.raw]
+        if stub is named:
+            Metadata(actor.database).set_name("the-name")
+            actor.committer.commit()
+    await pass_time(world, 30)
+    assert world.live(Sleeper) == 0
+    for stub in (named, unnamed):
+        index.remove(stub.id.unique_key, stub.id.raw)
+        index.put(stub.id.unique_key, stub.id.raw, due, None)
+    await pass_time(world, 31)
+    assert sorted(names, key=str) == [None, "the-name"]
+    scheduler.close()
 
 
 async def test_an_alarm_does_not_overlap_with_itself(

@@ -1,0 +1,152 @@
+"""Brings segments into the archive before they are used again, beside everything else.
+
+*Promise*: a segment goes back to its log when its records are in the archive, in the order in which
+they were written. What the archive cannot do is told loudly, and stops nobody: then segments
+wait, and after some time they go back all the same, and a part of the past is missing.
+*Assumes*: ``take``, ``do`` and ``close`` are called in the loop's thread; everything else here
+happens in a thread of its own, which is the archive's only one.
+*Rules for editing*: one order, that of ``take``: the archive takes records for known that come
+before its last.
+*Considered and refused*: a process of its own: it would cost more memory than the archive saves.
+The interpreter is let go every few records instead.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+from .archive.archive import Archive
+from .errors import StorageError
+from .logformat import SegmentHeader
+
+log = logging.getLogger("perdure.storage")
+
+# So many segments wait for an archive that fails; at 64 MiB each it is half a gigabyte.
+WAITING_MAX = 8
+
+
+class _ClosedMeanwhile(Exception):
+    """The archiver was closed; what is under way is given up, and done by the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    path: Path
+    header: SegmentHeader
+    last_lsn: int
+
+
+_Job = Callable[[Archive], None]
+
+
+class Archiver:
+    """The archive's thread, for one log.
+
+    Attributes:
+        failure: Why the archive takes nothing in at the moment; None while all is well.
+    """
+
+    def __init__(
+        self,
+        slot: str,
+        open_archive: Callable[[], Archive],
+        *,
+        notify: Callable[[Callable[[], None]], object],
+        time_ms: Callable[[], int],
+        release: Callable[[Path], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            slot: Which log's segments these are.
+            open_archive: Opens the archive; called in the thread.
+            notify: Calls its argument in the loop's thread, soon; may be called from any.
+            time_ms: Now, in Unix milliseconds; called in the thread.
+            release: Told, in the loop's thread, of each file that may be used again.
+        """
+        self.failure: Exception | None = None
+        self._open_archive = open_archive
+        self._notify = notify
+        self._time_ms = time_ms
+        self._release = release
+        self._queue: SimpleQueue[_Segment | _Job | None] = SimpleQueue()
+        self._waiting: deque[_Segment | _Job] = deque()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run, name=f"perdure-archive-{slot}")
+        self._thread.daemon = True  # a program that forgets to close must still be able to end
+        self._thread.start()
+
+    def take(self, path: Path, header: SegmentHeader, last_lsn: int) -> None:
+        """Take in a segment, up to its record ``last_lsn``; it is released afterwards."""
+        self._queue.put(_Segment(path, header, last_lsn))
+
+    def do(self, job: _Job) -> None:
+        """Call ``job`` with the archive, in its thread, after what was asked for before."""
+        self._queue.put(job)
+
+    def close(self) -> None:
+        """Give up what is under way, and end the thread; closing twice does nothing."""
+        self._is_closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    # --- the thread --------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        archive: Archive | None = None
+        while (item := self._queue.get()) is not None:
+            self._waiting.append(item)
+            if self._is_closed:
+                continue
+            try:
+                if archive is None:
+                    archive = self._open_archive()
+                    archive.expire(self._time_ms())
+                self._work(archive)
+                self.failure = None
+            except _ClosedMeanwhile:
+                continue
+            except (StorageError, OSError) as error:
+                self._fail(error)
+        if archive is not None:
+            archive.close()
+
+    def _work(self, archive: Archive) -> None:
+        took = False
+        while self._waiting:
+            item = self._waiting[0]
+            if isinstance(item, _Segment):
+                archive.take(item.path, item.header, item.last_lsn, self._pause)
+                self._let_go(item)
+                took = True
+            else:
+                item(archive)
+            self._waiting.popleft()
+        if took:
+            archive.expire(self._time_ms())
+
+    def _pause(self) -> None:
+        if self._is_closed:
+            raise _ClosedMeanwhile
+        time.sleep(0)  # lets the loop have the interpreter
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        extra = {"cause": str(error), "waiting": len(self._waiting)}
+        log.error("archive.failed: segments of the log wait for it", extra=extra)
+        while len(self._waiting) > WAITING_MAX:
+            item = self._waiting.popleft()
+            if isinstance(item, _Segment):
+                extra = {"first_lsn": item.header.first_lsn, "last_lsn": item.last_lsn}
+                log.critical("archive.gap: this part of the past is lost", extra=extra)
+                self._let_go(item)
+
+    def _let_go(self, segment: _Segment) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nobody writes any more
+            self._notify(lambda: self._release(segment.path))

@@ -1,0 +1,62 @@
+"""What is wrong is told in words, and nothing while all is well."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from perdure.storage.free_space import Space
+from perdure.storage.health import StoreHealth
+from tests.storage.logged import KEY, A, Bench, put
+
+WELL = StoreHealth(None, None, True, 3, 5_000, Space(10**9, 10**6), 0)
+
+
+def test_while_all_is_well_there_is_nothing_to_tell() -> None:
+    assert WELL.reasons == ()
+    assert not WELL.is_degraded
+    assert not replace(WELL, space=None).is_degraded
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (replace(WELL, failure="the log failed"), "the log failed"),
+        (
+            replace(WELL, checkpoint_problem="disk full"),
+            "the commit log (5,000 bytes) grows until an attempt succeeds: disk full",
+        ),
+        (
+            replace(WELL, checkpoint_problem="EIO", is_checkpointing=False),
+            "the commit log (5,000 bytes) grows until a restart: EIO",
+        ),
+        (
+            replace(WELL, space=Space(1_000, 2_000)),
+            "1,000 bytes are left on the disk, so that no new actor is begun",
+        ),
+        (
+            replace(WELL, quarantined=2),
+            "actors in quarantine, because their files are damaged: 2",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(health: StoreHealth, words: str) -> None:
+    assert health.reasons == (words,)
+    assert health.is_degraded
+
+
+def test_a_store_tells_how_it_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = bench.open()
+    put(store.database(KEY, A), a=1)
+    health = store.health()
+    assert not health.is_degraded
+    assert health.live_size_bytes > 0
+    assert health.checkpoints == 0
+    store.marks.set("quarantine", KEY, A, {})
+    assert store.health().quarantined == 1
+
+    def fails(_: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("os.statvfs", fails)
+    assert store.health().space is None
