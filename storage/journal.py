@@ -276,7 +276,7 @@ class Journal:
     def _read_frames(self) -> tuple[WalHeader, Committed]:
         """Return what is in the -wal and not in the log."""
         if self._descriptor < 0:
-            self._descriptor = os.open(self._wal_path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = _open_unnoticed(self._wal_path)
         header = self._header
         if header is None:
             header = read_header(os.pread(self._descriptor, HEADER_SIZE_BYTES, 0))
@@ -367,3 +367,16 @@ class Journal:
 
 def _is_left_of(byte: int, made: int) -> bool:
     return byte in (0, made)
+
+
+def _open_unnoticed(path: Path) -> int:
+    """Open ``path`` for reading, so that reads do not change when it was read last.
+
+    To note that takes the kernel as long as the read of a frame, and only the owner may ask it
+    not to.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:
+        return os.open(path, flags)
