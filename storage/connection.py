@@ -16,7 +16,7 @@ from .limits import StorageLimits
 from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 
 # Small allocations of each connection come from the heap instead of a block of its own of 48 KiB
-# (docs/decisions/0010, which says what that costs). It can only be set while SQLite is idle, so
+# (docs/decisions/0011, which says what that costs). It can only be set while SQLite is idle, so
 # not if the program uses apsw already.
 if not apsw.connections():
     apsw.shutdown()
