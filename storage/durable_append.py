@@ -2,10 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 
 from .errors import StorageBroken
 from .log import CommitLog
 from .logformat import Change
+
+
+async def all_durable(log: CommitLog) -> None:
+    """Return when everything is durable that was appended by now.
+
+    Raises:
+        StorageBroken: It never will be.
+    """
+    await _durable(log, log.appended_lsn, lambda _: None)
 
 
 async def append_durably(
@@ -21,8 +31,13 @@ async def append_durably(
     Raises:
         StorageBroken: It never will be.
     """
+    await _durable(log, log.append(change), act)
+
+
+async def _durable(log: CommitLog, lsn: int, act: Callable[[int], None]) -> None:
+    if log.failure is not None:
+        raise copy(log.failure)
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    lsn = log.append(change)
 
     def is_durable() -> None:
         act(lsn)
@@ -33,6 +48,9 @@ async def append_durably(
         if not done.done():
             done.set_exception(failure)
 
+    if lsn <= log.durable_lsn:
+        is_durable()
+        return
     log.on_broken.add(is_broken)
     try:
         log.when_durable(lsn, is_durable)

@@ -5,7 +5,6 @@ database from here says is durable survives anything but the loss of the disk.
 *Assumes*: the data directory is locked (storage/directory.py); one thread, the loop's.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,7 @@ from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
 from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
-from .durable_append import append_durably
-from .durable_files import sync_directory, sync_file, sync_file_system
+from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
 from .free_space import FreeSpace
@@ -28,8 +26,9 @@ from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
 from .log_start import LogStart
-from .logformat import Change, RecordKind, SegmentHeader
+from .logformat import SegmentHeader
 from .marks import Marks
+from .moves import Moves
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
 from .replacement import AlarmChanged, Replacements, adoption
@@ -99,6 +98,7 @@ class Store:
         marks: What is remembered of single actors.
         history: What actors were.
         replacements: Puts other files in their place.
+        moves: Lets actors change to other logs.
         space: What is left on the disk.
     """
 
@@ -141,7 +141,7 @@ class Store:
             self.space,
             self._pool,
             self._leftovers,
-            self.database,
+            self._database,
             owner.notify,
             owner.save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
@@ -161,6 +161,9 @@ class Store:
             self._leftovers,
             marks,
             owner.alarm_changed,
+        )
+        self.moves = Moves(
+            layout, self.log, self._checkpointer, marks, owner.save_alarms, self._database
         )
 
     def _begin_archive(
@@ -231,58 +234,14 @@ class Store:
     ) -> "list[Store]":
         """As ``open``, but go on with several logs; each has actors of its own.
 
-        An actor changes from one to another by ``hand_over`` and ``take_over``. Nobody's alarms are
-        saved: an index of alarms goes with one log.
+        An actor changes from one to another by ``moves``. Nobody's alarms are saved: an index of
+        alarms goes with one log.
 
         Args:
             slots: Which logs; that of ``options`` does not count.
         """
         owner = Owner(notify, time_ms, on_failure)
         return _open(layout, slots, owner, apply_alarms, options)
-
-    # --- actors that change logs -------------------------------------------------------------
-
-    async def hand_over(self, unique_key: str, actor_id: bytes) -> int:
-        """Let another store have an actor, whose database must be closed.
-
-        Returns:
-            A number to be given to ``take_over`` of that store.
-
-        Raises:
-            StorageBroken: The log has failed.
-            StorageError: The actor's file cannot be brought up to date; it stays here.
-        """
-        path = self._layout.actor_file(unique_key, actor_id)
-        self._bring_up_to_date(unique_key, actor_id)
-        try:
-            if path.exists():
-                await asyncio.to_thread(_sync_with_name, path)
-            # After a crash the log says nothing of what the actor did here.
-            await asyncio.to_thread(self._save_alarms(self.log.synced_lsn))
-        except OSError as error:
-            raise StorageError(path, f"cannot be synced: {error.strerror or error}") from error
-        await append_durably(self.log, Change(RecordKind.HANDED_OVER, unique_key, actor_id))
-        return self.log.last_commit
-
-    async def take_over(self, unique_key: str, actor_id: bytes, commit: int) -> None:
-        """Have an actor that another store has handed over with ``commit``.
-
-        Raises:
-            StorageBroken: The log has failed.
-        """
-        self.log.last_commit = max(self.log.last_commit, commit)
-        await append_durably(self.log, Change(RecordKind.TAKEN_OVER, unique_key, actor_id))
-
-    def _bring_up_to_date(self, unique_key: str, actor_id: bytes) -> None:
-        """Have in an actor's file, which is not open, all that was committed."""
-        self.log.wait()
-        if (unique_key, actor_id) in self._leftovers:
-            database = self.database(unique_key, actor_id)
-            database.rows("SELECT 1")
-            database.close()
-        if (unique_key, actor_id) in self._leftovers:
-            path = self._layout.actor_file(unique_key, actor_id)
-            raise StorageError(path, "the file could not be brought up to date")
 
     def database(
         self,
@@ -292,7 +251,22 @@ class Store:
         *,
         monotonic: Callable[[], float] | None = None,
     ) -> ActorDatabase:
-        """Return the database of an actor; there must be no other of it that is not closed."""
+        """Return the database of an actor; there must be no other of it that is not closed.
+
+        Raises:
+            OwnershipLost: The actor was handed over to another log.
+        """
+        database = self._database(unique_key, actor_id, limits, monotonic=monotonic)
+        return self.moves.give(unique_key, actor_id, database)
+
+    def _database(
+        self,
+        unique_key: str,
+        actor_id: bytes,
+        limits: StorageLimits | None = None,
+        *,
+        monotonic: Callable[[], float] | None = None,
+    ) -> ActorDatabase:
         path = self._layout.actor_file(unique_key, actor_id)
         journal = Journal(self.log, self._leftovers, unique_key, actor_id, path, self.space)
         database = ActorDatabase(path, limits, monotonic=monotonic, durability=journal)
@@ -359,7 +333,7 @@ class Store:
 
     def _close_in_good_order(self) -> None:
         for unique_key, actor_id in list(self._leftovers):
-            database = self.database(unique_key, actor_id)
+            database = self._database(unique_key, actor_id)
             database.rows("SELECT 1")
             database.close()
         if self._leftovers:
@@ -422,8 +396,3 @@ def _open(
         Store(layout, log, recovered, start, owner, options, marks)
         for log, start in zip(logs[: len(own)], starts[: len(own)], strict=True)
     ]
-
-
-def _sync_with_name(path: Path) -> None:
-    sync_file(path)
-    sync_directory(path.parent)
