@@ -14,7 +14,7 @@ Rules for editing this file:
 import asyncio
 import contextvars
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,12 +24,13 @@ from .channel import Outbound
 from .clock import Clock
 from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
-from .events import Event, OnReply
+from .events import CallEvent, Event, FetchEvent, OnReply
 from .execution import Execution, is_coroutine, wait_for_it
 from .gates import InputGate
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
+from .past import Past
 from .rpc import encode_error, is_fatal
 from .task import ActorTask
 
@@ -38,6 +39,11 @@ log = logging.getLogger("perdure.actors")
 
 class Handlers(Protocol):
     """The user's object, as an actor calls it; the one place that knows handlers by name."""
+
+    @property
+    def class_name(self) -> str:
+        """The name of the object's class."""
+        ...
 
     def handle(self, event: Event) -> Any:
         """Call the handler of ``event``; a coroutine is driven by the actor."""
@@ -62,6 +68,7 @@ class Surroundings(Protocol):
     clock: Clock
     limits: ActorLimits
     alarms: AlarmIndex
+    past: Past
 
     def gone(self, actor: "Actor") -> None:
         """``actor`` takes no more events; its successor is made for the next one."""
@@ -92,12 +99,16 @@ class Actor(Execution):
         database: ActorDatabase,
         surroundings: Surroundings,
     ) -> None:
-        super().__init__(surroundings.loop, surroundings.outbound)
+        super().__init__(
+            surroundings.loop,
+            surroundings.outbound,
+            surroundings.limits,
+            surroundings.clock.monotonic,
+        )
         self.id = actor_id
         self.database = database
         self.surroundings = surroundings
         self.limits = surroundings.limits
-        self.socket_messages_waiting_max = self.limits.socket_messages_waiting_max
         self.stage = LifeStage.COLD
         self.handlers: Handlers | None = None
         self.waiting = 0
@@ -136,6 +147,12 @@ class Actor(Execution):
 
     def construct(self) -> None:
         self.handlers = self.context.copy().run(self._construct, self)
+
+    def describe(self) -> Mapping[str, str]:
+        name = self.id.name or str(self.id)
+        if self.handlers is None:  # it is being constructed
+            return {"namespace": self.id.unique_key, "actor": name}
+        return {"class": self.handlers.class_name, "actor": name}
 
     # Output.
 
@@ -236,6 +253,7 @@ class ConstructorTurn:
     """The first turn of an actor: its class's ``__init__``."""
 
     __slots__ = ("actor", "error", "gate")
+    handler = "__init__"
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
@@ -281,6 +299,13 @@ class EventTurn:
             self._follow(wait_for_it(result), context)
         else:
             self.finish(result)
+
+    @property
+    def handler(self) -> str:
+        event = self._event
+        if isinstance(event, CallEvent):
+            return event.method
+        return "fetch" if isinstance(event, FetchEvent) else "alarm"
 
     def _follow(self, coro: Any, context: contextvars.Context) -> None:
         task = self.actor.start(coro, self.gate, self._on_task_done, context)

@@ -3,8 +3,10 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
 from typing import Any, TypeVar, overload
 
+from ..storage.bookmark import Bookmark
 from ..storage.errors import PerdureError, UsageError
 from ..storage.kv import KeyValue
 from ..storage.metadata import Metadata
@@ -15,7 +17,7 @@ from .errors import StorageAccess, TransactionClosed
 from .execution import CURRENT
 from .lifecycle import GONE
 from .sections import CriticalSection
-from .storage_calls import AlarmRow, StorageCalls, opts_out
+from .storage_calls import AlarmRow, StorageCalls, opts_out, to_ms
 from .sync_storage import SqlStorage, SyncKv
 
 T = TypeVar("T")
@@ -155,16 +157,81 @@ class DurableStorage(StorageCalls):
                 durable.set_result(None)
 
         actor.committer.when_durable(is_durable)
+        return self._await_shut(lambda: durable)
+
+    def _await_shut(self, begin: "Callable[[], Awaitable[T]]") -> asyncio.Future[T]:
+        """Await ``begin()`` while no other event of the actor runs: it is no suspension."""
+        actor = self._actor
 
         def settle(section: CriticalSection, value: Any, error: BaseException | None) -> None:
             if actor.stage not in GONE:
                 section.end(value, error)
 
         turn = actor.turn
-        assert turn is not None, "checked above"
-        section = CriticalSection(actor, lambda: durable, settle)
+        assert turn is not None, "only where storage may be used"
+        section = CriticalSection(actor, begin, settle)
         section.request(turn.gate.current(), actor.limits.critical_section_depth_max)
         return section.result
+
+    # The past.
+
+    def get_current_bookmark(self) -> Awaitable[str]:
+        """The bookmark of the state as it is now, with all that was written so far.
+
+        Bookmarks of one actor sort as text in the order of the states they stand for, and can be
+        used for ``perdure.point_in_time_days``.
+        """
+        return Done(str(self._bookmark_now()))
+
+    def get_bookmark_for_time(self, time: float | datetime) -> Awaitable[str]:
+        """The bookmark of the state at ``time``: Unix milliseconds, or a datetime.
+
+        Raises:
+            HistoryUnavailable: That state is not kept: it is too long ago.
+        """
+        time_ms = to_ms(time, "get_bookmark_for_time()")
+        now = self._bookmark_now()
+        if time_ms >= self._time_ms():
+            return Done(str(now))
+        actor = self._actor
+
+        async def find() -> str:
+            return str(await actor.surroundings.past.at_time(actor.id, time_ms))
+
+        return self._await_shut(find)
+
+    def on_next_session_restore_bookmark(self, bookmark: str) -> Awaitable[str]:
+        """Have the actor start from an earlier state, or a later one, when it starts next.
+
+        ``ctx.abort()`` brings that about at once. A call after this one takes its place.
+
+        Returns:
+            The bookmark of the state as it is now: restore that one to undo this.
+
+        Raises:
+            InvalidBookmark: It is not one of this actor.
+            HistoryUnavailable: Its state is not kept any more.
+        """
+        wanted = Bookmark.parse(bookmark)
+        now = self._bookmark_now()
+        actor = self._actor
+
+        async def restore() -> str:
+            await actor.surroundings.past.restore_at_next_start(actor.id, wanted)
+            return str(now)
+
+        return self._await_shut(restore)
+
+    def _bookmark_now(self) -> Bookmark:
+        self.check_access()
+        actor = self._actor
+        if actor.database.is_explicit:
+            raise UsageError(
+                "a bookmark stands for what is committed; ask for it outside of the transaction"
+            )
+        actor.committer.commit()
+        self.check_access()  # a commit that failed has reset the actor
+        return actor.surroundings.past.current(actor.id)
 
     def transaction_sync(self, callback: Callable[[], T]) -> T:
         """What ``callback()`` returns; if it raises, what it wrote is undone, and it raises."""

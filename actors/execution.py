@@ -7,14 +7,15 @@ Assumes:
     One thread and one loop.
 Rules for editing this file:
     ``_take`` is the only caller of ``Turn.step``. What happens after each turn belongs into
-    ``after_turn`` of the subclass.
+    ``after_turn`` of the subclass; it is not counted as the turn's time.
 """
 
 import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any
 
@@ -23,6 +24,7 @@ from .errors import NotInHandler
 from .gates import InputGate, Turn
 from .limits import ActorLimits
 from .sessions import Sessions
+from .slow_turns import SLOW_TURNS
 from .task import ActorTask
 
 log = logging.getLogger("perdure.actors")
@@ -33,6 +35,7 @@ CURRENT: contextvars.ContextVar["Execution | None"] = contextvars.ContextVar(
 
 # So many turns in a row, then the loop gets a chance to read sockets and fire timers.
 TURNS_PER_PUMP_MAX = 128
+DEFAULT_LIMITS = ActorLimits()
 
 
 class Execution:
@@ -48,15 +51,23 @@ class Execution:
         outbound: What the code reaches the outside through.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, outbound: Outbound) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outbound: Outbound,
+        limits: ActorLimits = DEFAULT_LIMITS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.loop = loop
+        self._monotonic = monotonic
+        self._slow_turn_s = limits.slow_turn_ms / 1000
         self.outbound = outbound
         self.root = InputGate()
         self.gate = self.root
         self.turn: Turn | None = None
         self.tasks: set[ActorTask] = set()
         self.sessions: Sessions[Any] = Sessions()
-        self.socket_messages_waiting_max = ActorLimits().socket_messages_waiting_max
+        self.socket_messages_waiting_max = limits.socket_messages_waiting_max
         self.thread = threading.get_ident()
         self._pump_is_due = False
         # Empty, not a copy: an actor is often started from another actor's turn, and must not
@@ -66,6 +77,10 @@ class Execution:
         self.neutral = contextvars.Context()
 
     # For subclasses.
+
+    def describe(self) -> Mapping[str, str]:
+        """Whose code runs here, as fields of a log record."""
+        return {}
 
     def after_turn(self) -> None:
         """Called when a turn has ended, before the next is taken up."""
@@ -121,10 +136,15 @@ class Execution:
 
     def _take(self, turn: Turn) -> None:
         self.turn = turn
+        monotonic = self._monotonic
+        told_s = SLOW_TURNS.told_s
+        started = monotonic()
         try:
             turn.step()
         finally:
             self.turn = None
+            if (took_s := monotonic() - started) > self._slow_turn_s:
+                SLOW_TURNS.ended(turn, took_s, told_s, self._slow_turn_s, self.describe)
             self.after_turn()
 
     def follow(self, task: ActorTask) -> None:

@@ -33,6 +33,10 @@ class NativeHandlers:
         self._ctx = ctx
         self._instance = instance
 
+    @property
+    def class_name(self) -> str:
+        return type(self._instance).__qualname__
+
     def handle(self, event: Event) -> Any:
         if isinstance(event, FetchEvent):
             fetch = getattr(self._instance, "fetch", None)
@@ -45,7 +49,7 @@ class NativeHandlers:
                 raise NoSuchMethod(event.method)
             args, kwargs = decode(event.arguments)
             return method(*args, **kwargs)
-        return self._alarm(event)
+        return self.alarm(event)
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, FetchEvent):
@@ -73,7 +77,7 @@ class NativeHandlers:
 
     # The alarm.
 
-    async def _alarm(self, event: AlarmEvent) -> tuple[AfterAlarm, int | None]:
+    async def alarm(self, event: AlarmEvent) -> tuple[AfterAlarm, int | None]:
         """Run the handler for the alarm that is due; what becomes of it, and the row then.
 
         An index that ran ahead of a crash finds no row, or a later one: nothing to do.

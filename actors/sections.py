@@ -19,6 +19,7 @@ from ..storage.errors import UsageError
 from .errors import ActorAborted
 from .execution import Execution, is_coroutine, wait_for_it
 from .gates import InputGate
+from .slow_turns import name_of
 from .task import ActorTask
 
 
@@ -65,6 +66,10 @@ class CriticalSection:
         self.gate = InputGate(parent)
         self._actor.gate = self.gate
         self.gate.held.append(self)
+
+    @property
+    def handler(self) -> str:
+        return name_of(self._callback)
 
     def step(self) -> None:
         """The first turn: call the callback, and drive what it returns."""

@@ -76,6 +76,11 @@ class SocketTurn:
         self._frame = frame
         self.gate = socket.gate
 
+    @property
+    def handler(self) -> str:
+        kind = "message" if isinstance(self._frame, str | bytes | Kept) else "close"
+        return f"{kind} listener" if self._socket.handlers is None else f"web_socket_{kind}"
+
     def step(self) -> None:
         socket = self._socket
         socket.taken_up()

@@ -186,7 +186,9 @@ class StorageCalls(ABC):
         if options and opts_out("set_alarm", options):
             return self._unconfirmed(lambda: self.set_alarm(time))
         _, alarm = self._use()
-        time_ms = _to_ms(time)
+        time_ms = to_ms(time, "set_alarm()")
+        if time_ms <= 0:
+            raise UsageError("setAlarm() cannot be called with an alarm time <= 0")
         if not alarm.has_handler:
             raise UsageError(
                 "Your Durable Object class must have an alarm() handler in order to call "
@@ -206,18 +208,17 @@ class StorageCalls(ABC):
         return Done(None)
 
 
-def _to_ms(time: Any) -> int:
+def to_ms(time: Any, call: str) -> int:
+    """Return a time that a user gave to ``call`` as Unix milliseconds."""
     if isinstance(time, datetime):
         time_ms = int(time.timestamp() * 1000)
     elif isinstance(time, int | float) and not isinstance(time, bool) and time == time:  # noqa: PLR0124  # not NaN
         time_ms = int(max(min(time, 2.0**62), 0.0))
     else:
         raise UsageError(
-            f"set_alarm() takes Unix milliseconds or a datetime, not {time!r}: "
+            f"{call} takes Unix milliseconds or a datetime, not {time!r}: "
             "The value cannot be converted because it is not a valid Date."
         )
-    if time_ms <= 0:
-        raise UsageError("setAlarm() cannot be called with an alarm time <= 0")
     return time_ms
 
 

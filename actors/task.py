@@ -25,6 +25,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from .gates import InputGate
+from .slow_turns import name_of
 
 # Documented for other implementations of tasks, though spelled as private names.
 _enter: Callable[[asyncio.AbstractEventLoop, Any], None] = asyncio.tasks._enter_task  # noqa: SLF001  # see above
@@ -92,6 +93,11 @@ class ActorTask(asyncio.Future[Any]):
 
     def get_coro(self) -> Coroutine[Any, Any, Any]:
         return self._coro
+
+    @property
+    def handler(self) -> str:
+        """What runs here, for who tells of a slow turn."""
+        return name_of(self._coro)
 
     def get_context(self) -> contextvars.Context:
         return self._context

@@ -19,6 +19,7 @@ from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
+from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, UsageError
@@ -33,6 +34,7 @@ from .host.bindings import Env
 from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
+from .host.past import HostPast
 from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
 
@@ -214,7 +216,11 @@ class Server:
             save_alarms=index.saving,
             alarm_changed=self._alarm_changed,
             options=StoreOptions(
-                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min
+                free_space_size_bytes_min=self.config.perdure.free_space_size_bytes_min,
+                retention=Retention(
+                    self.config.perdure.point_in_time_days,
+                    self.config.perdure.point_in_time_size_bytes_max,
+                ),
             ),
         )
         self._cleanup.callback(self._store.close)
@@ -238,6 +244,7 @@ class Server:
             self._alarms,
             self._store,
             self._store.marks,
+            HostPast(self._store.history, self._store.marks),
             limits=perdure.actor_limits,
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
@@ -257,7 +264,7 @@ class Server:
                 perdure.actor_limits,
             )
         self.env.fill(values)
-        self._worker = Worker(loop, outbound, app.entrypoint, self.env)
+        self._worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
 
     def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
         """An actor has another file now, with an alarm of its own."""

@@ -71,7 +71,6 @@ class Archiver:
             release: Told, in the loop's thread, of each file that may be used again.
         """
         self.failure: Exception | None = None
-        self._slot = slot
         self._open_archive = open_archive
         self._notify = notify
         self._time_ms = time_ms
@@ -123,7 +122,7 @@ class Archiver:
         while self._waiting:
             item = self._waiting[0]
             if isinstance(item, _Segment):
-                archive.take(self._slot, item.path, item.header, item.last_lsn, self._pause)
+                archive.take(item.path, item.header, item.last_lsn, self._pause)
                 self._let_go(item)
                 took = True
             else:

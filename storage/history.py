@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .archive.past import Past
 from .bookmark import Bookmark
+from .durable_append import all_durable
 from .errors import HistoryUnavailable
 from .log import CommitLog
 from .logformat import RecordKind
@@ -53,6 +54,7 @@ class History:
             HistoryUnavailable: That state is not kept.
             ArchiveDamaged: What it would be made from cannot be read.
         """
+        await all_durable(self._log)  # what is not cannot be found
         order = await asyncio.to_thread(self._past.order_at, (unique_key, actor_id), time_ms)
         return Bookmark.of(unique_key, actor_id, *order)
 
@@ -60,6 +62,7 @@ class History:
         self, unique_key: str, actor_id: bytes, limit: int = 100
     ) -> list[HistoryEntry]:
         """Return an actor's last commits that are kept, the newest first."""
+        await all_durable(self._log)
         records = await asyncio.to_thread(self._past.newest, (unique_key, actor_id), limit)
         return [
             HistoryEntry(
@@ -82,6 +85,7 @@ class History:
         if bookmark.order > self.current(unique_key, actor_id).order:
             problem = f"bookmark {bookmark} stands for a state that is still to come"
             raise HistoryUnavailable(self._past.archive_dir, problem)
+        await all_durable(self._log)
         await asyncio.to_thread(self._past.check, (unique_key, actor_id), bookmark.order)
 
     async def build(
@@ -102,5 +106,6 @@ class History:
             OSError: A file cannot be read or written.
         """
         bookmark.check_for(unique_key, actor_id)
+        await all_durable(self._log)
         actor = (unique_key, actor_id)
         return await asyncio.to_thread(self._past.build, actor, bookmark.order, target)

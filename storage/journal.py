@@ -27,7 +27,13 @@ from .free_space import FreeSpace
 from .log import CommitLog
 from .logformat import ALARM_UNCHANGED, Change, RecordKind
 from .page_images import encode_image
-from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES, Template
+from .template import (
+    APPLICATION_ID,
+    NEW_APPLICATION_ID,
+    PAGE_SIZE_BYTES,
+    Template,
+    standard_template,
+)
 from .wal import (
     HEADER_SIZE_BYTES,
     Committed,
@@ -139,7 +145,13 @@ class Journal:
             return False
         with contextlib.suppress(FileNotFoundError), self._path.open("rb") as file:
             head = file.read(72)
-            return not head or head[68:72] == NEW_APPLICATION_ID.to_bytes(4, "big")
+            if head[68:72] == NEW_APPLICATION_ID.to_bytes(4, "big"):
+                return True
+            # Or the power has failed: of a file that was never synced its size may be there, and
+            # zeros in the place of what was written.
+            made = standard_template().data
+            left = head + file.read(len(made)) if not any(head) else b"?"
+            return len(left) <= len(made) and all(map(_is_left_of, left, made))
         return False
 
     def create(self, template: Template) -> None:
@@ -345,3 +357,7 @@ class Journal:
     @property
     def _wal_path(self) -> Path:
         return self._path.with_name(self._path.name + "-wal")
+
+
+def _is_left_of(byte: int, made: int) -> bool:
+    return byte in (0, made)

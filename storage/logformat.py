@@ -31,6 +31,8 @@ ALIGNMENT = 8
 
 NO_ALARM = -1
 ALARM_UNCHANGED = -2
+# Of the name in a REPLACED record; zeros follow it.
+REPLACEMENT_LENGTH = 32
 
 _SEGMENT = struct.Struct("<8sIIQQQ")  # magic, version, salt, number, first LSN, size
 _CRC = struct.Struct("<I")
@@ -135,6 +137,11 @@ class Record:
     def order(self) -> tuple[int, int]:
         """By which the records of one actor sort, whatever log each of them is in."""
         return self.incarnation, self.commit
+
+
+def replacement_name(change: Change) -> str:
+    """Return the name, in ``drafts/``, of the file that a REPLACED record speaks of."""
+    return str(change.images[:REPLACEMENT_LENGTH], "ascii") + ".db"
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:

@@ -10,8 +10,8 @@ are, or the others were recovered when this was done with all of them, and may b
 checkpoint that came first would make a log forget what is not yet in the files. What was read
 is written again even where the file seems to have it: after an I/O error the page cache may
 hold what the disk does not.
-A file that takes another's place lies in ``drafts/<slot>/``, synced, before its record is written, and
-is renamed by whoever finds it there and the record in the log.
+A file that takes another's place lies in ``drafts/<slot>/``, synced, before its record is written,
+and is renamed by whoever finds it there and the record in the log.
 *Considered and refused*: reading SQLite's own ``-wal`` files. They are never synced, so after a
 power failure they may hold anything; after a kill they may hold commits the log does not.
 """
@@ -27,13 +27,14 @@ from .durable_files import make_directory, sync_file_system
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
 from .log_start import LogStart
-from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Change, Record, RecordKind
+from .logformat import ALARM_UNCHANGED, BEGINNINGS, NO_ALARM, Record, RecordKind, replacement_name
 from .replay import replay
 
 WAL_SUFFIXES = ("-wal", "-shm", "-journal")
-# Of the name in a REPLACED record; zeros follow it.
-REPLACEMENT_LENGTH = 32
 Actor = tuple[str, bytes]
+# More than a process can have made that were not durable when it died. Their numbers are not given
+# again: a bookmark may have been told that has one, of an actor which was durable by itself.
+_COMMITS_LOST_MAX = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,8 @@ def recover(
     for unused in [drafts_dir] if is_alone else drafts_dirs:  # what was begun and is in no log
         shutil.rmtree(unused, ignore_errors=True)
     commit = max((found.commit for found in scans), default=0)
+    if not all(known.is_clean for known in checkpoints):
+        commit += _COMMITS_LOST_MAX
     incarnation = max((found.incarnation for found in scans), default=1)
     starts = [_start(found, commit, incarnation) for found in scans]
     for log, start in zip(logs, starts, strict=True):
@@ -127,11 +130,6 @@ def _checkpoint(start: LogStart) -> Checkpoint:
         commit=start.commit,
         incarnation=start.incarnation,
     )
-
-
-def replacement_name(change: Change) -> str:
-    """Return the name, in ``drafts/``, of the file that a REPLACED record speaks of."""
-    return str(change.images[:REPLACEMENT_LENGTH], "ascii") + ".db"
 
 
 def _histories(scans: Iterable[tuple[LogScan, Checkpoint]]) -> dict[Actor, list[Record]]:

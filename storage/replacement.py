@@ -20,7 +20,8 @@ from urllib.parse import quote
 
 import apsw
 
-from .archive.archive import PENDING, Archive
+from .archive.archive import Archive
+from .archive.past import PENDING
 from .archiver import Archiver
 from .bookmark import Bookmark
 from .checkpointer import Checkpointer

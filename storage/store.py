@@ -13,6 +13,7 @@ from pathlib import Path
 from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
+from .bookmark import Bookmark
 from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
@@ -170,10 +171,10 @@ class Store:
         self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
     ) -> Archiver:
         """Keep what segments hold before they are used again, and what is there already."""
-        layout, past = self._layout, self._past
+        layout, past, slot = self._layout, self._past, self._directory.path.name
         archiver = Archiver(
-            self._directory.path.name,
-            lambda: Archive(layout.archive_dir, past, layout.actor_file, retention),
+            slot,
+            lambda: Archive(layout.archive_dir, slot, past, layout.actor_file, retention),
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,
@@ -231,6 +232,7 @@ class Store:
         on_failure: Callable[[StorageBroken], None],
         apply_alarms: Callable[[Alarms], None],
         options: StoreOptions = DEFAULT_OPTIONS,
+        is_alone: bool = True,
     ) -> "list[Store]":
         """As ``open``, but go on with several logs; each has actors of its own.
 
@@ -238,10 +240,21 @@ class Store:
         alarms goes with one log.
 
         Args:
-            slots: Which logs; that of ``options`` does not count.
+            slots: Which logs; that of ``options`` does not count. Without any, all logs are
+                recovered, and none is gone on with.
+            is_alone: False where other processes have the other logs in use: only these are
+                recovered then. All of them together must have been before, once, since the
+                machine or the first of these processes was started.
+
+        Raises:
+            DirectoryInUse: One of the logs is in use, or with ``is_alone`` any is.
         """
         owner = Owner(notify, time_ms, on_failure)
-        return _open(layout, slots, owner, apply_alarms, options)
+        return _open(layout, slots, owner, apply_alarms, options, is_alone=is_alone)
+
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        """See ``Replacements.restore``."""
+        return await self.replacements.restore(unique_key, actor_id, bookmark)
 
     def database(
         self,
@@ -372,15 +385,23 @@ def _open(
     owner: Owner,
     apply_alarms: Callable[[Alarms], None],
     options: StoreOptions,
+    *,
+    is_alone: bool = True,
 ) -> list[Store]:
     marks = Marks(layout)
     own = [layout.log_dir(slot) for slot in slots]
-    others = sorted(path for path in layout.logs_dir.glob("*") if path not in own and path.is_dir())
+    there = sorted(layout.logs_dir.glob("*")) if is_alone else []
+    others = [path for path in there if path not in own and path.is_dir()]
     logs: list[LogDirectory] = []
     try:
         logs.extend(LogDirectory.open(path) for path in [*own, *others])
         recovered = recover(
-            layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
+            layout.actors_dir,
+            layout.drafts_dir,
+            logs,
+            layout.actor_file,
+            apply_alarms,
+            is_alone=is_alone,
         )
     except BaseException as error:
         for log in logs:

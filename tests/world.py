@@ -23,7 +23,9 @@ from perdure.actors.session import LOST, LOST_REASON, CloseFrame
 from perdure.actors.websocket import WebSocket, WebSocketPair
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.registry import ActorHost, Databases
+from perdure.storage.bookmark import Bookmark
 from perdure.storage.engine import ActorDatabase
+from perdure.storage.errors import HistoryUnavailable
 from perdure.storage.layout import Layout
 from perdure.storage.limits import StorageLimits
 from perdure.storage.marks import Marks
@@ -75,6 +77,27 @@ class FakeAlarms:
 
     def committed(self, actor_id: DurableObjectId, time_ms: int | None, lsn: int) -> None:
         self.committed_ms.append(time_ms)
+
+
+class FakePast:
+    """A past in which everything can be had; it remembers what was asked for."""
+
+    def __init__(self) -> None:
+        self.commit = 7
+        self.restores: list[tuple[DurableObjectId, Bookmark]] = []
+
+    def _bookmark(self, actor_id: DurableObjectId, commit: int) -> Bookmark:
+        return Bookmark.of(actor_id.unique_key, actor_id.raw, 1, commit)
+
+    def current(self, actor_id: DurableObjectId) -> Bookmark:
+        return self._bookmark(actor_id, self.commit)
+
+    async def at_time(self, actor_id: DurableObjectId, time_ms: int) -> Bookmark:
+        return self._bookmark(actor_id, time_ms // 1000)
+
+    async def restore_at_next_start(self, actor_id: DurableObjectId, bookmark: Bookmark) -> None:
+        bookmark.check_for(actor_id.unique_key, actor_id.raw)
+        self.restores.append((actor_id, bookmark))
 
 
 class FakeOutbound:
@@ -153,6 +176,9 @@ class OwnDatabases:
         path = self._layout.actor_file(unique_key, actor_id)
         return ActorDatabase(path, limits, monotonic=monotonic)
 
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        raise HistoryUnavailable(self._layout.root, f"no history: {unique_key} {bookmark}")
+
     def settle(self) -> None:
         """Every commit is durable when it returns."""
 
@@ -172,6 +198,7 @@ class World:
         self.clock = FakeClock()
         self.alarms = FakeAlarms()
         self.outbound = FakeOutbound()
+        self.past = FakePast()
         self.limits = limits or ActorLimits()
         self._numbers = itertools.count()
         self.host = ActorHost(
@@ -181,6 +208,7 @@ class World:
             self.alarms,
             databases or OwnDatabases(root),
             Marks(self.layout),
+            self.past,
             limits=self.limits,
             storage_limits=StorageLimits(),
             idle_timeout_s=10.0,

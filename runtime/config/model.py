@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...actors.limits import ActorLimits
+from ...storage.archive.archive import RETENTION
 from ...storage.limits import StorageLimits
 from .errors import Problem
 from .limits import EdgeLimits
@@ -86,6 +87,8 @@ class PerdureConfig:
         data_dir: Where state is kept, absolute; None when the file does not say.
         idle_timeout_s: How long an actor without work stays in memory.
         trash_retention_days: How long the data of deleted classes can be taken back.
+        point_in_time_days: How long each state of an actor can be had back; 0 for no archive.
+        point_in_time_size_bytes_max: How much the archive may take; the oldest goes first.
         free_space_size_bytes_min: With less left on the disk no new actor is begun; 0 for never,
             None for the smaller one of 256 MiB and 2 % of the file system.
     """
@@ -93,6 +96,8 @@ class PerdureConfig:
     data_dir: Path | None = None
     idle_timeout_s: float = 10.0
     trash_retention_days: float = 30.0
+    point_in_time_days: float = RETENTION.days
+    point_in_time_size_bytes_max: int = RETENTION.size_bytes_max
     free_space_size_bytes_min: int | None = None
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)

@@ -24,6 +24,8 @@ KEYS = (
     "idle_timeout_s",
     "trash_retention_days",
     "free_space_size_bytes_min",
+    "point_in_time_days",
+    "point_in_time_size_bytes_max",
     "limits",
     "log",
 )
@@ -49,6 +51,10 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         "data_dir": base_dir / directory if (directory := _data_dir(table)) else None,
         "idle_timeout_s": _find_amount(table, "idle_timeout_s"),
         "trash_retention_days": _find_amount(table, "trash_retention_days", zero_is_fine=True),
+        "point_in_time_days": _find_amount(table, "point_in_time_days", zero_is_fine=True),
+        "point_in_time_size_bytes_max": _find_amount(
+            table, "point_in_time_size_bytes_max", whole=True
+        ),
         "free_space_size_bytes_min": _find_amount(
             table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
         ),

@@ -14,10 +14,10 @@ import contextlib
 import contextvars
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ...actors.actor import Actor, Handlers
 from ...actors.channel import Outbound
@@ -28,7 +28,9 @@ from ...actors.events import AlarmEvent, Event, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
+from ...actors.past import Past
 from ...actors.rpc import encode_error
+from ...storage.bookmark import Bookmark
 from ...storage.engine import ActorDatabase
 from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
@@ -36,6 +38,7 @@ from ...storage.marks import MarkData, Marks
 from ...storage.metadata import Metadata
 
 log = logging.getLogger("perdure.host")
+T = TypeVar("T")
 
 # Calls from actor to actor run within the caller's turn, so that most need no turn of the loop;
 # so deep and no deeper, else a chain of calls would exhaust the stack.
@@ -68,6 +71,10 @@ class Databases(Protocol):
         monotonic: Callable[[], float] | None = None,
     ) -> ActorDatabase: ...
 
+    async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
+        """Set an actor, whose database is closed, to another state; return how to undo that."""
+        ...
+
     def settle(self) -> None:
         """Hold the thread until all that was committed is durable, and tell who waits for it."""
         ...
@@ -89,6 +96,7 @@ class ActorHost:
         alarms: AlarmIndex,
         databases: Databases,
         marks: Marks,
+        past: Past,
         *,
         limits: ActorLimits,
         storage_limits: StorageLimits,
@@ -100,6 +108,7 @@ class ActorHost:
         self.alarms = alarms
         self.databases = databases
         self.marks = marks
+        self.past = past
         self.limits = limits
         self.storage_limits = storage_limits
         self.idle_timeout_s = idle_timeout_s
@@ -111,6 +120,7 @@ class ActorHost:
         self._deferred: deque[Callable[[], None]] = deque()
         self._drain_is_due = False
         self._context = contextvars.Context()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.closed_because: bytes | None = None
         self._started = 0
         self._evicted = 0
@@ -141,6 +151,12 @@ class ActorHost:
             action()
         finally:
             self._nested -= 1
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run work of the host's own, whichever actor's turn this is."""
+        task = self._context.run(asyncio.Task, work, loop=self.loop)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _drain_later(self) -> None:
         if not self._drain_is_due:
@@ -275,6 +291,9 @@ class ActorRegistry:
         self._unique_key = unique_key
         self._construct = construct
         self.live: dict[bytes, Actor] = {}
+        # While an actor's file changes: the events that have come for it, and when it is done.
+        self._held: dict[bytes, list[_Delivery]] = {}
+        self._held_work: dict[bytes, asyncio.Future[None]] = {}
 
     def deliver(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
         self._host.call(_Delivery(self, actor_id, event, on_reply))
@@ -282,16 +301,83 @@ class ActorRegistry:
     def deliver_now(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
         actor = self.live.get(actor_id.raw)
         if actor is None:
-            if self._host.closed_because is not None:
-                on_reply(None, self._host.closed_because)
+            failure = self._why_not(actor_id)
+            if failure is not None:
+                on_reply(None, failure)
                 return
-            mark = self._host.marks.get("quarantine", self._unique_key, actor_id.raw)
-            if mark is not None:
-                error = _quarantined(self._unique_key, actor_id.raw, mark)
-                on_reply(None, encode_error(error))
+            if self._must_wait(actor_id):
+                self._held[actor_id.raw].append(_Delivery(self, actor_id, event, on_reply))
                 return
             actor = self._start(actor_id, event)
         actor.deliver(event, on_reply)
+
+    def _why_not(self, actor_id: DurableObjectId) -> bytes | None:
+        """Return the failure of every event for this actor, if it may not be started."""
+        host = self._host
+        if host.closed_because is not None:
+            return host.closed_because
+        mark = host.marks.get("quarantine", self._unique_key, actor_id.raw)
+        if mark is not None and actor_id.raw not in self._held:
+            return encode_error(_quarantined(self._unique_key, actor_id.raw, mark))
+        return None
+
+    # Files that change while nobody is there.
+
+    async def without(
+        self, actor_id: DurableObjectId, reason: BaseException, work: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Await ``work()`` while there is no instance of an actor, and its database is closed.
+
+        An instance that is there is ended with ``reason``. Events wait; then they start a new one.
+        """
+        raw = actor_id.raw
+        while raw in self._held:
+            await asyncio.shield(self._held_work[raw])
+        self._held[raw] = []
+        done = self._held_work[raw] = self._host.loop.create_future()
+        actor = self.live.get(raw)
+        if actor is not None:
+            actor.committer.commit()
+            actor.break_(reason)
+        try:
+            return await work()
+        finally:
+            del self._held_work[raw]
+            done.set_result(None)
+            for delivery in self._held.pop(raw):
+                self._host.call(delivery)
+
+    def _must_wait(self, actor_id: DurableObjectId) -> bool:
+        """Say whether events for this actor wait; begin to restore it if that was asked for."""
+        if actor_id.raw in self._held:
+            return True
+        mark = self._host.marks.get("restore", self._unique_key, actor_id.raw)
+        if mark is None:
+            return False
+        bookmark = Bookmark.parse(str(mark["bookmark"]))
+        self._held[actor_id.raw] = []
+        self._held_work[actor_id.raw] = self._host.loop.create_future()
+        self._host.start_task(self._restore(actor_id, bookmark))
+        return True
+
+    async def _restore(self, actor_id: DurableObjectId, bookmark: Bookmark) -> None:
+        raw = actor_id.raw
+        failure: bytes | None = None
+        try:
+            undo = await self._host.databases.restore(self._unique_key, raw, bookmark)
+        except Exception as error:  # it is what everybody who waits gets
+            failure = encode_error(error)
+            extra = {"actor": str(actor_id), "bookmark": str(bookmark), "cause": str(error)}
+            log.exception("actor.not_restored", extra=extra)
+        else:
+            extra = {"actor": str(actor_id), "bookmark": str(bookmark), "undo": str(undo)}
+            log.info("actor.restored", extra=extra)
+        self._held_work.pop(raw).set_result(None)
+        for delivery in self._held.pop(raw):
+            if failure is None:
+                self._host.call(delivery)
+            else:
+                delivery.on_reply(None, failure)
 
     def _start(self, actor_id: DurableObjectId, event: Event) -> Actor:
         host = self._host
@@ -309,7 +395,7 @@ class ActorRegistry:
 class _Delivery:
     """A delivery as a callable; cheaper than a closure over four names, and it shows in traces."""
 
-    __slots__ = ("_actor_id", "_event", "_on_reply", "_registry")
+    __slots__ = ("_actor_id", "_event", "_registry", "on_reply")
 
     def __init__(
         self, registry: ActorRegistry, actor_id: DurableObjectId, event: Any, on_reply: OnReply
@@ -317,10 +403,10 @@ class _Delivery:
         self._registry = registry
         self._actor_id = actor_id
         self._event = event
-        self._on_reply = on_reply
+        self.on_reply = on_reply
 
     def __call__(self) -> None:
-        self._registry.deliver_now(self._actor_id, self._event, self._on_reply)
+        self._registry.deliver_now(self._actor_id, self._event, self.on_reply)
 
 
 def _with_name(actor_id: DurableObjectId, database: ActorDatabase) -> DurableObjectId:

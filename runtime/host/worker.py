@@ -5,14 +5,15 @@ An instance of the class lives for one request.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...actors.channel import Outbound
 from ...actors.errors import NoSuchMethod
-from ...actors.execution import Execution, is_coroutine, wait_for_it
+from ...actors.execution import DEFAULT_LIMITS, Execution, is_coroutine, wait_for_it
 from ...actors.handlers import check_response
 from ...actors.http import Request, Response
+from ...actors.limits import ActorLimits
 from ...actors.response_stream import stream_through
 from ...actors.rpc import is_fatal
 from ...actors.state import ExecutionContext
@@ -31,8 +32,9 @@ class Worker(Execution):
         outbound: Outbound,
         entrypoint: type[Any],
         env: object,
+        limits: ActorLimits = DEFAULT_LIMITS,
     ) -> None:
-        super().__init__(loop, outbound)
+        super().__init__(loop, outbound, limits)
         self._entrypoint = entrypoint
         self._env = env
         self._ctx = ExecutionContext(self)
@@ -48,6 +50,9 @@ class Worker(Execution):
             raise NoSuchMethod("fetch")
         return fetch(request)
 
+    def describe(self) -> Mapping[str, str]:
+        return {"class": self._entrypoint.__qualname__}
+
     def close(self) -> None:
         """End what is under way."""
         self.sessions.sever("the server is going away", 1001)
@@ -58,6 +63,7 @@ class _RequestTurn:
     """One request: the first turn of its handler, and its response."""
 
     __slots__ = ("_on_response", "_request", "_worker", "gate")
+    handler = "fetch"
 
     def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
         self._worker = worker

@@ -3,7 +3,8 @@
 *Promise*: for each actor whose records are here there is something they can be applied to: its
 beginning, or a copy of its file as it was before them. What is not to be kept any more goes,
 the oldest first, and never something that a younger state needs.
-*Assumes*: one thread uses it at a time; one ``Archive`` for a directory.
+*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory. They share
+the index, and each touches the files of its own log only, and copies of any actor.
 *Rules for editing*: copies before deletions, files before what the index says of them. It may be
 killed anywhere: ``open`` puts right what was begun.
 
@@ -27,7 +28,7 @@ from ..log_tail import map_file
 from ..logformat import BEGINNINGS, SegmentHeader
 from ..replay import replay
 from .index import Actor, ArchiveFile, ArchiveIndex, Order, Snapshot
-from .past import FIRST, LAST, Past, index_path
+from .past import FIRST, LAST, PENDING, Past, index_path
 from .spans import SUFFIX, Span, read_spans, write_archive_file
 
 log = logging.getLogger("perdure.storage")
@@ -35,8 +36,6 @@ log = logging.getLogger("perdure.storage")
 DAY_MS = 86_400_000
 # Below this many bytes of records since its last copy an actor gets no other.
 SNAPSHOT_SIZE_BYTES_MIN = 2**20
-PENDING = "pending"
-DRAFT = "draft.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +63,18 @@ class Archive:
     """
 
     def __init__(
-        self, root: Path, past: Past, actor_file: Callable[[str, bytes], Path], retention: Retention
+        self,
+        root: Path,
+        slot: str,
+        past: Past,
+        actor_file: Callable[[str, bytes], Path],
+        retention: Retention,
     ) -> None:
         """Open the archive at ``root``, which is made if it is not there.
 
         Args:
             root: Its directory.
+            slot: Which log it takes in.
             past: Reads it, and the logs.
             actor_file: Where the file of (namespace, id) is.
             retention: What is to be kept.
@@ -80,6 +85,8 @@ class Archive:
         """
         self.root = root
         self.past = past
+        self._slot = slot
+        self._draft = root / f"draft-{slot}.db"
         self._actor_file = actor_file
         self._retention = retention
         make_directory(root)
@@ -98,9 +105,10 @@ class Archive:
         """Close the index."""
         self._index.close()
 
-    def last_lsn(self, slot: str) -> int:
-        """Return up to which record a log is here; 0 if nothing of it is."""
-        return self._index.ends().get(slot, (0, (0, 0)))[0]
+    @property
+    def last_lsn(self) -> int:
+        """Up to which record the log is here; 0 if nothing of it is."""
+        return self._index.ends().get(self._slot, (0, (0, 0)))[0]
 
     @property
     def size_bytes(self) -> int:
@@ -111,7 +119,6 @@ class Archive:
 
     def take(
         self,
-        slot: str,
         segment: Path,
         header: SegmentHeader,
         last_lsn: int,
@@ -120,7 +127,6 @@ class Archive:
         """Take in what a segment holds up to ``last_lsn``; durable on return.
 
         Args:
-            slot: Of which log it is.
             segment: The file.
             header: The segment's.
             last_lsn: Its last record that counts.
@@ -130,22 +136,22 @@ class Archive:
             LogCorrupt: It cannot be read.
             OSError: It cannot be written; nothing of it is here.
         """
-        first_lsn = max(self.last_lsn(slot) + 1, header.first_lsn)
+        first_lsn = max(self.last_lsn + 1, header.first_lsn)
         if first_lsn > last_lsn:
             return
-        name = f"{slot}/{first_lsn:016x}-{last_lsn:016x}{SUFFIX}"
+        name = f"{self._slot}/{first_lsn:016x}-{last_lsn:016x}{SUFFIX}"
         data = map_file(segment)
         spans = write_archive_file(self.root / name, data, header, (first_lsn, last_lsn), pause)
-        self._know(slot, name, spans)
+        self._know(name, spans)
         for actor in dict.fromkeys(span.actor for span in spans):
             pause()
             self._keep_a_copy(actor)
 
-    def _know(self, slot: str, name: str, spans: list[Span]) -> None:
+    def _know(self, name: str, spans: list[Span]) -> None:
         first_lsn, last_lsn = (int(part, 16) for part in Path(name).stem.split("-"))
         file = ArchiveFile(
             name,
-            slot,
+            name.split("/", maxsplit=1)[0],
             first_lsn,
             last_lsn,
             spans[0].incarnation,
@@ -178,7 +184,7 @@ class Archive:
 
     def copy_at(self, actor: Actor, order: Order) -> None:
         """Make a copy of an actor's file as it was after a commit that is here."""
-        draft = self.root / DRAFT
+        draft = self._draft
         try:
             if self.past.build(actor, order, draft):
                 self.add_copy(actor, order, draft)
@@ -202,7 +208,7 @@ class Archive:
         Its file may be written meanwhile. Whatever is written is in the log by then, and the
         log is read afterwards: all of it is applied once more.
         """
-        draft = self.root / DRAFT
+        draft = self._draft
         try:
             shutil.copyfile(self._actor_file(*actor), draft)
         except FileNotFoundError:
@@ -229,13 +235,16 @@ class Archive:
         """Let go what is not to be kept any more; return how many files that were."""
         gone = 0
         horizon_ms = now_ms - self._retention.days * DAY_MS
-        for file in self._index.files():
+        for file in self._own_files():
             is_too_much = self.size_bytes > self._retention.size_bytes_max
             if file.last_ms >= horizon_ms and not is_too_much:
                 break
             self._let_go(file)
             gone += 1
         return gone
+
+    def _own_files(self) -> list[ArchiveFile]:
+        return [file for file in self._index.files() if file.slot == self._slot]
 
     def _let_go(self, file: ArchiveFile) -> None:
         actors = self._index.actors_in(file.name)
@@ -267,16 +276,18 @@ class Archive:
     # --- after a crash -----------------------------------------------------------------------
 
     def _put_right(self, *, is_new: bool) -> None:
-        for path in [self.root / DRAFT, *self.root.glob(f"*/*{SUFFIX}.new")]:
+        home = self.root / self._slot
+        for path in [self._draft, *home.glob(f"*{SUFFIX}.new")]:
             path.unlink(missing_ok=True)
-        there = {f"{path.parent.name}/{path.name}" for path in self.root.glob(f"*/*{SUFFIX}")}
-        known = {file.name for file in self._index.files()}
+        found = self.root.glob(f"*/*{SUFFIX}") if is_new else home.glob(f"*{SUFFIX}")
+        there = {f"{path.parent.name}/{path.name}" for path in found}
+        known = {file.name for file in self._own_files()}
         for name in sorted(known - there):
             log.error("archive.file_is_missing", extra={"file": name})
             self._index.remove_file(name)
-        for name in sorted(there - known, key=lambda name: name.split("/")[1]):
+        for name in sorted(there - known):
             try:
-                self._know(name.split("/")[0], name, list(read_spans(self.root / name)))
+                self._know(name, list(read_spans(self.root / name)))
             except ArchiveDamaged as error:
                 log.error("archive.file_is_damaged", extra={"cause": str(error)})  # noqa: TRY400  # the message says it all
         if is_new:

@@ -1,8 +1,8 @@
 """Where in the archive which actor's records are.
 
 *Promise*: it says what the archive's files say. It can be thrown away and made anew from them.
-*Assumes*: one writer (the archive's thread); any number of readers, each with an ``ArchiveIndex``
-of its own.
+*Assumes*: those who write, one for each log, and those who read have an ``ArchiveIndex`` each, used
+in one thread.
 *Rules for editing*: a file of the archive is durable before it is known here, and is not known
 here any more before it is deleted.
 """
@@ -23,9 +23,11 @@ VERSION = 1
 Order = tuple[int, int]  # incarnation and commit, as in Record.order
 Actor = tuple[str, bytes]
 
-_SET_UP = f"""
+_SET_UP = """
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = NORMAL;
+    PRAGMA synchronous = FULL;
+"""
+_SCHEMA = f"""
     BEGIN IMMEDIATE;
     CREATE TABLE IF NOT EXISTS files (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, slot TEXT NOT NULL,
@@ -152,6 +154,8 @@ class ArchiveIndex:
                 self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
                 self._connection.set_busy_timeout(10_000)
                 return
+            if not path.exists():
+                _make(path)
             self._connection = apsw.Connection(str(path))
         except apsw.Error as error:
             raise self._failure(error) from error
@@ -164,7 +168,7 @@ class ArchiveIndex:
 
     def _set_up(self) -> None:
         ((version,),) = self._execute("PRAGMA user_version")
-        if version not in {0, VERSION}:
+        if version != VERSION:
             problem = f"the index of the archive has version {version}"
             raise DatabaseFailed(self._path, problem, code="SQLITE_NOTADB")
         self._execute(_SET_UP)
@@ -272,11 +276,17 @@ class ArchiveIndex:
 
     @contextlib.contextmanager
     def _transaction(self) -> Any:
+        # IMMEDIATE: who only finds out later that somebody else writes cannot wait any more.
+        self._execute("BEGIN IMMEDIATE")
         try:
-            with self._connection:
-                yield
-        except apsw.Error as error:
-            raise self._failure(error) from error
+            yield
+            self._execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, apsw.Error):
+                raise self._failure(error) from error
+            raise
 
     def _execute(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
         try:
@@ -287,6 +297,15 @@ class ArchiveIndex:
     def _failure(self, error: apsw.Error) -> DatabaseFailed:
         problem = f"the index of the archive failed: {error}"
         return DatabaseFailed(self._path, problem, code=name_of(error))
+
+
+def _make(path: Path) -> None:
+    """Make an empty index; readers find nothing, or all of it."""
+    draft = path.with_name(path.name + ".new")
+    draft.unlink(missing_ok=True)
+    with contextlib.closing(apsw.Connection(str(draft))) as connection:
+        connection.execute(_SCHEMA).fetchall()
+    draft.replace(path)
 
 
 def _row(span: Span, file: int) -> tuple[Any, ...]:

@@ -16,11 +16,13 @@ from pathlib import Path
 
 from ..errors import HistoryUnavailable
 from ..log_tail import read_tail
-from ..logformat import BEGINNINGS, Record, RecordKind
+from ..logformat import BEGINNINGS, Record, RecordKind, replacement_name
 from ..replay import replay
 from .index import Actor, ArchiveIndex, Order, Snapshot, SpanPlace
 from .spans import read_records
 
+# Where copies wait until the index knows them.
+PENDING = "pending"
 # Before and behind all commits.
 FIRST: Order = (0, 0)
 LAST: Order = (2**32, 0)
@@ -74,6 +76,14 @@ class Past:
 
     def known(self, actor: Actor) -> Known:
         """Return all that is kept of an actor."""
+        known = self._known(actor)
+        replaced = [each for each in known.tail if each.change.kind is RecordKind.REPLACED]
+        orders = {snapshot.order for snapshot in known.snapshots}
+        if all(each.order in orders or self._pending(each) for each in replaced):
+            return known
+        return self._known(actor)  # its copy has become known in this moment
+
+    def _known(self, actor: Actor) -> Known:
         archived = self.ends()
         last_lsns = self._last_lsns()
         tail: dict[Order, Record] = {}
@@ -210,17 +220,23 @@ class Past:
         """Return what the state after ``last`` can be made from with the least reading."""
         if any(before < last < after for before, after in known.gaps):
             return None
-        floor = max((after for _, after in known.gaps if after <= last), default=(0, 0))
+        floor = max((after for _, after in known.gaps if after <= last), default=FIRST)
         snapshots = [each for each in known.snapshots if floor <= each.order <= last]
-        best: Snapshot | Record | None = snapshots[-1] if snapshots else None
+        best = snapshots[-1] if snapshots else None
         beginning = self._last_beginning(known, last)
         if beginning is None or beginning.order < floor:
             return best
-        if best is None or beginning.order > best.order:
-            best = beginning
-        # A file took the actor's place: its copy is a snapshot, or is gone.
-        is_lost = isinstance(best, Record) and best.change.kind is RecordKind.REPLACED
-        return None if is_lost else best
+        if best is not None and best.order >= beginning.order:
+            return best
+        if beginning.change.kind is RecordKind.REPLACED:
+            return self._pending(beginning)
+        return beginning
+
+    def _pending(self, replaced: Record) -> Snapshot | None:
+        """Return the copy of what took the actor's place, while the index does not know it."""
+        name = f"{PENDING}/{replacement_name(replaced.change)}"
+        path = self.archive_dir / name
+        return Snapshot(replaced.order, path.stat().st_size, name) if path.exists() else None
 
     def _last_beginning(self, known: Known, last: Order) -> Record | None:
         for record in reversed(known.tail):

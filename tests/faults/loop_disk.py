@@ -6,6 +6,7 @@ models neither a disk that lies about its cache nor a torn sector. Needs root.
 """
 
 import contextlib
+import gc
 import os
 import subprocess
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 
 _PATIENCE_S = 30.0
+# ext4 would write a file out that is made in the place of another, for programs that do not sync.
+_OPTIONS = "noauto_da_alloc"
 _QUIET_S = 0.01
 
 
@@ -50,12 +53,13 @@ class LoopDisk:
         self.mount_point.mkdir(exist_ok=True)
         self._device = _run("losetup", "--find", "--show", str(self._image))
         try:
-            _run("mount", self._device, str(self.mount_point))
+            _run("mount", "-o", _OPTIONS, self._device, str(self.mount_point))
         except BaseException:
             _run("losetup", "--detach", self._device)
             raise
 
     def unmount(self) -> None:
+        gc.collect()  # an error that was caught may still hold on to a file that was mapped
         _run("umount", str(self.mount_point))
         _run("losetup", "--detach", self._device)
 
@@ -67,7 +71,7 @@ class LoopDisk:
         _run("losetup", "--set-capacity", self._device)
         _run("e2fsck", "-f", "-p", self._device)
         _run("resize2fs", self._device)
-        _run("mount", self._device, str(self.mount_point))
+        _run("mount", "-o", _OPTIONS, self._device, str(self.mount_point))
 
     @contextlib.contextmanager
     def after_power_loss(self) -> Iterator[Path]:
@@ -80,6 +84,7 @@ class LoopDisk:
             try:
                 yield mount_point
             finally:
+                gc.collect()  # as in unmount
                 _run("umount", str(mount_point))
         finally:
             mount_point.rmdir()

@@ -25,7 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from perdure.storage import checkpointer, journal
+from perdure.storage import checkpointer, journal, recovery
 from perdure.storage import log as commit_log
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
@@ -52,7 +52,7 @@ class Script:
         checkpoint_frames: Small, likewise.
         turns: So many in all, then it stops in good order; 0 for no end.
         defect: A defect that the tests of power losses must notice: ``no-fdatasync``,
-            ``no-syncfs``; none when empty.
+            ``no-syncfs`` and so on; none when empty.
         killed_in: A call of the recovery, in which the process kills itself; none when empty.
         killed_at: Which of these calls.
     """
@@ -101,6 +101,7 @@ class Writer:
         )
         self._databases = {actor: self._open(actor) for actor in range(script.actors)}
         self._numbers = {actor: read_turn(db) for actor, db in self._databases.items()}
+        self._begun = sum(number > 0 for number in self._numbers.values())
 
     def run(self) -> int:
         """Write until there is a reason to stop; return the exit code."""
@@ -122,10 +123,13 @@ class Writer:
         return BROKEN if self._is_broken else 0
 
     def _go_round(self) -> int:
-        ready = [actor for actor in self._databases if self._pending[actor] < _PENDING_MAX]
+        # One more actor begins in each round, so that there are young ones whenever it dies.
+        self._begun += 1
+        begun = list(self._databases)[: self._begun]
+        ready = [actor for actor in begun if self._pending[actor] < _PENDING_MAX]
         for actor in ready:
             self._turn(actor)
-        if not ready and self._databases:
+        if not ready:
             self._calls.get()()
         self._drain()
         return len(ready)
@@ -224,7 +228,15 @@ def _sync_no_files() -> None:
     checkpointer.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # on purpose
 
 
-DEFECTS = {"no-fdatasync": _sync_no_segment, "no-syncfs": _sync_no_files}
+def _sync_nothing_recovered() -> None:
+    recovery.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # likewise
+
+
+DEFECTS = {
+    "no-fdatasync": _sync_no_segment,
+    "no-syncfs": _sync_no_files,
+    "no-syncfs-in-recovery": _sync_nothing_recovered,
+}
 
 
 def die_in(name: str, at: int) -> None:

@@ -89,7 +89,7 @@ def test_an_actor_that_never_committed_has_no_file(bench: Bench) -> None:
     assert KeyValue(other).list() == {}
 
 
-@pytest.mark.parametrize("content_of_file", ["as it was made", "empty"])
+@pytest.mark.parametrize("content_of_file", ["as it was made", "empty", "zeros", "half zeros"])
 def test_a_file_that_the_log_does_not_know_is_begun_anew(
     bench: Bench, content_of_file: str
 ) -> None:
@@ -101,11 +101,27 @@ def test_a_file_that_the_log_does_not_know_is_begun_anew(
     assert path.exists()
     if content_of_file == "empty":  # what a power failure leaves of it
         path.write_bytes(b"")
+    elif content_of_file == "zeros":
+        path.write_bytes(bytes(path.stat().st_size))
+    elif content_of_file == "half zeros":
+        path.write_bytes(bytes(4096) + path.read_bytes()[4096:])
     assert content(again) == {}
     put(again.database(KEY, A), a=2)
     again.log.wait()
     bench.root = again._layout.root
     assert content(bench.after_crash()) == {"a": 2}
+
+
+def test_a_file_that_lost_its_head_later_is_damaged(bench: Bench) -> None:
+    """It must not be taken for one that was never begun: then all of it would be forgotten."""
+    store = bench.open()
+    put(store.database(KEY, A), a=1)
+    store.close()
+    again = bench.open()
+    database = again.database(KEY, A)
+    database.path.write_bytes(bytes(4096) + database.path.read_bytes()[4096:])
+    with pytest.raises(StorageError, match="not a database"):
+        KeyValue(database).list()
 
 
 def test_files_receive_only_what_is_durable(bench: Bench) -> None:
