@@ -194,8 +194,12 @@ class Execution:
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Keep running until ``awaitable`` is done; its failure is logged, nobody waits for it."""
-        task = self.spawn(wait_for_it(awaitable))
-        task.add_done_callback(_log_failure)
+        self.spawn(wait_for_it(awaitable)).on_done = _log_failure
+
+    @property
+    def is_at_work(self) -> bool:
+        """Handlers are under way, or what was given to ``wait_until``."""
+        return any(task.is_at_work for task in self.tasks)
 
 
 def is_coroutine(value: object) -> bool:

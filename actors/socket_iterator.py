@@ -7,6 +7,10 @@ from collections.abc import Callable
 from .errors import SocketStateError
 
 
+class Listening(asyncio.Future[None]):
+    """What a task awaits while there is no message: it has nothing to do until somebody speaks."""
+
+
 class SocketIterator:
     """Yields each message (str or bytes); ends when the connection has ended.
 
@@ -19,7 +23,7 @@ class SocketIterator:
         self._loop = loop
         self._on_taken = on_taken
         self.messages: deque[str | bytes] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: Listening | None = None
         self._ended = False
 
     def push(self, message: str | bytes) -> None:
@@ -43,7 +47,7 @@ class SocketIterator:
                 raise StopAsyncIteration
             if self._waiter is not None:
                 raise SocketStateError("another task is already iterating over this WebSocket")
-            self._waiter = self._loop.create_future()
+            self._waiter = Listening(loop=self._loop)
             try:
                 await self._waiter
             finally:

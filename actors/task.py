@@ -26,6 +26,7 @@ from typing import Any, Protocol
 
 from .gates import InputGate
 from .slow_turns import name_of
+from .socket_iterator import Listening
 
 # Documented for other implementations of tasks, though spelled as private names.
 _enter: Callable[[asyncio.AbstractEventLoop, Any], None] = asyncio.tasks._enter_task  # noqa: SLF001  # see above
@@ -98,6 +99,11 @@ class ActorTask(asyncio.Future[Any]):
     def handler(self) -> str:
         """What runs here, for who tells of a slow turn."""
         return name_of(self._coro)
+
+    @property
+    def is_at_work(self) -> bool:
+        """A handler, or what was given to ``wait_until``, and not just listening to a socket."""
+        return self.on_done is not None and not isinstance(self._fut_waiter, Listening)
 
     def get_context(self) -> contextvars.Context:
         return self._context

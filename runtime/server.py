@@ -43,6 +43,8 @@ PORT_MAX = 65_535
 # So long may clients take at least to read their answer, and to answer the close frame of their
 # WebSocket; after the drain, too.
 CLIENTS_LEAVE_S = 1.0
+# How often a stopping server looks whether actors are still at work; nobody tells it.
+LOOKS_INTERVAL_S = 0.02
 
 
 class PortTaken(UsageError):
@@ -308,13 +310,18 @@ class Server:
         """How its storage is, and why it is degraded if it is."""
         return self._store.health()
 
+    @property
+    def _is_at_work(self) -> bool:
+        return self._host.is_busy or self._worker.is_at_work
+
     async def stop(self, *, drain_s: float) -> None:
-        """Take no new connections, let requests under way finish, then let go of everything.
+        """Take no new connections, let what is under way finish, then let go of everything.
 
         Sockets are closed with 1001. Everything written is durable when this returns.
 
         Args:
-            drain_s: How long requests under way may take; what takes longer is cut off.
+            drain_s: How long requests under way, handlers of sockets and what was given to
+                ``wait_until`` may take; what takes longer is cut off.
         """
         if self._listener is not None:
             self._listener.close()
@@ -323,6 +330,8 @@ class Server:
         deadline = self._loop.time() + drain_s
         while self._front.is_busy and self._loop.time() < deadline:
             await asyncio.wait({self._front.next_answer()}, timeout=deadline - self._loop.time())
+        while self._is_at_work and self._loop.time() < deadline:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(min(LOOKS_INTERVAL_S, deadline - self._loop.time()))
         self._host.settle()  # what was sent before the close frames leaves before them
         self._host.sever_sessions(GOING_AWAY, "the server is going away")
         self._worker.close()

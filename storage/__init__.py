@@ -1,6 +1,5 @@
 """One actor's bytes, and what makes them durable.
 
-May know: files, SQLite, msgpack. Synchronous throughout, and without a clock: times are
-arguments. (The catalog is the exception: read and written off the hot path, through
-aiosqlite.) May not know: actors, loops, networks, configuration.
+May know: files, SQLite, msgpack. Synchronous, and without a clock: times are arguments. (What
+takes long and is off the hot path is awaited: the catalog, history, replacements.) May not know: actors, loops, networks, configuration.
 """

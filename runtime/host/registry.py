@@ -241,8 +241,11 @@ class ActorHost:
 
     @property
     def is_busy(self) -> bool:
-        """Some actor is handling an event."""
-        return any(actor.replies_due or actor.committer.is_dirty() for actor in self._recent)
+        """Some actor is handling an event, or has more to do, or something is not durable."""
+        return any(
+            actor.replies_due or actor.is_at_work or actor.committer.is_dirty()
+            for actor in self._recent
+        )
 
     def storage_broke(self, failure: StorageBroken) -> None:
         """Nothing can be made durable any more: break every actor, and serve no event again."""
