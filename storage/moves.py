@@ -88,14 +88,21 @@ class Moves:
         """Return ``database``, which its owner asks for; it is remembered until it is closed.
 
         Raises:
+            InternalError: There is one already that is not closed.
             OwnershipLost: The actor is in another log.
         """
         actor = (unique_key, actor_id)
         if actor in self._gone:
             problem = "the actor was handed over, and is in use elsewhere"
             raise OwnershipLost(database.path, problem, "Ask those who have it now")
+        self._check_unused(actor)
         self._given[actor] = database
         return database
+
+    def _check_unused(self, actor: _Actor) -> None:
+        given = self._given.get(actor)
+        if given is not None and given.failure is None and not given.is_closed:
+            raise InternalError(f"{given.path} is in use: its database was not closed")
 
     async def hand_over(self, unique_key: str, actor_id: bytes) -> Move:
         """Let another log of the directory have an actor, whose database must be closed.
@@ -116,9 +123,7 @@ class Moves:
         path = self._layout.actor_file(unique_key, actor_id)
         if actor in self._gone:
             raise OwnershipLost(path, "the actor was handed over already")
-        given = self._given.get(actor)
-        if given is not None and not given.is_closed:
-            raise InternalError(f"{path} was handed over while it is in use")
+        self._check_unused(actor)
         self._gone.add(actor)
         try:
             alarm_ms = await self._make_ready(actor, path)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .archive.archive import RETENTION, Archive, Retention
+from .archive.archive import RETENTION, Archive, Retention, alone
 from .archive.past import Past
 from .archiver import Archiver
 from .bookmark import Bookmark
@@ -135,19 +135,7 @@ class Store:
         self._leftovers: Leftovers = {}
         open_max = options.open_max
         self._pool = ConnectionPool(raise_descriptor_limit() if open_max is None else open_max)
-        self._checkpointer = Checkpointer(
-            self.log,
-            directory,
-            layout.root,
-            self.space,
-            self._pool,
-            self._leftovers,
-            self._database,
-            owner.notify,
-            owner.save_alarms,
-            live_size_bytes_max=options.live_size_bytes_max,
-            live_records_max=options.live_records_max,
-        )
+        self._checkpointer = self._make_checkpointer(owner, options)
         self.log.on_published = self._checkpointer.look
         self._archiver: Archiver | None = None
         if has_archive:
@@ -167,6 +155,21 @@ class Store:
             layout, self.log, self._checkpointer, marks, owner.save_alarms, self._database
         )
 
+    def _make_checkpointer(self, owner: Owner, options: StoreOptions) -> Checkpointer:
+        return Checkpointer(
+            self.log,
+            self._directory,
+            self._layout.root,
+            self.space,
+            self._pool,
+            self._leftovers,
+            self._database,
+            owner.notify,
+            owner.save_alarms,
+            live_size_bytes_max=options.live_size_bytes_max,
+            live_records_max=options.live_records_max,
+        )
+
     def _begin_archive(
         self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
     ) -> Archiver:
@@ -178,6 +181,7 @@ class Store:
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,
+            alone=lambda: alone(layout.archive_dir),
         )
         self.log.on_recycled = archiver.take
         for replaced in self.recovered.replaced:
@@ -198,6 +202,7 @@ class Store:
         save_alarms: SaveAlarms = nothing_to_save,
         alarm_changed: AlarmChanged = nobody_told,
         options: StoreOptions = DEFAULT_OPTIONS,
+        is_alone: bool = True,
     ) -> "Store":
         """Recover what the logs of a data directory hold, and go on with one of them.
 
@@ -212,13 +217,16 @@ class Store:
             alarm_changed: Told of the alarm of a file that took another's place; what actors
                 commit is told by themselves.
             options: How much may be used.
+            is_alone: As of ``open_all``.
 
         Raises:
+            DirectoryInUse: The log is in use, or with ``is_alone`` any is.
             LogCorrupt: Something is missing that was durable.
             StorageError: The directory, or a mark in it, cannot be read or written.
         """
         owner = Owner(notify, time_ms, on_failure, save_alarms, alarm_changed)
-        (store,) = _open(layout, [options.slot], owner, apply_alarms, options)
+        slots = [options.slot]
+        (store,) = _open(layout, slots, owner, apply_alarms, options, is_alone=is_alone)
         return store
 
     @classmethod

@@ -327,10 +327,7 @@ _RECOVERIES = (
         "recover",
         calls("_remove_wals"),
         nothing,
-        (
-            _RECOVERY + "test_wals_are_thrown_away",
-            _STORE + "test_what_the_log_does_not_have_is_not_taken_from_a_wal",
-        ),
+        (_RECOVERY + "test_wals_are_thrown_away",),
     ),
     Mutant(
         "recovery writes CHECKPOINT before the files are synced",
