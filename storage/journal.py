@@ -185,6 +185,11 @@ class Journal:
         return apsw.SQLITE_OK
 
     @property
+    def is_new(self) -> bool:
+        """The file was made, and the log knows nothing of it yet."""
+        return self._template is not None
+
+    @property
     def is_synced(self) -> bool:
         """All that was committed is durable, whether the loop has been told or not."""
         return self.last_lsn <= self.log.synced_lsn

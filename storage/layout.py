@@ -16,6 +16,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -94,13 +95,14 @@ class Layout:
         text = actor_id if isinstance(actor_id, str) else actor_id.hex()
         if not _ID.fullmatch(text):
             raise InternalError(f"not the id of an actor: {actor_id!r}")
-        return self.actors_dir / quote(unique_key) / text[:2] / f"{text}.db"
+        return Path(self.root, "actors", quote(unique_key), text[:2], f"{text}.db")
 
     def trash_entry(self, unique_key: str, time_ms: int) -> Path:
         """Return where a namespace deleted at ``time_ms`` (Unix time) waits for its end."""
         return self.trash_dir / f"{time_ms:015d}-{quote(unique_key)}"
 
 
+@lru_cache(maxsize=1000)
 def quote(unique_key: str) -> str:
     """Return a file name for ``unique_key``; no two keys have the same one.
 
