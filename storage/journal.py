@@ -350,7 +350,9 @@ class Journal:
             OSError: It could not be; then the file must not be opened.
         """
         leftover = self._leftovers.get(self._actor)
-        if leftover is None:
+        if leftover is None:  # a process that is dead left one, or nobody
+            with contextlib.suppress(FileNotFoundError):
+                self._wal_path.unlink()
             return
         if leftover.frames:
             if self._wal_path.stat().st_size > leftover.wal_size_bytes:

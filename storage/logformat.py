@@ -76,6 +76,8 @@ class RecordKind(IntEnum):
 _KINDS = {int(kind): kind for kind in RecordKind}  # looked up four times as fast as called
 # What came before such a record does not matter to what the actor's file is after it.
 BEGINNINGS = frozenset({RecordKind.CREATE, RecordKind.DELETE, RecordKind.REPLACED})
+# Such a record changes nothing of the actor, which may not even have a file.
+MOVES = frozenset({RecordKind.HANDED_OVER, RecordKind.TAKEN_OVER})
 
 
 class Change(NamedTuple):  # one is made at each commit, and a dataclass takes four times as long
