@@ -46,7 +46,7 @@ async def test_a_preview_says_what_would_change_and_changes_nothing(town: Town) 
     result = await town.ask("preview", bookmark=then, **LOBBY)
     assert result == {"bookmark": then, "exists": True, "existed": True}
     assert await room.get("other") == 2
-    assert list(town.house.layout.drafts_dir.iterdir()) == []
+    assert list(town.house.layout.drafts_dir.glob("*.draft")) == []
 
 
 async def test_a_restore_can_be_undone(town: Town) -> None:

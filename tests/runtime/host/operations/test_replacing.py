@@ -31,7 +31,7 @@ async def take(town: Town, source: Path, **more: Any) -> dict[str, Any]:
 
 
 def drafts(town: Town) -> list[str]:
-    return [path.name for path in town.house.layout.drafts_dir.glob("*")]
+    return [path.name for path in town.house.layout.drafts_dir.glob("*.draft")]
 
 
 async def test_a_foreign_file_becomes_a_new_actor(town: Town, source: Path) -> None:

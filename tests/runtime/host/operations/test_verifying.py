@@ -14,7 +14,7 @@ async def test_a_directory_in_use_is_good(town: Town) -> None:
     result = await town.ask("verify")
     assert result == {"records": 2, "archive_files": 0, "actors": 2, "findings": 0}
     assert not town.is_live("a")
-    assert list(town.house.layout.drafts_dir.glob("*")) == []
+    assert list(town.house.layout.drafts_dir.glob("*.draft")) == []
 
 
 async def test_a_damaged_object_is_named_and_the_others_are_not(town: Town) -> None:
