@@ -323,6 +323,7 @@ class Store:
         space = None
         with contextlib.suppress(OSError):
             space = self.space.look()
+        behind = None if self._archiver is None else self._archiver.failure
         return StoreHealth(
             None if self.failure is None else str(self.failure),
             self._checkpointer.problem,
@@ -331,6 +332,7 @@ class Store:
             self.log.live_size_bytes,
             space,
             len(self.marks.of_kind("quarantine")),
+            str(behind) if behind is not None else None,
         )
 
     @contextlib.contextmanager
