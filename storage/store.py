@@ -15,7 +15,13 @@ from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import Past
 from .archiver import Archiver
 from .bookmark import Bookmark
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
+from .checkpointer import (
+    LIVE_ACTORS_MAX,
+    LIVE_RECORDS_MAX,
+    LIVE_SIZE_BYTES_MAX,
+    Checkpointer,
+    SaveAlarms,
+)
 from .durable_append import append_durably
 from .durable_files import sync_directory, sync_file, sync_file_system
 from .engine import ActorDatabase
@@ -47,6 +53,7 @@ class StoreOptions:
         segment_size_bytes: Of one file of the log.
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
+        live_actors_max: Likewise, when its records are of more actors.
         open_max: Files that may be open; None for what the system allows.
         retention: How long the past is kept.
         free_space_size_bytes_min: See storage/free_space.py.
@@ -56,6 +63,7 @@ class StoreOptions:
     segment_size_bytes: int = SEGMENT_SIZE_BYTES
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
+    live_actors_max: int = LIVE_ACTORS_MAX
     open_max: int | None = None
     retention: Retention = RETENTION
     free_space_size_bytes_min: int | None = None
@@ -147,6 +155,7 @@ class Store:
             owner.save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
+            live_actors_max=options.live_actors_max,
         )
         self.log.on_published = self._checkpointer.look
         self._archiver: Archiver | None = None
