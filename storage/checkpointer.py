@@ -174,15 +174,29 @@ class Checkpointer:
     def _tidy_up(self, unique_key: str, actor_id: bytes) -> None:
         leftover = self._leftovers.get((unique_key, actor_id))
         if leftover is not None and self._lacks(leftover.first_lsn):
-            database = self._reopen(unique_key, actor_id)
-            try:
-                database.rows("SELECT 1")
-            except DatabaseFailed as error:
-                if not error.is_damage:
-                    raise
-                self._tidy_up_damaged(unique_key, actor_id, leftover)
-            finally:
-                database.close()
+            self.tidy_up(unique_key, actor_id)
+
+    def tidy_up(self, unique_key: str, actor_id: bytes) -> bool:
+        """Bring an actor's file up to date, which is not open; return whether it is.
+
+        Raises:
+            DatabaseFailed: The file cannot be written.
+            OSError: Likewise, if SQLite refuses it because it is damaged.
+            WalUnreadable: Likewise.
+        """
+        leftover = self._leftovers.get((unique_key, actor_id))
+        if leftover is None:
+            return True
+        database = self._reopen(unique_key, actor_id)
+        try:
+            database.rows("SELECT 1")
+        except DatabaseFailed as error:
+            if not error.is_damage:
+                raise
+            self._tidy_up_damaged(unique_key, actor_id, leftover)
+        finally:
+            database.close()
+        return (unique_key, actor_id) not in self._leftovers
 
     def _tidy_up_damaged(self, unique_key: str, actor_id: bytes, leftover: Leftover) -> None:
         """Do without SQLite, which refuses this file: one actor must not keep all of the log."""

@@ -15,8 +15,9 @@ import apsw
 from .limits import StorageLimits
 from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 
-# Small allocations of each connection come from the heap instead of a block of its own, of more
-# than 100 KiB. It can only be set while SQLite is idle, so not if the program uses apsw already.
+# Small allocations of each connection come from the heap instead of a block of its own of 48 KiB
+# (docs/decisions/0011, which says what that costs). It can only be set while SQLite is idle, so
+# not if the program uses apsw already.
 if not apsw.connections():
     apsw.shutdown()
     apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
@@ -26,13 +27,14 @@ if not apsw.connections():
 
 # EXCLUSIVE first: set before the first access, SQLite keeps its index of the WAL in memory
 # instead of a file.
-# SQLite takes 20 pages for a cache that may hold more than two, when the first page is read; that
-# is before any setting counts. So let it go again, and read that page while the cache is small: an
-# open database takes 62 KiB instead of 139, and no more time. 2 MB is SQLite's own limit.
-_SET_UP = """
+# Then the cache. With the first page SQLite allocates room for twenty, 86 KiB, unless its cache is
+# to hold no more than two. Setting that reads the first page already, so that what it took is given
+# back before the page is read once more; with a page in the cache it allocates them one by one.
+_SET_UP_FIRST = """
     PRAGMA locking_mode = EXCLUSIVE;
     PRAGMA cache_size = 2;
-    PRAGMA shrink_memory;
+"""
+_SET_UP = """
     PRAGMA synchronous = {synchronous};
     PRAGMA foreign_keys = ON;
     PRAGMA journal_size_limit = 4194304;
@@ -82,7 +84,10 @@ def _set_up(connection: apsw.Connection, limits: StorageLimits, *, is_logged: bo
     pages = max(limits.database_size_bytes_max // PAGE_SIZE_BYTES, 1)
     synchronous = "OFF" if is_logged else "FULL"
     set_up = _SET_UP.format(page_count_max=pages, synchronous=synchronous)
-    ((found,),) = connection.execute(set_up).fetchall()[-1:]
+    # These statements are not run again: remembered, they would take 14 KiB.
+    connection.execute(_SET_UP_FIRST, can_cache=False).fetchall()
+    connection.release_memory()
+    ((found,),) = connection.execute(set_up, can_cache=False).fetchall()[-1:]
     if found != APPLICATION_ID and not (is_logged and found == NEW_APPLICATION_ID):
         raise apsw.NotADBError("it was not made by perdure")
     for limit, value in _sqlite_limits(limits):

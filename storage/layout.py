@@ -9,7 +9,7 @@
     log/<slot>/                           commit logs (storage/log_directory.py)
     marks/<namespace>/                    what is remembered of single actors (storage/marks.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
-    drafts/<name>.db                      what is to take an actor's place (storage/recovery.py)
+    drafts/<slot>/<name>.db               what is to take an actor's place (storage/recovery.py)
     archive/                              what the logs held earlier (storage/archive/)
     trash/<time ms>-<namespace>/          a deleted namespace, until its retention has passed
 """

@@ -86,6 +86,7 @@ class CommitLog:
     """The log of one slot.
 
     Attributes:
+        slot: Its name.
         appended_lsn: The number given last.
         durable_lsn: Everything up to this number is durable.
         failure: Why nothing works any more; None while all is well.
@@ -122,6 +123,7 @@ class CommitLog:
             segment_size_bytes: How large a segment is to be.
             kept: Files of ``start`` that are not to be used before they are released.
         """
+        self.slot = directory.name
         self.appended_lsn = self.durable_lsn = start.lsn
         self.epoch = start.epoch
         self.incarnation = start.incarnation
@@ -151,7 +153,7 @@ class CommitLog:
         self._records = self._batches = self._written = 0
         self._sync_s = 0.0
         self._roll(0)
-        self._thread = threading.Thread(target=self._run, name=f"perdure-log-{directory.name}")
+        self._thread = threading.Thread(target=self._run, name=f"perdure-log-{self.slot}")
         self._thread.daemon = True  # a program that forgets to close must still be able to end
         self._thread.start()
 

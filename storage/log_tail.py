@@ -69,6 +69,8 @@ def _read_all(
     found = [
         (each.path, each.header) for each in find_segments(directory) if each.header is not None
     ]
+    if not found:
+        return Tail([])
     bounds = [header.first_lsn - 1 for _, header in found[1:]] + [last_lsn]
     records: list[Record] = []
     first: Head | None = None

@@ -76,6 +76,8 @@ class RecordKind(IntEnum):
 _KINDS = {int(kind): kind for kind in RecordKind}  # looked up four times as fast as called
 # What came before such a record does not matter to what the actor's file is after it.
 BEGINNINGS = frozenset({RecordKind.CREATE, RecordKind.DELETE, RecordKind.REPLACED})
+# Such a record changes nothing of the actor, which may not even have a file.
+MOVES = frozenset({RecordKind.HANDED_OVER, RecordKind.TAKEN_OVER})
 
 
 class Change(NamedTuple):  # one is made at each commit, and a dataclass takes four times as long
@@ -191,8 +193,7 @@ def encode_record(
     salt: int,
 ) -> bytes:
     """Return the record's bytes, to be written into the segment with this salt."""
-    kind, unique_key, actor_id, previous_lsn, alarm_ms = change[:5]
-    page_size, database_pages, image_count, images = change[5:]
+    kind, unique_key, actor_id, previous_lsn, alarm_ms, page_size, pages, count, images = change
     key = unique_key.encode()
     size = RECORD_SIZE_MIN + len(key) + len(images)
     padding = -size % ALIGNMENT
@@ -209,8 +210,8 @@ def encode_record(
         commit,
         time_ms,
         alarm_ms,
-        database_pages,
-        image_count,
+        pages,
+        count,
         len(key),
         actor_id,
     )

@@ -67,6 +67,7 @@ class Replacements:
         alarm_changed: AlarmChanged,
     ) -> None:
         self._layout = layout
+        self._slot = log.slot
         self._log = log
         self._checkpointer = checkpointer
         self._archiver = archiver
@@ -130,8 +131,9 @@ class Replacements:
         return undo
 
     def _new_draft(self) -> Path:
-        make_directory(self._layout.drafts_dir)
-        return self._layout.drafts_dir / f"{os.urandom(16).hex()}.db"
+        directory = self._layout.drafts_dir / self._slot
+        make_directory(directory)
+        return directory / f"{os.urandom(16).hex()}.db"
 
     async def _put(self, unique_key: str, actor_id: bytes, draft: Path) -> Bookmark:
         pending = None

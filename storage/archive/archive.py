@@ -3,8 +3,9 @@
 *Promise*: for each actor whose records are here there is something they can be applied to: its
 beginning, or a copy of its file as it was before them. What is not to be kept any more goes,
 the oldest first, and never something that a younger state needs.
-*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory. They share
-the index, and each touches the files of its own log only, and copies of any actor.
+*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory, and ``alone``
+around whatever is done with it. They share the index, and each touches the files of its own log
+only, and copies of any actor.
 *Rules for editing*: copies before deletions, files before what the index says of them. It may be
 killed anywhere: ``open`` puts right what was begun.
 
@@ -14,9 +15,12 @@ killed anywhere: ``open`` puts right what was begun.
     archive/pending/<name>.db                               copies of what takes an actor's place
 """
 
+import contextlib
+import fcntl
 import logging
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -52,6 +56,22 @@ class Retention:
 
 
 RETENTION = Retention()
+
+
+@contextlib.contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Wait until nobody else works on the archive at ``root``, in this process or in another.
+
+    Raises:
+        OSError: The directory cannot be made, or not be locked.
+    """
+    make_directory(root)
+    lock = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 class Archive:

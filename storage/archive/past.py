@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import HistoryUnavailable
 from ..log_tail import read_tail
-from ..logformat import BEGINNINGS, Record, RecordKind, replacement_name
+from ..logformat import BEGINNINGS, MOVES, Record, RecordKind, replacement_name
 from ..replay import replay
 from .index import Actor, ArchiveIndex, Order, Snapshot, SpanPlace
 from .spans import read_records
@@ -212,7 +212,15 @@ class Past:
         """Return the first record of an actor that was never there before it."""
         if known.snapshots and (not known.spans or known.snapshots[0].order < known.spans[0].first):
             return None
-        first = next((each for batch in self.records(known, FIRST, LAST) for each in batch), None)
+        first = next(
+            (
+                each
+                for batch in self.records(known, FIRST, LAST)
+                for each in batch
+                if each.change.kind not in MOVES
+            ),
+            None,
+        )
         is_first = first is not None and first.change.kind is RecordKind.CREATE
         return first if is_first else None
 

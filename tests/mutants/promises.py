@@ -327,10 +327,7 @@ _RECOVERIES = (
         "_recover",
         calls("_empty_wals"),
         nothing,
-        (
-            _RECOVERY + "test_wals_do_not_count",
-            _STORE + "test_what_the_log_does_not_have_is_not_taken_from_a_wal",
-        ),
+        (_RECOVERY + "test_wals_do_not_count",),
     ),
     Mutant(
         "recovery writes CHECKPOINT before the files are synced",

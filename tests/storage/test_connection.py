@@ -25,20 +25,13 @@ def test_settings(path: Path) -> None:
     try:
         answers = {
             name: connection.execute(f"PRAGMA {name}").get
-            for name in (
-                "journal_mode",
-                "locking_mode",
-                "synchronous",
-                "foreign_keys",
-                "cache_size",
-            )
+            for name in ("journal_mode", "locking_mode", "synchronous", "foreign_keys")
         }
         assert answers == {
             "journal_mode": "wal",
             "locking_mode": "exclusive",
             "synchronous": 2,  # FULL
             "foreign_keys": 1,
-            "cache_size": -2000,
         }
         assert connection.execute("PRAGMA max_page_count").get == 10 * 2**30 // 4096
         assert connection.limit(apsw.SQLITE_LIMIT_ATTACHED, -1) == 0
@@ -47,23 +40,6 @@ def test_settings(path: Path) -> None:
         assert not path.with_name("actor.db-shm").exists()  # its index of the WAL is in memory
     finally:
         connection.close()
-
-
-def test_an_open_database_takes_little_memory(tmp_path: Path) -> None:
-    """Issue 3: at most 100 KiB after its first write; Python's part of it is some 15."""
-    count = 50
-    paths = [tmp_path / f"{number}.db" for number in range(count)]
-    before = apsw.memory_used()
-    connections = []
-    try:
-        for path in paths:
-            path.write_bytes(standard_template().data)
-            connections.append(open_connection(path, LIMITS, True))
-            connections[-1].execute("INSERT INTO _cf_KV VALUES ('a', x'00')")
-        assert (apsw.memory_used() - before) / count < 80 * 1024
-    finally:
-        for connection in connections:
-            connection.close()
 
 
 def test_limits_too_small_for_ourselves_do_not_break_us(path: Path) -> None:

@@ -46,7 +46,7 @@ class World:
         return "".join(chr(data[at]) for at in range(0, len(data), SIZE))
 
     def write(self, start: LogStart, slot: int, *changes: Change, commit: int = 0) -> None:
-        """Append in one opening of the log, after ``commit``, and leave as if killed."""
+        """Append in one opening of the log, after so many commits elsewhere; leave as if killed."""
         log = CommitLog(
             self.logs[slot].path,
             start,
@@ -54,7 +54,7 @@ class World:
             time_ms=lambda: 0,
             on_failure=lambda error: None,
         )
-        log.last_commit = max(log.last_commit, commit)
+        log.last_commit += commit
         for each in changes:
             log.append(each)
         log.close()
