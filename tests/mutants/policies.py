@@ -168,7 +168,7 @@ POLICIES = (
     Mutant(
         "a damaged file keeps the log for ever",
         "storage/checkpointer.py",
-        "Checkpointer._tidy_up",
+        "Checkpointer.tidy_up",
         expression("not error.is_damage"),
         to("True"),
         (_CHECKPOINTER + "test_an_actor_whose_file_is_damaged_does_not_keep_the_log",),
