@@ -165,6 +165,8 @@ def test_a_seal_goes_into_the_archive_and_out_of_it(
     again.close()
     bench.time_ms += 3 * DAY_MS
     last = bench.open(retention=Retention(days=1))
+    assert last._archiver is not None
+    last._archiver.do(lambda _: bench.calls.put(lambda: None))  # afterwards
     bench.run_until(lambda: not archived())
     put(last.database(KEY, A), a=3)
     last.close()
