@@ -152,7 +152,7 @@ def restore_command(
             asking.answer(result)
             return
         asking.output.data(Text.assemble("Restored to ", (result["bookmark"], "name")))
-        asking.output.message(f"To undo that: --to {result['undo']}")
+        asking.output.message(f"To undo that: perdure actors restore --to {result['undo']}")
 
     where.operate(talk)
 

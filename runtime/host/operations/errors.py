@@ -64,6 +64,10 @@ class ActorBusy(OperatorError):
     """The actor is in the middle of something, and stayed so for as long as was waited."""
 
 
+class WouldWrite(OperatorError):
+    """The statement would write, and only reading was asked for."""
+
+
 class TargetUnusable(OperatorError):
     """The file or directory that was to be written is there already, or cannot be written.
 
