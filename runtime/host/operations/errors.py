@@ -1,13 +1,14 @@
 """What an operator asked for and cannot have, and what to ask for instead.
 
-OperatorError (UsageError)
-├── NoSuchNamespace
-├── AmbiguousNamespace
-├── NoSuchActor
-├── ActorExists
-├── ActorBusy
-├── TargetUnusable
-└── SourceUnusable
+    OperatorError (UsageError)
+    ├── NoSuchNamespace
+    ├── AmbiguousNamespace
+    ├── NoSuchActor
+    ├── ActorExists
+    ├── ActorBusy
+    ├── WouldWrite
+    └── TargetUnusable
+        └── SourceUnusable
 """
 
 from collections.abc import Sequence
