@@ -9,6 +9,8 @@
     ├── WouldWrite
     └── TargetUnusable
         └── SourceUnusable
+
+Each has a hint, which may be empty.
 """
 
 from collections.abc import Sequence
