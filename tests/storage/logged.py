@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -101,7 +101,7 @@ class Bench:
         """A copy of what is on the disk now."""
         self.copies += 1
         copy = self.root.with_name(f"{self.root.name}-{self.copies}")
-        shutil.copytree(self.root, copy)
+        copy_directory(self.root, copy)
         return copy
 
     def after_crash(self) -> Store:
@@ -123,6 +123,16 @@ def flusher_asleep(store: Store) -> Iterator[None]:
         items, store.log._queue = store.log._queue, real
         while not items.empty():
             real.put(items.get())
+
+
+def copy_directory(source: Path, target: Path) -> None:
+    """Copy a data directory in use; the thread of its archive may take drafts away meanwhile."""
+
+    def copy_if_there(source: str, target: str) -> None:
+        with suppress(FileNotFoundError):
+            shutil.copy2(source, target)
+
+    shutil.copytree(source, target, copy_function=copy_if_there)
 
 
 def put(database: ActorDatabase, **values: object) -> None:
