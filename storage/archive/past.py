@@ -165,8 +165,8 @@ class Past:
         Raises:
             HistoryUnavailable: It is not kept.
         """
-        known = self.known(actor)
-        if self._base(known, last) is None:
+        known, base = self._known_and_base(actor, last)
+        if base is None:
             first = self._first(known)
             if first is None or last >= first.order:
                 raise _unavailable(self.archive_dir, known)
@@ -187,8 +187,7 @@ class Past:
             ArchiveDamaged: What it would be made from cannot be read.
             OSError: Likewise, in the system's words.
         """
-        known = self.known(actor)
-        base = self._base(known, last)
+        known, base = self._known_and_base(actor, last)
         if base is None:
             first = self._first(known)
             if first is not None and last < first.order:
@@ -199,7 +198,7 @@ class Past:
                 return False
             after, is_new = (base.order[0], base.order[1] - 1), True
         else:
-            shutil.copyfile(self.archive_dir / base.name, target)
+            self._copy(actor, last, base, target)
             after, is_new = base.order, False
         for batch in self.records(known, after, last):
             changes = [record.change for record in batch if record.change.image_count]
@@ -223,6 +222,30 @@ class Past:
         )
         is_first = first is not None and first.change.kind is RecordKind.CREATE
         return first if is_first else None
+
+    def _copy(self, actor: Actor, last: Order, base: Snapshot, target: Path) -> None:
+        try:
+            shutil.copyfile(self.archive_dir / base.name, target)
+        except FileNotFoundError:  # it was pending, and is where the index says now
+            known_now = self._base(self.known(actor), last)
+            if not isinstance(known_now, Snapshot) or known_now.order != base.order:
+                raise
+            shutil.copyfile(self.archive_dir / known_now.name, target)
+
+    def _known_and_base(
+        self, actor: Actor, last: Order
+    ) -> "tuple[Known, Snapshot | Record | None]":
+        """Return what is known of an actor, and its ``_base``.
+
+        A copy that is pending may be taken into the archive between a look at the index and a look
+        for the file; then the next look at the index finds it.
+        """
+        known = self.known(actor)
+        base = self._base(known, last)
+        if base is None:
+            known = self.known(actor)
+            base = self._base(known, last)
+        return known, base
 
     def _base(self, known: Known, last: Order) -> Snapshot | Record | None:
         """Return what the state after ``last`` can be made from with the least reading."""
