@@ -193,8 +193,7 @@ def encode_record(
     salt: int,
 ) -> bytes:
     """Return the record's bytes, to be written into the segment with this salt."""
-    kind, unique_key, actor_id, previous_lsn, alarm_ms = change[:5]
-    page_size, database_pages, image_count, images = change[5:]
+    kind, unique_key, actor_id, previous_lsn, alarm_ms, page_size, pages, count, images = change
     key = unique_key.encode()
     size = RECORD_SIZE_MIN + len(key) + len(images)
     padding = -size % ALIGNMENT
@@ -211,8 +210,8 @@ def encode_record(
         commit,
         time_ms,
         alarm_ms,
-        database_pages,
-        image_count,
+        pages,
+        count,
         len(key),
         actor_id,
     )
