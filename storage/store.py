@@ -14,7 +14,13 @@ from .archive.archive import RETENTION, Archive, Retention, alone
 from .archive.past import Past
 from .archiver import Archiver
 from .bookmark import Bookmark
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
+from .checkpointer import (
+    LIVE_ACTORS_MAX,
+    LIVE_RECORDS_MAX,
+    LIVE_SIZE_BYTES_MAX,
+    Checkpointer,
+    SaveAlarms,
+)
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
@@ -46,6 +52,7 @@ class StoreOptions:
         segment_size_bytes: Of one file of the log.
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
+        live_actors_max: Likewise, when its records are of more actors.
         open_max: Files that may be open; None for what the system allows.
         retention: How long the past is kept.
         free_space_size_bytes_min: See storage/free_space.py.
@@ -55,6 +62,7 @@ class StoreOptions:
     segment_size_bytes: int = SEGMENT_SIZE_BYTES
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
+    live_actors_max: int = LIVE_ACTORS_MAX
     open_max: int | None = None
     retention: Retention = RETENTION
     free_space_size_bytes_min: int | None = None
@@ -168,6 +176,7 @@ class Store:
             owner.save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
+            live_actors_max=options.live_actors_max,
         )
 
     def _begin_archive(

@@ -89,7 +89,7 @@ async def test_on_a_full_disk_old_actors_go_on_and_new_ones_wait_for_room(
 
 
 async def test_a_damaged_actor_is_in_quarantine_and_the_house_is_not(
-    serve: Serving, tmp_path: Path
+    serve: Serving, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data_dir = tmp_path / "data"
     server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
@@ -108,6 +108,8 @@ async def test_a_damaged_actor_is_in_quarantine_and_the_house_is_not(
         assert server.health().quarantined == 1
         assert any("in quarantine" in reason for reason in server.health().reasons)
         await server.stop(drain_s=0)
+    (degraded,) = [vars(r)["reason"] for r in caplog.records if r.message == "storage.degraded"]
+    assert "in quarantine" in degraded  # told when it was started again
     assert path.read_bytes() == b"\xff" * len(good)
     path.write_bytes(good)
     (mark,) = data_dir.glob("marks/*/*.quarantine.json")
