@@ -128,9 +128,9 @@ class Where:
         """Return the data they choose."""
         return find_place(self.config_file, self.env, self.data)
 
-    def operate(self, talk: Talk) -> None:
+    def operate(self, talk: Talk, *, tells_failures: bool = True) -> None:
         """Run a command's conversation; with ``--json`` a failure is an object, too."""
-        with told_as_wanted(is_json=self.is_json):
+        with told_as_wanted(is_json=self.is_json and tells_failures):
             run(_operate(self.place(), talk, Output(), is_json=self.is_json))
 
 

@@ -33,6 +33,12 @@ _PIECE_BLOCKS = 4
 _PIECE_SIZE_BYTES = _PIECE_BLOCKS * BLOCK_SIZE_BYTES
 _HEAD = struct.Struct("<IBBH")
 _RUN = struct.Struct("<HH")
+# A page of a b-tree begins with its type, then (after two bytes) how many cells it has and where
+# their content begins.
+_LEAF = struct.Struct(">BxxHH")
+_LEAF_HEAD_SIZE_BYTES = 8
+_LEAVES = frozenset({10, 13})  # of an index, of a table
+_WHOLE_HEAD_BLOCKS_MAX = 2  # with the pointers to 60 cells; of more, only what has changed
 _blocks_of = struct.Struct(f"{BLOCK_SIZE_BYTES}s" * _PIECE_BLOCKS).unpack
 
 
@@ -86,15 +92,47 @@ def encode_image(number: int, page: bytes, before: bytes | None) -> bytes:
     size = len(page)
     if before is None:
         kind, before = ImageKind.FROM_ZEROS, _zeros(size)
-    runs, blocks = _changed_blocks(before, page)
+    runs, blocks = _blocks_of_added_cell(before, page) or _changed_blocks(before, page)
+    data = b"".join(blocks)
     count = len(runs) // 2
-    if len(blocks) * BLOCK_SIZE_BYTES + count * _RUN.size >= size:
+    if len(data) + count * _RUN.size >= size:
         return _HEAD.pack(number, ImageKind.RAW, 0, 0) + page
-    return _packer(count)(number, kind, 0, count, *runs) + b"".join(blocks)
+    return _packer(count)(number, kind, 0, count, *runs) + data
 
 
-def _changed_blocks(before: bytes, page: bytes) -> tuple[list[int], list[bytes]]:
-    """Return what differs: first block and blocks of each stretch in turn, and all the blocks.
+_Difference = tuple[list[int], list[bytes]]  # first block and blocks of each stretch; their content
+
+
+def _blocks_of_added_cell(before: bytes, page: bytes) -> _Difference | None:
+    """Return what differs if ``page`` is a leaf that got one more cell; None if it is not.
+
+    A row added to a table changes the page's head, the array of pointers behind it, and the
+    bytes below the cells that were there (SQLite file format, 1.6). So it is known where to look;
+    that all the rest is equal is compared here, in a third of the time that the search takes.
+    """
+    kind, cells, start = _LEAF.unpack_from(page)
+    kind_before, cells_before, end = _LEAF.unpack_from(before)
+    if kind != kind_before or kind not in _LEAVES or cells != cells_before + 1:
+        return None
+    block = BLOCK_SIZE_BYTES
+    pointers = (_LEAF_HEAD_SIZE_BYTES + 2 * cells - 1) // block + 1
+    first, behind = start // block, (end - 1) // block + 1
+    if not pointers < first < behind:
+        return None
+    head_end, cell, cell_end = pointers * block, first * block, behind * block
+    if page[head_end:cell] != before[head_end:cell] or page[cell_end:] != before[cell_end:]:
+        return None
+    if pointers <= _WHOLE_HEAD_BLOCKS_MAX:
+        return [0, pointers, first, behind - first], [page[:head_end], page[cell:cell_end]]
+    last = head_end - block  # if the new pointer is the last one, those between are what they were
+    if page[block:last] != before[block:last]:
+        return None
+    runs = [0, 1, pointers - 1, 1, first, behind - first]
+    return runs, [page[:block], page[last:head_end], page[cell:cell_end]]
+
+
+def _changed_blocks(before: bytes, page: bytes) -> _Difference:
+    """Return what differs.
 
     It is asked at every commit. To cut a page up in one call, and to have C compare the parts,
     takes half the time of slices.

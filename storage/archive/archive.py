@@ -273,7 +273,9 @@ class Archive:
             last = max(span.last for span in spans if span.file == file.name)
             bases = [(span.incarnation, span.base_commit) for span in spans if span.base_commit]
             bases += [each.order for each in self._index.snapshots(actor)]
-            if not any(base >= last for base in bases):
+            # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
+            has_state = bases or self._actor_file(*actor).exists()
+            if has_state and not any(base >= last for base in bases):
                 self.copy_at(actor, last)
         self._index.remove_file(file.name)
         (self.root / file.name).unlink(missing_ok=True)

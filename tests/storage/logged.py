@@ -30,6 +30,7 @@ class Bench:
         self.alarms: Alarms = {}
         self.stores: list[Store] = []
         self.copies = 0
+        self.time_ms = 1000
 
     def open(self, root: Path | None = None, *, is_alone: bool = True, **options: object) -> Store:
         layout = Layout(root or self.root)
@@ -37,7 +38,7 @@ class Bench:
         store = Store.open(
             layout,
             notify=self.calls.put,
-            time_ms=lambda: 1000,
+            time_ms=lambda: self.time_ms,
             on_failure=self.failures.append,
             apply_alarms=self.alarms.update,
             options=StoreOptions(**options),  # type: ignore[arg-type]  # as the test wants them
@@ -60,7 +61,7 @@ class Bench:
             layout,
             slots,
             notify=self.calls.put,
-            time_ms=lambda: 1000,
+            time_ms=lambda: self.time_ms,
             on_failure=self.failures.append,
             apply_alarms=self.alarms.update,
             options=StoreOptions(**options),  # type: ignore[arg-type]  # as the test wants them

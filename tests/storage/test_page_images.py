@@ -1,5 +1,7 @@
 """Images of pages: sizes, and what is refused. Round trips: tests/properties/test_page_images.py."""
 
+import struct
+
 import pytest
 
 from perdure.storage.errors import InternalError
@@ -40,6 +42,50 @@ def test_a_page_without_a_past_is_taken_from_zeros_if_that_is_shorter() -> None:
     assert whole.kind is ImageKind.RAW
     whole.apply(page)
     assert page == b"y" * 4096
+
+
+def leaf(cells: int, start: int) -> bytes:
+    """A table's leaf; what it holds does not matter."""
+    head = struct.pack(">BHHHB", 13, 0, cells, start, 0)
+    return head + bytes(n % 251 for n in range(4096 - len(head)))
+
+
+def with_one_more(page: bytes, at: int, cell: bytes) -> bytes:
+    (cells,) = struct.unpack_from(">H", page, 3)
+    page = change(page, 3, struct.pack(">HH", cells + 1, at))
+    return change(change(page, 8 + 2 * cells, struct.pack(">H", at)), at, cell)
+
+
+@pytest.mark.parametrize(
+    ("cells", "runs"),
+    [
+        (5, ((0, 64), (2944, 128))),
+        (40, ((0, 128), (2944, 128))),
+        (400, ((0, 64), (768, 64), (2944, 128))),
+    ],
+)
+def test_of_a_leaf_with_one_more_cell_the_head_and_the_cell_are_taken(
+    cells: int, runs: tuple[tuple[int, int], ...]
+) -> None:
+    before = leaf(cells, 3060)
+    after = with_one_more(before, 2960, b"!" * 100)
+    (image,) = decode_images(memoryview(encode_image(3, after, before)), 1, 4096)
+    assert image.runs == runs
+    page = bytearray(before)
+    image.apply(page)
+    assert page == after
+
+
+@pytest.mark.parametrize("cells", [5, 40, 400])
+def test_whatever_else_has_changed_beside_a_new_cell_is_in_the_image(cells: int) -> None:
+    before = leaf(cells, 3060)
+    added = with_one_more(before, 2960, b"!" * 100)
+    for at in range(4096):
+        after = change(added, at, bytes([added[at] ^ 0x55]))
+        (image,) = decode_images(memoryview(encode_image(3, after, before)), 1, 4096)
+        page = bytearray(before)
+        image.apply(page)
+        assert page == after
 
 
 def test_images_that_do_not_fit_their_record_are_refused() -> None:
