@@ -8,7 +8,7 @@ alarm. Then it is opened, each time by a process of its own:
 
     closed     after it was closed in good order
     killed     after kill -9 of a process that had just written that many records, eight each of
-               as many actors as that takes: as many as there may be in the log
+               as many actors as that takes: more than there may be in the log
     touched    and that many actors are used one after the other, each for a read and a write
 
 It takes some gigabytes of disk while it runs, by default in the folder for temporary files. There
