@@ -218,9 +218,11 @@ class Archive:
         path = self.root / name
         make_directory(path.parent)
         sync_file(draft)
-        draft.replace(path)
+        path.unlink(missing_ok=True)
+        path.hardlink_to(draft)
         sync_directory(path.parent)
         self._index.add_snapshot(actor, Snapshot(order, path.stat().st_size, name))
+        draft.unlink()  # not before: who looks for a pending copy finds it here, or in the index
 
     def _copy_from_now(self, actor: Actor) -> None:
         """Make the first copy of an actor that was there before the archive was.
