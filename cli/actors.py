@@ -171,11 +171,14 @@ def _describe(output: Output, found: Item) -> None:
         "Size": size(found["size_bytes"]),
         "Keys": f"{about}{found['keys']:,}",
         "Alarm": moment_or_nothing(found["alarm_ms"], now_ms),
+        "Bookmark": found["bookmark"],
         "In memory": state,
     }
+    if found["quarantine"] is not None:
+        facts["Quarantine"] = found["quarantine"]
     output.data()
     for label, value in facts.items():
-        output.data(Text.assemble("  ", (f"{label:<11}", "dim"), printable(value)))
+        output.data(Text.assemble("  ", (f"{label:<12}", "dim"), printable(value)))
     if not found["tables"]:
         return
     output.data()

@@ -152,7 +152,7 @@ def restore_command(
             asking.answer(result)
             return
         asking.output.data(Text.assemble("Restored to ", (result["bookmark"], "name")))
-        asking.output.message(f"To undo that: --to {result['undo']}")
+        asking.output.message(f"To undo that: perdure actors restore --to {result['undo']}")
 
     where.operate(talk)
 
@@ -166,6 +166,10 @@ def _state(text: str) -> tuple[str | None, int | None]:
 def _show_preview(output: Output, preview: Item, changes: list[Item]) -> None:
     if not preview["existed"]:
         output.message(Text.assemble(("note: ", "note"), "The object had nothing stored then."))
+    if preview["damage"] is not None:
+        told = f"What it has now cannot be read: {preview['damage']}"
+        output.message(Text.assemble(("note: ", "note"), printable(told)))
+        return
     if not changes:
         output.data(Text("Nothing would change."))
         return

@@ -16,6 +16,7 @@ from .logformat import (
     RECORDS_START,
     Head,
     Record,
+    RecordKind,
     SegmentHeader,
     decode_head,
     decode_record,
@@ -110,6 +111,8 @@ def _read_segment(
             if record is None:
                 break  # begun anew in this moment
             records.append(record)
+        if head[1] == RecordKind.SEAL:
+            break
         at += size
         lsn += 1
     return first

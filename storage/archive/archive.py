@@ -218,9 +218,11 @@ class Archive:
         path = self.root / name
         make_directory(path.parent)
         sync_file(draft)
-        draft.replace(path)
+        path.unlink(missing_ok=True)
+        path.hardlink_to(draft)
         sync_directory(path.parent)
         self._index.add_snapshot(actor, Snapshot(order, path.stat().st_size, name))
+        draft.unlink()  # not before: who looks for a pending copy finds it here, or in the index
 
     def _copy_from_now(self, actor: Actor) -> None:
         """Make the first copy of an actor that was there before the archive was.
@@ -273,7 +275,9 @@ class Archive:
             last = max(span.last for span in spans if span.file == file.name)
             bases = [(span.incarnation, span.base_commit) for span in spans if span.base_commit]
             bases += [each.order for each in self._index.snapshots(actor)]
-            if not any(base >= last for base in bases):
+            # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
+            has_state = bases or self._actor_file(*actor).exists()
+            if has_state and not any(base >= last for base in bases):
                 self.copy_at(actor, last)
         self._index.remove_file(file.name)
         (self.root / file.name).unlink(missing_ok=True)

@@ -9,9 +9,11 @@ are in the archive, so in this order nothing is missed; what is in both counts o
 """
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from ..errors import HistoryUnavailable
@@ -26,6 +28,7 @@ PENDING = "pending"
 # Before and behind all commits.
 FIRST: Order = (0, 0)
 LAST: Order = (2**32, 0)
+_ORDER = attrgetter("order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ class Past:
         done = after
         for group in _overlapping(known.spans, after, last):
             found = [record for place in group for record in self._read(place)]
-            batch = _between(found, done, last)
+            # Of the same time there may be some that another log has and the archive has not.
+            end = min(last, max(place.last for place in group))
+            batch = _between(found + _up_to(known.tail, end), done, end)
             if batch:
                 yield batch
                 done = batch[-1].order
@@ -139,15 +144,29 @@ class Past:
         raise _unavailable(self.archive_dir, known)
 
     def _record_at(self, known: Known, time_ms: int) -> Record | None:
-        for record in reversed(known.tail):
-            if record.time_ms <= time_ms:
-                return record
-        for place in reversed(known.spans):
-            if place.first_ms <= time_ms:
-                for record in reversed(self._read(place)):
-                    if record.time_ms <= time_ms:
-                        return record
-        return None
+        return self._last(
+            known,
+            lambda place: place.first_ms <= time_ms,
+            lambda record: record.time_ms <= time_ms,
+        )
+
+    def _last(
+        self,
+        known: Known,
+        may_have: Callable[[SpanPlace], bool],
+        is_wanted: Callable[[Record], bool],
+    ) -> Record | None:
+        """Return an actor's last record of those wanted, whatever log each of them is from."""
+        found = next((record for record in reversed(known.tail) if is_wanted(record)), None)
+        for group in reversed(list(_overlapping(known.spans, FIRST, LAST))):
+            if found is not None and max(place.last for place in group) < found.order:
+                break
+            places = [place for place in group if may_have(place)]
+            records = [each for place in places for each in self._read(place) if is_wanted(each)]
+            if records:
+                archived = max(records, key=_ORDER)
+                return archived if found is None else max(archived, found, key=_ORDER)
+        return found
 
     def newest(self, actor: Actor, limit: int) -> list[Record]:
         """Return an actor's last records, the newest first; at most ``limit``."""
@@ -155,7 +174,7 @@ class Past:
         found = {record.order: record for record in known.tail}
         for place in reversed(known.spans):
             if len(found) >= limit and place.last < sorted(found)[-limit]:
-                break
+                continue  # one that began before this may still have ended after it
             found.update((record.order, record) for record in self._read(place))
         return [found[order] for order in sorted(found, reverse=True)[:limit]]
 
@@ -165,8 +184,8 @@ class Past:
         Raises:
             HistoryUnavailable: It is not kept.
         """
-        known = self.known(actor)
-        if self._base(known, last) is None:
+        known, base = self._known_and_base(actor, last)
+        if base is None:
             first = self._first(known)
             if first is None or last >= first.order:
                 raise _unavailable(self.archive_dir, known)
@@ -187,8 +206,7 @@ class Past:
             ArchiveDamaged: What it would be made from cannot be read.
             OSError: Likewise, in the system's words.
         """
-        known = self.known(actor)
-        base = self._base(known, last)
+        known, base = self._known_and_base(actor, last)
         if base is None:
             first = self._first(known)
             if first is not None and last < first.order:
@@ -199,7 +217,7 @@ class Past:
                 return False
             after, is_new = (base.order[0], base.order[1] - 1), True
         else:
-            shutil.copyfile(self.archive_dir / base.name, target)
+            self._copy(actor, last, base, target)
             after, is_new = base.order, False
         for batch in self.records(known, after, last):
             changes = [record.change for record in batch if record.change.image_count]
@@ -224,6 +242,30 @@ class Past:
         is_first = first is not None and first.change.kind is RecordKind.CREATE
         return first if is_first else None
 
+    def _copy(self, actor: Actor, last: Order, base: Snapshot, target: Path) -> None:
+        try:
+            shutil.copyfile(self.archive_dir / base.name, target)
+        except FileNotFoundError:  # it was pending, and is where the index says now
+            known_now = self._base(self.known(actor), last)
+            if not isinstance(known_now, Snapshot) or known_now.order != base.order:
+                raise
+            shutil.copyfile(self.archive_dir / known_now.name, target)
+
+    def _known_and_base(
+        self, actor: Actor, last: Order
+    ) -> "tuple[Known, Snapshot | Record | None]":
+        """Return what is known of an actor, and its ``_base``.
+
+        A copy that is pending may be taken into the archive between a look at the index and a look
+        for the file; then the next look at the index finds it.
+        """
+        known = self.known(actor)
+        base = self._base(known, last)
+        if base is None:
+            known = self.known(actor)
+            base = self._base(known, last)
+        return known, base
+
     def _base(self, known: Known, last: Order) -> Snapshot | Record | None:
         """Return what the state after ``last`` can be made from with the least reading."""
         if any(before < last < after for before, after in known.gaps):
@@ -247,15 +289,11 @@ class Past:
         return Snapshot(replaced.order, path.stat().st_size, name) if path.exists() else None
 
     def _last_beginning(self, known: Known, last: Order) -> Record | None:
-        for record in reversed(known.tail):
-            if record.order <= last and record.change.kind in BEGINNINGS:
-                return record
-        for place in reversed(known.spans):
-            if place.base_commit and place.first <= last:
-                for record in reversed(self._read(place)):
-                    if record.order <= last and record.change.kind in BEGINNINGS:
-                        return record
-        return None
+        return self._last(
+            known,
+            lambda place: bool(place.base_commit) and place.first <= last,
+            lambda record: record.order <= last and record.change.kind in BEGINNINGS,
+        )
 
     def _read(self, place: SpanPlace) -> list[Record]:
         return read_records(self.archive_dir / place.file, place.position)
@@ -289,6 +327,10 @@ def _overlapping(spans: list[SpanPlace], after: Order, last: Order) -> Iterator[
         group.append(place)
     if group:
         yield group
+
+
+def _up_to(records: list[Record], last: Order) -> list[Record]:
+    return records[: bisect_right(records, last, key=_ORDER)]
 
 
 def _between(records: list[Record], after: Order, last: Order) -> list[Record]:

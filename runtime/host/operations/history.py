@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....storage.bookmark import Bookmark
 from ....storage.comparison import compare
+from ....storage.errors import DatabaseFailed
 from ....storage.template import standard_template
 from .errors import OperatorError
 from .exporting import copy_actor
@@ -81,22 +82,39 @@ async def preview_restore(house: House, arguments: RestoreArguments, told: Told)
     """Tell of each table that would change as an item, a TableChange.
 
     Returns:
-        ``bookmark`` of the state that is meant, ``exists`` now, ``existed`` then.
+        ``bookmark`` of the state that is meant, ``exists`` now, ``existed`` then, ``damage``: why
+        what it is now cannot be read, so that nothing can be compared; else None.
     """
     found = await address(house, arguments.namespace, arguments.name, arguments.id)
     bookmark = await _bookmark(house, found, arguments)
     await house.store.history.check(found.unique_key, found.id.raw, bookmark)
     is_there = exists(house, found)
+    damage: str | None = None
     async with draft_in(house) as before, draft_in(house) as after:
-        if is_there:
-            await copy_actor(house, found, before, told)
-        else:
-            await asyncio.to_thread(before.write_bytes, standard_template().data)
         was_there = await _build(house, found, bookmark, after)
-        await told.progress("Comparing", 0, None)
-        for change in await asyncio.to_thread(compare, before, after):
-            await told.item(asdict(change))
-    return {"bookmark": str(bookmark), "exists": is_there, "existed": was_there}
+        try:
+            await _present(house, found, before, told, is_there=is_there)
+            await told.progress("Comparing", 0, None)
+            for change in await asyncio.to_thread(compare, before, after):
+                await told.item(asdict(change))
+        except DatabaseFailed as error:
+            damage = error.problem
+    return {
+        "bookmark": str(bookmark),
+        "exists": is_there,
+        "existed": was_there,
+        "damage": damage,
+    }
+
+
+async def _present(
+    house: House, found: Address, target: Path, told: Told, *, is_there: bool
+) -> None:
+    """Make the file of the state it has; an empty one if it does not exist."""
+    if is_there:
+        await copy_actor(house, found, target, told)
+    else:
+        await asyncio.to_thread(target.write_bytes, standard_template().data)
 
 
 async def restore_actor(house: House, arguments: RestoreArguments, told: Told) -> Values:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ....storage.bookmark import Bookmark
 from ....storage.catalog import Catalog, NamespaceRecord
-from ....storage.errors import StorageError
+from ....storage.errors import DatabaseFailed, StorageError
 from ....storage.layout import Layout, quote, trash_time_ms
 from ....storage.peek import peek
 from .errors import ActorExists, NoSuchActor
@@ -95,15 +95,21 @@ async def _delete(house: House, found: Address) -> Bookmark:
     try:
         database.rows("SELECT 1")
         await house.durable(database)
+    except DatabaseFailed:  # it is damaged, and goes to the trash as it is
+        return await house.store.replacements.delete(*key, _trash(house, found))
     finally:
         database.close()  # which brings the file up to date
     if found.path.with_name(found.path.name + "-wal").exists():
         raise StorageError(found.path, "the file could not be brought up to date", "Try it again")
+    return await house.store.replacements.delete(*key, _trash(house, found))
+
+
+def _trash(house: House, found: Address) -> Path:
+    """Return a place in the trash that nobody has."""
     time_ms = house.clock.time_ms()
     while (entry := house.layout.trash_entry(found.unique_key, time_ms)).exists():
         time_ms += 1
-    trash = entry / found.path.parent.name / found.path.name
-    return await house.store.replacements.delete(*key, trash)
+    return entry / found.path.parent.name / found.path.name
 
 
 async def list_deleted(house: House, arguments: ListDeletedArguments, told: Told) -> Values:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from perdure.actors.errors import ActorQuarantined
 from perdure.runtime.host.operations.errors import OperatorError
 from perdure.storage.errors import HistoryUnavailable, InvalidBookmark
 from tests.town import KEY, Town
@@ -44,7 +45,7 @@ async def test_a_preview_says_what_would_change_and_changes_nothing(town: Town) 
     assert (by_table["t"]["added"], by_table["t"]["keys"]) == (1, [("added", "1")])
     assert by_table["u"]["kind"] == "dropped"
     result = await town.ask("preview", bookmark=then, **LOBBY)
-    assert result == {"bookmark": then, "exists": True, "existed": True}
+    assert result == {"bookmark": then, "exists": True, "existed": True, "damage": None}
     assert await room.get("other") == 2
     assert list(town.house.layout.drafts_dir.glob("*.draft")) == []
 
@@ -105,3 +106,19 @@ async def test_a_state_before_there_was_any_is_an_empty_one(town: Town) -> None:
     except HistoryUnavailable:
         pytest.fail("an actor that was begun in the history that is kept has a beginning")
     assert (result["exists"], result["existed"]) == (True, False)
+
+
+async def test_a_damaged_actor_is_mended_from_its_history(town: Town) -> None:
+    await town.room().put(x=1)
+    then = (await town.ask("bookmarks", **LOBBY))["current"]
+    town.evict()
+    path = town.house.layout.actor_file(KEY, town.id_of().raw)
+    path.write_bytes(path.read_bytes()[:100] + b"x" * 12_188)
+    with pytest.raises(ActorQuarantined):
+        await town.room().get("x")
+        await town.room().get("x")
+    result = await town.ask("preview", bookmark=then, **LOBBY)
+    assert (result["exists"], result["existed"]) == (True, True)
+    assert "malformed" in result["damage"]
+    await town.ask("restore", bookmark=then, **LOBBY)
+    assert await town.room().get("x") == 1

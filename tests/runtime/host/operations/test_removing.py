@@ -87,3 +87,14 @@ async def test_who_is_not_there_is_neither_deleted_nor_brought_back(town: Town) 
     with pytest.raises(NoSuchActor, match="is not in the trash"):
         await town.ask("bring-back", **LOBBY)
     assert await town.items("deleted") == []
+
+
+async def test_a_damaged_actor_can_be_deleted(town: Town) -> None:
+    await town.room().put(x=1)
+    town.evict()
+    path = town.house.layout.actor_file(KEY, town.id_of().raw)
+    path.write_bytes(path.read_bytes()[:100] + b"x" * 12_188)
+    await town.ask("delete", **LOBBY)
+    assert not path.exists()
+    (deleted,) = await town.items("deleted")
+    assert deleted["id"] == str(town.id_of())
