@@ -19,7 +19,7 @@ from tests.faults.writer import Script
 log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
-ROUNDS = int(os.environ.get("PERDURE_KILLS", "6"))
+ROUNDS = int(os.environ.get("PERDURE_KILLS", "5"))
 SEED = int(os.environ.get("PERDURE_CRASH_SEED", random.randrange(2**32)))
 ACKNOWLEDGED_MAX = 400
 # How often a recovery of so small a log calls each of these, about.
