@@ -97,7 +97,7 @@ class Asking:
 
     def answer(self, value: Item) -> None:
         """Write one line of JSON."""
-        self.output.out.print(as_json(value), soft_wrap=True)
+        self.output.line(as_json(value))
 
     @property
     def may_ask(self) -> bool:
