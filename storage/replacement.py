@@ -128,6 +128,7 @@ class Replacements:
             raise _unusable(path, error) from error
         change = Change(RecordKind.DELETE, unique_key, actor_id, alarm_ms=NO_ALARM)
         await self._record(change, lambda _: _remove(path))
+        self._clear_marks(unique_key, actor_id)
         return undo
 
     def _new_draft(self) -> Path:
@@ -161,9 +162,13 @@ class Replacements:
                 self._archiver.do(adoption((unique_key, actor_id), order, draft.name))
 
         await self._record(change, put)
+        self._clear_marks(unique_key, actor_id)
+        return undo
+
+    def _clear_marks(self, unique_key: str, actor_id: bytes) -> None:
+        """What was said of the file before does not hold for the one that is there now."""
         self._marks.clear("quarantine", unique_key, actor_id)
         self._marks.clear("restore", unique_key, actor_id)
-        return undo
 
     async def _record(self, change: Change, act: Callable[[tuple[int, int]], None]) -> None:
         """Have ``change`` durable, and ``act`` in the same moment.

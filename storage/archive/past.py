@@ -9,9 +9,11 @@ are in the archive, so in this order nothing is missed; what is in both counts o
 """
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from ..errors import HistoryUnavailable
@@ -26,6 +28,7 @@ PENDING = "pending"
 # Before and behind all commits.
 FIRST: Order = (0, 0)
 LAST: Order = (2**32, 0)
+_ORDER = attrgetter("order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,9 @@ class Past:
         done = after
         for group in _overlapping(known.spans, after, last):
             found = [record for place in group for record in self._read(place)]
-            batch = _between(found, done, last)
+            # Of the same time there may be some that another log has and the archive has not.
+            end = min(last, max(place.last for place in group))
+            batch = _between(found + _up_to(known.tail, end), done, end)
             if batch:
                 yield batch
                 done = batch[-1].order
@@ -139,15 +144,29 @@ class Past:
         raise _unavailable(self.archive_dir, known)
 
     def _record_at(self, known: Known, time_ms: int) -> Record | None:
-        for record in reversed(known.tail):
-            if record.time_ms <= time_ms:
-                return record
-        for place in reversed(known.spans):
-            if place.first_ms <= time_ms:
-                for record in reversed(self._read(place)):
-                    if record.time_ms <= time_ms:
-                        return record
-        return None
+        return self._last(
+            known,
+            lambda place: place.first_ms <= time_ms,
+            lambda record: record.time_ms <= time_ms,
+        )
+
+    def _last(
+        self,
+        known: Known,
+        may_have: Callable[[SpanPlace], bool],
+        is_wanted: Callable[[Record], bool],
+    ) -> Record | None:
+        """Return an actor's last record of those wanted, whatever log each of them is from."""
+        found = next((record for record in reversed(known.tail) if is_wanted(record)), None)
+        for group in reversed(list(_overlapping(known.spans, FIRST, LAST))):
+            if found is not None and max(place.last for place in group) < found.order:
+                break
+            places = [place for place in group if may_have(place)]
+            records = [each for place in places for each in self._read(place) if is_wanted(each)]
+            if records:
+                archived = max(records, key=_ORDER)
+                return archived if found is None else max(archived, found, key=_ORDER)
+        return found
 
     def newest(self, actor: Actor, limit: int) -> list[Record]:
         """Return an actor's last records, the newest first; at most ``limit``."""
@@ -155,7 +174,7 @@ class Past:
         found = {record.order: record for record in known.tail}
         for place in reversed(known.spans):
             if len(found) >= limit and place.last < sorted(found)[-limit]:
-                break
+                continue  # one that began before this may still have ended after it
             found.update((record.order, record) for record in self._read(place))
         return [found[order] for order in sorted(found, reverse=True)[:limit]]
 
@@ -270,15 +289,11 @@ class Past:
         return Snapshot(replaced.order, path.stat().st_size, name) if path.exists() else None
 
     def _last_beginning(self, known: Known, last: Order) -> Record | None:
-        for record in reversed(known.tail):
-            if record.order <= last and record.change.kind in BEGINNINGS:
-                return record
-        for place in reversed(known.spans):
-            if place.base_commit and place.first <= last:
-                for record in reversed(self._read(place)):
-                    if record.order <= last and record.change.kind in BEGINNINGS:
-                        return record
-        return None
+        return self._last(
+            known,
+            lambda place: bool(place.base_commit) and place.first <= last,
+            lambda record: record.order <= last and record.change.kind in BEGINNINGS,
+        )
 
     def _read(self, place: SpanPlace) -> list[Record]:
         return read_records(self.archive_dir / place.file, place.position)
@@ -312,6 +327,10 @@ def _overlapping(spans: list[SpanPlace], after: Order, last: Order) -> Iterator[
         group.append(place)
     if group:
         yield group
+
+
+def _up_to(records: list[Record], last: Order) -> list[Record]:
+    return records[: bisect_right(records, last, key=_ORDER)]
 
 
 def _between(records: list[Record], after: Order, last: Order) -> list[Record]:

@@ -9,7 +9,6 @@ be had back.
 import os
 import random
 import shutil
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,7 +28,7 @@ from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import Alarms, Store, StoreOptions
-from tests.properties.examples import examples
+from tests.properties.examples import examples, scratch
 from tests.properties.powered import PoweredDisk
 
 pytestmark = pytest.mark.slow
@@ -44,8 +43,6 @@ OPTIONS = StoreOptions(
     open_max=2,
     free_space_size_bytes_min=0,
 )
-# The archive's index syncs by itself; in memory that costs nothing.
-MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ class LogMachine(RuleBasedStateMachine):
         self.patch.setattr(journal, "CHECKPOINT_FRAMES", 8)
         self.patch.setattr(journal, "CHECKPOINT_FRAMES_MAX", 20)
         self.disk = PoweredDisk(self.patch)
-        self.directory = tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)
+        self.directory = scratch()
         self.root = Path(self.directory.name) / "0"
         self.copies = 0
         self.models = [Model() for _ in range(3)]

@@ -9,7 +9,6 @@ statement.
 
 import asyncio
 import copy
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from perdure.actors.base import DurableObject
 from perdure.actors.durable_storage import DurableStorage, Transaction
 from perdure.actors.errors import ActorReset
-from tests.properties.examples import examples
+from tests.properties.examples import examples, scratch
 from tests.world import World
 
 pytestmark = pytest.mark.slow
@@ -247,7 +246,7 @@ class StorageMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.directory = tempfile.TemporaryDirectory()
+        self.directory = scratch()
         self.world: World = self.loop.run_until_complete(self.make_world())
         self.model = Model()
 

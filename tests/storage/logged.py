@@ -3,11 +3,12 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+from perdure.storage.archive.archive import alone
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import StorageBroken
 from perdure.storage.kv import KeyValue
@@ -113,6 +114,13 @@ class Bench:
             store.close()
 
 
+def copy_directory(root: Path, copy: Path) -> None:
+    """Copy a data directory in use, at a moment when nobody works on its archive."""
+    archive_dir = Layout(root).archive_dir
+    with alone(archive_dir) if archive_dir.exists() else nullcontext():
+        shutil.copytree(root, copy)
+
+
 @contextmanager
 def flusher_asleep(store: Store) -> Iterator[None]:
     """What is committed meanwhile is not written; it is handed to the flusher afterwards."""
@@ -123,16 +131,6 @@ def flusher_asleep(store: Store) -> Iterator[None]:
         items, store.log._queue = store.log._queue, real
         while not items.empty():
             real.put(items.get())
-
-
-def copy_directory(source: Path, target: Path) -> None:
-    """Copy a data directory in use; the thread of its archive may take drafts away meanwhile."""
-
-    def copy_if_there(source: str, target: str) -> None:
-        with suppress(FileNotFoundError):
-            shutil.copy2(source, target)
-
-    shutil.copytree(source, target, copy_function=copy_if_there)
 
 
 def put(database: ActorDatabase, **values: object) -> None:

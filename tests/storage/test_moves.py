@@ -234,6 +234,43 @@ def test_its_past_is_in_both_logs(bench: Bench, tmp_path: Path) -> None:
     assert content(second) == {"a": 2}
 
 
+def test_its_past_is_one_if_only_the_log_it_is_in_was_archived(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """What the log it left still has comes before what the archive has of the other."""
+    first, second, _ = bench.open_all(segment_size_bytes=20_000)
+    bookmarks = []
+    place = first
+    for number in range(30):
+        bench.time_ms += 1000
+        database = place.database(KEY, A)
+        put(database, n=number, **{f"pad {number}": os.urandom(1000)})
+        bookmarks.append(place.history.current(KEY, A))
+        database.close()
+        if number == 4:
+            bench.move(first, second)
+            place = second
+    second.log.wait()
+    second.shorten()
+    bench.run_until(lambda: any((bench.root / "archive" / "1").glob("*.arc")))
+    assert not (bench.root / "archive" / "0").exists()
+    for number in (0, 3, 4, 5, 9, 29):
+        target = tmp_path / f"{number}.db"
+        assert bench.do(second.history.build(KEY, A, bookmarks[number], target))
+        built = ActorDatabase(target)
+        assert KeyValue(built).get("n") == number
+        assert len(KeyValue(built).list()) == number + 2
+        built.close()
+        time_ms = 2000 + number * 1000 + 500
+        found = bench.do(second.history.at_time(KEY, A, time_ms))
+        after = bookmarks[number + 1].order if number < 29 else (2, 0)
+        assert bookmarks[number].order <= found.order < after
+    entries = bench.do(second.history.entries(KEY, A, 40))
+    orders = [entry.bookmark.order for entry in entries]
+    assert orders == sorted(orders, reverse=True)
+    assert len(orders) == 32, "thirty commits, and one move"
+
+
 def test_the_time_before_an_actor_that_moved_unborn(bench: Bench, tmp_path: Path) -> None:
     first, second, _ = bench.open_all()
     moved = bench.move(first, second)
