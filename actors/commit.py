@@ -126,6 +126,8 @@ class Committer:
         alarm_changed, self.alarm_changed = self.alarm_changed, False
         alarm_ms, time_ms = ALARM_UNCHANGED, None
         try:
+            if self._database.durability.is_new:
+                self._introduce()
             if alarm_changed:
                 time_ms = self._metadata.get_alarm_ms()
                 alarm_ms = NO_ALARM if time_ms is None else time_ms
@@ -138,6 +140,11 @@ class Committer:
             self._alarms.committed(self._actor_id, time_ms, self._database.durability.last_lsn)
         if wrote or alarm_changed or self.output.waiting:
             self._count(is_unconfirmed=is_unconfirmed)
+
+    def _introduce(self) -> None:
+        """Have the actor's name in its first transaction: nothing but the id tells who it is."""
+        if self._actor_id.name is not None and self._database.has_writes:
+            self._metadata.set_name(self._actor_id.name)
 
     def when_durable(self, action: Callable[[], None]) -> None:
         """Call ``action`` when everything committed so far is durable; maybe at once."""

@@ -11,12 +11,12 @@ Rules for editing this file:
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from functools import partial
 from typing import Any
 
 from ..storage.errors import UsageError
-from .errors import ActorAborted
+from .errors import ActorAborted, GateDeadlock
 from .execution import Execution, is_coroutine, wait_for_it
 from .gates import InputGate
 from .slow_turns import name_of
@@ -127,6 +127,36 @@ class CriticalSection:
             parent.held.appendleft(_Then(parent, partial(_open_next, self._actor)))
         if goes_first and self._caller is not None:
             self._caller.go_on_first(self.result)
+
+
+class SelfCall(asyncio.Future[Any]):
+    """The reply of a call that an actor has made to itself while a section of its own is open.
+
+    The call is taken up when the section has ended. So a section's callback that awaits it would
+    wait for its own end; whoever else awaits it, a task or the code behind the section, may.
+    """
+
+    def __init__(self, section: InputGate, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop=loop)
+        self._section = section
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        task = asyncio.current_task(self.get_loop())
+        is_held = not self.done() and not self._section.ended
+        if is_held and isinstance(task, ActorTask) and _is_callback(task):
+            raise GateDeadlock(
+                "awaiting a call to the actor itself, inside its own transaction() or "
+                "block_concurrency_while(), would wait for the end of just that. The call runs "
+                "afterwards: await it there, or call the method directly"
+            )
+        return super().__await__()
+
+    __iter__ = __await__
+
+
+def _is_callback(task: ActorTask) -> bool:
+    """``task`` is what a section waits for before it ends."""
+    return isinstance(getattr(task.on_done, "__self__", None), CriticalSection)
 
 
 class _Then:

@@ -13,6 +13,7 @@ GOING_AWAY = 1001
 NO_CODE = 1005
 LOST = 1006
 INTERNAL_ERROR = 1011
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 # RFC 6455, section 7.4: these tell of something that no frame said.
 UNSENDABLE = frozenset({1004, NO_CODE, LOST, 1015})

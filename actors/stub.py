@@ -15,6 +15,7 @@ from .ids import DurableObjectId
 from .limits import ActorLimits
 from .response_stream import after_answer, let_go, stream_through
 from .rpc import RESERVED, decode_error, encode_call
+from .sections import SelfCall
 
 
 class DurableObjectStub:
@@ -96,7 +97,12 @@ class DurableObjectStub:
     ) -> "asyncio.Future[Any]":
         execution = CURRENT.get()
         loop = asyncio.get_running_loop() if execution is None else execution.loop
-        future: asyncio.Future[Any] = loop.create_future()
+        future: asyncio.Future[Any]
+        if execution is not None and execution.gate is not execution.root:
+            is_itself = getattr(execution, "id", None) == self._id
+            future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
+        else:
+            future = loop.create_future()
         if self._broken is not None:
             future.set_exception(decode_error(self._broken))
             return future

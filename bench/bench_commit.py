@@ -89,7 +89,7 @@ class FullPool:
         self.connections: list[sqlite3.Connection] = []
 
     async def actor(self, number: int) -> Commit:
-        # Not apsw: closing connections that sixteen threads had used crashed the interpreter.
+        # The standard library's: what a program without us would use in a pool of threads.
         path = self.root / f"{number}.db"
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self.connections.append(connection)

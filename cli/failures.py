@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from ..runtime.config.errors import ConfigError, Problem
+from ..runtime.control.protocol import OperationFailed
 from ..runtime.host.loader import LoadError, MainFailed
 from ..runtime.host.migration_plan import MigrationRefused
 from ..runtime.observe.printable import printable_lines
@@ -28,6 +29,8 @@ WITH_PROBLEMS = (ConfigError, LoadError, MigrationRefused)
 
 def exit_code_of(error: BaseException) -> int:
     """Return the exit code that tells of ``error``."""
+    if isinstance(error, OperationFailed):
+        return CONFIGURATION if error.failure.is_usage else OTHER
     mendable = (*WITH_PROBLEMS, MigrationDeclined)
     return CONFIGURATION if isinstance(error, mendable) else OTHER
 
@@ -44,6 +47,10 @@ def show_failure(output: Output, error: BaseException) -> None:
         _headline(output, f"The migrations would delete all objects of {names}.")
         hint = "Nothing was changed. If that is meant, agree with --yes; perdure check shows all."
         output.message(hint, indent=INDENT)
+    elif isinstance(error, OperationFailed):
+        _headline(output, error.failure.message)
+        if error.failure.hint:
+            output.message(printable_lines(error.failure.hint), indent=INDENT)
     elif isinstance(error, StorageError):
         _headline(output, f"{error.path}: {error.problem}")
         if error.hint:

@@ -1,20 +1,27 @@
 """The command ``perdure``: finds the subcommand, and turns what it raises into an exit code."""
 
-import difflib
 from typing import Any
 
 import click
 
+from .actors import actors
+from .backup import backup
+from .bookmarks import bookmarks
 from .check import check
+from .commands import Suggesting
 from .dev import dev
+from .doctor import doctor
 from .failures import WITH_PROBLEMS, exit_code_of, show_failure, show_summary
 from .init import init
 from .output import Output, prepare_streams
+from .replacing import delete_command, fork_command, import_command, restore_command
 from .serve import serve
+from .sql import sql
+from .verify import verify
 from .version import VERSION
 
 
-class Commands(click.Group):
+class Commands(Suggesting):
     """A group whose failures are told as people want to read them."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -28,20 +35,6 @@ class Commands(click.Group):
             if isinstance(error, WITH_PROBLEMS):
                 show_summary(output, error.problems)
             ctx.exit(exit_code_of(error))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = args[0]
-        if self.get_command(ctx, name) is None and not name.startswith("-"):
-            close = difflib.get_close_matches(name, self.list_commands(ctx), n=1)
-            hint = f'Did you mean "{close[0]}"?' if close else "See perdure --help."
-            ctx.fail(f'There is no command "{name}". {hint}')
-        return super().resolve_command(ctx, args)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(self.commands)  # in the order of first use, not of the alphabet
 
 
 @click.group(
@@ -63,5 +56,7 @@ def main() -> None:
     prepare_streams()
 
 
-for command in (init, dev, check, serve):
+for command in (import_command, fork_command, restore_command, delete_command):
+    actors.add_command(command)
+for command in (init, dev, check, serve, actors, sql, bookmarks, backup, verify, doctor):
     main.add_command(command)

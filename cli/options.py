@@ -46,3 +46,10 @@ yes_option = click.option(
     is_flag=True,
     help="Agree to migrations that delete objects.",
 )
+json_option = click.option("--json", "is_json", is_flag=True, help="Write JSON, one object a line.")
+id_option = click.option(
+    "--id",
+    "id_text",
+    metavar="HEX",
+    help="The object's id instead of its name: 64 hexadecimal digits, or the first few of them.",
+)

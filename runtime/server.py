@@ -5,8 +5,9 @@ data directory -> catalog, migrations -> user's program -> actors -> Worker -> H
 
 import asyncio
 import errno
+import logging
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
-from ..storage.errors import StorageBroken, UsageError
+from ..storage.errors import StorageBroken, StorageError, UsageError
 from ..storage.health import StoreHealth
 from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
+from .control.server import ControlServer
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
 from .host.alarms import AlarmScheduler, AlarmTarget
@@ -34,9 +36,12 @@ from .host.bindings import Env
 from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
+from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorHost, HostStatistics
 from .host.worker import Worker
+
+log = logging.getLogger("perdure.server")
 
 PORTS_TRIED = 20
 PORT_MAX = 65_535
@@ -93,6 +98,10 @@ def _always(_: MigrationPlan) -> bool:
     return True
 
 
+async def _nobody_asks() -> None:
+    """There is no control socket to be closed."""
+
+
 def _reason(error: OSError) -> str:
     """The system's words; what asyncio puts around them only repeats the address."""
     known = error.errno is not None and error.errno in errno.errorcode
@@ -129,6 +138,7 @@ class Server:
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._cleanup = AsyncExitStack()
         self._listener: asyncio.Server | None = None
+        self._close_control: Callable[[], Awaitable[None]] = _nobody_asks
 
     @classmethod
     async def start(
@@ -198,6 +208,7 @@ class Server:
             await apply(planned, catalog, directory, index, self._store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
         self._assemble(app, planned, index)
+        await self._open_control(directory, index, planned)
         front = Front(
             self._worker,
             self._loop,
@@ -226,6 +237,8 @@ class Server:
             ),
         )
         self._cleanup.callback(self._store.close)
+        for reason in self._store.health().reasons:
+            log.warning("storage.degraded", extra={"reason": reason})
 
     def _storage_broke(self, failure: StorageBroken) -> None:
         self._host.storage_broke(failure)
@@ -267,6 +280,32 @@ class Server:
             )
         self.env.fill(values)
         self._worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
+
+    async def _open_control(
+        self, directory: DataDirectory, index: AlarmIndex, planned: MigrationPlan
+    ) -> None:
+        """Let the operator ask; a server that cannot be asked serves all the same."""
+        bindings = {
+            binding.name: planned.namespaces[binding.class_name].unique_key
+            for binding in self.config.bindings
+        }
+        house = House(
+            directory=directory,
+            store=self._store,
+            host=self._host,
+            times=index,
+            clock=self._clock,
+            is_serving=True,
+            bindings=bindings,
+            failed=self.failed,
+        )
+        try:
+            control = await ControlServer.start(house)
+        except StorageError as error:
+            log.warning("control.unavailable", extra={"cause": str(error)})
+            return
+        self._cleanup.push_async_callback(control.close)
+        self._close_control = control.close
 
     def _alarm_changed(self, unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
         """An actor has another file now, with an alarm of its own."""
@@ -325,6 +364,7 @@ class Server:
         """
         if self._listener is not None:
             self._listener.close()
+        await self._close_control()
         self._alarms.close()
         self._front.wind_down()
         deadline = self._loop.time() + drain_s

@@ -17,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -63,6 +63,7 @@ class Archiver:
         notify: Callable[[Callable[[], None]], object],
         time_ms: Callable[[], int],
         release: Callable[[Path], None],
+        alone: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """Begin.
 
@@ -72,12 +73,14 @@ class Archiver:
             notify: Calls its argument in the loop's thread, soon; may be called from any.
             time_ms: Now, in Unix milliseconds; called in the thread.
             release: Told, in the loop's thread, of each file that may be used again.
+            alone: Keeps those of other logs from the archive meanwhile; used in the thread.
         """
         self.failure: Exception | None = None
         self._open_archive = open_archive
         self._notify = notify
         self._time_ms = time_ms
         self._release = release
+        self._alone = alone
         self._queue: SimpleQueue[_Segment | _Job | None] = SimpleQueue()
         self._waiting: deque[_Segment | _Job] = deque()
         self._asked = self._done = 0
@@ -115,9 +118,10 @@ class Archiver:
             if self._is_closed:
                 continue
             try:
-                if archive is None:
-                    archive = self._open_archive()
-                self._work(archive)
+                with self._alone():
+                    if archive is None:
+                        archive = self._open_archive()
+                    self._work(archive)
                 self.failure = None
             except _ClosedMeanwhile:
                 continue

@@ -127,6 +127,8 @@ _OF_NAMES = frozenset(
         apsw.SQLITE_UPDATE,
     }
 )
+# What a pragma may be asked with where nothing may be changed: names of things, or nothing.
+_PRAGMAS_THAT_TELL = frozenset(name for name, form in PRAGMAS.items() if form is _NAME)
 _OF_MODULES = frozenset({apsw.SQLITE_CREATE_VTABLE, apsw.SQLITE_DROP_VTABLE})
 _OF_TRANSACTIONS = frozenset({apsw.SQLITE_TRANSACTION, apsw.SQLITE_SAVEPOINT})
 _ALWAYS_FINE = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE})
@@ -138,14 +140,18 @@ class Authorizer:
     Attributes:
         compiled: Differs from what it was once a statement of the user's has been compiled since.
         enforcing: The statements being compiled are the user's; ours are free.
+        only_reads: And they may set nothing: what SQLite calls read-only may still be a pragma
+            that changes how the connection works. (Writes are storage/reader.py's to refuse:
+            a spatial index compiles some when it is first read.)
         refusal: What to tell the user about the last refusal, where SQLite's text is too little.
     """
 
-    __slots__ = ("_query", "compiled", "enforcing", "refusal")
+    __slots__ = ("_query", "compiled", "enforcing", "only_reads", "refusal")
 
     def __init__(self) -> None:
         self.compiled = 0
         self.enforcing = False
+        self.only_reads = False
         self.refusal: str | None = None
         self._query = ""
 
@@ -170,7 +176,11 @@ class Authorizer:
         if action == apsw.SQLITE_ANALYZE and _is_reserved(first or ""):
             return apsw.SQLITE_IGNORE  # ANALYZE without a name means all tables but ours
         if action == apsw.SQLITE_PRAGMA:
-            is_allowed = _may_use_pragma((first or "").lower(), second)
+            name = (first or "").lower()
+            is_allowed = _may_use_pragma(name, second)
+            tells = name in _PRAGMAS_THAT_TELL or (second is None and name != "optimize")
+            if self.only_reads and not tells:
+                is_allowed = False
         else:
             is_allowed = self._is_allowed(action, first or "", second or "", database)
         return apsw.SQLITE_OK if is_allowed else apsw.SQLITE_DENY

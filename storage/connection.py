@@ -15,9 +15,9 @@ import apsw
 from .limits import StorageLimits
 from .template import APPLICATION_ID, NEW_APPLICATION_ID, PAGE_SIZE_BYTES
 
-# Small allocations of each connection come from the heap instead of a block of its own: 81 KiB
-# for an open database instead of 189. It can only be set while SQLite is idle, so not if the
-# program uses apsw already.
+# Small allocations of each connection come from the heap instead of a block of its own of 48 KiB
+# (docs/decisions/0011, which says what that costs). It can only be set while SQLite is idle, so
+# not if the program uses apsw already.
 if not apsw.connections():
     apsw.shutdown()
     apsw.config(apsw.SQLITE_CONFIG_LOOKASIDE, 0, 0)
@@ -27,13 +27,20 @@ if not apsw.connections():
 
 # EXCLUSIVE first: set before the first access, SQLite keeps its index of the WAL in memory
 # instead of a file.
-_SET_UP = """
+# Then the cache. With the first page SQLite allocates room for twenty, 86 KiB, unless its cache is
+# to hold no more than two. Setting that reads the first page already, so that what it took is given
+# back before the page is read once more; with a page in the cache it allocates them one by one.
+_SET_UP_FIRST = """
     PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA cache_size = 2;
+"""
+_SET_UP = """
     PRAGMA synchronous = {synchronous};
     PRAGMA foreign_keys = ON;
     PRAGMA journal_size_limit = 4194304;
     PRAGMA max_page_count = {page_count_max};
     PRAGMA application_id;
+    PRAGMA cache_size = -2000;
 """
 # Beyond a value's own bytes and its key's: SQLite's record header.
 _ROW_OVERHEAD_BYTES = 1024
@@ -77,7 +84,10 @@ def _set_up(connection: apsw.Connection, limits: StorageLimits, *, is_logged: bo
     pages = max(limits.database_size_bytes_max // PAGE_SIZE_BYTES, 1)
     synchronous = "OFF" if is_logged else "FULL"
     set_up = _SET_UP.format(page_count_max=pages, synchronous=synchronous)
-    ((found,),) = connection.execute(set_up).fetchall()[-1:]
+    # These statements are not run again: remembered, they would take 14 KiB.
+    connection.execute(_SET_UP_FIRST, can_cache=False).fetchall()
+    connection.release_memory()
+    ((found,),) = connection.execute(set_up, can_cache=False).fetchall()[-1:]
     if found != APPLICATION_ID and not (is_logged and found == NEW_APPLICATION_ID):
         raise apsw.NotADBError("it was not made by perdure")
     for limit, value in _sqlite_limits(limits):

@@ -18,6 +18,11 @@ class Durability(Protocol):
     """Grows with each commit; what has been read may depend on all up to this one."""
 
     @property
+    def is_new(self) -> bool:
+        """The file was made, and nothing has been committed to it yet."""
+        ...
+
+    @property
     def is_synced(self) -> bool:
         """Everything committed is on the disk."""
         ...

@@ -55,6 +55,7 @@ class ActorDatabase:
         limits: What may be stored.
         on_begin: Called when an implicit transaction begins; its owner sees to the ``commit``.
         rollbacks: How often something was undone; who caches what it read compares this.
+        is_closed: It was closed, and cannot be used any more.
         is_unconfirmed: No output waits for what is written; cleared by every write.
         rules: What user SQL may do, while it is enforced.
         durability: What makes commits durable.
@@ -67,7 +68,6 @@ class ActorDatabase:
         "_connection",
         "_cursor",
         "_failure",
-        "_is_closed",
         "_is_missing",
         "_live",
         "_template",
@@ -75,6 +75,7 @@ class ActorDatabase:
         "_transaction",
         "_wrote",
         "durability",
+        "is_closed",
         "is_unconfirmed",
         "limits",
         "on_begin",
@@ -119,8 +120,7 @@ class ActorDatabase:
         self._cursor: apsw.Cursor | None = None  # idle; making one takes as long as a statement
         self._transaction = Transaction()
         self._wrote = False
-        self._is_missing = False
-        self._is_closed = False
+        self._is_missing = self.is_closed = False
         self._failure: StorageError | None = None
         self._live = LiveCursors()
 
@@ -343,7 +343,7 @@ class ActorDatabase:
 
     def close(self) -> None:
         """Undo what was not committed, and close for good."""
-        self._is_closed = True
+        self.is_closed = True
         self._let_go()
 
     # --- errors ------------------------------------------------------------------------------
@@ -406,7 +406,7 @@ class ActorDatabase:
     def _check_usable(self) -> None:
         if self._failure is not None:
             raise copy(self._failure)  # each raise has a traceback of its own
-        if self._is_closed:
+        if self.is_closed:
             raise InternalError(f"{self.path} was used after it was closed")
 
     def _open(self) -> apsw.Connection:

@@ -212,6 +212,13 @@ class DatabaseFailed(StorageError):
 _DAMAGE_CODES = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
 
+class OwnershipLost(StorageError):
+    """An actor is in use elsewhere: its commits go to another log of the data directory.
+
+    Nothing was read or written here.
+    """
+
+
 class CommitTooLarge(StorageError):
     """What one actor has changed does not fit into one record of the commit log.
 

@@ -17,6 +17,7 @@ class StoreHealth:
         live_size_bytes: Bytes of records that a recovery would have to read.
         space: What is left on the disk; None if the file system does not tell.
         quarantined: How many actors are not served because their files are damaged.
+        archive_problem: Why the past cannot be archived; None while it is, or is not kept.
     """
 
     failure: str | None
@@ -26,6 +27,7 @@ class StoreHealth:
     live_size_bytes: int
     space: Space | None
     quarantined: int
+    archive_problem: str | None = None
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -39,6 +41,8 @@ class StoreHealth:
                 f"the commit log ({self.live_size_bytes:,} bytes) grows until {until}: "
                 f"{self.checkpoint_problem}"
             )
+        if self.archive_problem is not None:
+            found.append(f"segments of the log wait for the archive: {self.archive_problem}")
         if self.space is not None and self.space.is_low:
             found.append(
                 f"{self.space.free_size_bytes:,} bytes are left on the disk, so that no new actor "

@@ -44,7 +44,7 @@ from .wal import (
 )
 
 # From so many frames on the file is brought up to date at the next occasion.
-CHECKPOINT_FRAMES = 256
+CHECKPOINT_FRAMES = 64
 # And from so many on it waits for the log, once: an actor that writes all the time has no
 # moment at which all it has written is durable.
 CHECKPOINT_FRAMES_MAX = 1024
@@ -75,6 +75,7 @@ class Leftover:
     last_lsn: int
 
 
+_COMMIT = RecordKind.COMMIT  # a member of an enum is looked up by a function
 Leftovers = dict[tuple[str, bytes], Leftover]
 
 
@@ -185,6 +186,11 @@ class Journal:
         return apsw.SQLITE_OK
 
     @property
+    def is_new(self) -> bool:
+        """The file was made, and the log knows nothing of it yet."""
+        return self._template is not None
+
+    @property
     def is_synced(self) -> bool:
         """All that was committed is durable, whether the loop has been told or not."""
         return self.last_lsn <= self.log.synced_lsn
@@ -231,25 +237,26 @@ class Journal:
         for number, page in found.pages.items():
             encoded.append(encode_image(number, page, images.pop(number, None)))
             images[number] = page
-        if found.database_pages < self._database_pages:
+        database_pages = found.database_pages
+        if database_pages < self._database_pages:
             # Such a page may come back; its image will then be against nothing.
-            for number in [each for each in images if each > found.database_pages]:
+            for number in [each for each in images if each > database_pages]:
                 del images[number]
-        self._database_pages = found.database_pages
+        self._database_pages = database_pages
         while len(images) > IMAGES_MAX:
             del images[next(iter(images))]
         unique_key, actor_id = self._actor
         self.last_lsn = self.log.append(
-            Change(
-                RecordKind.COMMIT if self._template is None else RecordKind.CREATE,
+            Change(  # by position: naming the fields takes as long as all the rest of it
+                _COMMIT if self._template is None else RecordKind.CREATE,
                 unique_key,
                 actor_id,
                 self.last_lsn,
-                alarm_ms=alarm_ms,
-                page_size=header.page_size,
-                database_pages=found.database_pages,
-                image_count=len(encoded),
-                images=b"".join(encoded),
+                alarm_ms,
+                header.page_size,
+                database_pages,
+                len(encoded),
+                b"".join(encoded),
             )
         )
         if not self._frames:
@@ -269,16 +276,17 @@ class Journal:
     def _read_frames(self) -> tuple[WalHeader, Committed]:
         """Return what is in the -wal and not in the log."""
         if self._descriptor < 0:
-            self._descriptor = os.open(self._wal_path, os.O_RDONLY | os.O_CLOEXEC)
+            self._descriptor = _open_unnoticed(self._wal_path)
         header = self._header
         if header is None:
             header = read_header(os.pread(self._descriptor, HEADER_SIZE_BYTES, 0))
             self._header = header
-        size = (self._committed - self._frames) * header.frame_size
+        frame_size = header.frame_size
+        size = (self._committed - self._frames) * frame_size
         if size > COMMIT_SIZE_BYTES_MAX:
             what = "bytes of changed pages in one commit"
             raise CommitTooLarge.of(self._path, what, size, COMMIT_SIZE_BYTES_MAX, _IN_PARTS)
-        frames = os.pread(self._descriptor, size, header.offset(self._frames))
+        frames = os.pread(self._descriptor, size, HEADER_SIZE_BYTES + self._frames * frame_size)
         if len(frames) != size:
             raise WalUnreadable(f"{size} bytes of frames were written, {len(frames)} are there")
         return header, committed_pages(header, frames)
@@ -342,7 +350,9 @@ class Journal:
             OSError: It could not be; then the file must not be opened.
         """
         leftover = self._leftovers.get(self._actor)
-        if leftover is None:
+        if leftover is None:  # a process that is dead left one, or nobody
+            with contextlib.suppress(FileNotFoundError):
+                self._wal_path.unlink()
             return
         if leftover.frames:
             if self._wal_path.stat().st_size > leftover.wal_size_bytes:
@@ -359,3 +369,16 @@ class Journal:
 
 def _is_left_of(byte: int, made: int) -> bool:
     return byte in (0, made)
+
+
+def _open_unnoticed(path: Path) -> int:
+    """Open ``path`` for reading, so that reads do not change when it was read last.
+
+    To note that takes the kernel as long as the read of a frame, and only the owner may ask it
+    not to.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | getattr(os, "O_NOATIME", 0))
+    except PermissionError:
+        return os.open(path, flags)

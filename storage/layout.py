@@ -9,13 +9,14 @@
     log/<slot>/                           commit logs (storage/log_directory.py)
     marks/<namespace>/                    what is remembered of single actors (storage/marks.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
-    drafts/<name>.db                      what is to take an actor's place (storage/recovery.py)
+    drafts/<slot>/<name>.db               what is to take an actor's place (storage/recovery.py)
     archive/                              what the logs held earlier (storage/archive/)
     trash/<time ms>-<namespace>/          a deleted namespace, until its retention has passed
 """
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -94,13 +95,14 @@ class Layout:
         text = actor_id if isinstance(actor_id, str) else actor_id.hex()
         if not _ID.fullmatch(text):
             raise InternalError(f"not the id of an actor: {actor_id!r}")
-        return self.actors_dir / quote(unique_key) / text[:2] / f"{text}.db"
+        return Path(self.root, "actors", quote(unique_key), text[:2], f"{text}.db")
 
     def trash_entry(self, unique_key: str, time_ms: int) -> Path:
         """Return where a namespace deleted at ``time_ms`` (Unix time) waits for its end."""
         return self.trash_dir / f"{time_ms:015d}-{quote(unique_key)}"
 
 
+@lru_cache(maxsize=1000)
 def quote(unique_key: str) -> str:
     """Return a file name for ``unique_key``; no two keys have the same one.
 

@@ -19,6 +19,7 @@ from .logformat import (
     RECORDS_START,
     Head,
     Record,
+    RecordKind,
     SegmentHeader,
     decode_head,
     decode_record,
@@ -103,6 +104,8 @@ def _read_all(
     found = [
         (each.path, each.header) for each in find_segments(directory) if each.header is not None
     ]
+    if not found:
+        return Tail()
     bounds = [header.first_lsn - 1 for _, header in found[1:]] + [last_lsn]
     reading = _Reading(actor)
     for (path, header), bound in zip(found, bounds, strict=True):
@@ -135,6 +138,8 @@ def _read_segment(path: Path, header: SegmentHeader, bound: int | None, reading:
             reading.tail.records.append(record)
         at += size
         lsn += 1
+        if head[1] == RecordKind.SEAL:
+            break  # what is behind it does not count
     # What was read may be of two lives: the header is written before any record of the second.
     with path.open("rb") as file:
         return decode_segment_header(file.read(RECORDS_START)) == header

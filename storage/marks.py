@@ -60,6 +60,21 @@ class Marks:
         """Return all marks of a kind by (namespace's key, actor's id); it changes with them."""
         return self._kinds[kind]
 
+    def look_again(self, unique_key: str, actor_id: bytes) -> None:
+        """Read the marks of one actor, which another process may have changed.
+
+        Raises:
+            StorageError: A mark cannot be read.
+        """
+        for kind, marks in self._kinds.items():
+            path = self._path(kind, unique_key, actor_id)
+            marks.pop((unique_key, actor_id), None)
+            try:
+                if path.exists():
+                    marks[unique_key, actor_id] = _read(path)[3]
+            except OSError as error:
+                raise StorageError(path, f"cannot be read: {error.strerror or error}") from error
+
     def set(self, kind: MarkKind, unique_key: str, actor_id: bytes, data: MarkData) -> None:
         """Mark an actor, durably on return; replaces its mark of this kind.
 

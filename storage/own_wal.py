@@ -21,14 +21,16 @@ class OwnWal:
     Attributes:
         is_logged: Somebody else makes the commits durable.
         last_lsn: What was read before may depend on this commit; 0: all are durable.
+        is_new: The file was made, and nothing has been committed to it yet.
     """
 
-    __slots__ = ("_path",)
+    __slots__ = ("_path", "is_new")
     is_logged = False
     last_lsn = 0
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.is_new = False
 
     def is_orphan(self) -> bool:
         return False
@@ -46,6 +48,7 @@ class OwnWal:
             problem = f"{wal.name} is there, and the database it belongs to is not"
             raise DatabaseFailed(self._path, problem, code="SQLITE_CORRUPT")
         write_file(self._path, template.data)
+        self.is_new = True
 
     def tidy_up(self) -> None:
         """What is in the ``-wal`` was committed."""
@@ -61,6 +64,8 @@ class OwnWal:
 
     def committed(self, alarm_ms: int = ALARM_UNCHANGED) -> None:
         """COMMIT has done all."""
+        del alarm_ms
+        self.is_new = False
 
     def when_durable(self, action: Callable[[], None]) -> None:
         """Everything committed is durable."""

@@ -33,6 +33,12 @@ _PIECE_BLOCKS = 4
 _PIECE_SIZE_BYTES = _PIECE_BLOCKS * BLOCK_SIZE_BYTES
 _HEAD = struct.Struct("<IBBH")
 _RUN = struct.Struct("<HH")
+# A page of a b-tree begins with its type, then (after two bytes) how many cells it has and where
+# their content begins.
+_LEAF = struct.Struct(">BxxHH")
+_LEAF_HEAD_SIZE_BYTES = 8
+_LEAVES = frozenset({10, 13})  # of an index, of a table
+_WHOLE_HEAD_BLOCKS_MAX = 2  # with the pointers to 60 cells; of more, only what has changed
 _blocks_of = struct.Struct(f"{BLOCK_SIZE_BYTES}s" * _PIECE_BLOCKS).unpack
 
 
@@ -40,6 +46,9 @@ class ImageKind(IntEnum):
     RAW = 0
     CHANGED = 1  # against the page's image before
     FROM_ZEROS = 2  # against a page of zeros, so that nothing before it matters
+
+
+_RAW, _FROM_ZEROS = int(ImageKind.RAW), int(ImageKind.FROM_ZEROS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +92,47 @@ def encode_image(number: int, page: bytes, before: bytes | None) -> bytes:
     size = len(page)
     if before is None:
         kind, before = ImageKind.FROM_ZEROS, _zeros(size)
-    runs, blocks = _changed_blocks(before, page)
+    runs, blocks = _blocks_of_added_cell(before, page) or _changed_blocks(before, page)
+    data = b"".join(blocks)
     count = len(runs) // 2
-    if len(blocks) * BLOCK_SIZE_BYTES + count * _RUN.size >= size:
+    if len(data) + count * _RUN.size >= size:
         return _HEAD.pack(number, ImageKind.RAW, 0, 0) + page
-    return _packer(count)(number, kind, 0, count, *runs) + b"".join(blocks)
+    return _packer(count)(number, kind, 0, count, *runs) + data
 
 
-def _changed_blocks(before: bytes, page: bytes) -> tuple[list[int], list[bytes]]:
-    """Return what differs: first block and blocks of each stretch in turn, and all the blocks.
+_Difference = tuple[list[int], list[bytes]]  # first block and blocks of each stretch; their content
+
+
+def _blocks_of_added_cell(before: bytes, page: bytes) -> _Difference | None:
+    """Return what differs if ``page`` is a leaf that got one more cell; None if it is not.
+
+    A row added to a table changes the page's head, the array of pointers behind it, and the
+    bytes below the cells that were there (SQLite file format, 1.6). So it is known where to look;
+    that all the rest is equal is compared here, in a third of the time that the search takes.
+    """
+    kind, cells, start = _LEAF.unpack_from(page)
+    kind_before, cells_before, end = _LEAF.unpack_from(before)
+    if kind != kind_before or kind not in _LEAVES or cells != cells_before + 1:
+        return None
+    block = BLOCK_SIZE_BYTES
+    pointers = (_LEAF_HEAD_SIZE_BYTES + 2 * cells - 1) // block + 1
+    first, behind = start // block, (end - 1) // block + 1
+    if not pointers < first < behind:
+        return None
+    head_end, cell, cell_end = pointers * block, first * block, behind * block
+    if page[head_end:cell] != before[head_end:cell] or page[cell_end:] != before[cell_end:]:
+        return None
+    if pointers <= _WHOLE_HEAD_BLOCKS_MAX:
+        return [0, pointers, first, behind - first], [page[:head_end], page[cell:cell_end]]
+    last = head_end - block  # if the new pointer is the last one, those between are what they were
+    if page[block:last] != before[block:last]:
+        return None
+    runs = [0, 1, pointers - 1, 1, first, behind - first]
+    return runs, [page[:block], page[last:head_end], page[cell:cell_end]]
+
+
+def _changed_blocks(before: bytes, page: bytes) -> _Difference:
+    """Return what differs.
 
     It is asked at every commit. To cut a page up in one call, and to have C compare the parts,
     takes half the time of slices.
@@ -132,6 +173,66 @@ def _piece_cutter(size: int) -> Callable[[bytes], tuple[Any, ...]]:
 def _packer(count: int) -> Callable[..., bytes]:
     """Return what packs the head of an image with so many runs."""
     return struct.Struct(f"{_HEAD.format}{2 * count}H").pack
+
+
+def apply_images(
+    data: memoryview,
+    count: int,
+    page_size: int,
+    pages: dict[int, bytearray],
+    read_page: Callable[[int], bytearray],
+) -> int:
+    """Change ``pages`` as the ``count`` images in ``data`` say; what is replayed goes through here.
+
+    It does what ``decode_images`` and ``PageImage.apply`` do, in a third of the time.
+
+    Args:
+        data: The images, one after the other.
+        count: How many.
+        page_size: Of each page.
+        pages: By their numbers; those that are not there yet are put there.
+        read_page: Returns a page that is not, as it was before.
+
+    Returns:
+        The highest number among them, 0 if there are none.
+
+    Raises:
+        InternalError: They do not fit; the record's checksum was right, so we wrote it wrong.
+    """
+    at, end, largest = 0, len(data), 0
+    try:
+        for _ in range(count):
+            number, kind, _, run_count = _HEAD.unpack_from(data, at)
+            at += _HEAD.size
+            largest = max(largest, number)
+            if kind == _RAW:
+                page = pages[number] = bytearray(data[at : at + page_size])
+                at += page_size
+            else:
+                if kind == _FROM_ZEROS:
+                    page = pages[number] = bytearray(page_size)
+                elif number in pages:
+                    page = pages[number]
+                else:
+                    page = pages[number] = read_page(number)
+                runs = _runs_of(run_count)(data, at)
+                at += _RUN.size * run_count
+                for block, blocks in zip(runs[::2], runs[1::2], strict=True):
+                    first, size = block * BLOCK_SIZE_BYTES, blocks * BLOCK_SIZE_BYTES
+                    page[first : first + size] = data[at : at + size]
+                    at += size
+            if len(page) != page_size:  # a run went over its end, or there was less than that
+                raise InternalError(f"the image of page {number} does not fit it")
+    except struct.error as error:
+        raise InternalError(f"{count} page images do not fit into {end} bytes") from error
+    if at > end:
+        raise InternalError(f"{count} page images do not fit into {end} bytes")
+    return largest
+
+
+@cache
+def _runs_of(count: int) -> Callable[[memoryview, int], tuple[int, ...]]:
+    return struct.Struct(f"<{2 * count}H").unpack_from
 
 
 def decode_images(data: memoryview, count: int, page_size: int) -> Iterator[PageImage]:

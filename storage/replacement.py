@@ -24,7 +24,7 @@ import apsw
 from .archive.past import PENDING
 from .bookmark import Bookmark
 from .checkpointer import Checkpointer
-from .durable_append import append_durably
+from .durable_append import all_durable, append_durably
 from .durable_files import make_directory, sync_directory, sync_file
 from .errors import DatabaseFailed, StorageError
 from .history import History
@@ -43,6 +43,7 @@ from .template import (
     WRITE_VERSION,
     standard_template,
 )
+from .wal import WalUnreadable
 
 _OURS = "SELECT count(*) FROM sqlite_schema WHERE name IN ('_cf_KV', '_cf_METADATA')"
 _ALARM = "SELECT value FROM _cf_METADATA WHERE key = 'alarm'"
@@ -63,22 +64,19 @@ class Replacements:
         leftovers: Leftovers,
         marks: Marks,
         alarm_changed: AlarmChanged,
-        bring_up_to_date: Callable[[str, bytes], None],
         *,
-        slot: str,
         has_archive: bool,
     ) -> None:
         self._layout = layout
         self._log = log
         self._checkpointer = checkpointer
-        self._slot = slot
+        self._slot = log.slot
         self._recorded: set[Path] = set()
         self._has_archive = has_archive
         self._history = history
         self._leftovers = leftovers
         self._marks = marks
         self._alarm_changed = alarm_changed
-        self._bring_up_to_date = bring_up_to_date
 
     async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
         """Set an actor back, or forth, to a state it was in.
@@ -122,15 +120,15 @@ class Replacements:
         path = self._layout.actor_file(unique_key, actor_id)
         if not path.exists():
             return self._history.current(unique_key, actor_id)
-        with contextlib.suppress(DatabaseFailed):  # it is damaged, and may be deleted all the same
-            self._bring_up_to_date(unique_key, actor_id)
+        await all_durable(self._log)
         change = Change(RecordKind.DELETE, unique_key, actor_id, alarm_ms=NO_ALARM)
         try:
+            self._checkpointer.tidy_up(unique_key, actor_id)
             # Another name of the same file: it is not written any more.
             await asyncio.to_thread(_link, path, trash)
             undo = self._history.current(unique_key, actor_id)
             await self._record(change, lambda: _remove(path))
-        except OSError as error:
+        except (OSError, WalUnreadable) as error:
             raise _unusable(path, error) from error
         self._clear_marks(unique_key, actor_id)
         return undo
@@ -138,7 +136,7 @@ class Replacements:
     @contextlib.contextmanager
     def _new_draft(self, source: Path | None = None) -> Iterator[Path]:
         """Give the name of a file to make; it, and its copy, are gone if they are not needed."""
-        draft = self._layout.drafts_dir / f"{os.urandom(16).hex()}.db"
+        draft = self._layout.drafts_dir / self._slot / f"{os.urandom(16).hex()}.db"
         try:
             make_directory(draft.parent)
             yield draft
@@ -180,6 +178,7 @@ class Replacements:
         return undo
 
     def _clear_marks(self, unique_key: str, actor_id: bytes) -> None:
+        """What was said of the file before does not hold for the one that is there now."""
         self._marks.clear("quarantine", unique_key, actor_id)
         self._marks.clear("restore", unique_key, actor_id)
 
@@ -279,6 +278,6 @@ def _remove_wals(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _unusable(path: Path, error: OSError) -> StorageError:
-    reason = error.strerror or str(error)
+def _unusable(path: Path, error: OSError | WalUnreadable) -> StorageError:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error)
     return StorageError(path, f"cannot be used: {reason}", "Make room, or mend the disk")

@@ -14,8 +14,11 @@ from pathlib import Path
 from .durable_files import make_directory
 from .errors import LogCorrupt
 from .logformat import Change
-from .page_images import ImageKind, decode_images
+from .page_images import apply_images
 from .wal import HEADER_SIZE_BYTES, WalUnreadable, committed_pages, read_header
+
+# A system call takes 1024 parts at most.
+_PAGES_AT_ONCE = 256
 
 
 def replay(path: Path, changes: Sequence[Change], *, is_new: bool) -> None:
@@ -70,30 +73,49 @@ def replay_wal(path: Path, frames: int) -> None:
 
 
 def _write_pages(path: Path, descriptor: int, changes: Sequence[Change]) -> None:
+    size = changes[0].page_size
+
+    def read_page(number: int) -> bytearray:
+        page = bytearray(os.pread(descriptor, size, (number - 1) * size))
+        if len(page) != size:
+            raise LogCorrupt(path, f"page {number} is not there to be changed")
+        return page
+
     pages: dict[int, bytearray] = {}
     largest = 0  # number among them: to look through them all at each change would be quadratic
     for change in changes:
-        size = change.page_size
         images = memoryview(change.images)
-        for image in decode_images(images, change.image_count, size):
-            page = pages.get(image.number)
-            if page is None:
-                page = pages[image.number] = bytearray(size)
-                largest = max(largest, image.number)
-                if image.kind is ImageKind.CHANGED:
-                    page[:] = _read_page(path, descriptor, image.number, size)
-            image.apply(page)
+        largest = max(
+            largest, apply_images(images, change.image_count, change.page_size, pages, read_page)
+        )
         if largest > change.database_pages:  # what is cut off may come again, without the old
             largest = change.database_pages
             pages = {number: page for number, page in pages.items() if number <= largest}
-    size = changes[-1].page_size
-    for number, page in sorted(pages.items()):
-        os.pwrite(descriptor, page, (number - 1) * size)
-    os.ftruncate(descriptor, changes[-1].database_pages * size)
+    for first, run in _runs(pages):
+        at = (first - 1) * size
+        if os.pwritev(descriptor, run, at) != len(run) * size:  # no room: the rest says so
+            _write_all(descriptor, b"".join(run), at)
+    whole = changes[-1].database_pages * size
+    if os.fstat(descriptor).st_size != whole:  # it costs as much as all the rest
+        os.ftruncate(descriptor, whole)
 
 
-def _read_page(path: Path, descriptor: int, number: int, size: int) -> bytes:
-    page = os.pread(descriptor, size, (number - 1) * size)
-    if len(page) != size:
-        raise LogCorrupt(path, f"page {number} is not there to be changed")
-    return page
+def _write_all(descriptor: int, data: bytes, at: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, at)
+        view = view[written:]
+        at += written
+
+
+def _runs(pages: dict[int, bytearray]) -> list[tuple[int, list[bytearray]]]:
+    """Return pages that lie one behind the other together, with the first one's number."""
+    runs: list[tuple[int, list[bytearray]]] = []
+    last = None
+    for number in sorted(pages):
+        if number - 1 == last and len(runs[-1][1]) < _PAGES_AT_ONCE:
+            runs[-1][1].append(pages[number])
+        else:
+            runs.append((number, [pages[number]]))
+        last = number
+    return runs

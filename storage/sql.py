@@ -30,11 +30,12 @@ Row = dict[str, Any]
 class Sql:
     """The SQLite database of one actor, as its code uses it."""
 
-    __slots__ = ("_db", "_size_max", "_statements")
+    __slots__ = ("_db", "_length_fine", "_size_max", "_statements")
 
     def __init__(self, db: ActorDatabase) -> None:
         self._db = db
         self._size_max = db.limits.sql_statement_size_bytes_max
+        self._length_fine = self._size_max // _UTF8_BYTES_PER_CHARACTER_MAX
         self._statements = Statements(db.rules)
 
     def exec(self, query: str, *bindings: Any) -> "SqlCursor":
@@ -53,9 +54,9 @@ class Sql:
         """
         if not isinstance(query, str):
             raise InvalidArgument(f"a query is a str, not {query!r}")
-        if len(query) * _UTF8_BYTES_PER_CHARACTER_MAX > self._size_max:
+        if len(query) > self._length_fine:
             self._check_size(query)
-        return SqlCursor(self._db, self._start(query, bindable(bindings)))
+        return SqlCursor(self._db, self._start(query, bindable(bindings) if bindings else None))
 
     @property
     def database_size(self) -> int:
@@ -113,13 +114,13 @@ class SqlCursor:
 
     def __init__(self, db: ActorDatabase, started: Started) -> None:
         self._db = db
-        self._buffer = deque(started.rows)
         self._cursor = started.cursor
-        self._failure: Exception | None = None
+        self._buffer = deque(started.rows)
         self._columns = started.columns
-        self.rows_read = 0
         self.rows_written = started.rows_written
-        if started.cursor is not None:
+        self._failure: Exception | None = None
+        self.rows_read = 0
+        if self._cursor is not None:
             db.add_live_cursor(self)
 
     @property

@@ -106,13 +106,13 @@ class Statements:
     def _run_known(
         self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any], shape: Shape
     ) -> Started:
+        rules = self._rules
+        compiled = rules.compiled
         connection = cursor.connection
-        compiled = self._rules.compiled
         before = connection.total_changes()
-        cursor.execute(query, bindings or None, prepare_flags=USER_FLAG)
-        row = cursor.fetchone()
+        row = cursor.execute(query, bindings or None, prepare_flags=USER_FLAG).fetchone()
         columns, is_readonly = shape.columns, shape.is_readonly
-        if self._rules.compiled != compiled:
+        if rules.compiled != compiled:
             del self._shapes[query]
             columns = _columns_now(connection, query, bindings, columns)
         return _started(connection, cursor, row, columns, before, is_readonly=is_readonly)

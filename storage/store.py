@@ -5,19 +5,23 @@ database from here says is durable survives anything but the loss of the disk.
 *Assumes*: the data directory is locked (storage/directory.py); one thread, the loop's.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .archive.archive import RETENTION, Archive, Retention
+from .archive.archive import RETENTION, Archive, Retention, alone
 from .archive.past import PENDING, Past
 from .archiver import Archiver
 from .bookmark import Bookmark
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
-from .durable_append import append_durably
-from .durable_files import sync_directory, sync_file, sync_file_system
+from .checkpointer import (
+    LIVE_ACTORS_MAX,
+    LIVE_RECORDS_MAX,
+    LIVE_SIZE_BYTES_MAX,
+    Checkpointer,
+    SaveAlarms,
+)
+from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
 from .free_space import FreeSpace
@@ -29,8 +33,9 @@ from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
 from .log_directory import Checkpoint, LogDirectory
 from .log_start import LogStart
-from .logformat import Change, RecordKind, SegmentHeader
+from .logformat import SegmentHeader
 from .marks import Marks
+from .moves import Moves
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
 from .replacement import AlarmChanged, Replacements
@@ -47,6 +52,7 @@ class StoreOptions:
         segment_size_bytes: Of one file of the log.
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
+        live_actors_max: Likewise, when its records are of more actors.
         open_max: Files that may be open; None for what the system allows.
         retention: How long the past is kept.
         free_space_size_bytes_min: See storage/free_space.py.
@@ -56,6 +62,7 @@ class StoreOptions:
     segment_size_bytes: int = SEGMENT_SIZE_BYTES
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
+    live_actors_max: int = LIVE_ACTORS_MAX
     open_max: int | None = None
     retention: Retention = RETENTION
     free_space_size_bytes_min: int | None = None
@@ -100,6 +107,7 @@ class Store:
         marks: What is remembered of single actors.
         history: What actors were.
         replacements: Puts other files in their place.
+        moves: Lets actors change to other logs.
         space: What is left on the disk.
     """
 
@@ -135,19 +143,7 @@ class Store:
         self._leftovers: Leftovers = {}
         open_max = options.open_max
         self._pool = ConnectionPool(raise_descriptor_limit() if open_max is None else open_max)
-        self._checkpointer = Checkpointer(
-            self.log,
-            directory,
-            layout.root,
-            self.space,
-            self._pool,
-            self._leftovers,
-            self.database,
-            owner.notify,
-            owner.save_alarms,
-            live_size_bytes_max=options.live_size_bytes_max,
-            live_records_max=options.live_records_max,
-        )
+        self._checkpointer = self._make_checkpointer(owner, options)
         self.log.on_published = self._checkpointer.look
         self._archiver: Archiver | None = None
         if has_archive:
@@ -161,9 +157,26 @@ class Store:
             self._leftovers,
             marks,
             owner.alarm_changed,
-            self._bring_up_to_date,
-            slot=slot,
             has_archive=has_archive,
+        )
+        self.moves = Moves(
+            layout, self.log, self._checkpointer, marks, owner.save_alarms, self._database
+        )
+
+    def _make_checkpointer(self, owner: Owner, options: StoreOptions) -> Checkpointer:
+        return Checkpointer(
+            self.log,
+            self._directory,
+            self._layout.root,
+            self.space,
+            self._pool,
+            self._leftovers,
+            self._database,
+            owner.notify,
+            owner.save_alarms,
+            live_size_bytes_max=options.live_size_bytes_max,
+            live_records_max=options.live_records_max,
+            live_actors_max=options.live_actors_max,
         )
 
     def _begin_archive(
@@ -177,6 +190,7 @@ class Store:
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,
+            alone=lambda: alone(layout.archive_dir),
         )
         self.log.on_recycled = archiver.take
         for path, header, last_lsn in unarchived:
@@ -199,6 +213,7 @@ class Store:
         save_alarms: SaveAlarms = nothing_to_save,
         alarm_changed: AlarmChanged = nobody_told,
         options: StoreOptions = DEFAULT_OPTIONS,
+        is_alone: bool = True,
     ) -> "Store":
         """Recover what the logs of a data directory hold, and go on with one of them.
 
@@ -213,13 +228,16 @@ class Store:
             alarm_changed: Told of the alarm of a file that took another's place; what actors
                 commit is told by themselves.
             options: How much may be used.
+            is_alone: As of ``open_all``.
 
         Raises:
+            DirectoryInUse: The log is in use, or with ``is_alone`` any is.
             LogCorrupt: Something is missing that was durable.
             StorageError: The directory, or a mark in it, cannot be read or written.
         """
         owner = Owner(notify, time_ms, on_failure, save_alarms, alarm_changed)
-        (store,) = _open(layout, [options.slot], owner, apply_alarms, options)
+        slots = [options.slot]
+        (store,) = _open(layout, slots, owner, apply_alarms, options, is_alone=is_alone)
         return store
 
     @classmethod
@@ -233,65 +251,29 @@ class Store:
         on_failure: Callable[[StorageBroken], None],
         apply_alarms: Callable[[Alarms], None],
         options: StoreOptions = DEFAULT_OPTIONS,
+        is_alone: bool = True,
     ) -> "list[Store]":
         """As ``open``, but go on with several logs; each has actors of its own.
 
-        An actor changes from one to another by ``hand_over`` and ``take_over``. Nobody's alarms are
-        saved: an index of alarms goes with one log.
+        An actor changes from one to another by ``moves``. Nobody's alarms are saved: an index of
+        alarms goes with one log.
 
         Args:
-            slots: Which logs; that of ``options`` does not count.
+            slots: Which logs; that of ``options`` does not count. Without any, all logs are
+                recovered, and none is gone on with.
+            is_alone: False where other processes have the other logs in use: only these are
+                recovered then. All of them together must have been before, once, since the
+                machine or the first of these processes was started.
+
+        Raises:
+            DirectoryInUse: One of the logs is in use, or with ``is_alone`` any is.
         """
         owner = Owner(notify, time_ms, on_failure)
-        return _open(layout, slots, owner, apply_alarms, options)
+        return _open(layout, slots, owner, apply_alarms, options, is_alone=is_alone)
 
     async def restore(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> Bookmark:
         """See ``Replacements.restore``."""
         return await self.replacements.restore(unique_key, actor_id, bookmark)
-
-    # --- actors that change logs -------------------------------------------------------------
-
-    async def hand_over(self, unique_key: str, actor_id: bytes) -> int:
-        """Let another store have an actor, whose database must be closed.
-
-        Returns:
-            A number to be given to ``take_over`` of that store.
-
-        Raises:
-            StorageBroken: The log has failed.
-            StorageError: The actor's file cannot be brought up to date; it stays here.
-        """
-        path = self._layout.actor_file(unique_key, actor_id)
-        self._bring_up_to_date(unique_key, actor_id)
-        try:
-            if path.exists():
-                await asyncio.to_thread(_sync_with_name, path)
-            # After a crash the log says nothing of what the actor did here.
-            await asyncio.to_thread(self._save_alarms(self.log.synced_lsn))
-        except OSError as error:
-            raise StorageError(path, f"cannot be synced: {error.strerror or error}") from error
-        await append_durably(self.log, Change(RecordKind.HANDED_OVER, unique_key, actor_id))
-        return self.log.last_commit
-
-    async def take_over(self, unique_key: str, actor_id: bytes, commit: int) -> None:
-        """Have an actor that another store has handed over with ``commit``.
-
-        Raises:
-            StorageBroken: The log has failed.
-        """
-        self.log.last_commit = max(self.log.last_commit, commit)
-        await append_durably(self.log, Change(RecordKind.TAKEN_OVER, unique_key, actor_id))
-
-    def _bring_up_to_date(self, unique_key: str, actor_id: bytes) -> None:
-        """Have in an actor's file, which is not open, all that was committed."""
-        self.log.wait()
-        if (unique_key, actor_id) in self._leftovers:
-            database = self.database(unique_key, actor_id)
-            database.rows("SELECT 1")
-            database.close()
-        if (unique_key, actor_id) in self._leftovers:
-            path = self._layout.actor_file(unique_key, actor_id)
-            raise StorageError(path, "the file could not be brought up to date")
 
     def database(
         self,
@@ -301,7 +283,22 @@ class Store:
         *,
         monotonic: Callable[[], float] | None = None,
     ) -> ActorDatabase:
-        """Return the database of an actor; there must be no other of it that is not closed."""
+        """Return the database of an actor; there must be no other of it that is not closed.
+
+        Raises:
+            OwnershipLost: The actor was handed over to another log.
+        """
+        database = self._database(unique_key, actor_id, limits, monotonic=monotonic)
+        return self.moves.give(unique_key, actor_id, database)
+
+    def _database(
+        self,
+        unique_key: str,
+        actor_id: bytes,
+        limits: StorageLimits | None = None,
+        *,
+        monotonic: Callable[[], float] | None = None,
+    ) -> ActorDatabase:
         path = self._layout.actor_file(unique_key, actor_id)
         journal = Journal(self.log, self._leftovers, unique_key, actor_id, path, self.space)
         database = ActorDatabase(path, limits, monotonic=monotonic, durability=journal)
@@ -327,6 +324,7 @@ class Store:
         space = None
         with contextlib.suppress(OSError):
             space = self.space.look()
+        behind = None if self._archiver is None else self._archiver.failure
         return StoreHealth(
             None if self.failure is None else str(self.failure),
             self._checkpointer.problem,
@@ -335,6 +333,7 @@ class Store:
             self.log.live_size_bytes,
             space,
             len(self.marks.of_kind("quarantine")),
+            str(behind) if behind is not None else None,
         )
 
     @contextlib.contextmanager
@@ -368,7 +367,7 @@ class Store:
 
     def _close_in_good_order(self) -> None:
         for unique_key, actor_id in list(self._leftovers):
-            database = self.database(unique_key, actor_id)
+            database = self._database(unique_key, actor_id)
             database.rows("SELECT 1")
             database.close()
         if self._leftovers:
@@ -408,15 +407,23 @@ def _open(
     owner: Owner,
     apply_alarms: Callable[[Alarms], None],
     options: StoreOptions,
+    *,
+    is_alone: bool = True,
 ) -> list[Store]:
     marks = Marks(layout)
     own = [layout.log_dir(slot) for slot in slots]
-    others = sorted(path for path in layout.logs_dir.glob("*") if path not in own and path.is_dir())
+    there = sorted(layout.logs_dir.glob("*")) if is_alone else []
+    others = [path for path in there if path not in own and path.is_dir()]
     logs: list[LogDirectory] = []
     try:
         logs.extend(LogDirectory.open(path) for path in [*own, *others])
         recovered = recover(
-            layout.actors_dir, layout.drafts_dir, logs, layout.actor_file, apply_alarms
+            layout.actors_dir,
+            layout.drafts_dir,
+            logs,
+            layout.actor_file,
+            apply_alarms,
+            is_alone=is_alone,
         )
     except BaseException as error:
         for log in logs:
@@ -432,8 +439,3 @@ def _open(
         Store(layout, log, recovered, start, owner, options, marks)
         for log, start in zip(logs[: len(own)], starts[: len(own)], strict=True)
     ]
-
-
-def _sync_with_name(path: Path) -> None:
-    sync_file(path)
-    sync_directory(path.parent)

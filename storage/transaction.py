@@ -75,7 +75,7 @@ class Transaction:
             self.depth += change
             if self.depth == 0:
                 state = State.IMPLICIT
-        elif state is State.NONE:
+        elif not state:
             self.depth = 0
         self.state = state
 

@@ -20,7 +20,8 @@ _MAGIC_LITTLE, _MAGIC_BIG = 0x377F0682, 0x377F0683  # which byte order the check
 _FILE_FORMAT = 3007000
 # Section 4.1: magic, version, page size, checkpoint number, salts, checksums; all big-endian.
 _HEADER = struct.Struct(">8I")
-_FRAME = struct.Struct(">6I")  # page, database pages if this commits else 0, salts, checksums
+_FRAME = struct.Struct(">4I")  # page, database pages if this commits else 0, salts
+_SUMS = struct.Struct(">2I")  # behind them
 
 
 class WalUnreadable(ValueError):
@@ -100,7 +101,7 @@ def committed_pages(header: WalHeader, frames: bytes) -> Committed:
     database_pages = 0
     salt1, salt2 = header.salts
     for at in range(0, len(frames), step):
-        number, database_pages, found1, found2, _, _ = _FRAME.unpack_from(frames, at)
+        number, database_pages, found1, found2 = _FRAME.unpack_from(frames, at)
         if found1 != salt1 or found2 != salt2 or number == 0:
             raise WalUnreadable(f"frame {at // step} is of another life of the file")
         pages[number] = frames[at + FRAME_HEADER_SIZE_BYTES : at + step]
@@ -119,10 +120,10 @@ def verify_frames(header: WalHeader, data: bytes) -> Iterator[tuple[int, int, by
     sums = header.checksums
     at = HEADER_SIZE_BYTES
     while at + header.frame_size <= len(data):
-        number, size, salt1, salt2, sum1, sum2 = _FRAME.unpack_from(data, at)
+        number, size, salt1, salt2 = _FRAME.unpack_from(data, at)
         content = data[at + FRAME_HEADER_SIZE_BYTES : at + header.frame_size]
         sums = checksum(data[at : at + 8] + content, sums, is_big_endian=header.is_big_endian)
-        if (salt1, salt2) != header.salts or sums != (sum1, sum2):
+        if (salt1, salt2) != header.salts or sums != _SUMS.unpack_from(data, at + _FRAME.size):
             return
         yield number, size, content
         at += header.frame_size

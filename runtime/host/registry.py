@@ -36,6 +36,7 @@ from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
 from ...storage.marks import MarkData, Marks
 from ...storage.metadata import Metadata
+from .custody import Custody
 
 log = logging.getLogger("perdure.host")
 T = TypeVar("T")
@@ -85,6 +86,7 @@ class ActorHost:
 
     Attributes:
         namespaces: By their unique keys.
+        custody: Where their databases come from; the operator may have some in his hands.
         closed_because: The failure that events get once this is closed, as it travels.
     """
 
@@ -113,6 +115,7 @@ class ActorHost:
         self.storage_limits = storage_limits
         self.idle_timeout_s = idle_timeout_s
         self.namespaces: dict[str, ActorRegistry] = {}
+        self.custody = Custody(self)
         self._recent: OrderedDict[Actor, float] = OrderedDict()
         self._sweeper: Timer | None = None
         self._nested = 0
@@ -337,10 +340,12 @@ class ActorRegistry:
         while raw in self._held:
             await asyncio.shield(self._held_work[raw])
         self._held[raw] = []
+        self._host.custody.recall(self._unique_key, raw)
         done = self._held_work[raw] = self._host.loop.create_future()
         actor = self.live.get(raw)
         if actor is not None:
-            actor.committer.commit()
+            if not actor.database.is_explicit:  # what is in a transaction goes with the instance
+                actor.committer.commit()
             actor.break_(reason)
         try:
             return await work()
@@ -349,6 +354,10 @@ class ActorRegistry:
             done.set_result(None)
             for delivery in self._held.pop(raw):
                 self._host.call(delivery)
+
+    def is_held(self, raw_id: bytes) -> bool:
+        """Say whether an actor's file is being changed, so that nobody may open it."""
+        return raw_id in self._held
 
     def _must_wait(self, actor_id: DurableObjectId) -> bool:
         """Say whether events for this actor wait; begin to restore it if that was asked for."""
@@ -359,6 +368,7 @@ class ActorRegistry:
             return False
         bookmark = Bookmark.parse(str(mark["bookmark"]))
         self._held[actor_id.raw] = []
+        self._host.custody.recall(self._unique_key, actor_id.raw)
         self._held_work[actor_id.raw] = self._host.loop.create_future()
         self._host.start_task(self._restore(actor_id, bookmark))
         return True
@@ -384,9 +394,7 @@ class ActorRegistry:
 
     def _start(self, actor_id: DurableObjectId, event: Event) -> Actor:
         host = self._host
-        database = host.databases.database(
-            self._unique_key, actor_id.raw, host.storage_limits, monotonic=host.clock.monotonic
-        )
+        database = host.custody.take(self._unique_key, actor_id.raw)
         if actor_id.name is None and isinstance(event, AlarmEvent):
             actor_id = _with_name(actor_id, database)
         actor = Actor(actor_id, self._construct, database, host)

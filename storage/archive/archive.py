@@ -4,8 +4,9 @@
 beginning, or a copy of its file as it was before them. What is not to be kept any more goes,
 the oldest first, and never something that a younger state needs. To make a state reads at most
 twice what the actor takes, and a MiB.
-*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory. They share
-the index, and each touches the files of its own log only, and copies of any actor.
+*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory, and ``alone``
+around whatever is done with it. They share the index, and each touches the files of its own log
+only, and copies of any actor.
 *Rules for editing*: copies before deletions, files before what the index says of them. It may be
 killed anywhere: ``open`` puts right what was begun. A copy stays only while all records of its
 actor after it are here: what is let go, or lost, takes the older copies with it.
@@ -16,10 +17,12 @@ actor after it are here: what is let go, or lost, takes the older copies with it
     archive/pending/<slot>/<name>.db                copies of what takes an actor's place
 """
 
+import fcntl
 import logging
+import os
 import shutil
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -57,6 +60,22 @@ class Retention:
 
 
 RETENTION = Retention()
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """Wait until nobody else works on the archive at ``root``, in this process or in another.
+
+    Raises:
+        OSError: The directory cannot be made, or not be locked.
+    """
+    make_directory(root)
+    lock = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 class Archive:
@@ -319,7 +338,10 @@ class Archive:
         for actor in self._index.actors_in(file.name):
             known = self._known(actor, files)
             ends[actor] = max(span.last for span in known.spans if span.file == file.name)
-            if _needs_copy(known, file.name, ends[actor]):
+            # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
+            has_state = known.snapshots or any(span.base_commit for span in known.spans)
+            is_somebody = has_state or self._actor_file(*actor).exists()
+            if is_somebody and _needs_copy(known, file.name, ends[actor]):
                 self._copy_at(actor, known, ends[actor])
         for name in [file.name, *self._index.remove_file(file.name, ends)]:
             (self.root / name).unlink(missing_ok=True)

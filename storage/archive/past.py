@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import ArchiveDamaged, HistoryUnavailable
 from ..log_tail import LAST, Tail, read_tail
-from ..logformat import BEGINNINGS, Record, RecordKind, replacement_name
+from ..logformat import BEGINNINGS, MOVES, Record, RecordKind, replacement_name
 from ..replay import replay
 from .copies import Snapshot, take_out
 from .index import Actor, ArchiveIndex, End, Order, SpanPlace
@@ -138,7 +138,7 @@ class Past:
         found = {record.order: record for record in known.tail}
         for place in reversed(known.spans):
             if len(found) >= limit and place.last < sorted(found)[-limit]:
-                break
+                continue  # one that began before this may still have ended after it
             found.update((record.order, record) for record in self._read(place))
         return [found[order] for order in sorted(found, reverse=True)[:limit]]
 
@@ -303,7 +303,8 @@ class Past:
         return is_known and known.since <= last < first.order
 
     def _first(self, known: Known) -> Record | None:
-        return next((each for batch in self.records(known, FIRST, LAST) for each in batch), None)
+        records = (each for batch in self.records(known, FIRST, LAST) for each in batch)
+        return next((each for each in records if each.change.kind not in MOVES), None)
 
     def _read(self, place: SpanPlace) -> list[Record]:
         return read_records(self.archive_dir / place.file, place.position)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from perdure.actors.base import DurableObject
-from perdure.actors.errors import ActorReset
+from perdure.actors.errors import ActorReset, GateDeadlock
+from perdure.actors.http import Request, Response
 from perdure.actors.limits import ActorLimits
 from perdure.actors.state import DurableObjectState
 from perdure.actors.websocket import WebSocket
+from perdure.runtime.host.bindings import Env
 from perdure.storage.errors import UsageError
 from tests.world import Lab, World, turns
 
@@ -272,3 +274,98 @@ async def test_a_callback_sees_the_variables_of_its_handler(world: World) -> Non
         return await lab.ctx.block_concurrency_while(variable.get)
 
     assert await world.inside(script) == "the handler's"
+
+
+# Calls of an actor to itself.
+
+
+def calling(world: World, name: str) -> Any:
+    return world.stub(Counting, name, env=Env({"world": world}))
+
+
+async def test_awaiting_a_call_to_itself_inside_its_own_section_is_refused(world: World) -> None:
+    stub = calling(world, "a")
+    assert await stub.inside_transaction() == "refused"
+    assert await stub.inside_block_concurrency() == "refused"
+    assert await stub.seen() == ["transaction", "block", "fetch"], "what was sent has been taken up"
+
+
+async def test_a_call_to_itself_that_is_awaited_afterwards_is_fine(world: World) -> None:
+    stub = calling(world, "a")
+    assert await stub.awaited_afterwards() == "done later"
+    assert await stub.awaited_by_a_task() == "done by a task"
+
+
+async def test_calls_to_others_inside_a_section_are_fine(world: World) -> None:
+    assert await calling(world, "a").calls_another() == "done other"
+
+
+class Counting(DurableObject):
+    """Calls itself in all ways."""
+
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.calls: list[str] = []
+
+    def itself(self) -> Any:
+        return calling(self.env.world, "a")
+
+    async def add(self, what: str) -> str:
+        self.calls.append(what)
+        return f"done {what}"
+
+    async def fetch(self, request: Request) -> Response:
+        self.calls.append("fetch")
+        return Response("")
+
+    async def seen(self) -> list[str]:
+        return self.calls
+
+    async def inside_transaction(self) -> str:
+        async def callback(_: Any) -> str:
+            with pytest.raises(GateDeadlock, match="would wait for the end of just that"):
+                await self.itself().add("transaction")
+            return "refused"
+
+        return str(await self.ctx.storage.transaction(callback))
+
+    async def inside_block_concurrency(self) -> str:
+        async def callback() -> str:
+            with pytest.raises(GateDeadlock):
+                await self.itself().add("block")
+            with pytest.raises(GateDeadlock):
+                await self.itself().fetch("http://itself/")
+            return "refused"
+
+        return str(await self.ctx.block_concurrency_while(callback))
+
+    async def awaited_afterwards(self) -> str:
+        async def callback(_: Any) -> Any:
+            return [self.itself().add("later")]
+
+        [call] = await self.ctx.storage.transaction(callback)
+
+        async def again(_: Any) -> str:
+            return str(await call)  # it is done by now
+
+        await asyncio.sleep(0)
+        return str(await self.ctx.storage.transaction(again))
+
+    async def awaited_by_a_task(self) -> str:
+        tasks = []
+
+        async def wait() -> str:
+            return str(await self.itself().add("by a task"))
+
+        async def callback(_: Any) -> None:
+            tasks.append(asyncio.create_task(wait()))
+            await asyncio.sleep(0)
+
+        await self.ctx.storage.transaction(callback)
+        return await tasks[0]
+
+    async def calls_another(self) -> str:
+        async def callback(_: Any) -> str:
+            return str(await calling(self.env.world, "b").add("other"))
+
+        return str(await self.ctx.storage.transaction(callback))

@@ -10,13 +10,15 @@ from click.testing import Result
 from perdure.cli.main import main
 
 Invoke = Callable[..., Result]
+OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor"}
 SHARED = {
-    "config_file": {"dev", "check", "serve"},
-    "env": {"dev", "check", "serve"},
-    "data": {"dev", "check", "serve"},
+    "config_file": {"dev", "check", "serve", *OPERATOR},
+    "env": {"dev", "check", "serve", *OPERATOR},
+    "data": {"dev", "check", "serve", *OPERATOR},
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},
     "yes": {"dev", "serve"},
+    "is_json": OPERATOR,
 }
 
 

@@ -2,7 +2,8 @@
 
 The child writes turns of many actors without end, several on their way at once, shortens its log
 all the time, and says which turn of which actor is durable. It is killed wherever it then is;
-every other time the recovery is killed as well, and done again.
+every other time the recovery is killed as well, and done again. Then the index of alarms must say
+what the actors' own rows say.
 """
 
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
-from perdure.storage.store import Alarms, Store, StoreOptions
+from perdure.storage.store import Store, StoreOptions
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -28,6 +30,7 @@ import os, sys
 from queue import SimpleQueue
 from pathlib import Path
 from perdure.storage import journal
+from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
 from perdure.storage.metadata import Metadata
@@ -37,8 +40,9 @@ from perdure.storage.store import Store, StoreOptions
 journal.CHECKPOINT_FRAMES, journal.CHECKPOINT_FRAMES_MAX = 20, 60
 calls = SimpleQueue()
 layout = Layout(Path(sys.argv[1]))
+index = AlarmIndex(layout.alarms_file)
 store = Store.open(layout, notify=calls.put, time_ms=lambda: 0, on_failure=print,
-    apply_alarms=lambda alarms: None, options=StoreOptions({SMALL.slot!r}, {SMALL.segment_size_bytes},
+    apply_alarms=index.apply, save_alarms=index.saving, options=StoreOptions({SMALL.slot!r}, {SMALL.segment_size_bytes},
     {SMALL.live_size_bytes_max}, open_max={SMALL.open_max}))
 databases = {{n: store.database({KEY!r}, bytes([n]) * 32) for n in range({ACTORS})}}
 numbers = {{n: KeyValue(d).get("number", 0) for n, d in databases.items()}}
@@ -56,8 +60,15 @@ while True:
         kv.put("number", -1)
         db.rollback_to()
         sql.exec("INSERT INTO numbers VALUES (?, ?)", number, "x" * (number * 37 % 3000))
-        Metadata(db).set_alarm_ms(number)
-        db.commit(number)
+        if number % 5:
+            alarm_ms = number * 7919 % 1000
+            Metadata(db).set_alarm_ms(alarm_ms)
+            db.commit(alarm_ms)
+            index.put({KEY!r}, bytes([actor]) * 32, alarm_ms, None, db.durability.last_lsn)
+        else:
+            Metadata(db).delete_alarm()
+            db.commit(-1)
+            index.remove({KEY!r}, bytes([actor]) * 32, db.durability.last_lsn)
         db.durability.when_durable(lambda a=actor, n=number: os.write(1, b"%d %d\\n" % (a, n)))
         if number % 23 == 0:  # as when it is reset, with or without writes on their way
             kv.put("never", "committed")
@@ -97,14 +108,16 @@ def run_until_killed(root: Path, lines: int) -> dict[int, int]:
 def kill_recovery(root: Path, after: int) -> None:
     program = (
         "import os, sys; from pathlib import Path; from perdure.storage.layout import Layout\n"
+        "from perdure.storage.alarm_index import AlarmIndex\n"
         "from perdure.storage.store import Store\n"
-        "calls, real = iter(range(10**6)), os.pwrite\n"
-        "def pwrite(*args):\n"
+        "calls, real = iter(range(10**6)), os.pwritev\n"
+        "def pwritev(*args):\n"
         "    if next(calls) == int(sys.argv[2]): os.kill(os.getpid(), 9)\n"
         "    return real(*args)\n"
-        "os.pwrite = pwrite\n"
-        "Store.open(Layout(Path(sys.argv[1])), notify=print, time_ms=int, on_failure=print,"
-        " apply_alarms=lambda alarms: None)\n"
+        "os.pwritev = pwritev\n"
+        "layout = Layout(Path(sys.argv[1]))\n"
+        "Store.open(layout, notify=print, time_ms=int, on_failure=print,"
+        " apply_alarms=AlarmIndex(layout.alarms_file).apply)\n"
         "os.kill(os.getpid(), 9)\n"
     )
     run = subprocess.run([sys.executable, "-c", program, str(root), str(after)], check=False)
@@ -113,13 +126,14 @@ def kill_recovery(root: Path, after: int) -> None:
 
 def check(root: Path, acknowledged: dict[int, int]) -> dict[int, int]:
     """Compare what is there with what was said; return what is there."""
-    alarms: Alarms = {}
+    index = AlarmIndex(Layout(root).alarms_file)
     store = Store.open(
         Layout(root),
         notify=lambda call: None,
         time_ms=lambda: 0,
         on_failure=lambda failure: None,
-        apply_alarms=alarms.update,
+        apply_alarms=index.apply,
+        save_alarms=index.saving,
         options=SMALL,
     )
     there: dict[int, int] = {}
@@ -132,13 +146,14 @@ def check(root: Path, acknowledged: dict[int, int]) -> dict[int, int]:
             if number:
                 numbers = [n for (n,) in db.rows("SELECT n FROM numbers ORDER BY n")]
                 assert numbers == list(range(1, number + 1))
-                assert Metadata(db).get_alarm_ms() == number
+                alarm_ms = number * 7919 % 1000 if number % 5 else None
+                assert Metadata(db).get_alarm_ms() == alarm_ms
+                assert index.get(KEY, bytes([actor]) * 32) == alarm_ms
                 assert Sql(db).exec("PRAGMA quick_check").one() == {"quick_check": "ok"}
-            if (KEY, bytes([actor]) * 32) in alarms:
-                assert alarms[KEY, bytes([actor]) * 32] == number
             db.close()
     finally:
         store.close()
+        index.close()
     return there
 
 

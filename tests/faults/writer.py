@@ -50,6 +50,7 @@ class Script:
         live_size_bytes_max: Small: the log is shortened all the time.
         open_max: Less than there are actors: files are closed and opened all the time.
         checkpoint_frames: Small, likewise.
+        reset_every: So many turns after which an actor is reset; 0 for never.
         turns: So many in all, then it stops in good order; 0 for no end.
         defect: A defect that the tests of power losses must notice: ``no-fdatasync``,
             ``no-syncfs`` and so on; none when empty.
@@ -63,6 +64,7 @@ class Script:
     live_size_bytes_max: int = 300_000
     open_max: int = 5
     checkpoint_frames: int = 20
+    reset_every: int = 23
     turns: int = 0
     defect: str = ""
     killed_in: str = ""
@@ -149,7 +151,10 @@ class Writer:
         self._pending[actor] += 1
         lsn = db.durability.last_lsn
         db.durability.when_durable(lambda: self._acknowledge(actor, number, lsn))
-        if number % 23 == 0:  # as when it is reset by its own code, in the middle of a turn
+        every = self._script.reset_every
+        if (
+            every and number % every == 0
+        ):  # as when it is reset by its own code, in the middle of a turn
             db.begin()
             db.write("DELETE FROM _cf_METADATA")
             db.close()

@@ -2,6 +2,7 @@
 
 from tests.mutants.alarms import ALARMS
 from tests.mutants.outputs import OUTPUTS
+from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 
-MUTANTS = (*OUTPUTS, *PROMISES, *ALARMS)
+MUTANTS = (*OUTPUTS, *PROMISES, *ALARMS, *POLICIES)

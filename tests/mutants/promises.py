@@ -6,6 +6,7 @@ import copy
 from tests.mutants.mutation import (
     Change,
     Mutant,
+    always,
     assigns,
     block,
     branch_on,
@@ -83,8 +84,10 @@ _THE_LOG = (
         "the log is written again after a sync of it has failed",
         "storage/log.py",
         "CommitLog._run",
-        expression("self._error is None"),
-        to("True"),
+        lambda node: (
+            branch_on("_error")(node) and any(calls("_write")(each) for each in ast.walk(node))
+        ),
+        always,
         (_LOG_TOO + "test_what_came_in_before_an_error_is_never_written_after_it",),
     ),
     Mutant(
@@ -200,7 +203,7 @@ _COMMITS = (
     Mutant(
         "what the log did not take stays in the -wal",
         "storage/journal.py",
-        "Journal.closed",
+        "Journal",
         calls("truncate"),
         nothing,
         (_STORE + "test_a_commit_that_cannot_be_read_back_leaves_no_trace",),
@@ -209,9 +212,25 @@ _COMMITS = (
         "a file whose first commit never came counts for an actor's",
         "storage/journal.py",
         "Journal.is_orphan",
-        lambda node: isinstance(node, ast.Return) and "head" in names(node),
+        branch_on("NEW_APPLICATION_ID"),
+        never,
+        (_STORE + "test_a_file_that_the_log_does_not_know_is_begun_anew",),
+    ),
+    Mutant(
+        "a file that lost its content with the power before its first commit counts for an actor's",
+        "storage/journal.py",
+        "Journal.is_orphan",
+        lambda node: isinstance(node, ast.Return) and "made" in names(node),
         lambda _: ast.Return(ast.Constant(value=False)),
         (_STORE + "test_a_file_that_the_log_does_not_know_is_begun_anew",),
+    ),
+    Mutant(
+        "an actor's file that lost its head counts for one that was never begun",
+        "storage/journal.py",
+        "Journal.is_orphan",
+        lambda node: isinstance(node, ast.Return) and "made" in names(node),
+        lambda _: ast.Return(ast.parse("not any(head)", mode="eval").body),
+        (_STORE + "test_a_file_that_lost_its_head_later_is_damaged",),
     ),
     Mutant(
         "frames of an earlier life of the -wal are taken for committed",
@@ -273,16 +292,16 @@ _RECOVERIES = (
     Mutant(
         "the epoch of a record is not looked at",
         "storage/log_scan.py",
-        "_check_epoch",
-        expression("record.epoch < result.epoch"),
+        "_read_records",
+        expression("record.epoch < epoch"),
         to("False"),
         (_SCAN + "test_a_stale_writer_is_noticed",),
     ),
     Mutant(
         "an epoch goes on behind its seal",
         "storage/log_scan.py",
-        "_check_epoch",
-        expression("is_sealed and record.epoch == result.epoch"),
+        "_read_records",
+        expression("is_sealed and record.epoch == epoch"),
         to("False"),
         (_SCAN + "test_nothing_follows_a_seal_in_its_epoch",),
     ),
@@ -297,7 +316,7 @@ _RECOVERIES = (
     Mutant(
         "checksums of records are not looked at",
         "storage/logformat.py",
-        "decode_record",
+        "decode_head",
         branch_on("crc"),
         never,
         (_SCAN + "test_damage_in_the_last_record_is_a_torn_end",),
@@ -305,18 +324,15 @@ _RECOVERIES = (
     Mutant(
         "recovery leaves the -wal files where they are",
         "storage/recovery.py",
-        "recover",
-        calls("_remove_wals"),
+        "_recover",
+        calls("_empty_wals"),
         nothing,
-        (
-            _RECOVERY + "test_wals_are_thrown_away",
-            _STORE + "test_what_the_log_does_not_have_is_not_taken_from_a_wal",
-        ),
+        (_RECOVERY + "test_wals_do_not_count",),
     ),
     Mutant(
         "recovery writes CHECKPOINT before the files are synced",
         "storage/recovery.py",
-        "recover",
+        "_recover",
         block(calls("sync_file_system"), calls("write_checkpoint")),
         swapped(calls("sync_file_system"), calls("write_checkpoint")),
         (_RECOVERY + "test_the_files_are_synced_before_the_log_forgets",),
@@ -324,7 +340,7 @@ _RECOVERIES = (
     Mutant(
         "recovery does not sync the files",
         "storage/recovery.py",
-        "recover",
+        "_recover",
         calls("sync_file_system"),
         nothing,
         (_RECOVERY + "test_the_files_are_synced_before_the_log_forgets",),
@@ -348,7 +364,7 @@ _RECOVERIES = (
     Mutant(
         "the alarms of the log are not told at recovery",
         "storage/recovery.py",
-        "recover",
+        "_recover",
         calls("apply_alarms"),
         nothing,
         (
@@ -403,7 +419,7 @@ _CHECKPOINTS = (
         "files that were closed with something on its way are forgotten by a checkpoint",
         "storage/checkpointer.py",
         "Checkpointer._is_all_in_files",
-        lambda node: isinstance(node, ast.AugAssign),
+        lambda node: isinstance(node, ast.AugAssign) and "_leftovers" in names(node),
         nothing,
         (_CHECKPOINTER_TOO + "test_a_closed_file_that_lacks_something_keeps_the_log",),
     ),

@@ -51,7 +51,7 @@ async def go_through(root: Path, steps: list[tuple[object, ...]]) -> None:
     timeline = Timeline(root, days=1.0)
     try:
         for step in steps:
-            await take(timeline, *step)
+            await take(timeline, step)
             timeline.now_ms += 1
         for _ in range(2):
             gone = await timeline.look_at_all()
@@ -63,8 +63,8 @@ async def go_through(root: Path, steps: list[tuple[object, ...]]) -> None:
         timeline.close()
 
 
-async def take(timeline: Timeline, name: str, *values: object) -> None:  # one case for each step
-    match name, *values:
+async def take(timeline: Timeline, step: tuple[object, ...]) -> None:  # one case for each step
+    match step:
         case "put", bytes(actor), key, int(size):
             timeline.put(actor, **{f"k{key}": "x" * size})
         case "insert", bytes(actor), int(count), int(size):

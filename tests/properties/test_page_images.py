@@ -1,9 +1,12 @@
 """Replaying images gives the page, from whatever state between the first and the last."""
 
+import contextlib
+
+import apsw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perdure.storage.page_images import decode_images, encode_image
+from perdure.storage.page_images import apply_images, decode_images, encode_image
 
 SIZE = 1024
 EDITS = st.lists(
@@ -37,6 +40,38 @@ def test_replay_may_start_anywhere_and_be_repeated(
     for sector in range(0, SIZE, 512):
         torn += data.draw(st.sampled_from(versions))[sector : sector + 512]
     for _ in range(2):
+        pages = {1: bytearray(torn)}
+        assert apply_images(memoryview(log), len(images), SIZE, pages, no_page) == bool(images)
         for image in decode_images(memoryview(log), len(images), SIZE):
             image.apply(torn)
-        assert torn == versions[-1]
+        assert torn == pages[1] == versions[-1]
+
+
+ROWS = st.lists(st.tuples(st.booleans(), st.integers(0, 60), st.binary(max_size=150)), max_size=40)
+
+
+@settings(deadline=None)  # as above
+@given(rows=ROWS, size=st.sampled_from([512, 1024, 4096]))
+def test_pages_that_sqlite_changed_come_back(
+    rows: list[tuple[bool, int, bytes]], size: int
+) -> None:
+    with contextlib.closing(apsw.Connection(":memory:")) as connection:
+        connection.execute(f"PRAGMA page_size = {size}; CREATE TABLE t (id INTEGER PRIMARY KEY, a)")
+        connection.execute("CREATE TABLE k (key PRIMARY KEY, a) WITHOUT ROWID")
+        before: list[bytes] = []
+        for is_key, number, value in rows:
+            sql = "REPLACE INTO k VALUES (?, ?)" if is_key else "REPLACE INTO t VALUES (?, ?)"
+            connection.execute(sql, (number, value))
+            data = connection.serialize("main")
+            after = [data[at : at + size] for at in range(0, len(data), size)]
+            for number_before, page in enumerate(before[: len(after)]):
+                image = encode_image(1, after[number_before], page)
+                (decoded,) = decode_images(memoryview(image), 1, size)
+                replayed = bytearray(page)
+                decoded.apply(replayed)
+                assert replayed == after[number_before]
+            before = after
+
+
+def no_page(number: int) -> bytearray:
+    raise AssertionError(f"page {number} is there")

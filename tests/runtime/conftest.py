@@ -9,6 +9,7 @@ import pytest
 import uvloop
 
 from tests.serving import Serving
+from tests.town import Town
 
 ON_BOTH_LOOPS = {"edge", "test_server.py"}
 
@@ -33,3 +34,10 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serving]:
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    """A data directory with live actors, for the operator."""
+    async with Town(tmp_path / "data") as town:
+        yield town

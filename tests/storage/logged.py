@@ -1,19 +1,24 @@
 """Stores for tests: a loop that runs when it is told to, and a store killed without a word."""
 
+import asyncio
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
+from perdure.storage.archive.archive import alone
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import StorageBroken
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
+from perdure.storage.moves import Move
 from perdure.storage.store import Alarms, Store, StoreOptions
 
 A, B = b"a" * 32, b"b" * 32
 KEY = "app-Room"
+T = TypeVar("T")
 
 
 class Bench:
@@ -26,35 +31,94 @@ class Bench:
         self.alarms: Alarms = {}
         self.stores: list[Store] = []
         self.copies = 0
+        self.time_ms = 1000
 
-    def open(self, root: Path | None = None, **options: object) -> Store:
+    def open(self, root: Path | None = None, *, is_alone: bool = True, **options: object) -> Store:
         layout = Layout(root or self.root)
         layout.actors_dir.mkdir(parents=True, exist_ok=True)
         store = Store.open(
             layout,
             notify=self.calls.put,
-            time_ms=lambda: 1000,
+            time_ms=lambda: self.time_ms,
             on_failure=self.failures.append,
             apply_alarms=self.alarms.update,
             options=StoreOptions(**options),  # type: ignore[arg-type]  # as the test wants them
+            is_alone=is_alone,
         )
         self.stores.append(store)
         return store
+
+    def open_all(
+        self,
+        slots: Sequence[str] = ("0", "1", "2"),
+        root: Path | None = None,
+        *,
+        is_alone: bool = True,
+        **options: object,
+    ) -> list[Store]:
+        layout = Layout(root or self.root)
+        layout.actors_dir.mkdir(parents=True, exist_ok=True)
+        stores = Store.open_all(
+            layout,
+            slots,
+            notify=self.calls.put,
+            time_ms=lambda: self.time_ms,
+            on_failure=self.failures.append,
+            apply_alarms=self.alarms.update,
+            options=StoreOptions(**options),  # type: ignore[arg-type]  # as the test wants them
+            is_alone=is_alone,
+        )
+        self.stores += stores
+        return stores
+
+    def do(self, work: Coroutine[object, object, T]) -> T:
+        """Wait for ``work``; the loop runs meanwhile."""
+
+        async def run() -> T:
+            task = asyncio.ensure_future(work)
+            while not task.done():
+                while not self.calls.empty():
+                    self.calls.get()()
+                await asyncio.sleep(0)
+            return task.result()
+
+        return asyncio.run(run())
+
+    def move(self, source: Store, target: Store, actor: bytes = A) -> Move:
+        """Have an actor of one store in another."""
+
+        async def move() -> Move:
+            moved = await source.moves.hand_over(KEY, actor)
+            await target.moves.take_over(moved)
+            return moved
+
+        return self.do(move())
 
     def run_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self.calls.get(timeout=10)()
 
-    def after_crash(self) -> Store:
-        """A store on a copy of what is on the disk now, as after kill -9."""
+    def copy(self) -> Path:
+        """A copy of what is on the disk now."""
         self.copies += 1
         copy = self.root.with_name(f"{self.root.name}-{self.copies}")
-        shutil.copytree(self.root, copy)
-        return self.open(copy)
+        copy_directory(self.root, copy)
+        return copy
+
+    def after_crash(self) -> Store:
+        """A store on a copy of what is on the disk now, as after kill -9."""
+        return self.open(self.copy())
 
     def close(self) -> None:
         for store in self.stores:
             store.close()
+
+
+def copy_directory(root: Path, copy: Path) -> None:
+    """Copy a data directory in use, at a moment when nobody works on its archive."""
+    archive_dir = Layout(root).archive_dir
+    with alone(archive_dir) if archive_dir.exists() else nullcontext():
+        shutil.copytree(root, copy)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -62,6 +63,7 @@ class Trial:
             notify=self.calls.put,
             time_ms=lambda: 1000,
             release=lambda path: self.released.append(path.name),
+            alone=nullcontext,
         )
 
     def open(self) -> Archive:

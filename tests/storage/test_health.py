@@ -35,6 +35,10 @@ def test_while_all_is_well_there_is_nothing_to_tell() -> None:
             "1,000 bytes are left on the disk, so that no new actor is begun",
         ),
         (
+            replace(WELL, archive_problem="No space left on device"),
+            "segments of the log wait for the archive: No space left on device",
+        ),
+        (
             replace(WELL, quarantined=2),
             "actors in quarantine, because their files are damaged: 2",
         ),
@@ -60,3 +64,11 @@ def test_a_store_tells_how_it_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("os.statvfs", fails)
     assert store.health().space is None
+
+
+def test_an_archive_that_cannot_be_written_is_told(bench: Bench) -> None:
+    store = bench.open()
+    assert store.health().archive_problem is None
+    assert store._archiver is not None
+    store._archiver.failure = OSError(28, "No space left on device")
+    assert store.health().archive_problem == "[Errno 28] No space left on device"

@@ -7,7 +7,8 @@ import pytest
 from perdure.storage import log_tail
 from perdure.storage.errors import InternalError
 from perdure.storage.log_tail import LAST, read_tail
-from perdure.storage.logformat import Change, RecordKind
+from perdure.storage.logformat import Change, RecordKind, decode_record
+from perdure.storage.segments import find_segments
 from tests.storage.segmented import write_segment
 
 KEY = "key"
@@ -63,7 +64,7 @@ def test_a_damaged_record_is_told_as_a_gap(
 def test_a_segment_that_is_begun_anew_meanwhile_is_read_again(
     two_segments: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, rounds = log_tail.find_segments, list[int]()
+    real, rounds = find_segments, list[int]()
 
     def find(directory: Path) -> list[object]:
         found = real(directory)
@@ -88,7 +89,7 @@ def test_a_log_that_is_never_the_same_twice_is_no_log(
 def test_a_segment_that_is_begun_while_it_is_read_does_not_count(
     two_segments: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, done = log_tail.decode_record, list[int]()
+    real, done = decode_record, list[int]()
 
     def decode(data: memoryview, start: int, salt: int) -> object:
         if not done:

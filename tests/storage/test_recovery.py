@@ -46,7 +46,7 @@ class World:
         return "".join(chr(data[at]) for at in range(0, len(data), SIZE))
 
     def write(self, start: LogStart, slot: int, *changes: Change, commit: int = 0) -> None:
-        """Append in one opening of the log, after ``commit``, and leave as if killed."""
+        """Append in one opening of the log, after so many commits elsewhere; leave as if killed."""
         log = CommitLog(
             self.logs[slot].path,
             start,
@@ -54,7 +54,7 @@ class World:
             time_ms=lambda: 0,
             on_failure=lambda error: None,
         )
-        log.last_commit = max(log.last_commit, commit)
+        log.last_commit += commit
         for each in changes:
             log.append(each)
         log.close()
@@ -141,17 +141,23 @@ def test_changes_build_on_the_file_that_was_checkpointed(world: World) -> None:
     assert world.content(A) == "ac"
 
 
-def test_wals_are_thrown_away(world: World) -> None:
+def test_wals_do_not_count(world: World) -> None:
     (start,) = world.recover().starts
     world.write(start, 0, world.change(A, {1: "a"}, 1, CREATE))
     world.recover()
     stale = world.file(*A).with_name(world.file(*A).name + "-wal")
-    stale.write_bytes(b"what the log does not know")
-    world.recover()
-    assert not stale.exists()
+    for size, left in ((5, bytes(5)), (50, bytes(32) + b"x" * 18), (2**18, None)):
+        stale.write_bytes(b"x" * size + b"x" * (left is None))
+        world.recover()
+        assert (stale.read_bytes() if stale.exists() else None) == left
+    for suffix in ("-shm", "-journal"):
+        other = world.file(*A).with_name(world.file(*A).name + suffix)
+        other.touch()
+        world.recover()
+        assert not other.exists()
 
 
-@pytest.mark.parametrize("call", ["pwrite", "ftruncate", "replace", "fsync", "unlink"])
+@pytest.mark.parametrize("call", ["pwrite", "pwritev", "replace", "fsync", "unlink"])
 def test_recovery_may_be_killed_and_repeated(
     world: World, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -163,7 +169,10 @@ def test_recovery_may_be_killed_and_repeated(
         world.change(A, {2: "c"}, 2),
         world.change(B, {1: "x", 2: "y"}, 2, CREATE),
     )
-    world.actors.joinpath("left-wal").touch()
+    for suffix in ("-wal", "-journal"):
+        stale = world.file(*A).with_name("left" + suffix)
+        stale.parent.mkdir(parents=True, exist_ok=True)
+        stale.write_bytes(b"x" * 40)
 
     class Killed(BaseException):
         pass

@@ -35,7 +35,7 @@ async def timeline(tmp_path: Path) -> AsyncIterator[Timeline]:
 
 def leftovers(timeline: Timeline) -> list[str]:
     root = timeline.root
-    found = [*root.glob("drafts/*"), *root.glob("archive/pending/*/*"), *root.glob("trash/*")]
+    found = [*root.glob("drafts/*/*"), *root.glob("archive/pending/*/*"), *root.glob("trash/*")]
     return sorted(str(path.relative_to(root)) for path in found)
 
 

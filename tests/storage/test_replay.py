@@ -1,5 +1,6 @@
 """Replay: a file becomes what records say, whatever part of it the file has already."""
 
+import os
 from pathlib import Path
 
 import apsw
@@ -98,3 +99,38 @@ def test_a_wal_of_a_file_that_sqlite_refuses_is_put_into_it(tmp_path: Path) -> N
     again = apsw.Connection(str(path))
     assert again.execute("SELECT text FROM t").fetchall() == [("first",)]
     again.close()
+
+
+def test_pages_that_lie_together_are_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[int, int]] = []
+    real = os.pwritev
+
+    def pwritev(descriptor: int, parts: list[bytearray], at: int) -> int:
+        written.append((at // SIZE + 1, len(parts)))
+        return real(descriptor, parts, at)
+
+    monkeypatch.setattr(os, "pwritev", pwritev)
+    monkeypatch.setattr("perdure.storage.replay._PAGES_AT_ONCE", 3)
+    path = tmp_path / "file.db"
+    images = {str(number): encode_image(number, page(str(number)), None) for number in range(1, 9)}
+    replay(path, [change(8, **images)], is_new=True)
+    assert path.read_bytes() == b"".join(page(str(number)) for number in range(1, 9))
+    assert written == [(1, 3), (4, 3), (7, 2)]
+    written.clear()
+    del images["2"], images["7"]
+    replay(path, [change(8, **images)], is_new=False)
+    assert written == [(1, 1), (3, 3), (6, 1), (8, 1)]
+
+
+def test_what_was_written_in_part_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.pwritev
+    monkeypatch.setattr(
+        os, "pwritev", lambda descriptor, parts, at: real(descriptor, [parts[0][:100]], at)
+    )
+    path = tmp_path / "file.db"
+    replay(path, HISTORY, is_new=True)
+    assert path.read_bytes() == OUTCOME

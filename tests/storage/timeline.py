@@ -140,7 +140,8 @@ class Timeline:
         undo = await self.store.replacements.delete(KEY, actor, trash)
         if self.states.get(actor) is not None:
             assert state_of_file(trash) == self.states[actor]
-        self._note(actor, None)
+        if actor in self.states:
+            self._note(actor, None)
         return undo
 
     async def restore(self, moment: Moment) -> Bookmark:

@@ -302,23 +302,22 @@ async def test_an_idle_connection_keeps_nothing_of_http(server: Server) -> None:
 
 async def test_a_websocket_is_not_closed_as_an_idle_connection_is(serve: Serving) -> None:
     main = """
-        import asyncio
         from perdure import Response, WebSocketPair, WorkerEntrypoint
 
         class Default(WorkerEntrypoint):
             async def fetch(self, request):
+                if request.headers.get("Upgrade") is None:
+                    return Response("")
                 client, server = WebSocketPair()
                 server.accept()
-
-                async def on_message(event):
-                    await asyncio.sleep(0.15)
-                    server.send(event.data)
-
-                server.on_message = on_message
+                server.on_message = lambda event: server.send(event.data)
                 return Response(None, status=101, web_socket=client)
     """
     server = await serve(main, limits={"keepalive_timeout_s": 0.05})
-    async with await Wire.connect(server.url) as wire:
+    async with await Wire.connect(server.url) as wire, await Wire.connect(server.url) as idle:
         await wire.upgrade("/")
+        idle.say("GET / HTTP/1.1", "Host: a")
+        assert (await idle.answer()).status == 200
+        assert await idle.rest() == b""  # closed, though it has been idle for less long
         wire.send(frame(TEXT, "later"))
         assert await wire.text() == "later"

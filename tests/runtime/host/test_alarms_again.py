@@ -11,7 +11,6 @@ from perdure.actors.events import AlarmEvent, OnReply
 from perdure.actors.ids import DurableObjectId
 from perdure.runtime.host.alarms import DUE_AT_ONCE_MAX, AlarmScheduler, AlarmTarget
 from perdure.storage.alarm_index import AlarmIndex
-from perdure.storage.metadata import Metadata
 from tests.runtime.host.sleeper import Sleeper, now_ms, pass_time, start
 from tests.world import World, turns
 
@@ -289,13 +288,10 @@ async def test_the_name_is_looked_up_when_only_the_actors_own_file_knows_it(
     Sleeper.woken, Sleeper.failures, Sleeper.then = [], 0, note
     scheduler = start(world, index)
     due = now_ms(world) + 60_000
-    named, unnamed = world.stub(Sleeper, "the-name"), world.stub(Sleeper, "other")
+    rooms = world.namespace(Sleeper)
+    named, unnamed = rooms.get_by_name("the-name"), rooms.get(rooms.new_unique_id())
     for stub in (named, unnamed):
         await stub.wake_at(due)
-        actor = world.host.namespaces[stub.id.unique_key].live[stub.id.raw]
-        if stub is named:
-            Metadata(actor.database).set_name("the-name")
-            actor.committer.commit()
     await pass_time(world, 30)
     assert world.live(Sleeper) == 0
     for stub in (named, unnamed):

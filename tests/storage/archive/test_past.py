@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from perdure.storage.archive import archive, past, spans
-from perdure.storage.archive.copies import Snapshot
+from perdure.storage.archive.copies import Snapshot, take_out
 from perdure.storage.archive.index import ArchiveIndex
 from perdure.storage.archive.past import index_path
+from perdure.storage.archive.spans import read_records
 from perdure.storage.errors import ArchiveDamaged, HistoryUnavailable
 from tests.storage.timeline import KEY, A, B, Timeline
 
@@ -140,7 +141,6 @@ async def test_to_make_a_state_reads_at_most_twice_what_the_actor_takes_and_a_bi
     timeline: Timeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[int] = []
-    take_out, read_records = past.take_out, past.read_records
 
     def count_copy(root: Path, snapshot: Snapshot, target: Path) -> None:
         read.append(snapshot.size_bytes)

@@ -1,0 +1,179 @@
+"""What commands for the operator share: which data, how it is asked, and how failures are told.
+
+The server that has the data directory is asked; a directory that no server has is opened. What
+is written is the same in both cases.
+"""
+
+import functools
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..runtime.config.errors import ConfigError
+from ..runtime.control.client import Operations, operate_on
+from ..runtime.control.protocol import OperationFailed
+from .options import config_option, data_option, env_option, json_option
+from .output import Output
+from .progress import Bars
+from .project import open_project
+from .serving import run
+from .shown import as_json
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The data a command works on.
+
+    Attributes:
+        data_dir: The data directory, absolute.
+        bindings: Name of a binding to its class, as far as a configuration is at hand.
+    """
+
+    data_dir: Path
+    bindings: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_place(config_file: Path | None, env: str | None, data: Path | None) -> Place:
+    """Return the data that the options choose, by the same rules as ``perdure serve``.
+
+    With ``--data`` a configuration need not be there.
+
+    Raises:
+        ConfigError: There is no configuration, or it cannot be used.
+    """
+    try:
+        project = open_project(config_file, env, data)
+    except ConfigError:
+        if data is None or config_file is not None or env is not None:
+            raise
+        return Place(data.absolute())
+    bindings = {binding.name: binding.class_name for binding in project.config.bindings}
+    return Place(project.data_dir, bindings)
+
+
+class Asking:
+    """One command's conversation with a data directory. Is the ``Told`` of its operations.
+
+    Attributes:
+        output: The terminal.
+        is_json: The answer is for a program.
+    """
+
+    def __init__(
+        self, operations: Operations, output: Output, bars: Bars, *, is_json: bool
+    ) -> None:
+        self.output = output
+        self.is_json = is_json
+        self._operations = operations
+        self._bars = bars
+        self._on_item: Callable[[Item], None] = _ignore
+
+    async def run(
+        self, name: str, arguments: object, on_item: Callable[[Item], None] | None = None
+    ) -> Item:
+        """Run an operation; ``arguments`` is an instance of its class of arguments.
+
+        Raises:
+            OperationFailed: It did not come to its end.
+        """
+        self._on_item = on_item or _ignore
+        try:
+            return await self._operations.run(name, asdict(arguments), self)  # type: ignore[call-overload]  # a dataclass, whichever
+        finally:
+            self._bars.hide()
+
+    async def progress(self, what: str, done: int, total: int | None) -> None:
+        self._bars.show(what, done, total)
+
+    async def item(self, item: Item) -> None:
+        self._on_item(item)
+
+    def answer(self, value: Item) -> None:
+        """Write one line of JSON."""
+        self.output.out.print(as_json(value), soft_wrap=True)
+
+    @property
+    def may_ask(self) -> bool:
+        """Somebody sits at the terminal."""
+        return sys.stdin.isatty()
+
+
+Talk = Callable[[Asking], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the options that all commands for the operator have, say.
+
+    Attributes:
+        config_file: The configuration, or None.
+        data: The data directory, or None.
+        env: The environment, or None.
+        is_json: The answer is for a program.
+    """
+
+    config_file: Path | None
+    data: Path | None
+    env: str | None
+    is_json: bool
+
+    def place(self) -> Place:
+        """Return the data they choose."""
+        return find_place(self.config_file, self.env, self.data)
+
+    def operate(self, talk: Talk, *, tells_failures: bool = True) -> None:
+        """Run a command's conversation; with ``--json`` a failure is an object, too."""
+        with told_as_wanted(is_json=self.is_json and tells_failures):
+            run(_operate(self.place(), talk, Output(), is_json=self.is_json))
+
+
+def with_place(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say where a command works; it gets them as ``where``."""
+
+    @functools.wraps(command)
+    def called(
+        *,
+        config_file: Path | None,
+        data: Path | None,
+        env: str | None,
+        is_json: bool,
+        **others: Any,
+    ) -> None:
+        command(where=Where(config_file, data, env, is_json), **others)
+
+    found: Callable[..., None] = called
+    for option in (json_option, env_option, data_option, config_option):
+        found = option(found)
+    return found
+
+
+@contextmanager
+def told_as_wanted(*, is_json: bool) -> Iterator[None]:
+    """Tell of a failure in JSON, on standard error, if that is wanted."""
+    try:
+        yield
+    except OperationFailed as error:
+        if not is_json:
+            raise
+        failure = error.failure
+        shown = {"error": failure.kind, "message": failure.message, "hint": failure.hint}
+        Output().err.print(as_json(shown), soft_wrap=True)
+        context = click.get_current_context()
+        context.exit(2 if failure.is_usage else 1)
+
+
+async def _operate(place: Place, talk: Talk, output: Output, *, is_json: bool) -> None:
+    with Bars(output) as bars:
+        async with operate_on(place.data_dir, place.bindings) as operations:
+            await talk(Asking(operations, output, bars, is_json=is_json))
+
+
+def _ignore(_: Item) -> None:
+    """Items of an operation that has none."""

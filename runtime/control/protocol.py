@@ -1,0 +1,92 @@
+"""What the operator's command and a server say to each other.
+
+HTTP on a Unix socket, ``control.sock`` in the data directory, which only the server's user may
+open. ``POST /<operation>`` with the arguments in msgpack; the answer is a stream of messages in
+msgpack, each a dict of one key:
+
+    {"progress": [what, done, total]}   total may be None
+    {"item": {...}}                     one of the things asked for
+    {"result": {...}}                   the end: it is done
+    {"error": {...}}                    the end: a Failure
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...storage.errors import InternalError, PerdureError, StorageError
+from ..host.operations.errors import OperatorError
+
+SOCKET_NAME = "control.sock"
+# sun_path of Linux has 108 bytes, the last of which is a zero.
+_ADDRESS_SIZE_BYTES_MAX = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an operation did not come to its end, in a form that travels.
+
+    Attributes:
+        kind: The error's class.
+        message: What went wrong.
+        hint: What to do.
+        is_usage: What was asked for cannot be; else something has failed.
+    """
+
+    kind: str
+    message: str
+    hint: str = ""
+    is_usage: bool = False
+
+
+class OperationFailed(PerdureError):
+    """An operation did not come to its end, wherever it ran.
+
+    Attributes:
+        failure: Why.
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+        super().__init__(failure)
+
+    def __str__(self) -> str:
+        return self.failure.message
+
+
+def failure_of(error: PerdureError) -> Failure:
+    """Return ``error`` as the operator is told of it."""
+    kind = type(error).__name__
+    if isinstance(error, OperationFailed):
+        return error.failure
+    if isinstance(error, OperatorError):
+        return Failure(kind, error.problem, error.hint, is_usage=True)
+    if isinstance(error, StorageError):
+        return Failure(kind, f"{error.path}: {error.problem}", error.hint)
+    return Failure(kind, str(error))
+
+
+def failure_of_bug(error: Exception) -> Failure:
+    """Return an error that nobody foresaw; the server's log has its traceback."""
+    message = f"The server met a bug of its own: {type(error).__name__}: {error}"
+    return Failure(InternalError.__name__, message, "Its log has the traceback; please report it")
+
+
+@contextmanager
+def socket_address(data_dir: Path) -> Iterator[str]:
+    """Give the address of a data directory's control socket, good for as long as this is open.
+
+    A path that is too long for an address is shortened with the help of the kernel, which has a
+    name for every directory that a process has open.
+    """
+    path = data_dir / SOCKET_NAME
+    if len(os.fsencode(path)) <= _ADDRESS_SIZE_BYTES_MAX:
+        yield str(path)
+        return
+    descriptor = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,122 @@
+"""A data directory that no server has, opened for the operator alone.
+
+No program is loaded and no migration applied; the lock is held, and what the log has and the
+files lack is brought into them, as at any start.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ...actors.clock import SystemClock
+from ...actors.errors import ActorReset
+from ...actors.events import OnReply
+from ...actors.http import Request
+from ...actors.ids import DurableObjectId
+from ...actors.limits import ActorLimits
+from ...actors.rpc import encode_error
+from ...storage.alarm_index import AlarmIndex
+from ...storage.catalog import Catalog
+from ...storage.directory import DataDirectory
+from ...storage.errors import StorageBroken
+from ...storage.limits import StorageLimits
+from ...storage.store import Store
+from ..host.alarms import AlarmScheduler
+from ..host.operations.house import House
+from ..host.past import HostPast
+from ..host.registry import ActorHost
+
+# Nobody waits for another statement here, and the owner's limits are not known.
+_LIMITS = replace(StorageLimits(), sql_time_budget_s=86_400.0, database_size_bytes_max=2**31 * 4096)
+
+
+class _NoNetwork:
+    """What actors would reach the network through, where none of them runs."""
+
+    def fetch(self, request: Request, on_reply: OnReply) -> None:
+        on_reply(None, encode_error(ActorReset(f"{request.url} was asked for where nothing runs")))
+
+
+@asynccontextmanager
+async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIterator[House]:
+    """Open the data directory at ``data_dir``, which exists.
+
+    Args:
+        data_dir: The directory.
+        bindings: Name of a binding to its class.
+
+    Raises:
+        DirectoryInUse: A server has it open.
+        LogCorrupt: Something is missing that was durable.
+        StorageError: It cannot be used.
+    """
+    loop = asyncio.get_running_loop()
+    clock = SystemClock(loop)
+    failed: asyncio.Future[StorageBroken] = loop.create_future()
+
+    def fail(error: StorageBroken) -> None:
+        if not failed.done():
+            failed.set_result(error)
+
+    async with AsyncExitStack() as cleanup:
+        directory = cleanup.enter_context(DataDirectory.open(data_dir))
+        index = AlarmIndex(directory.layout.alarms_file)
+        cleanup.callback(index.close)
+        alarms = AlarmScheduler(index, clock, lambda *_: None)
+        cleanup.callback(alarms.close)
+
+        def tell(unique_key: str, raw_id: bytes, time_ms: int | None, lsn: int) -> None:
+            alarms.committed(DurableObjectId(unique_key, raw_id, None), time_ms, lsn)
+
+        store = Store.open(
+            directory.layout,
+            notify=loop.call_soon_threadsafe,
+            time_ms=clock.time_ms,
+            on_failure=fail,
+            apply_alarms=index.apply,
+            save_alarms=index.saving,
+            alarm_changed=tell,
+        )
+        cleanup.callback(store.close)
+        yield House(
+            directory=directory,
+            store=store,
+            host=_empty_host(loop, clock, alarms, store),
+            times=index,
+            clock=clock,
+            is_serving=False,
+            bindings=await _keys(directory, bindings),
+            failed=failed,
+        )
+
+
+def _empty_host(
+    loop: asyncio.AbstractEventLoop, clock: SystemClock, alarms: AlarmScheduler, store: Store
+) -> ActorHost:
+    """Return a host that serves no namespace, so that no actor ever lives there."""
+    return ActorHost(
+        loop,
+        _NoNetwork(),
+        clock,
+        alarms,
+        store,
+        store.marks,
+        HostPast(store.history, store.marks),
+        limits=ActorLimits(),
+        storage_limits=_LIMITS,
+        idle_timeout_s=0.0,
+    )
+
+
+async def _keys(directory: DataDirectory, bindings: Mapping[str, str]) -> dict[str, str]:
+    """Return the unique keys of what bindings name, where that is beyond doubt."""
+    async with await Catalog.open(directory.layout.catalog_file) as catalog:
+        records = [record for record in await catalog.namespaces() if record.state == "live"]
+    found = {}
+    for name, class_name in bindings.items():
+        keys = [record.unique_key for record in records if record.class_name == class_name]
+        if len(keys) == 1:
+            found[name] = keys[0]
+    return found
