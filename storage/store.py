@@ -424,6 +424,9 @@ def _open(
             layout.actor_file,
             apply_alarms,
             is_alone=is_alone,
+            damaged=lambda unique_key, actor_id, error: marks.quarantine(
+                unique_key, actor_id, None, owner.time_ms(), f"SQLITE_CORRUPT: {error}"
+            ),
         )
     except BaseException as error:
         for log in logs:
