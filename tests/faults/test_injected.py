@@ -4,6 +4,7 @@
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -163,6 +164,13 @@ def test_an_error_of_the_log_is_final(trial: Trial, fault: Fault) -> None:
     if fault.where == "log" and fault.call != "openat":
         assert trial.history.last_lsn < trial.first_lsn_not_synced()
     trial.look()
+
+
+def test_an_engine_that_ignores_an_error_of_its_log_is_found_out(trial: Trial) -> None:
+    """By its acknowledgements alone: what it has written is in the memory still."""
+    trial.script = replace(trial.script, defect="ignored-errors")
+    assert trial.run(OF_THE_LOG[0]) == 0
+    assert trial.history.last_lsn >= trial.first_lsn_not_synced()
 
 
 @pytest.mark.parametrize("fault", some(OF_ROOM_AHEAD), ids=str)

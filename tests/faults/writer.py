@@ -19,6 +19,7 @@ writes is one of these, numbers in decimal:
 """
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -312,8 +313,19 @@ def _sync_nothing_recovered() -> None:
     recovery.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # likewise
 
 
+def _hear_no_errors() -> None:
+    real = os.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        with contextlib.suppress(OSError):
+            real(fd)
+
+    os.fdatasync = fdatasync  # type: ignore[assignment]  # likewise
+
+
 DEFECTS = {
     "no-fdatasync": _sync_no_segment,
+    "ignored-errors": _hear_no_errors,
     "no-syncfs": _sync_no_files,
     "no-syncfs-in-recovery": _sync_nothing_recovered,
 }
