@@ -7,11 +7,12 @@ A directory is filled with copies of one actor's file, which has a row, and for 
 alarm. Then it is opened, each time by a process of its own:
 
     closed     after it was closed in good order
-    killed     after kill -9 of a process that had just written that many records, of a third as
-               many actors
+    killed     after kill -9 of a process that had just written that many records, eight each of
+               as many actors as that takes: more than there may be in the log
     touched    and that many actors are used one after the other, each for a read and a write
 
-It takes some gigabytes of disk while it runs, by default in the folder for temporary files.
+It takes some gigabytes of disk while it runs, by default in the folder for temporary files. There
+is no archive: of files put there like this it would first make copies, in the background.
 """
 
 import argparse
@@ -27,9 +28,11 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from perdure.storage.alarm_index import AlarmIndex
+from perdure.storage.archive.archive import Retention
 from perdure.storage.directory import DataDirectory
 from perdure.storage.kv import KeyValue
 from perdure.storage.metadata import Metadata
@@ -38,6 +41,8 @@ from perdure.storage.store import Store, StoreOptions
 KEY = "bench-Room"
 DUE_MS = 4_000_000_000_000
 SETTLE_RECORDS = 500
+# Records of each actor that are in the log.
+EACH = 8
 MEGABYTE = 2**20
 
 
@@ -58,9 +63,14 @@ class Process:
         self.calls: deque[Callable[[], None]] = deque()
         self.directory = DataDirectory.open(root)
         self.index = AlarmIndex(self.directory.layout.alarms_file)
-        options = StoreOptions()
+        options = StoreOptions(retention=Retention(days=0))
         if not shortens:
-            options = StoreOptions(live_size_bytes_max=2**40, live_records_max=2**40)
+            options = replace(
+                options,
+                live_size_bytes_max=2**40,
+                live_records_max=2**40,
+                live_actors_max=2**40,
+            )
         self.store = Store.open(
             self.directory.layout,
             notify=self.calls.append,
@@ -167,13 +177,14 @@ def touch(root: Path, actors: int, count: int) -> dict[str, float]:
 
 
 def write_and_die(root: Path, actors: int, records: int) -> dict[str, float]:
-    """Write so many records, three each of as many actors as that takes, and be killed."""
+    """Write so many records, eight each of as many actors as that takes, and be killed."""
     process = Process(root, shortens=False)
-    numbers = random.Random(2).sample(range(actors), min(records // 3, actors))  # as above
+    numbers = random.Random(2).sample(range(actors), min(records // EACH, actors))  # as above
     for done in range(records):
-        if done % 3 == 0:
-            database = process.store.database(KEY, actor_id(numbers[done // 3 % len(numbers)]))
-        KeyValue(database).put(f"key {done % 3}", f"{done:0100}")
+        if done % EACH == 0:
+            number = numbers[done // EACH % len(numbers)]
+            database = process.store.database(KEY, actor_id(number))
+        KeyValue(database).put(f"key {done % EACH}", f"{done:0100}")
         database.commit()
         if done % SETTLE_RECORDS == 0:
             process.settle()

@@ -218,6 +218,7 @@ def export_command(
     async def talk(asking: Asking) -> None:
         arguments = ExportArguments(namespace, target, name, id_text, force)
         result = await asking.run("export", arguments)
+        asking.tell_if_hidden(Path(target))
         if where.is_json:
             asking.answer(result)
             return

@@ -30,6 +30,7 @@ def backup(directory: Path, where: Where) -> None:
 
     async def talk(asking: Asking) -> None:
         result = await asking.run("backup", BackupArguments(str(target)))
+        asking.tell_if_hidden(target)
         if where.is_json:
             asking.answer(result)
             return

@@ -60,7 +60,7 @@ def doctor(context: click.Context, where: Where) -> None:
 
 def _tell(output: Output, item: Item, *, is_json: bool) -> None:
     if is_json:
-        output.out.print(as_json(item), soft_wrap=True)
+        output.line(as_json(item))
         return
     state = item["state"]
     line = Text.assemble(

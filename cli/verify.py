@@ -72,7 +72,7 @@ def verify(context: click.Context, where: Where) -> None:
 
 def _tell(output: Output, item: Item, *, is_json: bool) -> None:
     if is_json:
-        output.out.print(as_json(item), soft_wrap=True)
+        output.line(as_json(item))
         return
     path = shown_path(Path(item["path"]))
     line = Text.assemble((f"{path}: ", "place"), ("damaged: ", "error"))

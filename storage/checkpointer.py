@@ -32,8 +32,8 @@ log = logging.getLogger("perdure.storage")
 # A recovery reads 60,000 records of 370 bytes, or 64 MiB of whole pages, in half a second.
 LIVE_SIZE_BYTES_MAX = 64 * 2**20
 LIVE_RECORDS_MAX = 60_000
-# So many files are brought up to date in as much again.
-LIVE_ACTORS_MAX = 8_000
+# So many files are brought up to date in as much again (bench/bench_directory.py).
+LIVE_ACTORS_MAX = 5_000
 # So long the loop is held up at a time.
 _SLICE_S = 0.001
 

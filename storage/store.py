@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive.archive import RETENTION, Archive, Retention, alone
-from .archive.past import Past
+from .archive.past import PENDING, Past
 from .archiver import Archiver
 from .bookmark import Bookmark
 from .checkpointer import (
@@ -38,7 +38,7 @@ from .marks import Marks
 from .moves import Moves
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
-from .replacement import AlarmChanged, Replacements, adoption
+from .replacement import AlarmChanged, Replacements
 
 Alarms = dict[tuple[str, bytes], int | None]
 
@@ -153,11 +153,11 @@ class Store:
             layout,
             self.log,
             self._checkpointer,
-            self._archiver,
             self.history,
             self._leftovers,
             marks,
             owner.alarm_changed,
+            has_archive=has_archive,
         )
         self.moves = Moves(
             layout, self.log, self._checkpointer, marks, owner.save_alarms, self._database
@@ -193,10 +193,12 @@ class Store:
             alone=lambda: alone(layout.archive_dir),
         )
         self.log.on_recycled = archiver.take
-        for replaced in self.recovered.replaced:
-            archiver.do(adoption(*replaced))
         for path, header, last_lsn in unarchived:
             archiver.take(path, header, last_lsn)
+        # What is needed of them is a copy with another name by then.
+        pending = [path.name for path in (layout.archive_dir / PENDING / slot).glob("*")]
+        if layout.archive_dir.exists():
+            archiver.do(lambda archive: archive.forget_pending(pending))
         return archiver
 
     @classmethod
@@ -387,7 +389,8 @@ class Store:
 
 def _archived_lsn(past: Past, slot: str) -> int:
     with contextlib.suppress(DatabaseFailed):  # the archiver tells, and makes the index anew
-        return past.ends().get(slot, (0, (0, 0)))[0]
+        end = past.ends().get(slot)
+        return 0 if end is None else end.lsn
     return 0
 
 
@@ -421,6 +424,9 @@ def _open(
             layout.actor_file,
             apply_alarms,
             is_alone=is_alone,
+            damaged=lambda unique_key, actor_id, error: marks.quarantine(
+                unique_key, actor_id, None, owner.time_ms(), f"SQLITE_CORRUPT: {error}"
+            ),
         )
     except BaseException as error:
         for log in logs:

@@ -21,7 +21,6 @@ from perdure.storage.layout import Layout
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import Alarms, Store, StoreOptions
-from tests.crash.test_store import kill_recovery
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -111,6 +110,26 @@ def run_until_killed(root: Path, seed: int, lines: int, before: dict[int, Told])
         assert commit > last.commit, "bookmarks sort in the order of time"
         told[actor] = Told(number, commit)
     return told
+
+
+def kill_recovery(root: Path, after: int) -> None:
+    """Recover ``root``, and be killed at the write of this number."""
+    program = (
+        "import os, sys; from pathlib import Path; from perdure.storage.layout import Layout\n"
+        "from perdure.storage.alarm_index import AlarmIndex\n"
+        "from perdure.storage.store import Store\n"
+        "calls, real = iter(range(10**6)), os.pwritev\n"
+        "def pwritev(*args):\n"
+        "    if next(calls) == int(sys.argv[2]): os.kill(os.getpid(), 9)\n"
+        "    return real(*args)\n"
+        "os.pwritev = pwritev\n"
+        "layout = Layout(Path(sys.argv[1]))\n"
+        "Store.open(layout, notify=print, time_ms=int, on_failure=print,"
+        " apply_alarms=AlarmIndex(layout.alarms_file).apply)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program, str(root), str(after)], check=False)
+    assert run.returncode == -9
 
 
 def check(root: Path, told: dict[int, Told], target: Path) -> dict[int, Told]:
