@@ -4,8 +4,8 @@ Calls from actor to actor run within the caller's turn (decision 0006), so turns
 other. A turn is told of the time that was its own; what slow turns inside it took is theirs.
 
 Rules for editing this file:
-    ``execution.py`` reads the clock twice for each turn and compares; everything here runs for a
-    slow one only, names and all.
+    ``execution.py`` reads the clock twice for each turn and compares, which takes 0.17 us of the
+    23 us of a call (``bench/bench_turn.py``); everything here runs for a slow turn only.
 """
 
 import logging

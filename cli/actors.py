@@ -1,6 +1,7 @@
 """``perdure actors``: the objects of a data directory, one by one."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from rich.text import Text
 
 from ..runtime.host.operations.exporting import ExportArguments
 from ..runtime.host.operations.listing import ListArguments
+from ..runtime.host.operations.removing import ListDeletedArguments
 from ..runtime.host.operations.showing import ShowArguments
 from ..runtime.observe.printable import printable
 from .columns import Column, Columns
@@ -41,14 +43,19 @@ def actors() -> None:
 @click.argument("namespace", required=False)
 @click.option("--match", metavar="PATTERN", help='Names or ids that fit, for instance "user-*".')
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
+@click.option("--deleted", is_flag=True, help="Those in the trash instead.")
 @with_place
 def list_command(
     namespace: str | None,
     match: str | None,
     limit: int | None,
+    deleted: bool,
     where: Where,
 ) -> None:
-    """List objects that have stored something."""
+    """List objects that have stored something, or that were deleted."""
+    if deleted:
+        where.operate(partial(_list_deleted, namespace))
+        return
 
     async def talk(asking: Asking) -> None:
         table = _list_table(asking.output, has_namespace=namespace is None)
@@ -67,6 +74,32 @@ def list_command(
             asking.output.message(f"{counted(result['count'], 'object')}{more}.")
 
     where.operate(talk)
+
+
+async def _list_deleted(namespace: str | None, asking: Asking) -> None:
+    headings = [
+        Column("Class"),
+        Column("Name", style="name"),
+        Column("Id", style="dim"),
+        Column("Size", is_number=True),
+        Column("Deleted"),
+    ]
+    table = Columns(asking.output, headings)
+    now_ms = time.time_ns() // 1_000_000
+
+    def on_item(item: Item) -> None:
+        if asking.is_json:
+            asking.answer(item)
+            return
+        name = Text("-", "dim") if item["name"] is None else printable(item["name"])
+        when = distance(item["deleted_ms"], now_ms)
+        digits = item["id"][:_ID_DIGITS_SHOWN]
+        table.row([item["namespace"], name, digits, size(item["size_bytes"]), when])
+
+    result = await asking.run("deleted", ListDeletedArguments(namespace), on_item)
+    table.end()
+    if not asking.is_json:
+        asking.output.message(f"{counted(result['count'], 'deleted object')}.")
 
 
 def _list_table(output: Output, *, has_namespace: bool) -> Columns:
@@ -138,11 +171,14 @@ def _describe(output: Output, found: Item) -> None:
         "Size": size(found["size_bytes"]),
         "Keys": f"{about}{found['keys']:,}",
         "Alarm": moment_or_nothing(found["alarm_ms"], now_ms),
+        "Bookmark": found["bookmark"],
         "In memory": state,
     }
+    if found["quarantine"] is not None:
+        facts["Quarantine"] = found["quarantine"]
     output.data()
     for label, value in facts.items():
-        output.data(Text.assemble("  ", (f"{label:<11}", "dim"), printable(value)))
+        output.data(Text.assemble("  ", (f"{label:<12}", "dim"), printable(value)))
     if not found["tables"]:
         return
     output.data()
@@ -182,6 +218,7 @@ def export_command(
     async def talk(asking: Asking) -> None:
         arguments = ExportArguments(namespace, target, name, id_text, force)
         result = await asking.run("export", arguments)
+        asking.tell_if_hidden(Path(target))
         if where.is_json:
             asking.answer(result)
             return

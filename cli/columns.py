@@ -76,4 +76,4 @@ class Columns:
             line.append_text(Text.assemble(blanks, cell) if column.is_number else cell + blanks)
             line.append(" " * _GAP)
         line.rstrip()
-        self._output.data(line)
+        self._output.line(line)

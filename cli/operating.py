@@ -5,7 +5,6 @@ is written is the same in both cases.
 """
 
 import functools
-import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.text import Text
 
 from ..runtime.config.errors import ConfigError
 from ..runtime.control.client import Operations, operate_on
@@ -97,12 +97,13 @@ class Asking:
 
     def answer(self, value: Item) -> None:
         """Write one line of JSON."""
-        self.output.out.print(as_json(value), soft_wrap=True)
+        self.output.line(as_json(value))
 
-    @property
-    def may_ask(self) -> bool:
-        """Somebody sits at the terminal."""
-        return sys.stdin.isatty()
+    def tell_if_hidden(self, target: Path) -> None:
+        """Say so if what the server has written cannot be seen from here."""
+        if not target.exists():
+            text = f"The server has written {target}, and sees other directories than you do."
+            self.output.message(Text.assemble(("warning: ", "warning"), text))
 
 
 Talk = Callable[[Asking], Coroutine[Any, Any, None]]
@@ -128,9 +129,9 @@ class Where:
         """Return the data they choose."""
         return find_place(self.config_file, self.env, self.data)
 
-    def operate(self, talk: Talk) -> None:
+    def operate(self, talk: Talk, *, tells_failures: bool = True) -> None:
         """Run a command's conversation; with ``--json`` a failure is an object, too."""
-        with told_as_wanted(is_json=self.is_json):
+        with told_as_wanted(is_json=self.is_json and tells_failures):
             run(_operate(self.place(), talk, Output(), is_json=self.is_json))
 
 

@@ -54,6 +54,15 @@ class Output:
         """Write to standard output; a long line is left to the terminal."""
         self.out.print(content, soft_wrap=isinstance(content, str | Text))
 
+    def line(self, text: str | Text) -> None:
+        """Write one line to standard output as it is; quick, for lists of very many."""
+        if isinstance(text, Text):
+            if self.out.color_system is not None:
+                self.out.print(text, soft_wrap=True)
+                return
+            text = text.plain
+        self.out.file.write(f"{text}\n")
+
     def message(self, text: str | Text = "", *, indent: int = 0) -> None:
         """Write to standard error, folded between words when a person is looking."""
         text = Text(text) if isinstance(text, str) else text

@@ -237,6 +237,8 @@ class Server:
             ),
         )
         self._cleanup.callback(self._store.close)
+        for reason in self._store.health().reasons:
+            log.warning("storage.degraded", extra={"reason": reason})
 
     def _storage_broke(self, failure: StorageBroken) -> None:
         self._host.storage_broke(failure)

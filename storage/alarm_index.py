@@ -229,6 +229,19 @@ class AlarmIndex:
         for actor in [actor for actor in self._taken if actor[0] == unique_key]:
             del self._taken[actor]
 
+    def copy_to(self, path: Path) -> None:
+        """Save at ``path``, a new file, what is saved in this one; may be called in any thread.
+
+        Raises:
+            DatabaseFailed: One of the two failed.
+        """
+        rows = self._file.rows()
+        copy = SavedAlarms(path)
+        try:
+            copy.write({(key, actor_id): (time_ms, name) for key, actor_id, time_ms, name in rows})
+        finally:
+            copy.close()
+
     def close(self) -> None:
         """Close the file as it is; closing twice does nothing."""
         self._file.close()

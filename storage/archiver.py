@@ -2,7 +2,8 @@
 
 *Promise*: a segment goes back to its log when its records are in the archive, in the order in which
 they were written. What the archive cannot do is told loudly, and stops nobody: then segments
-wait, and after some time they go back all the same, and a part of the past is missing.
+wait and are tried again; if there are too many, or one is damaged, they go back all the same,
+and a part of the past is missing.
 *Assumes*: ``take``, ``do`` and ``close`` are called in the loop's thread; everything else here
 happens in a thread of its own, which is the archive's only one.
 *Rules for editing*: one order, that of ``take``: the archive takes records for known that come
@@ -19,16 +20,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from .archive.archive import Archive
-from .errors import StorageError
+from .errors import DatabaseFailed, LogCorrupt
 from .logformat import SegmentHeader
 
 log = logging.getLogger("perdure.storage")
 
 # So many segments wait for an archive that fails; at 64 MiB each it is half a gigabyte.
 WAITING_MAX = 8
+# What has failed is tried again so often even if nothing else comes.
+RETRY_S = 10.0
 
 
 class _ClosedMeanwhile(Exception):
@@ -80,6 +83,7 @@ class Archiver:
         self._alone = alone
         self._queue: SimpleQueue[_Segment | _Job | None] = SimpleQueue()
         self._waiting: deque[_Segment | _Job] = deque()
+        self._asked = self._done = 0
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name=f"perdure-archive-{slot}")
         self._thread.daemon = True  # a program that forgets to close must still be able to end
@@ -87,11 +91,18 @@ class Archiver:
 
     def take(self, path: Path, header: SegmentHeader, last_lsn: int) -> None:
         """Take in a segment, up to its record ``last_lsn``; it is released afterwards."""
+        self._asked += 1
         self._queue.put(_Segment(path, header, last_lsn))
 
     def do(self, job: _Job) -> None:
         """Call ``job`` with the archive, in its thread, after what was asked for before."""
+        self._asked += 1
         self._queue.put(job)
+
+    @property
+    def is_idle(self) -> bool:
+        """All that was asked for has been done; to be asked in the loop's thread."""
+        return self._asked == self._done
 
     def close(self) -> None:
         """Give up what is under way, and end the thread; closing twice does nothing."""
@@ -103,37 +114,58 @@ class Archiver:
 
     def _run(self) -> None:
         archive: Archive | None = None
-        while (item := self._queue.get()) is not None:
-            self._waiting.append(item)
+        while self._has_next():
             if self._is_closed:
                 continue
             try:
                 with self._alone():
                     if archive is None:
                         archive = self._open_archive()
-                        archive.expire(self._time_ms())
                     self._work(archive)
                 self.failure = None
             except _ClosedMeanwhile:
                 continue
-            except (StorageError, OSError) as error:
+            except DatabaseFailed as error:
+                if archive is not None:
+                    archive.close()
+                archive = None  # opened again, its index is made anew if need be
+                self._fail(error)
+            except Exception as error:  # whatever it is, it must not end the thread
                 self._fail(error)
         if archive is not None:
             archive.close()
 
+    def _has_next(self) -> bool:
+        """Wait until there is something to do, or to do again; False if there never will be."""
+        try:
+            item = self._queue.get(timeout=RETRY_S if self._waiting else None)
+        except Empty:
+            return True
+        if item is not None:
+            self._waiting.append(item)
+        return item is not None
+
     def _work(self, archive: Archive) -> None:
-        took = False
-        while self._waiting:
-            item = self._waiting[0]
-            if isinstance(item, _Segment):
-                archive.take(item.path, item.header, item.last_lsn, self._pause)
-                self._let_go(item)
-                took = True
-            else:
-                item(archive)
-            self._waiting.popleft()
-        if took:
+        done = 0
+        try:
+            while self._waiting:
+                item = self._waiting[0]
+                if isinstance(item, _Segment):
+                    self._take(archive, item)
+                else:
+                    item(archive)
+                self._waiting.popleft()
+                done += 1
             archive.expire(self._time_ms())
+        finally:
+            self._done += done
+
+    def _take(self, archive: Archive, segment: _Segment) -> None:
+        try:
+            archive.take(segment.path, segment.header, segment.last_lsn, self._pause)
+        except LogCorrupt as error:  # it will not get better
+            self._tell_gap(segment, str(error))
+        self._let_go(segment)
 
     def _pause(self) -> None:
         if self._is_closed:
@@ -142,14 +174,22 @@ class Archiver:
 
     def _fail(self, error: Exception) -> None:
         self.failure = error
-        extra = {"cause": str(error), "waiting": len(self._waiting)}
-        log.error("archive.failed: segments of the log wait for it", extra=extra)
-        while len(self._waiting) > WAITING_MAX:
-            item = self._waiting.popleft()
-            if isinstance(item, _Segment):
-                extra = {"first_lsn": item.header.first_lsn, "last_lsn": item.last_lsn}
-                log.critical("archive.gap: this part of the past is lost", extra=extra)
-                self._let_go(item)
+        extra = {"cause": str(error) or repr(error), "waiting": len(self._waiting)}
+        log.error("archive.failed: segments of the log wait for it", extra=extra, exc_info=error)
+        segments = [item for item in self._waiting if isinstance(item, _Segment)]
+        for segment in segments[: max(len(segments) - WAITING_MAX, 0)]:
+            self._waiting.remove(segment)
+            self._done += 1
+            self._tell_gap(segment, str(error))
+            self._let_go(segment)
+
+    def _tell_gap(self, segment: _Segment, cause: str) -> None:
+        extra = {
+            "first_lsn": segment.header.first_lsn,
+            "last_lsn": segment.last_lsn,
+            "cause": cause,
+        }
+        log.critical("archive.gap: this part of the past is lost", extra=extra)
 
     def _let_go(self, segment: _Segment) -> None:
         with suppress(RuntimeError):  # the loop is closed, and nobody writes any more

@@ -32,6 +32,8 @@ log = logging.getLogger("perdure.storage")
 # A recovery reads 60,000 records of 370 bytes, or 64 MiB of whole pages, in half a second.
 LIVE_SIZE_BYTES_MAX = 64 * 2**20
 LIVE_RECORDS_MAX = 60_000
+# So many files are brought up to date in as much again (bench/bench_directory.py).
+LIVE_ACTORS_MAX = 5_000
 # So long the loop is held up at a time.
 _SLICE_S = 0.001
 
@@ -64,6 +66,7 @@ class Checkpointer:
         *,
         live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX,
         live_records_max: int = LIVE_RECORDS_MAX,
+        live_actors_max: int = LIVE_ACTORS_MAX,
     ) -> None:
         self.done = 0
         self.held: set[int] = set()
@@ -80,6 +83,8 @@ class Checkpointer:
         self._save_alarms = save_alarms
         self._size_max = live_size_bytes_max
         self._records_max = live_records_max
+        self._actors_max = live_actors_max
+        self._rolled_lsn: int | None = None  # waited for, so that something can be begun
         self._extra_size = 0  # of the log since an attempt that failed
         self._lsn: int | None = None  # what is being made unnecessary; None: nothing is
         self._work: Iterator[Callable[[], None]] = iter(())
@@ -93,14 +98,30 @@ class Checkpointer:
     def look(self) -> None:
         """Begin, or go on, if there is reason to; to be called whenever something is durable."""
         if self._lsn is None:
-            is_long = self._log.live_size_bytes > self._size_max + self._extra_size
+            is_large = self._log.live_size_bytes > self._size_max + self._extra_size
             if self.failure is not None:
-                if is_long:
+                if is_large:
                     self._give_up(self.failure)
-            elif is_long or (self._log.live_records > self._records_max and not self._extra_size):
-                self.begin()
+            elif is_large or (self._is_long() and not self._extra_size):
+                self._begin_with_a_segment()
         elif self._thread is None:
             self._step()
+
+    def _is_long(self) -> bool:
+        """A recovery would take too long, however few bytes there are."""
+        log_ = self._log
+        return log_.live_records > self._records_max or log_.live_actors > self._actors_max
+
+    def _begin_with_a_segment(self) -> None:
+        """Begin, once all that is in the segments so far is durable.
+
+        Else the last one would have to be kept for what comes next, however soon that is.
+        """
+        if self._rolled_lsn is None:
+            self._rolled_lsn = self._log.roll()
+        if self._rolled_lsn <= self._log.synced_lsn:
+            self._rolled_lsn = None
+            self.begin()
 
     def begin(self) -> None:
         """Make unnecessary all that is durable by now; nothing happens if that is under way."""

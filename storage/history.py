@@ -81,11 +81,7 @@ class History:
             InvalidBookmark: It is another actor's, or was mistyped.
             HistoryUnavailable: Its state is not kept, or is still to come.
         """
-        bookmark.check_for(unique_key, actor_id)
-        if bookmark.order > self.current(unique_key, actor_id).order:
-            problem = f"bookmark {bookmark} stands for a state that is still to come"
-            raise HistoryUnavailable(self._past.archive_dir, problem)
-        await all_durable(self._log)
+        await self._check_past(unique_key, actor_id, bookmark)
         await asyncio.to_thread(self._past.check, (unique_key, actor_id), bookmark.order)
 
     async def build(
@@ -101,11 +97,17 @@ class History:
 
         Raises:
             InvalidBookmark: It is another actor's, or was mistyped.
-            HistoryUnavailable: That state is not kept.
+            HistoryUnavailable: That state is not kept, or is still to come.
             ArchiveDamaged: What it would be made from cannot be read.
             OSError: A file cannot be read or written.
         """
-        bookmark.check_for(unique_key, actor_id)
-        await all_durable(self._log)
+        await self._check_past(unique_key, actor_id, bookmark)
         actor = (unique_key, actor_id)
         return await asyncio.to_thread(self._past.build, actor, bookmark.order, target)
+
+    async def _check_past(self, unique_key: str, actor_id: bytes, bookmark: Bookmark) -> None:
+        bookmark.check_for(unique_key, actor_id)
+        if bookmark.order > self.current(unique_key, actor_id).order:
+            problem = f"bookmark {bookmark} stands for a state that is still to come"
+            raise HistoryUnavailable(self._past.archive_dir, problem)
+        await all_durable(self._log)

@@ -73,6 +73,7 @@ class _Segment:
     position: int = RECORDS_START
     last_lsn: int = 0
     path: Path | None = None
+    actors: int = 0  # whose first record in here is one of these
 
 
 _Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
@@ -196,6 +197,8 @@ class CommitLog:
         self.last_commit += 1
         self.appended_lsn = segment.last_lsn = lsn
         segment.position += size
+        if change.previous_lsn < segment.header.first_lsn:
+            segment.actors += 1
         self._pending.append((segment, data, lsn))
         if not self._is_busy:
             self._is_busy = True
@@ -259,6 +262,16 @@ class CommitLog:
                 return segment.header.number
         return self._segments[-1].header.number
 
+    def roll(self) -> int:
+        """Let what comes next stand in another segment, so that all before it can be let go.
+
+        Returns:
+            The last number before that.
+        """
+        if self._segments[-1].position > RECORDS_START:
+            self._roll(0)
+        return self.appended_lsn
+
     def recycle(self, lsn: int) -> None:
         """Use the files again that hold nothing after ``lsn``; a CHECKPOINT says so durably."""
         while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn and not self.holds:
@@ -279,6 +292,11 @@ class CommitLog:
     def live_records(self) -> int:
         """How many records a recovery would have to read."""
         return self.appended_lsn - self._segments[0].header.first_lsn + 1
+
+    @property
+    def live_actors(self) -> int:
+        """How many files a recovery would have to bring up to date, or some more."""
+        return sum(segment.actors for segment in self._segments)
 
     @property
     def live_size_bytes(self) -> int:

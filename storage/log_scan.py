@@ -46,6 +46,7 @@ class LogScan:
         size_bytes: Of the records read.
         segments: All segment files that were begun, by their numbers.
         files: All segment files.
+        end: Where, in the newest segment, what was read ends.
     """
 
     lsn: int
@@ -57,6 +58,12 @@ class LogScan:
     size_bytes: int = 0
     segments: tuple[tuple[Path, SegmentHeader], ...] = ()
     files: tuple[Path, ...] = ()
+    end: int = RECORDS_START
+
+    @property
+    def is_sealed(self) -> bool:
+        """Its last record says that its writer is dead (storage/log_seal.py)."""
+        return bool(self.records) and self.records[-1].change.kind is RecordKind.SEAL
 
 
 def scan(directory: Path, checkpoint: Checkpoint) -> LogScan:
@@ -121,9 +128,9 @@ def _check_first(
 def _read(path: Path, header: SegmentHeader, result: LogScan, *, is_newest: bool) -> None:
     data = _map(path)
     at = _read_records(path, data, header.salt, result)
-    result.segment = header.number
-    if not is_newest:
-        return  # the next header says whether this was all
+    result.segment, result.end = header.number, at
+    if not is_newest or result.is_sealed:
+        return  # the next header says whether this was all, or nothing counts behind this
     proof = find_record_after(data, at, header.salt, result.lsn, durable_from=result.lsn + 1)
     if proof is not None:
         problem = (
@@ -140,7 +147,7 @@ def _read_records(path: Path, data: memoryview, salt: int, result: LogScan) -> i
     """
     at, lsn, epoch = RECORDS_START, result.lsn, result.epoch
     take, seal = result.records.append, RecordKind.SEAL
-    is_sealed = bool(result.records) and result.records[-1].change.kind is seal
+    is_sealed = result.is_sealed
     while (record := decode_record(data, at, salt)) is not None and record.lsn == lsn + 1:
         if record.epoch != epoch or is_sealed:  # it ends with its seal, or when the next begins
             if record.epoch < epoch or (is_sealed and record.epoch == epoch):
@@ -151,6 +158,8 @@ def _read_records(path: Path, data: memoryview, salt: int, result: LogScan) -> i
         lsn = record.lsn
         take(record)
         at += record.size
+        if is_sealed:
+            break
     result.lsn, result.epoch = lsn, epoch
     result.size_bytes += at - RECORDS_START
     return at

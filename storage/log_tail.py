@@ -2,12 +2,15 @@
 
 *Promise*: each record of the log that was not used again when ``read_tail`` was called is
 returned, up to the one that is asked for; none that was torn, or of a segment's earlier life.
+What is damaged is told as a gap.
 *Assumes*: nothing: segments may be begun anew meanwhile; then it reads again.
 *Considered and refused*: holding the log back while it is read: it may be another process's.
+Mapping the files: one that was larger than usual is cut when it is begun anew, and whoever
+then looks at the rest of the mapping is killed.
 """
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import InternalError
@@ -16,6 +19,7 @@ from .logformat import (
     RECORDS_START,
     Head,
     Record,
+    RecordKind,
     SegmentHeader,
     decode_head,
     decode_record,
@@ -25,9 +29,12 @@ from .segments import find_segments
 
 # A log that wraps round so often while it is read is none.
 _TRIES_MAX = 100
+Order = tuple[int, int]  # incarnation and commit, as in Record.order
+# Behind all commits.
+LAST: Order = (2**32, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tail:
     """What the segments of a log hold of one actor.
 
@@ -35,11 +42,38 @@ class Tail:
         records: Its records, in order, copied.
         first_lsn: The first record that is there, of whatever actor; 0 if none is.
         first_order: That record's incarnation and commit; likewise.
+        first_ms: When it was written, in Unix milliseconds; likewise.
+        gaps: (order of the last record before, of the first one after, when the last one before
+            was written) of each part that should be there and cannot be read.
     """
 
-    records: list[Record]
+    records: list[Record] = field(default_factory=list)
     first_lsn: int = 0
-    first_order: tuple[int, int] = (0, 0)
+    first_order: Order = (0, 0)
+    first_ms: int = 0
+    gaps: list[tuple[Order, Order, int]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Reading:
+    actor: tuple[str, bytes]
+    tail: Tail = field(default_factory=Tail)
+    lsn: int = 0  # of the last record that was read; 0 before the first one
+    order: Order = (0, 0)  # that record's
+    time_ms: int = 0
+
+    def see(self, head: Head) -> None:
+        """Note any record of the log."""
+        order = head[8], head[9]
+        if not self.tail.first_lsn:
+            self.tail.first_lsn, self.tail.first_order, self.tail.first_ms = (
+                head[4],
+                order,
+                head[10],
+            )
+        elif head[4] != self.lsn + 1:
+            self.tail.gaps.append((self.order, order, self.time_ms))
+        self.lsn, self.order, self.time_ms = head[4], order, head[10]
 
 
 def read_tail(
@@ -51,7 +85,8 @@ def read_tail(
         directory: The log's.
         actor: Namespace's key and id.
         after_lsn: Segments that hold nothing after this record need not be read.
-        last_lsn: No record after this one counts; None for as far as can be read.
+        last_lsn: No record after this one counts, and all up to it must be there; None for as
+            far as can be read.
 
     Raises:
         OSError: It cannot be read.
@@ -70,58 +105,48 @@ def _read_all(
         (each.path, each.header) for each in find_segments(directory) if each.header is not None
     ]
     if not found:
-        return Tail([])
+        return Tail()
     bounds = [header.first_lsn - 1 for _, header in found[1:]] + [last_lsn]
-    records: list[Record] = []
-    first: Head | None = None
+    reading = _Reading(actor)
     for (path, header), bound in zip(found, bounds, strict=True):
         if bound is not None and bound <= after_lsn:
             continue
-        head = _read_segment(path, header, bound, actor, records)
-        if not _is_same(path, header):
+        if not _read_segment(path, header, bound, reading):
             return None
-        first = first or head
-    if first is None:
-        return Tail(records)
-    return Tail(records, first[4], (first[8], first[9]))
+    if last_lsn is not None and reading.lsn < last_lsn and last_lsn > after_lsn:
+        reading.tail.gaps.append((reading.order, LAST, reading.time_ms))
+    return reading.tail
 
 
-def _read_segment(
-    path: Path,
-    header: SegmentHeader,
-    bound: int | None,
-    actor: tuple[str, bytes],
-    records: list[Record],
-) -> Head | None:
-    """Add to ``records``; return the segment's first record, whoever's it is."""
-    data = map_file(path)
-    key = actor[0].encode()
-    first: Head | None = None
+def _read_segment(path: Path, header: SegmentHeader, bound: int | None, reading: _Reading) -> bool:
+    """Note what the segment holds; return False if it was begun anew meanwhile."""
+    data = memoryview(path.read_bytes())
+    if decode_segment_header(data) != header:
+        return False
+    key, actor_id = reading.actor[0].encode(), reading.actor[1]
     at, lsn, salt = RECORDS_START, header.first_lsn, header.salt
     while bound is None or lsn <= bound:
         head = decode_head(data, at, salt)
         if head is None or head[4] != lsn:
             break
-        first = first or head
+        reading.see(head)
         size = head[0]
         start = at + RECORD_SIZE_MIN
-        if head[15] == actor[1] and data[start : start + head[14]] == key:
+        if head[15] == actor_id and data[start : start + head[14]] == key:
             record = decode_record(memoryview(bytes(data[at : at + size])), 0, salt)
-            if record is None:
-                break  # begun anew in this moment
-            records.append(record)
+            assert record is not None, "its checksum was right a moment ago, and this is a copy"
+            reading.tail.records.append(record)
         at += size
         lsn += 1
-    return first
-
-
-def _is_same(path: Path, header: SegmentHeader) -> bool:
+        if head[1] == RecordKind.SEAL:
+            break  # what is behind it does not count
+    # What was read may be of two lives: the header is written before any record of the second.
     with path.open("rb") as file:
         return decode_segment_header(file.read(RECORDS_START)) == header
 
 
 def map_file(path: Path) -> memoryview:
-    """Return the content of a file, read as it is needed.
+    """Return the content of a file that nobody else writes, read as it is needed.
 
     Raises:
         OSError: It cannot be read.

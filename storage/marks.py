@@ -16,6 +16,7 @@ A mark is one small file, ``marks/<namespace>/<64 hex>.<kind>.json``:
 
 import contextlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from typing import Literal, get_args
 from .durable_files import make_directory, sync_directory, write_file
 from .errors import StorageError
 from .layout import Layout
+
+log = logging.getLogger("perdure.storage")
 
 MarkKind = Literal["quarantine", "restore"]
 KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
@@ -89,6 +92,18 @@ class Marks:
         except OSError as error:
             raise _unwritable(path, error) from error
         self._kinds[kind][unique_key, actor_id] = data
+
+    def quarantine(
+        self, unique_key: str, actor_id: bytes, name: str | None, since_ms: int, problem: str
+    ) -> None:
+        """Mark an actor whose file is damaged, durably on return.
+
+        Raises:
+            StorageError: It cannot be written.
+        """
+        data: MarkData = {"name": name, "since_ms": since_ms, "problem": problem}
+        self.set("quarantine", unique_key, actor_id, data)
+        log.error("actor.quarantined", extra={"actor": actor_id.hex(), "cause": problem})
 
     def clear(self, kind: MarkKind, unique_key: str, actor_id: bytes) -> None:
         """Take a mark away, durably on return; nothing happens if there is none.

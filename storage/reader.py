@@ -17,7 +17,7 @@ from .engine import ActorDatabase
 from .errors import InvalidArgument, SqlError
 from .statements import USER_FLAG
 
-_READ_ONLY = "The statement would write; only reading is allowed here."
+READ_ONLY = "The statement would write; only reading is allowed here."
 _TOO_MANY = "Only one statement at a time can be read from."
 _NO_STATEMENT = "SQL code did not contain a statement."
 
@@ -90,7 +90,7 @@ class _Look:
         if not cursor.has_vdbe:  # a comment, or nothing
             return True
         if not cursor.is_readonly:
-            raise SqlError(_READ_ONLY)
+            raise SqlError(READ_ONLY)
         self.count += 1
         if self.count > 1:
             raise SqlError(_TOO_MANY)

@@ -26,6 +26,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from .durable_files import make_directory, sync_file_system
+from .errors import LogCorrupt
 from .log_directory import Checkpoint, LogDirectory
 from .log_scan import LogScan, scan
 from .log_start import LogStart
@@ -39,6 +40,7 @@ WAL_SUFFIXES = (_WAL, "-shm", "-journal")
 _WAL_KEPT_SIZE_BYTES = 2**18
 _BY_ORDER = attrgetter("incarnation", "commit")
 Actor = tuple[str, bytes]
+Damaged = Callable[[str, bytes, LogCorrupt], None]
 # More than a process can have made that were not durable when it died. Their numbers are not given
 # again: a bookmark may have been told that has one, of an actor which was durable by itself.
 _COMMITS_LOST_MAX = 2**24
@@ -71,6 +73,7 @@ def recover(
     apply_alarms: Callable[[dict[Actor, int | None]], None],
     *,
     is_alone: bool = True,
+    damaged: Damaged | None = None,
 ) -> Recovered:
     """Replay ``logs`` into the files under ``actors_dir``, and start them anew.
 
@@ -83,13 +86,24 @@ def recover(
             or None; durable when it returns.
         is_alone: These are all logs of the directory. Otherwise the others may be in use, and
             nothing is touched but what belongs to actors of these.
+        damaged: Told of actors whose files are gone, or too short for what the logs have changed
+            in them, so that these are not brought up to date; durable when it returns. Without
+            it, and if most files are so, that is a ``LogCorrupt``.
 
     Raises:
         LogCorrupt: Something is missing that was durable.
         OSError: Something cannot be read or written; run it again when that is mended.
     """
     with _without_collections():
-        return _recover(actors_dir, drafts_dir, logs, actor_file, apply_alarms, is_alone=is_alone)
+        return _recover(
+            actors_dir,
+            drafts_dir,
+            logs,
+            actor_file,
+            apply_alarms,
+            is_alone=is_alone,
+            damaged=damaged,
+        )
 
 
 @contextlib.contextmanager
@@ -112,6 +126,7 @@ def _recover(
     apply_alarms: Callable[[dict[Actor, int | None]], None],
     *,
     is_alone: bool,
+    damaged: Damaged | None,
 ) -> Recovered:
     checkpoints = [log.read_checkpoint() for log in logs]
     scans = [scan(log.path, known) for log, known in zip(logs, checkpoints, strict=True)]
@@ -119,11 +134,16 @@ def _recover(
     if is_alone and (histories or not all(known.is_clean for known in checkpoints)):
         _empty_wals(actors_dir)
     drafts_dirs = [drafts_dir / log.path.name for log in logs]
+    failures: dict[Actor, LogCorrupt] = {}
     for actor, history in histories.items():
         path = actor_file(*actor)
         if not is_alone:
             _empty_wals_of(path)
-        _replay(path, history, drafts_dirs)
+        try:
+            _replay(path, history, drafts_dirs)
+        except LogCorrupt as error:
+            failures[actor] = error
+    _tell_of(failures, len(histories), damaged)
     apply_alarms(_alarms(histories))
     sync_file_system(actors_dir)
     for unused in [drafts_dir] if is_alone else drafts_dirs:  # what was begun and is in no log
@@ -148,6 +168,14 @@ def _recover(
             if record.change.kind is RecordKind.REPLACED
         ),
     )
+
+
+def _tell_of(failures: dict[Actor, LogCorrupt], count: int, damaged: Damaged | None) -> None:
+    """Single files are damage; most of them are a directory that was put together wrongly."""
+    for actor, error in failures.items():
+        if damaged is None or (len(failures) > 1 and 2 * len(failures) > count):
+            raise error
+        damaged(*actor, error)
 
 
 def _start(found: LogScan, commit: int, incarnation: int) -> LogStart:

@@ -7,25 +7,24 @@ returned, for as long as history is kept.
 an actor at a time.
 *Rules for editing*: the new file, synced, in ``drafts/``; its copy for the archive; the record,
 durable; the rename. Until that is done the checkpointer is held at the record, else it would
-be forgotten before what it tells of has happened.
+be forgotten before what it tells of has happened. Before the record a failure leaves nothing
+behind; after it nothing is taken back: the next opening finishes what the log says.
 """
 
 import asyncio
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
 
-from .archive.archive import Archive
 from .archive.past import PENDING
-from .archiver import Archiver
 from .bookmark import Bookmark
 from .checkpointer import Checkpointer
-from .durable_append import append_durably
+from .durable_append import all_durable, append_durably
 from .durable_files import make_directory, sync_directory, sync_file
 from .errors import DatabaseFailed, StorageError
 from .history import History
@@ -44,6 +43,7 @@ from .template import (
     WRITE_VERSION,
     standard_template,
 )
+from .wal import WalUnreadable
 
 _OURS = "SELECT count(*) FROM sqlite_schema WHERE name IN ('_cf_KV', '_cf_METADATA')"
 _ALARM = "SELECT value FROM _cf_METADATA WHERE key = 'alarm'"
@@ -60,17 +60,19 @@ class Replacements:
         layout: Layout,
         log: CommitLog,
         checkpointer: Checkpointer,
-        archiver: Archiver | None,
         history: History,
         leftovers: Leftovers,
         marks: Marks,
         alarm_changed: AlarmChanged,
+        *,
+        has_archive: bool,
     ) -> None:
         self._layout = layout
-        self._slot = log.slot
         self._log = log
         self._checkpointer = checkpointer
-        self._archiver = archiver
+        self._slot = log.slot
+        self._recorded: set[Path] = set()
+        self._has_archive = has_archive
         self._history = history
         self._leftovers = leftovers
         self._marks = marks
@@ -87,11 +89,10 @@ class Replacements:
             HistoryUnavailable: That state is not kept.
             StorageError: A file cannot be read or written; the actor is as it was.
         """
-        await self._history.check(unique_key, actor_id, bookmark)
-        draft = self._new_draft()
-        if not await self._history.build(unique_key, actor_id, bookmark, draft):
-            draft.write_bytes(standard_template().data)
-        return await self._put(unique_key, actor_id, draft)
+        with self._new_draft() as draft:
+            if not await self._history.build(unique_key, actor_id, bookmark, draft):
+                draft.write_bytes(standard_template().data)
+            return await self._put(unique_key, actor_id, draft)
 
     async def replace(self, unique_key: str, actor_id: bytes, source: Path) -> Bookmark:
         """Make an actor a copy of a SQLite file that has our tables.
@@ -103,12 +104,9 @@ class Replacements:
             DatabaseFailed: The file is none that can be an actor's.
             StorageError: A file cannot be read or written; the actor is as it was.
         """
-        draft = self._new_draft()
-        try:
+        with self._new_draft(source) as draft:
             await asyncio.to_thread(shutil.copyfile, source, draft)
-        except OSError as error:
-            raise _unusable(source, error) from error
-        return await self._put(unique_key, actor_id, draft)
+            return await self._put(unique_key, actor_id, draft)
 
     async def delete(self, unique_key: str, actor_id: bytes, trash: Path) -> Bookmark:
         """Take an actor's file away, and let it be found as ``trash``.
@@ -120,30 +118,46 @@ class Replacements:
             StorageError: A file cannot be read or written; the actor is as it was.
         """
         path = self._layout.actor_file(unique_key, actor_id)
-        undo = self._history.current(unique_key, actor_id)
+        if not path.exists():
+            return self._history.current(unique_key, actor_id)
+        await all_durable(self._log)
+        change = Change(RecordKind.DELETE, unique_key, actor_id, alarm_ms=NO_ALARM)
         try:
+            self._checkpointer.tidy_up(unique_key, actor_id)
             # Another name of the same file: it is not written any more.
             await asyncio.to_thread(_link, path, trash)
-        except OSError as error:
+            undo = self._history.current(unique_key, actor_id)
+            await self._record(change, lambda: _remove(path))
+        except (OSError, WalUnreadable) as error:
             raise _unusable(path, error) from error
-        change = Change(RecordKind.DELETE, unique_key, actor_id, alarm_ms=NO_ALARM)
-        await self._record(change, lambda _: _remove(path))
+        self._clear_marks(unique_key, actor_id)
         return undo
 
-    def _new_draft(self) -> Path:
-        directory = self._layout.drafts_dir / self._slot
-        make_directory(directory)
-        return directory / f"{os.urandom(16).hex()}.db"
+    @contextlib.contextmanager
+    def _new_draft(self, source: Path | None = None) -> Iterator[Path]:
+        """Give the name of a file to make; it, and its copy, are gone if they are not needed."""
+        draft = self._layout.drafts_dir / self._slot / f"{os.urandom(16).hex()}.db"
+        try:
+            make_directory(draft.parent)
+            yield draft
+        except BaseException as error:
+            if draft not in self._recorded:
+                for path in (draft, self._pending(draft)):
+                    with contextlib.suppress(OSError):
+                        path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise _unusable(source or draft, error) from error
+            raise
+        finally:
+            self._recorded.discard(draft)
+
+    def _pending(self, draft: Path) -> Path:
+        return self._layout.archive_dir / PENDING / self._slot / draft.name
 
     async def _put(self, unique_key: str, actor_id: bytes, draft: Path) -> Bookmark:
-        pending = None
-        if self._archiver is not None:
-            pending = self._layout.archive_dir / PENDING / draft.name
+        pending = self._pending(draft) if self._has_archive else None
         path = self._layout.actor_file(unique_key, actor_id)
-        try:
-            alarm_ms = await asyncio.to_thread(_make_ready, draft, pending, path.parent)
-        except OSError as error:
-            raise _unusable(draft, error) from error
+        alarm_ms = await asyncio.to_thread(_make_ready, draft, pending, path.parent)
         undo = self._history.current(unique_key, actor_id)
         change = Change(
             RecordKind.REPLACED,
@@ -154,31 +168,34 @@ class Replacements:
             images=draft.stem.encode(),
         )
 
-        def put(order: tuple[int, int]) -> None:
+        def put() -> None:
             _remove_wals(path)
             draft.replace(path)
-            if self._archiver is not None:
-                self._archiver.do(adoption((unique_key, actor_id), order, draft.name))
 
+        self._recorded.add(draft)  # whatever happens from here on, the log may know of it
         await self._record(change, put)
-        self._marks.clear("quarantine", unique_key, actor_id)
-        self._marks.clear("restore", unique_key, actor_id)
+        self._clear_marks(unique_key, actor_id)
         return undo
 
-    async def _record(self, change: Change, act: Callable[[tuple[int, int]], None]) -> None:
+    def _clear_marks(self, unique_key: str, actor_id: bytes) -> None:
+        """What was said of the file before does not hold for the one that is there now."""
+        self._marks.clear("quarantine", unique_key, actor_id)
+        self._marks.clear("restore", unique_key, actor_id)
+
+    async def _record(self, change: Change, act: Callable[[], None]) -> None:
         """Have ``change`` durable, and ``act`` in the same moment.
 
         Between the two the log must not be shortened beyond it. If ``act`` cannot be done, what
         the log says did not happen: only a new start can mend that.
         """
         log, held = self._log, self._checkpointer.held
-        order = (log.incarnation, log.last_commit + 1)
-        held.add(log.appended_lsn + 1)
+        lsn = log.appended_lsn + 1
+        held.add(lsn)
 
         def is_durable(lsn: int) -> None:
             self._leftovers.pop(change.actor, None)
             try:
-                act(order)
+                act()
             except OSError as error:
                 log.give_up(error)
                 return
@@ -187,14 +204,11 @@ class Replacements:
             self._alarm_changed(change.unique_key, change.actor_id, alarm_ms, lsn)
             held.discard(lsn)
 
-        await append_durably(log, change, is_durable)
-
-
-def adoption(
-    actor: tuple[str, bytes], order: tuple[int, int], name: str
-) -> Callable[[Archive], None]:
-    """Return a job for the archive: keep the pending copy that took an actor's place."""
-    return lambda archive: archive.adopt(actor, order, name)
+        try:
+            await append_durably(log, change, is_durable)
+        finally:
+            if log.appended_lsn < lsn:
+                held.discard(lsn)
 
 
 def _make_ready(draft: Path, pending: Path | None, home: Path) -> int | None:
@@ -245,9 +259,13 @@ def _check(path: Path) -> int | None:
 
 def _link(path: Path, trash: Path) -> None:
     make_directory(trash.parent)
-    trash.hardlink_to(path)
     sync_file(path)
-    sync_directory(trash.parent)
+    trash.hardlink_to(path)
+    try:
+        sync_directory(trash.parent)
+    except OSError:
+        trash.unlink()  # the file goes on to be written
+        raise
 
 
 def _remove(path: Path) -> None:
@@ -260,6 +278,6 @@ def _remove_wals(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _unusable(path: Path, error: OSError) -> StorageError:
-    reason = error.strerror or str(error)
+def _unusable(path: Path, error: OSError | WalUnreadable) -> StorageError:
+    reason = (isinstance(error, OSError) and error.strerror) or str(error)
     return StorageError(path, f"cannot be used: {reason}", "Make room, or mend the disk")

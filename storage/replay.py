@@ -65,7 +65,7 @@ def replay_wal(path: Path, frames: int) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         for number, page in found.pages.items():
-            os.pwrite(descriptor, page, (number - 1) * header.page_size)
+            _write_all(descriptor, page, (number - 1) * header.page_size)
         os.ftruncate(descriptor, found.database_pages * header.page_size)
     finally:
         os.close(descriptor)

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive.archive import RETENTION, Archive, Retention, alone
-from .archive.past import Past
+from .archive.past import PENDING, Past
 from .archiver import Archiver
 from .bookmark import Bookmark
-from .checkpointer import LIVE_RECORDS_MAX, LIVE_SIZE_BYTES_MAX, Checkpointer, SaveAlarms
+from .checkpointer import (
+    LIVE_ACTORS_MAX,
+    LIVE_RECORDS_MAX,
+    LIVE_SIZE_BYTES_MAX,
+    Checkpointer,
+    SaveAlarms,
+)
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
@@ -32,7 +38,7 @@ from .marks import Marks
 from .moves import Moves
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered, recover
-from .replacement import AlarmChanged, Replacements, adoption
+from .replacement import AlarmChanged, Replacements
 
 Alarms = dict[tuple[str, bytes], int | None]
 
@@ -46,6 +52,7 @@ class StoreOptions:
         segment_size_bytes: Of one file of the log.
         live_size_bytes_max: The log is shortened when it holds more.
         live_records_max: Likewise.
+        live_actors_max: Likewise, when its records are of more actors.
         open_max: Files that may be open; None for what the system allows.
         retention: How long the past is kept.
         free_space_size_bytes_min: See storage/free_space.py.
@@ -55,6 +62,7 @@ class StoreOptions:
     segment_size_bytes: int = SEGMENT_SIZE_BYTES
     live_size_bytes_max: int = LIVE_SIZE_BYTES_MAX
     live_records_max: int = LIVE_RECORDS_MAX
+    live_actors_max: int = LIVE_ACTORS_MAX
     open_max: int | None = None
     retention: Retention = RETENTION
     free_space_size_bytes_min: int | None = None
@@ -145,11 +153,11 @@ class Store:
             layout,
             self.log,
             self._checkpointer,
-            self._archiver,
             self.history,
             self._leftovers,
             marks,
             owner.alarm_changed,
+            has_archive=has_archive,
         )
         self.moves = Moves(
             layout, self.log, self._checkpointer, marks, owner.save_alarms, self._database
@@ -168,6 +176,7 @@ class Store:
             owner.save_alarms,
             live_size_bytes_max=options.live_size_bytes_max,
             live_records_max=options.live_records_max,
+            live_actors_max=options.live_actors_max,
         )
 
     def _begin_archive(
@@ -184,10 +193,12 @@ class Store:
             alone=lambda: alone(layout.archive_dir),
         )
         self.log.on_recycled = archiver.take
-        for replaced in self.recovered.replaced:
-            archiver.do(adoption(*replaced))
         for path, header, last_lsn in unarchived:
             archiver.take(path, header, last_lsn)
+        # What is needed of them is a copy with another name by then.
+        pending = [path.name for path in (layout.archive_dir / PENDING / slot).glob("*")]
+        if layout.archive_dir.exists():
+            archiver.do(lambda archive: archive.forget_pending(pending))
         return archiver
 
     @classmethod
@@ -378,7 +389,8 @@ class Store:
 
 def _archived_lsn(past: Past, slot: str) -> int:
     with contextlib.suppress(DatabaseFailed):  # the archiver tells, and makes the index anew
-        return past.ends().get(slot, (0, (0, 0)))[0]
+        end = past.ends().get(slot)
+        return 0 if end is None else end.lsn
     return 0
 
 
@@ -412,6 +424,9 @@ def _open(
             layout.actor_file,
             apply_alarms,
             is_alone=is_alone,
+            damaged=lambda unique_key, actor_id, error: marks.quarantine(
+                unique_key, actor_id, None, owner.time_ms(), f"SQLITE_CORRUPT: {error}"
+            ),
         )
     except BaseException as error:
         for log in logs:

@@ -54,7 +54,7 @@ class Room(DurableObject):
     async def set_alarm(self, time_ms: int) -> None:
         await self.ctx.storage.set_alarm(time_ms)
 
-    def name(self) -> str | None:
+    def who(self) -> str | None:
         return self.ctx.id.name
 
     async def in_transaction(self) -> None:

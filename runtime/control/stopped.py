@@ -5,6 +5,9 @@ files lack is brought into them, as at any start.
 """
 
 import asyncio
+import contextlib
+import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -19,11 +22,13 @@ from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
 from ...storage.alarm_index import AlarmIndex
 from ...storage.catalog import Catalog
-from ...storage.directory import DataDirectory
+from ...storage.directory import FORMAT, DataDirectory
 from ...storage.errors import StorageBroken
+from ...storage.layout import Layout
 from ...storage.limits import StorageLimits
 from ...storage.store import Store
 from ..host.alarms import AlarmScheduler
+from ..host.operations.errors import OperatorError
 from ..host.operations.house import House
 from ..host.past import HostPast
 from ..host.registry import ActorHost
@@ -48,10 +53,12 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
         bindings: Name of a binding to its class.
 
     Raises:
+        OperatorError: It is of an earlier format, or not this user's.
         DirectoryInUse: A server has it open.
         LogCorrupt: Something is missing that was durable.
         StorageError: It cannot be used.
     """
+    await asyncio.to_thread(_check, Layout(data_dir))
     loop = asyncio.get_running_loop()
     clock = SystemClock(loop)
     failed: asyncio.Future[StorageBroken] = loop.create_future()
@@ -90,6 +97,22 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
             bindings=await _keys(directory, bindings),
             failed=failed,
         )
+
+
+def _check(layout: Layout) -> None:
+    """Return if opening the directory leaves it as its server needs it."""
+    owner = layout.root.stat().st_uid
+    if os.geteuid() == 0 and owner != 0:
+        problem = (
+            f"{layout.root} belongs to user {owner}, who could not write what root makes in it"
+        )
+        raise OperatorError(problem, f"Ask as that user: sudo -u '#{owner}' perdure ...")
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # the opening tells of it
+        found = json.loads(layout.format_file.read_text())["format"]
+        if found < FORMAT:
+            problem = f"{layout.root} has format {found}; {FORMAT} is known"
+            hint = "perdure serve brings it up to date, and there is no way back"
+            raise OperatorError(problem, hint)
 
 
 def _empty_host(

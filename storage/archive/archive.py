@@ -2,44 +2,48 @@
 
 *Promise*: for each actor whose records are here there is something they can be applied to: its
 beginning, or a copy of its file as it was before them. What is not to be kept any more goes,
-the oldest first, and never something that a younger state needs.
+the oldest first, and never something that a younger state needs. To make a state reads at most
+twice what the actor takes, and a MiB.
 *Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory, and ``alone``
 around whatever is done with it. They share the index, and each touches the files of its own log
 only, and copies of any actor.
 *Rules for editing*: copies before deletions, files before what the index says of them. It may be
-killed anywhere: ``open`` puts right what was begun.
+killed anywhere: ``open`` puts right what was begun. A copy stays only while all records of its
+actor after it are here: what is let go, or lost, takes the older copies with it.
 
-    archive/index.db                                        storage/archive/index.py
-    archive/<slot>/<first LSN>-<last LSN>.arc               storage/archive/spans.py
-    archive/snapshots/<namespace>/<ab>/<id>-<order>.db      an actor's file after a commit
-    archive/pending/<name>.db                               copies of what takes an actor's place
+    archive/index.db                                storage/archive/index.py
+    archive/<slot>/<first LSN>-<last LSN>.arc       storage/archive/spans.py
+    archive/snapshots/                              storage/archive/copies.py
+    archive/pending/<slot>/<name>.db                copies of what takes an actor's place
 """
 
-import contextlib
 import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from ..durable_files import make_directory, sync_directory, sync_file
-from ..errors import ArchiveDamaged, DatabaseFailed, HistoryUnavailable
+from ..errors import ArchiveDamaged, DatabaseFailed, HistoryUnavailable, LogCorrupt
 from ..layout import quote
-from ..log_tail import map_file
-from ..logformat import BEGINNINGS, SegmentHeader
+from ..log_tail import LAST, map_file
+from ..logformat import BEGINNINGS, Record, RecordKind, SegmentHeader, replacement_name
 from ..replay import replay
-from .index import Actor, ArchiveFile, ArchiveIndex, Order, Snapshot
-from .past import FIRST, LAST, PENDING, Past, index_path
-from .spans import SUFFIX, Span, read_spans, write_archive_file
+from .copies import COPIES, Snapshot, checksum_of, copy_name, parse_copy_name
+from .index import Actor, ArchiveFile, ArchiveIndex, Order
+from .known import Known, missing
+from .past import PENDING, Past, index_path
+from .spans import SUFFIX, Span, last_intact, read_spans, write_archive_file
 
 log = logging.getLogger("perdure.storage")
 
 DAY_MS = 86_400_000
-# Below this many bytes of records since its last copy an actor gets no other.
-SNAPSHOT_SIZE_BYTES_MIN = 2**20
+# So much more than the actor's size may have to be read before there is another copy.
+READ_SIZE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Retention:
 RETENTION = Retention()
 
 
-@contextlib.contextmanager
+@contextmanager
 def alone(root: Path) -> Iterator[None]:
     """Wait until nobody else works on the archive at ``root``, in this process or in another.
 
@@ -110,16 +114,27 @@ class Archive:
         self._actor_file = actor_file
         self._retention = retention
         make_directory(root)
-        is_new = not index_path(root).exists()
         try:
-            self._index = ArchiveIndex(index_path(root))
+            self._index = self._open_index()
         except DatabaseFailed as error:
             log.warning("archive.index_is_made_anew", extra={"cause": str(error)})
-            for suffix in ("", "-wal", "-shm"):
-                index_path(root).with_name(f"index.db{suffix}").unlink(missing_ok=True)
-            self._index = ArchiveIndex(index_path(root))
-            is_new = True
-        self._put_right(is_new=is_new)
+            _remove_index(index_path(root))
+            self._index = self._open_index()
+        try:
+            self._put_right()
+        except BaseException:
+            self._index.close()
+            raise
+
+    def _open_index(self) -> ArchiveIndex:
+        path = index_path(self.root)
+        if not path.exists():
+            draft = path.with_name("index.new.db")
+            _remove_index(draft)
+            with closing(ArchiveIndex(draft)) as self._index:
+                self._find_all()
+            draft.replace(path)  # readers find nothing, or all of it
+        return ArchiveIndex(path)
 
     def close(self) -> None:
         """Close the index."""
@@ -128,7 +143,8 @@ class Archive:
     @property
     def last_lsn(self) -> int:
         """Up to which record the log is here; 0 if nothing of it is."""
-        return self._index.ends().get(self._slot, (0, (0, 0)))[0]
+        end = self._index.ends().get(self._slot)
+        return 0 if end is None else end.lsn
 
     @property
     def size_bytes(self) -> int:
@@ -153,22 +169,46 @@ class Archive:
             pause: Called again and again; may let others run, or raise.
 
         Raises:
-            LogCorrupt: It cannot be read.
+            LogCorrupt: A record cannot be read; what is before it is here.
             OSError: It cannot be written; nothing of it is here.
         """
+        data = map_file(segment)
+        try:
+            self._take(data, header, last_lsn, pause)
+        except LogCorrupt:
+            self._take(data, header, last_intact(data, header, last_lsn), pause)
+            raise
+
+    def _take(
+        self, data: memoryview, header: SegmentHeader, last_lsn: int, pause: Callable[[], None]
+    ) -> None:
         first_lsn = max(self.last_lsn + 1, header.first_lsn)
         if first_lsn > last_lsn:
             return
         name = f"{self._slot}/{first_lsn:016x}-{last_lsn:016x}{SUFFIX}"
-        data = map_file(segment)
-        spans = write_archive_file(self.root / name, data, header, (first_lsn, last_lsn), pause)
+        lsns = (first_lsn, last_lsn)
+        spans = write_archive_file(self.root / name, data, header, lsns, pause, self._adopt)
         self._know(name, spans)
+        files = self._index.files()
         for actor in dict.fromkeys(span.actor for span in spans):
             pause()
-            self._keep_a_copy(actor)
+            self._keep_copies(actor, files)
+
+    def _adopt(self, replaced: Record) -> None:
+        """Keep the pending copy of a file that took an actor's place."""
+        pending = self.root / PENDING / self._slot / replacement_name(replaced.change)
+        if pending.exists():
+            self.add_copy(replaced.change.actor, replaced.order, pending)
+
+    def forget_pending(self, names: Iterable[str]) -> None:
+        """Delete pending copies whose files never took an actor's place."""
+        for name in names:
+            (self.root / PENDING / self._slot / name).unlink(missing_ok=True)
 
     def _know(self, name: str, spans: list[Span]) -> None:
         first_lsn, last_lsn = (int(part, 16) for part in Path(name).stem.split("-"))
+        if sum(span.records for span in spans) != last_lsn - first_lsn + 1:
+            raise ArchiveDamaged(self.root / name, "does not hold all the records that it should")
         file = ArchiveFile(
             name,
             name.split("/", maxsplit=1)[0],
@@ -177,6 +217,7 @@ class Archive:
             spans[0].incarnation,
             min(span.first_commit for span in spans),
             max(span.last_commit for span in spans),
+            min(span.first_ms for span in spans),
             max(span.last_ms for span in spans),
             (self.root / name).stat().st_size,
         )
@@ -184,70 +225,90 @@ class Archive:
 
     # --- copies ------------------------------------------------------------------------------
 
-    def _keep_a_copy(self, actor: Actor) -> None:
-        """Have a recent enough copy of an actor, so that a state takes little to make."""
-        spans = self._index.spans(actor)
-        snapshots = self._index.snapshots(actor)
-        last = spans[-1].last
-        base = max(
-            [each.order for each in snapshots if each.order <= last]
-            + [(span.incarnation, span.base_commit) for span in spans if span.base_commit],
-            default=None,
-        )
-        since = sum(span.size_bytes for span in spans if base is not None and span.last > base)
-        if base is None:
-            self._copy_from_now(actor)
-        elif since > SNAPSHOT_SIZE_BYTES_MIN:
-            size = max((each.size_bytes for each in snapshots), default=0)
-            if since > size:
-                self.copy_at(actor, last)
+    def _known(self, actor: Actor, files: list[ArchiveFile]) -> Known:
+        """Return what is kept of an actor, its own log left out."""
+        ends = self._index.ends()
+        tails = self.past.tails(actor, ends, without=self._slot)
+        known = missing(files, ends, tails, self._index.spans(actor))
+        known.snapshots.extend(self._index.snapshots(actor))
+        return known
 
-    def copy_at(self, actor: Actor, order: Order) -> None:
-        """Make a copy of an actor's file as it was after a commit that is here."""
-        draft = self._draft
+    def _keep_copies(self, actor: Actor, files: list[ArchiveFile]) -> None:
+        """Have enough copies of an actor, so that any state takes little to make."""
+        known = self._known(actor, files)
+        last = known.spans[-1].last
+        bases = self.past.bases(known, last)
+        if not bases:
+            self._copy_from_now(actor, last)
+            return
+        size = bases[0].size_bytes if isinstance(bases[0], Snapshot) else 0
+        read, before = 0, bases[0].order
+        for place in known.spans:
+            if place.last <= bases[0].order:
+                continue
+            if read and read + place.size_bytes > size + READ_SIZE_BYTES:
+                copied = self._copy_at(actor, known, before)
+                if copied is None:
+                    self._copy_from_now(actor, last)
+                    return
+                known.snapshots.append(copied)
+                size, read = copied.size_bytes, 0
+            read, before = read + place.size_bytes, place.last
+
+    def _copy_at(self, actor: Actor, known: Known, order: Order) -> Snapshot | None:
+        """Make a copy of an actor's file as it was after a commit that is here, if it can be."""
         try:
-            if self.past.build(actor, order, draft):
-                self.add_copy(actor, order, draft)
-        except (HistoryUnavailable, ArchiveDamaged) as error:
+            if self.past.build_from(known, order, self._draft):
+                return self.add_copy(actor, order, self._draft)
+        except (HistoryUnavailable, ArchiveDamaged, FileNotFoundError) as error:
             extra = {"actor": actor[1].hex(), "cause": str(error)}
             log.error("archive.no_copy", extra=extra)  # noqa: TRY400  # the message says it all
+        return None
 
-    def add_copy(self, actor: Actor, order: Order, draft: Path) -> None:
-        """Keep ``draft``, which goes away, as the copy of an actor's file after a commit."""
-        name = self._snapshot_name(actor, order)
+    def add_copy(self, actor: Actor, order: Order, draft: Path) -> Snapshot:
+        """Keep ``draft``, which goes away, as the copy of an actor's file after a commit.
+
+        All the while one of the two can be found.
+        """
+        name = copy_name(actor, order, checksum_of(draft))
         path = self.root / name
+        snapshot = Snapshot(order, draft.stat().st_size, name)
         make_directory(path.parent)
         sync_file(draft)
-        draft.replace(path)
+        path.unlink(missing_ok=True)
+        path.hardlink_to(draft)
         sync_directory(path.parent)
-        self._index.add_snapshot(actor, Snapshot(order, path.stat().st_size, name))
+        before = [each for each in self._index.snapshots(actor) if each.order == order]
+        self._index.add_snapshot(actor, snapshot)
+        draft.unlink()
+        for each in before:
+            if each.name != name:
+                (self.root / each.name).unlink(missing_ok=True)
+        return snapshot
 
-    def _copy_from_now(self, actor: Actor) -> None:
-        """Make the first copy of an actor that was there before the archive was.
+    def _copy_from_now(self, actor: Actor, last: Order) -> None:
+        """Make a copy of an actor to whose records there is no beginning.
 
-        Its file may be written meanwhile. Whatever is written is in the log by then, and the
-        log is read afterwards: all of it is applied once more.
+        It was there before the archive was, or a part of the history is missing. Its file may be
+        written meanwhile; whatever is written is in the log by then, and the log is read
+        afterwards: all of it is applied once more.
         """
         draft = self._draft
         try:
             shutil.copyfile(self._actor_file(*actor), draft)
         except FileNotFoundError:
             return
-        known = self.past.known(actor)
-        everything = list(self.past.records(known, FIRST, LAST))
-        records = [record for batch in everything for record in batch]
+        tails = self.past.tails(actor, self._index.ends())
+        if any(tail.gaps for tail in tails.values()):
+            return
+        found = {record.order: record for tail in tails.values() for record in tail.records}
+        records = [found[order] for order in sorted(found)]
         if any(record.change.kind in BEGINNINGS for record in records):
             return
         changes = [record.change for record in records if record.change.image_count]
         if changes:
             replay(draft, changes, is_new=False)
-            self.add_copy(actor, records[-1].order, draft)
-
-    def adopt(self, actor: Actor, order: Order, name: str) -> None:
-        """Keep the pending copy of this name: its file took the actor's place with that commit."""
-        pending = self.root / PENDING / name
-        if pending.exists():
-            self.add_copy(actor, order, pending)
+        self.add_copy(actor, records[-1].order if records else last, draft)
 
     # --- letting go --------------------------------------------------------------------------
 
@@ -256,72 +317,133 @@ class Archive:
         gone = 0
         horizon_ms = now_ms - self._retention.days * DAY_MS
         for file in self._own_files():
-            is_too_much = self.size_bytes > self._retention.size_bytes_max
-            if file.last_ms >= horizon_ms and not is_too_much:
-                break
+            if file.last_ms >= horizon_ms and not self._is_too_much():
+                return gone
             self._let_go(file)
+            gone += 1
+        if self._is_too_much():  # copies of actors that are written seldom
+            gone += self._let_oldest_copies_go()
+        return gone
+
+    def _is_too_much(self) -> bool:
+        return self.size_bytes > self._retention.size_bytes_max
+
+    def _own_files(self) -> list[ArchiveFile]:
+        own = [file for file in self._index.files() if file.slot == self._slot]
+        return sorted(own, key=lambda file: file.first_lsn)
+
+    def _let_go(self, file: ArchiveFile) -> None:
+        files = self._index.files()
+        ends: dict[Actor, Order] = {}
+        for actor in self._index.actors_in(file.name):
+            known = self._known(actor, files)
+            ends[actor] = max(span.last for span in known.spans if span.file == file.name)
+            # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
+            has_state = known.snapshots or any(span.base_commit for span in known.spans)
+            is_somebody = has_state or self._actor_file(*actor).exists()
+            if is_somebody and _needs_copy(known, file.name, ends[actor]):
+                self._copy_at(actor, known, ends[actor])
+        for name in [file.name, *self._index.remove_file(file.name, ends)]:
+            (self.root / name).unlink(missing_ok=True)
+
+    def _let_copy_go(self, actor: Actor, snapshot: Snapshot) -> None:
+        self._index.remove_snapshot(actor, snapshot.order)
+        (self.root / snapshot.name).unlink(missing_ok=True)
+
+    def _let_oldest_copies_go(self) -> int:
+        gone = 0
+        for actor, snapshot in sorted(self._index.all_snapshots(), key=lambda each: each[1].order):
+            if not self._is_too_much():
+                break
+            self._let_copy_go(actor, snapshot)
             gone += 1
         return gone
 
-    def _own_files(self) -> list[ArchiveFile]:
-        return [file for file in self._index.files() if file.slot == self._slot]
-
-    def _let_go(self, file: ArchiveFile) -> None:
-        actors = self._index.actors_in(file.name)
-        for actor in actors:
-            spans = self._index.spans(actor)
-            last = max(span.last for span in spans if span.file == file.name)
-            bases = [(span.incarnation, span.base_commit) for span in spans if span.base_commit]
-            bases += [each.order for each in self._index.snapshots(actor)]
-            if not any(base >= last for base in bases):
-                self.copy_at(actor, last)
-        self._index.remove_file(file.name)
-        (self.root / file.name).unlink(missing_ok=True)
-        for actor in actors:
-            self._let_copies_go(actor)
-
-    def _let_copies_go(self, actor: Actor) -> None:
-        """Delete an actor's copies that no state begins with any more."""
-        snapshots = self._index.snapshots(actor)
-        spans = self._index.spans(actor)
-        if not spans and not self._actor_file(*actor).exists():
-            unneeded = snapshots
-        else:
-            first = spans[0].first if spans else LAST
-            unneeded = [each for each in snapshots if each.order < first][:-1]
-        for snapshot in unneeded:
-            self._index.remove_snapshot(actor, snapshot.order)
-            (self.root / snapshot.name).unlink(missing_ok=True)
-
     # --- after a crash -----------------------------------------------------------------------
 
-    def _put_right(self, *, is_new: bool) -> None:
+    def _put_right(self) -> None:
         home = self.root / self._slot
         for path in [self._draft, *home.glob(f"*{SUFFIX}.new")]:
             path.unlink(missing_ok=True)
-        found = self.root.glob(f"*/*{SUFFIX}") if is_new else home.glob(f"*{SUFFIX}")
-        there = {f"{path.parent.name}/{path.name}" for path in found}
+        there = {f"{path.parent.name}/{path.name}" for path in home.glob(f"*{SUFFIX}")}
         known = {file.name for file in self._own_files()}
         for name in sorted(known - there):
-            log.error("archive.file_is_missing", extra={"file": name})
-            self._index.remove_file(name)
+            self._give_up_missing(name)
         for name in sorted(there - known):
-            try:
-                self._know(name, list(read_spans(self.root / name)))
-            except ArchiveDamaged as error:
-                log.error("archive.file_is_damaged", extra={"cause": str(error)})  # noqa: TRY400  # the message says it all
-        if is_new:
-            for path in sorted((self.root / "snapshots").glob("*/*/*.db")):
-                self._know_copy(path)
+            if not self._find(name):
+                self._give_up_damaged(name)
+        for actor, snapshot in self._index.all_snapshots():
+            if not (self.root / snapshot.name).exists():
+                log.error("archive.copy_is_missing", extra={"file": snapshot.name})
+                self._index.remove_snapshot(actor, snapshot.order)
 
-    def _know_copy(self, path: Path) -> None:
-        text, incarnation, commit = path.stem.split("-")
-        unique_key = unquote(path.parent.parent.name)
-        order = (int(incarnation, 16), int(commit, 16))
-        name = str(path.relative_to(self.root))
-        snapshot = Snapshot(order, path.stat().st_size, name)
-        self._index.add_snapshot((unique_key, bytes.fromhex(text)), snapshot)
+    def _find_all(self) -> None:
+        """Make the index anew."""
+        names = sorted(f"{p.parent.name}/{p.name}" for p in self.root.glob(f"*/*{SUFFIX}"))
+        damaged = [name for name in names if not self._find(name)]
+        keys = {quote(key): key for key in self._index.namespaces()}
+        for path in sorted((self.root / COPIES).glob("*/*/*.db")):
+            self._know_copy(path, keys)
+        for name in damaged:
+            self._give_up_damaged(name)
 
-    def _snapshot_name(self, actor: Actor, order: Order) -> str:
-        key, text = quote(actor[0]), actor[1].hex()
-        return f"snapshots/{key}/{text[:2]}/{text}-{order[0]:08x}-{order[1]:016x}.db"
+    def _find(self, name: str) -> bool:
+        """Know a file that the index does not; return whether it can be read."""
+        try:
+            self._know(name, list(read_spans(self.root / name)))
+        except (ArchiveDamaged, ValueError) as error:
+            log.error("archive.file_is_damaged", extra={"file": name, "cause": str(error)})  # noqa: TRY400  # the message says it all
+            return False
+        return True
+
+    def _give_up_missing(self, name: str) -> None:
+        log.error("archive.file_is_missing", extra={"file": name})
+        ends = {
+            actor: max(span.last for span in self._index.spans(actor) if span.file == name)
+            for actor in self._index.actors_in(name)
+        }
+        is_first = self._own_files()[0].name == name
+        # If it is not, it is a gap, on both sides of which there are files.
+        for copy in self._index.remove_file(name, ends if is_first else {}):
+            (self.root / copy).unlink(missing_ok=True)
+
+    def _give_up_damaged(self, name: str) -> None:
+        """Put a file aside that cannot be read: nobody knows whose records were in it."""
+        path = self.root / name
+        path.rename(path.with_suffix(".damaged"))
+        slot = name.split("/", maxsplit=1)[0]
+        files = [file for file in self._index.files() if file.slot == slot]
+        if any(file.name < name for file in files):
+            return  # it is a gap, on both sides of which there are files
+        first = min((file.first for file in files), default=LAST)
+        for actor, snapshot in self._index.all_snapshots():
+            if snapshot.order < first:
+                self._let_copy_go(actor, snapshot)
+
+    def _know_copy(self, path: Path, keys: dict[str, str]) -> None:
+        quoted = path.parent.parent.name
+        unique_key = keys.get(quoted, unquote(quoted))
+        parsed = parse_copy_name(path.name)
+        if parsed is None or quote(unique_key) != quoted:
+            log.error("archive.copy_of_nobody", extra={"file": str(path)})
+            return
+        actor_id, order = parsed
+        snapshot = Snapshot(order, path.stat().st_size, str(path.relative_to(self.root)))
+        self._index.add_snapshot((unique_key, actor_id), snapshot)
+
+
+def _remove_index(path: Path) -> None:
+    for suffix in ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _needs_copy(known: Known, file: str, last: Order) -> bool:
+    """Say whether states after ``last``, an actor's last record in a file, need a copy at it."""
+    rest = [span for span in known.spans if span.file != file and span.last > last]
+    after = min((span.first for span in rest), default=LAST)
+    if any(last <= each.order <= after for each in known.snapshots):
+        return False
+    is_deleted = any(
+        span.base == last and span.base_kind == RecordKind.DELETE for span in known.spans
+    )
+    return not is_deleted and not any(span.base == after for span in rest)

@@ -8,7 +8,7 @@ here any more before it is deleted.
 """
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import apsw
 
 from ..errors import DatabaseFailed
 from ..sqlite_errors import name_of
+from .copies import Snapshot
 from .spans import Span
 
 VERSION = 1
@@ -32,13 +33,14 @@ _SCHEMA = f"""
     CREATE TABLE IF NOT EXISTS files (
         id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, slot TEXT NOT NULL,
         first_lsn INTEGER NOT NULL, last_lsn INTEGER NOT NULL, incarnation INTEGER NOT NULL,
-        first_commit INTEGER NOT NULL, last_commit INTEGER NOT NULL, last_ms INTEGER NOT NULL,
-        size_bytes INTEGER NOT NULL
+        first_commit INTEGER NOT NULL, last_commit INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, size_bytes INTEGER NOT NULL
     );
     CREATE TABLE IF NOT EXISTS spans (
         unique_key TEXT NOT NULL, actor_id BLOB NOT NULL,
         incarnation INTEGER NOT NULL, first_commit INTEGER NOT NULL, last_commit INTEGER NOT NULL,
-        base_commit INTEGER NOT NULL, first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+        base_commit INTEGER NOT NULL, base_kind INTEGER NOT NULL,
+        first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL,
         size_bytes INTEGER NOT NULL, file INTEGER NOT NULL, position INTEGER NOT NULL,
         PRIMARY KEY (unique_key, actor_id, incarnation, first_commit, file)
     ) WITHOUT ROWID;
@@ -51,17 +53,19 @@ _SCHEMA = f"""
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS ends (
         slot TEXT PRIMARY KEY, last_lsn INTEGER NOT NULL, incarnation INTEGER NOT NULL,
-        last_commit INTEGER NOT NULL
+        last_commit INTEGER NOT NULL, last_ms INTEGER NOT NULL
     ) WITHOUT ROWID;
     PRAGMA user_version = {VERSION};
     COMMIT;
 """
 _FILE_COLUMNS = (
-    "name, slot, first_lsn, last_lsn, incarnation, first_commit, last_commit, last_ms, size_bytes"
+    "name, slot, first_lsn, last_lsn, incarnation, first_commit, last_commit, first_ms, last_ms,"
+    " size_bytes"
 )
 _SPANS = (
     "SELECT files.name, spans.position, spans.incarnation, spans.first_commit, spans.last_commit,"
-    " spans.base_commit, spans.first_ms, spans.last_ms, spans.size_bytes"
+    " spans.base_commit, spans.base_kind, spans.first_ms, spans.last_ms, spans.size_bytes,"
+    " files.slot"
     " FROM spans JOIN files ON files.id = spans.file"
     " WHERE spans.unique_key = ? AND spans.actor_id = ?"
     " ORDER BY spans.incarnation, spans.first_commit"
@@ -84,7 +88,8 @@ class ArchiveFile:
         incarnation: Theirs.
         first_commit: The lowest commit number.
         last_commit: The highest.
-        last_ms: When its last record was written, in Unix milliseconds.
+        first_ms: When its first record was written, in Unix milliseconds.
+        last_ms: When its last one was.
         size_bytes: Its length.
     """
 
@@ -95,13 +100,57 @@ class ArchiveFile:
     incarnation: int
     first_commit: int
     last_commit: int
+    first_ms: int
     last_ms: int
     size_bytes: int
+
+    @property
+    def first(self) -> Order:
+        """The lowest order of its records."""
+        return self.incarnation, self.first_commit
+
+    @property
+    def last(self) -> Order:
+        """The highest."""
+        return self.incarnation, self.last_commit
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last record of a log that is in the archive.
+
+    Attributes:
+        lsn: Its number in the log; 0 if there is none.
+        order: Its incarnation and commit.
+        time_ms: When it was written, in Unix milliseconds.
+    """
+
+    lsn: int = 0
+    order: Order = (0, 0)
+    time_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A part of the history that is missing, for whatever actor.
+
+    Attributes:
+        before: Order of the last record before it.
+        after: Order of the first one after it.
+        since_ms: When the last one before it was written, in Unix milliseconds.
+    """
+
+    before: Order
+    after: Order
+    since_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class SpanPlace:
-    """Where some of an actor's records are; see ``Span``."""
+    """Where some of an actor's records are, and from which log; see ``Span``.
+
+    ``size_bytes`` is what has to be read to have them.
+    """
 
     file: str
     position: int
@@ -109,32 +158,26 @@ class SpanPlace:
     first_commit: int
     last_commit: int
     base_commit: int
+    base_kind: int
     first_ms: int
     last_ms: int
     size_bytes: int
+    slot: str
 
     @property
     def first(self) -> Order:
+        """Order of the first of them."""
         return self.incarnation, self.first_commit
 
     @property
     def last(self) -> Order:
+        """Order of the last."""
         return self.incarnation, self.last_commit
 
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A copy of an actor's file as it was after one of its commits.
-
-    Attributes:
-        order: That commit's.
-        size_bytes: Of the file.
-        name: Its path below the archive's directory.
-    """
-
-    order: Order
-    size_bytes: int
-    name: str
+    @property
+    def base(self) -> Order | None:
+        """Order of the last one that what was before does not matter to."""
+        return (self.incarnation, self.base_commit) if self.base_commit else None
 
 
 class ArchiveIndex:
@@ -154,24 +197,29 @@ class ArchiveIndex:
                 self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
                 self._connection.set_busy_timeout(10_000)
                 return
-            if not path.exists():
-                _make(path)
+            is_new = not path.exists()
             self._connection = apsw.Connection(str(path))
         except apsw.Error as error:
             raise self._failure(error) from error
         try:
             self._connection.set_busy_timeout(10_000)
-            self._set_up()
+            self._set_up(is_new=is_new)
         except DatabaseFailed:
             self.close()
             raise
 
-    def _set_up(self) -> None:
+    def _set_up(self, *, is_new: bool) -> None:
+        if is_new:
+            self._execute(_SCHEMA)
         ((version,),) = self._execute("PRAGMA user_version")
         if version != VERSION:
             problem = f"the index of the archive has version {version}"
             raise DatabaseFailed(self._path, problem, code="SQLITE_NOTADB")
         self._execute(_SET_UP)
+        ((verdict,),) = self._execute("PRAGMA quick_check(1)")
+        if verdict != "ok":
+            problem = f"the index of the archive is damaged: {verdict}"
+            raise DatabaseFailed(self._path, problem, code="SQLITE_CORRUPT")
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
@@ -190,38 +238,38 @@ class ArchiveIndex:
         with self._transaction():
             sql = (
                 f"INSERT INTO files ({_FILE_COLUMNS})"  # noqa: S608  # our own
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
             )
             ((number,),) = self._execute(sql, astuple(file))
-            sql = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            sql = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             rows = (_row(span, number) for span in spans)
             self._connection.executemany(sql, rows)
-            end = (file.slot, file.last_lsn, file.incarnation, file.last_commit)
-            self._execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?)", end)
+            end = (file.slot, file.last_lsn, file.incarnation, file.last_commit, file.last_ms)
+            self._execute("INSERT OR REPLACE INTO ends VALUES (?, ?, ?, ?, ?)", end)
 
-    def remove_file(self, name: str) -> None:
-        """Know the file of this name no more."""
+    def remove_file(self, name: str, ends: Mapping[Actor, Order]) -> list[str]:
+        """Know the file of this name no more, nor copies of actors from before their ``ends``.
+
+        In one step: from such a copy and without the file's records a wrong state would be made.
+
+        Returns:
+            The names of those copies.
+        """
         with self._transaction():
             of_file = "file = (SELECT id FROM files WHERE name = ?)"
             self._execute(f"DELETE FROM spans WHERE {of_file}", (name,))  # noqa: S608  # our own
             self._execute("DELETE FROM files WHERE name = ?", (name,))
+            sql = (
+                "DELETE FROM snapshots WHERE unique_key = ? AND actor_id = ?"
+                " AND (incarnation, commit_) < (?, ?) RETURNING name"
+            )
+            rows = [self._execute(sql, (*actor, *end)) for actor, end in ends.items()]
+            return [copy for found in rows for (copy,) in found]
 
-    def ends(self) -> dict[str, tuple[int, Order]]:
-        """Return by slot the last record of its log that was ever here: its LSN, its order."""
-        rows = self._execute("SELECT slot, last_lsn, incarnation, last_commit FROM ends")
-        return {slot: (lsn, (number, commit)) for slot, lsn, number, commit in rows}
-
-    def gaps(self) -> list[tuple[Order, Order]]:
-        """Return the parts of logs that are missing between files: the orders around each."""
-        gaps = []
-        before: dict[str, ArchiveFile] = {}
-        for file in sorted(self.files(), key=lambda file: file.first_lsn):
-            last = before.get(file.slot)
-            if last is not None and file.first_lsn > last.last_lsn + 1:
-                around = (last.incarnation, last.last_commit), (file.incarnation, file.first_commit)
-                gaps.append(around)
-            before[file.slot] = file
-        return gaps
+    def ends(self) -> dict[str, End]:
+        """Return by slot the last record of its log that was ever here."""
+        rows = self._execute("SELECT slot, last_lsn, incarnation, last_commit, last_ms FROM ends")
+        return {slot: End(lsn, (number, commit), ms) for slot, lsn, number, commit, ms in rows}
 
     def size_bytes(self) -> int:
         """Return how much all files and snapshots take."""
@@ -245,6 +293,10 @@ class ArchiveIndex:
             " WHERE file = (SELECT id FROM files WHERE name = ?)"
         )
         return [(key, actor_id) for key, actor_id in self._execute(sql, (name,))]
+
+    def namespaces(self) -> list[str]:
+        """Return the namespaces of all actors whose records are here."""
+        return [key for (key,) in self._execute("SELECT DISTINCT unique_key FROM spans")]
 
     def snapshots(self, actor: Actor) -> list[Snapshot]:
         """Return an actor's snapshots, in their order."""
@@ -272,10 +324,20 @@ class ArchiveIndex:
         )
         self._execute(sql, (*actor, *order))
 
+    @contextlib.contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Have all that is read meanwhile be of one moment."""
+        self._execute("BEGIN")
+        try:
+            yield
+        finally:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("COMMIT")
+
     # --- below -------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _transaction(self) -> Any:
+    def _transaction(self) -> Iterator[None]:
         # IMMEDIATE: who only finds out later that somebody else writes cannot wait any more.
         self._execute("BEGIN IMMEDIATE")
         try:
@@ -299,15 +361,6 @@ class ArchiveIndex:
         return DatabaseFailed(self._path, problem, code=name_of(error))
 
 
-def _make(path: Path) -> None:
-    """Make an empty index; readers find nothing, or all of it."""
-    draft = path.with_name(path.name + ".new")
-    draft.unlink(missing_ok=True)
-    with contextlib.closing(apsw.Connection(str(draft))) as connection:
-        connection.execute(_SCHEMA).fetchall()
-    draft.replace(path)
-
-
 def _row(span: Span, file: int) -> tuple[Any, ...]:
     return (
         span.unique_key,
@@ -316,9 +369,10 @@ def _row(span: Span, file: int) -> tuple[Any, ...]:
         span.first_commit,
         span.last_commit,
         span.base_commit,
+        span.base_kind,
         span.first_ms,
         span.last_ms,
-        span.size_bytes,
+        span.stored_size_bytes,
         file,
         span.position,
     )

@@ -15,7 +15,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ from ..logformat import (
     RECORD_SIZE_MIN,
     RECORDS_START,
     Record,
+    RecordKind,
     SegmentHeader,
     decode_head,
     decode_record,
@@ -38,10 +39,11 @@ _FILE = struct.Struct("<8sII")
 _SPAN_MAGIC = b"PSpn"
 _LEAD = struct.Struct("<4sI")  # magic, and the checksum of all that follows
 # Stored bytes, bytes of records, records, salt, incarnation, first and last commit, the last
-# commit that is a beginning, first and last time, length of the key, the actor's id.
-_SPAN = struct.Struct("<IIIIIQQQqqH32s")
-# So many bytes of records are in one span at most, give or take one record.
-_SPAN_SIZE_BYTES_MAX = 8 * 2**20
+# commit that is a beginning and its kind, first and last time, length of the key, actor's id.
+_SPAN = struct.Struct("<IIIIIQQQBqqH32s")
+# So many bytes of records are in one span at most, give or take one record: to read a state
+# costs the rest of a span.
+_SPAN_SIZE_BYTES_MAX = 2**20
 # The fastest; differences are short, and further effort saves a few per cent.
 _LEVEL = 1
 # After so many records others may run.
@@ -56,6 +58,7 @@ class Span:
         unique_key: The actor's namespace.
         actor_id: Its id.
         position: Where in its file the span begins.
+        stored_size_bytes: What it takes in the file.
         size_bytes: Of the records, before they were compressed.
         records: How many there are.
         salt: Of the segment they come from.
@@ -63,13 +66,15 @@ class Span:
         first_commit: Of the first.
         last_commit: Of the last.
         base_commit: Of the last record that what was before does not matter to; 0 without one.
-        first_ms: When the first was written, in Unix milliseconds.
-        last_ms: When the last was.
+        base_kind: Its kind; 0 without one.
+        first_ms: The earliest time at which one was written, in Unix milliseconds.
+        last_ms: The latest.
     """
 
     unique_key: str
     actor_id: bytes
     position: int
+    stored_size_bytes: int
     size_bytes: int
     records: int
     salt: int
@@ -77,6 +82,7 @@ class Span:
     first_commit: int
     last_commit: int
     base_commit: int
+    base_kind: int
     first_ms: int
     last_ms: int
 
@@ -95,11 +101,12 @@ class _Group:
     incarnation: int
     first_commit: int
     first_ms: int
+    last_ms: int
     places: list[tuple[int, int]]
     size: int = 0
     last_commit: int = 0
     base_commit: int = 0
-    last_ms: int = 0
+    base_kind: int = 0
 
 
 def write_archive_file(
@@ -108,6 +115,7 @@ def write_archive_file(
     header: SegmentHeader,
     lsns: tuple[int, int],
     pause: Callable[[], None],
+    replaced: Callable[[Record], None] = lambda _: None,
 ) -> list[Span]:
     """Write what a segment holds into the new file ``path``; durable on return.
 
@@ -118,12 +126,13 @@ def write_archive_file(
         lsns: Its first record that is wanted, and its last one; what may be behind that was
             never acknowledged.
         pause: Called again and again; may let others run, or raise.
+        replaced: Told of each record of a file that took another's place, before there is a file.
 
     Raises:
         LogCorrupt: A record is damaged.
         OSError: It cannot be written; nothing has this name.
     """
-    groups = _groups(path, data, header, lsns, pause)
+    groups = _groups(path, data, header, lsns, pause, replaced)
     groups.sort(key=lambda group: (group.key, group.actor_id, group.first_commit))
     make_directory(path.parent)
     draft = path.with_name(path.name + ".new")
@@ -133,8 +142,9 @@ def write_archive_file(
         for group in groups:
             pause()
             records = b"".join([data[start:end] for start, end in group.places])
-            span = _span(group, file.tell(), header.salt)
-            file.write(_encode_span(span, zlib.compress(records, _LEVEL)))
+            stored = zlib.compress(records, _LEVEL)
+            span, encoded = _encode(group, file.tell(), header.salt, stored)
+            file.write(encoded)
             spans.append(span)
         file.flush()
         os.fsync(file.fileno())
@@ -143,12 +153,24 @@ def write_archive_file(
     return spans
 
 
+def last_intact(data: memoryview, header: SegmentHeader, last_lsn: int) -> int:
+    """Return the last record up to which all of a segment, to ``last_lsn`` at most, can be read."""
+    at = RECORDS_START
+    for lsn in range(header.first_lsn, last_lsn + 1):
+        head = decode_head(data, at, header.salt)
+        if head is None or head[4] != lsn:
+            return lsn - 1
+        at += head[0]
+    return last_lsn
+
+
 def _groups(
     path: Path,
     data: memoryview,
     header: SegmentHeader,
     lsns: tuple[int, int],
     pause: Callable[[], None],
+    replaced: Callable[[Record], None],
 ) -> list[_Group]:
     first_lsn, last_lsn = lsns
     open_groups: dict[tuple[str, bytes], _Group] = {}
@@ -164,14 +186,17 @@ def _groups(
             key = str(data[at + RECORD_SIZE_MIN : at + RECORD_SIZE_MIN + head[14]], "utf-8")
             group = open_groups.get((key, head[15]))
             if group is None:
-                group = _Group(key, head[15], incarnation, commit, time_ms, [])
+                group = _Group(key, head[15], incarnation, commit, time_ms, time_ms, [])
                 open_groups[key, head[15]] = group
             group.places.append((at, at + size))
             group.size += size
             group.last_commit = commit
-            group.last_ms = time_ms
+            group.first_ms = min(group.first_ms, time_ms)  # a clock may be set back
+            group.last_ms = max(group.last_ms, time_ms)
             if kind in BEGINNINGS:
-                group.base_commit = commit
+                group.base_commit, group.base_kind = commit, kind
+                if kind == RecordKind.REPLACED and (record := decode_record(data, at, salt)):
+                    replaced(record)
             if group.size > _SPAN_SIZE_BYTES_MAX:
                 full.append(open_groups.pop((key, head[15])))
         at += size
@@ -180,11 +205,14 @@ def _groups(
     return full + list(open_groups.values())
 
 
-def _span(group: _Group, position: int, salt: int) -> Span:
-    return Span(
+def _encode(group: _Group, position: int, salt: int, stored: bytes) -> tuple[Span, bytes]:
+    key = group.key.encode()
+    size = _LEAD.size + _SPAN.size + len(key) + len(stored)
+    span = Span(
         group.key,
         group.actor_id,
         position,
+        size,
         group.size,
         len(group.places),
         salt,
@@ -192,34 +220,13 @@ def _span(group: _Group, position: int, salt: int) -> Span:
         group.first_commit,
         group.last_commit,
         group.base_commit,
+        group.base_kind,
         group.first_ms,
         group.last_ms,
     )
-
-
-def _encode_span(span: Span, stored: bytes) -> bytes:
-    key = span.unique_key.encode()
-    body = b"".join(
-        (
-            _SPAN.pack(
-                len(stored),
-                span.size_bytes,
-                span.records,
-                span.salt,
-                span.incarnation,
-                span.first_commit,
-                span.last_commit,
-                span.base_commit,
-                span.first_ms,
-                span.last_ms,
-                len(key),
-                span.actor_id,
-            ),
-            key,
-            stored,
-        )
-    )
-    return _LEAD.pack(_SPAN_MAGIC, zlib.crc32(body)) + body
+    fields = astuple(span)[4:]
+    body = _SPAN.pack(len(stored), *fields, len(key), group.actor_id) + key + stored
+    return span, _LEAD.pack(_SPAN_MAGIC, zlib.crc32(body)) + body
 
 
 def read_spans(path: Path) -> Iterator[Span]:
@@ -262,6 +269,8 @@ def read_records(path: Path, position: int) -> list[Record]:
             raise ArchiveDamaged(path, f"a record of the span at byte {position} is damaged")
         records.append(record)
         at += record.size
+    if len(records) != span.records:
+        raise ArchiveDamaged(path, f"records of the span at byte {position} are missing")
     return records
 
 
@@ -275,10 +284,9 @@ def _read_span(path: Path, file: BinaryIO) -> tuple[Span, bytes] | None:
     if len(lead) == _LEAD.size and len(body) == _SPAN.size:
         magic, crc = _LEAD.unpack(lead)
         fields = _SPAN.unpack(body)
-        rest = file.read(fields[10] + fields[0])
+        rest = file.read(fields[11] + fields[0])
         if magic == _SPAN_MAGIC and zlib.crc32(rest, zlib.crc32(body)) == crc:
-            stored_size, size, records, salt, incarnation = fields[:5]
-            key = str(rest[: len(rest) - stored_size], "utf-8")
-            span = Span(key, fields[11], position, size, records, salt, incarnation, *fields[5:10])
-            return span, rest[len(rest) - stored_size :]
+            key, stored = rest[: fields[11]], rest[fields[11] :]
+            size = len(lead) + len(body) + len(rest)
+            return Span(str(key, "utf-8"), fields[12], position, size, *fields[1:11]), stored
     raise ArchiveDamaged(path, f"the span at byte {position} is damaged")

@@ -100,8 +100,8 @@ async def test_what_people_see(start: Start) -> None:
     assert lines[1][-2:] == ["-", "yes"]
     assert listed.err == "1 object.\n"
     shown = await ask(start, "actors", "show", "Room", "--id", lines[1][2])
-    assert shown.out.startswith("Room lobby\n\n  Id         ")
-    assert "  In memory  yes, with 0 WebSockets and 0 events under way\n" in shown.out
+    assert shown.out.startswith("Room lobby\n\n  Id          ")
+    assert "  In memory   yes, with 0 WebSockets and 0 events under way\n" in shown.out
     assert shown.out.endswith("\n  Table   Rows\n  visits     1\n")
     exported = await ask(start, "actors", "export", "Room", "lobby", "lobby.sqlite")
     assert exported.out.startswith("lobby.sqlite  ")

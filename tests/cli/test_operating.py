@@ -3,12 +3,16 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
-from perdure.cli.operating import find_place
+from perdure.cli.operating import Asking, find_place
+from perdure.cli.output import Output
+from perdure.cli.progress import Bars
 from perdure.runtime.config.errors import ConfigError
+from perdure.runtime.host.operations.house import Told
 
 Invoke = Callable[..., Result]
 
@@ -45,3 +49,24 @@ def test_a_failure_is_told_in_words_or_in_json(invoke: Invoke, tmp_path: Path) -
     assert told["error"] == "OperatorError"
     assert told["message"] == f"{tmp_path}/none does not exist"
     assert not (tmp_path / "none").exists()
+
+
+def test_a_file_that_the_server_has_written_elsewhere_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = Output()
+    with Bars(output) as bars:
+        asking = Asking(Nobody(), output, bars, is_json=False)
+        asking.tell_if_hidden(tmp_path)
+        assert capsys.readouterr().err == ""
+        asking.tell_if_hidden(tmp_path / "none")
+    assert "sees other directories than you do" in capsys.readouterr().err
+
+
+class Nobody:
+    """Operations of no directory."""
+
+    is_running = True
+
+    async def run(self, name: str, arguments: dict[str, Any], told: Told) -> dict[str, Any]:
+        raise AssertionError(name)

@@ -10,7 +10,7 @@ from click.testing import Result
 from perdure.cli.main import main
 
 Invoke = Callable[..., Result]
-OPERATOR = {"sql"}
+OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor"}
 SHARED = {
     "config_file": {"dev", "check", "serve", *OPERATOR},
     "env": {"dev", "check", "serve", *OPERATOR},

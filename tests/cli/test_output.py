@@ -84,3 +84,21 @@ def test_what_a_stream_cannot_show_is_spelled_out() -> None:
         check=True,
     )
     assert run.stdout == "\\u6f22\n"
+
+
+def test_a_line_is_written_as_it_is() -> None:
+    written = io.StringIO()
+    plain = Output(out=Console(file=written, color_system=None, width=20))
+    plain.line(Text("a line that is longer than the terminal", "red"))
+    plain.line("[bold]no markup[/bold] \U0001f600 :smile:")
+    assert written.getvalue().splitlines() == [
+        "a line that is longer than the terminal",
+        "[bold]no markup[/bold] \U0001f600 :smile:",
+    ]
+
+
+def test_a_line_has_colour_on_a_terminal() -> None:
+    written = io.StringIO()
+    terminal = Console(file=written, color_system="standard", force_terminal=True, width=20)
+    Output(out=terminal).line(Text("a long line, not folded anywhere", "red"))
+    assert written.getvalue() == "\x1b[31ma long line, not folded anywhere\x1b[0m\n"

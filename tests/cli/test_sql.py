@@ -44,8 +44,9 @@ def test_a_limit_says_that_there_are_more(ask: Invoke) -> None:
 
 def test_nothing_is_written_without_saying_so(ask: Invoke) -> None:
     result = ask("DELETE FROM t")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "error: The statement would write; only reading is allowed here." in result.stderr
+    assert "Say --write" in result.stderr
     assert ask("SELECT count(*) AS n FROM t", "--json").stdout == '{"n": 2}\n'
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from perdure.runtime.server import Server
 from perdure.storage import checkpointer
+from perdure.storage.bookmark import Bookmark
 from tests.durability.conftest import HeldDisk
 from tests.serving import Serving
 from tests.world import turns
@@ -31,8 +32,8 @@ MAIN = """
         async def get(self, _):
             return await self.ctx.storage.get("value")
 
-        async def alarm(self):
-            pass
+        async def bookmark(self, _):
+            return await self.ctx.storage.get_current_bookmark()
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
@@ -89,7 +90,7 @@ async def test_on_a_full_disk_old_actors_go_on_and_new_ones_wait_for_room(
 
 
 async def test_a_damaged_actor_is_in_quarantine_and_the_house_is_not(
-    serve: Serving, tmp_path: Path
+    serve: Serving, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data_dir = tmp_path / "data"
     server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
@@ -108,6 +109,8 @@ async def test_a_damaged_actor_is_in_quarantine_and_the_house_is_not(
         assert server.health().quarantined == 1
         assert any("in quarantine" in reason for reason in server.health().reasons)
         await server.stop(drain_s=0)
+    (degraded,) = [vars(r)["reason"] for r in caplog.records if r.message == "storage.degraded"]
+    assert "in quarantine" in degraded  # told when it was started again
     assert path.read_bytes() == b"\xff" * len(good)
     path.write_bytes(good)
     (mark,) = data_dir.glob("marks/*/*.quarantine.json")
@@ -115,6 +118,33 @@ async def test_a_damaged_actor_is_in_quarantine_and_the_house_is_not(
     server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
     assert await ask(server, "/a/get/0") == "1"
     assert not server.health().is_degraded
+
+
+@pytest.mark.parametrize("how", ["restored", "deleted"])
+async def test_a_quarantine_ends_when_the_actor_is_restored_or_deleted(
+    serve: Serving, tmp_path: Path, how: str
+) -> None:
+    data_dir = tmp_path / "data"
+    server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
+    await ask(server, "/a/put/1")
+    bookmark = Bookmark.parse(await ask(server, "/a/bookmark/0"))
+    await ask(server, "/a/put/2")
+    await server.stop(drain_s=0)
+    (path,) = files(data_dir)
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
+    assert (await ask(server, "/a/get/0"))[0] == "ActorQuarantined"
+    [actor] = server._store.marks.of_kind("quarantine")
+    if how == "restored":
+        await server._store.restore(*actor, bookmark)
+    else:
+        await server._store.replacements.delete(*actor, data_dir / "deleted.db")
+    assert not server.health().is_degraded
+    assert await ask(server, "/a/get/0") == ("1" if how == "restored" else None)
+    assert await ask(server, "/a/put/3") == "3"
+    await server.stop(drain_s=0)
+    server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
+    assert await ask(server, "/a/get/0") == "3"
 
 
 async def test_a_checkpoint_that_fails_is_seen_in_the_servers_health(

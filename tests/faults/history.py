@@ -8,11 +8,11 @@ from collections import Counter
 from copy import deepcopy
 from pathlib import Path
 
+from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import StorageError
-from perdure.storage.store import Store, nothing_recovered
 from tests.faults.turns import KEY, actor_id, read_turn
-from tests.faults.writer import Script
+from tests.faults.writer import Script, check_alarms, open_stores
 
 
 class History:
@@ -107,18 +107,25 @@ def look_into(root: Path, script: Script) -> dict[int, int]:
         AssertionError: An actor is in a state that no turn leaves behind.
     """
     with DataDirectory.open(root) as directory:
-        store = Store.open(
-            directory.layout,
-            notify=lambda call: None,
-            time_ms=lambda: 1000,
-            on_failure=lambda failure: None,
-            apply_alarms=nothing_recovered,
-            options=script.options(),
-        )
+        index = AlarmIndex(directory.layout.alarms_file)
         try:
-            return {
-                actor: read_turn(store.database(KEY, actor_id(actor)))
-                for actor in range(script.actors)
-            }
+            stores = open_stores(
+                script,
+                directory.layout,
+                index,
+                notify=lambda call: None,
+                on_failure=lambda failure: None,
+            )
+            try:
+                found = {
+                    actor: read_turn(stores[0].database(KEY, actor_id(actor)))
+                    for actor in range(script.actors)
+                }
+                if script.slots == 1:
+                    check_alarms(index, found)
+                return found
+            finally:
+                for store in stores:
+                    store.close()
         finally:
-            store.close()
+            index.close()

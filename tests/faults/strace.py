@@ -33,7 +33,7 @@ class Fault:
 
     Attributes:
         where: ``log`` (its segments), ``log-dir``, ``checkpoint`` (the file), ``root`` (the
-            directory), or of the victim ``file`` and ``wal``.
+            directory), ``alarms`` (their index), or of the victim ``file`` and ``wal``.
         call: The system call.
         how: ``EIO`` and the like, or ``KILL``.
         when: Which of a thread's calls: ``3``, or ``3+`` for all from the third on.
@@ -89,6 +89,7 @@ def _paths(root: Path, where: str) -> list[Path]:
         "log-dir": [log_dir],
         "checkpoint": [log_dir / "CHECKPOINT", log_dir / "CHECKPOINT.new"],
         "root": [root, root / "actors"],
+        "alarms": [root / "alarms.db", root / "alarms.db-wal"],
         "file": [file],
         "wal": [file.with_name(file.name + "-wal")],
     }[where]

@@ -1,9 +1,10 @@
 """System calls fail, or the process is killed in them: nothing acknowledged is lost.
 
-``PERDURE_FAULTS=all`` tries every one of the lists below, otherwise one or two of each.
+``PERDURE_FAULTS=all`` tries every one of the lists below, otherwise the first of each.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,6 @@ OF_ONE_ACTOR = [
     *faults("wal", "pwrite64", "EIO ENOSPC", "100 1 2 77 100+"),
     *faults("wal", "pread64", "EIO", "1 10 33 10+"),
     *faults("wal", "openat", "EIO EMFILE", "2 1 4+"),
-    *faults("wal", "truncate", "EIO", "1 1+"),
     *faults("wal", "unlink", "EIO", "2 2+"),
     *faults("file", "write", "ENOSPC EIO", "1"),
     *faults("file", "pwrite64", "ENOSPC EIO", "1 9 9+"),
@@ -57,6 +57,8 @@ OF_A_CHECKPOINT = [
     *faults("checkpoint", "fsync", "EIO KILL", "1"),
     *faults("checkpoint", "rename", "EIO KILL", "1"),
     *faults("log-dir", "fsync", "KILL", "1"),
+    *faults("alarms", "pwrite64", "ENOSPC EIO KILL", "1"),
+    *faults("alarms", "fdatasync", "EIO KILL", "1"),
 ]
 KILLS = [
     *faults("log", "fdatasync", "KILL", "40 1 2 9"),
@@ -69,15 +71,15 @@ KILLS = [
     *faults("file", "ftruncate", "KILL", "1"),
     *faults("wal", "pwrite64", "KILL", "60"),
     *faults("wal", "unlink", "KILL", "2"),
-    *faults("wal", "truncate", "KILL", "1"),
 ]
 OF_A_RECOVERY = [
-    *faults("file", "pwrite64", "EIO ENOSPC KILL", "1 3"),
+    *faults("file", "pwritev2", "EIO KILL ENOSPC", "1 2"),
     *faults("file", "pread64", "EIO", "1"),
-    *faults("file", "ftruncate", "EIO KILL", "1"),
     *faults("file", "openat", "EMFILE", "1"),
-    *faults("wal", "unlink", "EIO KILL", "1"),
-    *faults("root", "syncfs", "EIO KILL", "1 2"),
+    *faults("wal", "pwrite64", "EIO KILL", "1"),  # which recovery empties
+    *faults("alarms", "pwrite64", "EIO ENOSPC KILL", "1 3"),
+    *faults("alarms", "fdatasync", "EIO KILL", "1"),
+    *faults("root", "syncfs", "EIO KILL", "1"),
     *faults("checkpoint", "openat", "EIO", "1"),
     *faults("checkpoint", "write", "ENOSPC", "1"),
     *faults("checkpoint", "fsync", "EIO KILL", "1"),
@@ -89,8 +91,8 @@ OF_A_RECOVERY = [
 ]
 
 
-def some(all_: list[Fault], count: int) -> list[Fault]:
-    return all_ if ALL else all_[:count]
+def some(all_: list[Fault]) -> list[Fault]:
+    return all_ if ALL else all_[:1]
 
 
 class Trial:
@@ -152,7 +154,7 @@ def trial(tmp_path: Path, tally: Tally) -> Trial:
     return Trial(tmp_path, tally)
 
 
-@pytest.mark.parametrize("fault", some(OF_THE_LOG, 2), ids=str)
+@pytest.mark.parametrize("fault", some(OF_THE_LOG), ids=str)
 def test_an_error_of_the_log_is_final(trial: Trial, fault: Fault) -> None:
     assert trial.run(fault) == BROKEN
     heard = trial.history.heard
@@ -164,7 +166,14 @@ def test_an_error_of_the_log_is_final(trial: Trial, fault: Fault) -> None:
     trial.look()
 
 
-@pytest.mark.parametrize("fault", some(OF_ROOM_AHEAD, 1), ids=str)
+def test_an_engine_that_ignores_an_error_of_its_log_is_found_out(trial: Trial) -> None:
+    """By its acknowledgements alone: what it has written is in the memory still."""
+    trial.script = replace(trial.script, defect="ignored-errors")
+    assert trial.run(OF_THE_LOG[0]) == 0
+    assert trial.history.last_lsn >= trial.first_lsn_not_synced()
+
+
+@pytest.mark.parametrize("fault", some(OF_ROOM_AHEAD), ids=str)
 def test_room_ahead_of_the_records_is_done_without(trial: Trial, fault: Fault) -> None:
     assert trial.run(fault) == 0
     assert trial.history.heard["stopped"] == 1
@@ -172,7 +181,7 @@ def test_room_ahead_of_the_records_is_done_without(trial: Trial, fault: Fault) -
     trial.look()
 
 
-@pytest.mark.parametrize("fault", some(OF_ONE_ACTOR, 2), ids=str)
+@pytest.mark.parametrize("fault", some(OF_ONE_ACTOR), ids=str)
 def test_an_error_of_one_actors_file_is_that_actors_alone(trial: Trial, fault: Fault) -> None:
     assert trial.run(fault) == 0
     heard, said = trial.history.heard, trial.history.said
@@ -183,23 +192,24 @@ def test_an_error_of_one_actors_file_is_that_actors_alone(trial: Trial, fault: F
     trial.look()
 
 
-@pytest.mark.parametrize("fault", some(OF_A_CHECKPOINT, 2), ids=str)
+@pytest.mark.parametrize("fault", some(OF_A_CHECKPOINT), ids=str)
 def test_a_log_whose_checkpoint_failed_is_kept(trial: Trial, fault: Fault) -> None:
     code = trial.run_later(fault)
     if fault.how != "KILL":
         heard = trial.history.heard
         assert (code, heard["stopped"], heard["broken"], heard["reset"]) == (0, 1, 0, 0)
-        assert heard["checkpoint"] == 1, "the log was shortened again"
+        if fault.where == "root":
+            assert heard["checkpoint"] == 1, "the log was shortened after a sync that failed"
     trial.look()
 
 
-@pytest.mark.parametrize("fault", some(KILLS, 2), ids=str)
+@pytest.mark.parametrize("fault", some(KILLS), ids=str)
 def test_a_kill_inside_a_call_loses_nothing(trial: Trial, fault: Fault) -> None:
     trial.run(fault)
     trial.look()
 
 
-@pytest.mark.parametrize("fault", some(OF_A_RECOVERY, 2), ids=str)
+@pytest.mark.parametrize("fault", some(OF_A_RECOVERY), ids=str)
 def test_a_recovery_that_failed_is_done_again(trial: Trial, fault: Fault) -> None:
     with Writing(trial.history.hear, Script(trial.script.root)) as writing:
         assert writing.hear_until(lambda: trial.history.heard["ack"] >= 300)

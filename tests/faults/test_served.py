@@ -1,6 +1,7 @@
 """What an operator and the clients see of ``perdure serve`` when the disk fails it."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from tests.faults.tally import Tally
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
+ALL = os.environ.get("PERDURE_FAULTS") == "all"
+ERRORS = ["EIO", "ENOSPC"] if ALL else ["EIO"]
+# What the counters of others say in one server after the other.
+VALUES = [2, 3] if ALL else [2]
 NAMES = ["a", "b", "c", "d"]
 Make = Callable[..., Served]
 
@@ -57,7 +62,7 @@ async def all_of(things: list[Awaitable[int]]) -> list[int]:
 
 
 @needs_strace
-@pytest.mark.parametrize("how", ["EIO", "ENOSPC"])
+@pytest.mark.parametrize("how", ERRORS)
 async def test_an_error_of_the_log_ends_the_server_and_the_next_one_recovers(
     make: Make, http: aiohttp.ClientSession, tmp_path: Path, tally: Tally, how: str
 ) -> None:
@@ -99,9 +104,6 @@ async def test_a_second_server_is_refused_and_the_first_is_undisturbed(
     assert "Stop that server, or name another directory with --data" in said
     assert await first.count(http, "a") == 2
     await first.stop()
-    await (third := make()).start()
-    assert await third.value(http, "a") == 2
-    await third.stop()
     tally.add("second openers refused")
 
 
@@ -116,7 +118,7 @@ async def test_a_damaged_actor_is_told_and_others_go_on(
     damaged, *_ = files
     data = damaged.read_bytes()
     damaged.write_bytes(data[:4096] + bytes([0x5A]) * (len(data) - 4096))
-    for value in (2, 3):  # as long as nobody has set it back, whoever serves it
+    for value in VALUES:  # as long as nobody has set it back, whoever serves it
         await (server := make()).start()
         for file, name in files.items():
             if file == damaged:

@@ -8,6 +8,8 @@ writes is one of these, numbers in decimal:
     ack ACTOR TURN LSN    the turn is durable; nobody was told before
     reset ACTOR CODE      the actor's database failed; it begins again from what is there
     given-up ACTOR        its database fails whenever it is opened; the others go on
+    moved ACTOR           to another log
+    stays ACTOR MESSAGE   it could not be moved
     checkpoint COUNT      the log has been shortened so often
     broken MESSAGE        the log has failed
     refused ACTOR         a turn after that was refused, as it must be
@@ -16,6 +18,8 @@ writes is one of these, numbers in decimal:
     stopped               in good order
 """
 
+import asyncio
+import contextlib
 import ctypes
 import json
 import os
@@ -23,19 +27,21 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from queue import SimpleQueue
 
 from perdure.storage import checkpointer, journal, recovery
 from perdure.storage import log as commit_log
+from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import DatabaseFailed, SpaceLow, StorageBroken, StorageError
+from perdure.storage.layout import Layout
 from perdure.storage.store import Store, StoreOptions, nothing_recovered
 from tests.faults.turns import KEY, actor_id, read_turn, write_turn
 
 BROKEN, UNUSABLE = 3, 4  # exit codes
 _PR_SET_PTRACER = 0x59616D61
 _PENDING_MAX = 3  # turns of one actor that are not acknowledged yet
+_MOVE_EVERY = 3  # rounds; then one actor changes to the next log
 _FAILURES_MAX = 3  # of one actor in a row
 
 
@@ -50,6 +56,7 @@ class Script:
         live_size_bytes_max: Small: the log is shortened all the time.
         open_max: Less than there are actors: files are closed and opened all the time.
         checkpoint_frames: Small, likewise.
+        slots: How many logs there are, between which actors move.
         reset_every: So many turns after which an actor is reset; 0 for never.
         turns: So many in all, then it stops in good order; 0 for no end.
         defect: A defect that the tests of power losses must notice: ``no-fdatasync``,
@@ -65,6 +72,7 @@ class Script:
     open_max: int = 5
     checkpoint_frames: int = 20
     reset_every: int = 23
+    slots: int = 1
     turns: int = 0
     defect: str = ""
     killed_in: str = ""
@@ -82,58 +90,69 @@ class Script:
 
 
 class Writer:
-    """Actors over a store, and a loop for them."""
+    """Actors over one store, or over several between which they move, and a loop for them."""
 
     def __init__(self, script: Script, out: int) -> None:
         self._script = script
         self._out = out
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._is_broken = False
         self._pending = dict.fromkeys(range(script.actors), 0)
         self._failures = dict.fromkeys(range(script.actors), 0)
-        self._checkpoints = 0
+        self._rounds = self._checkpoints = 0
+        self._progress = asyncio.Event()
         self._directory = DataDirectory.open(Path(script.root))
-        self._store = Store.open(
+        self._index = AlarmIndex(self._directory.layout.alarms_file)
+        self._stores = open_stores(
+            script,
             self._directory.layout,
-            notify=self._calls.put,
-            time_ms=lambda: 1000,
+            self._index,
+            notify=asyncio.get_running_loop().call_soon_threadsafe,
             on_failure=self._broke,
-            apply_alarms=nothing_recovered,
-            options=script.options(),
         )
+        self._homes = {a: self._stores[a % len(self._stores)] for a in range(script.actors)}
         self._databases = {actor: self._open(actor) for actor in range(script.actors)}
         self._numbers = {actor: read_turn(db) for actor, db in self._databases.items()}
+        if script.slots == 1:
+            check_alarms(self._index, self._numbers)
         self._begun = sum(number > 0 for number in self._numbers.values())
 
-    def run(self) -> int:
+    async def run(self) -> int:
         """Write until there is a reason to stop; return the exit code."""
         for actor, number in self._numbers.items():
             self._say(f"found {actor} {number}")
-        self._say(f"ready {self._store.recovered.records}")
+        self._say(f"ready {self._stores[0].recovered.records}")
         turns = 0
         while self._databases and not self._is_broken:
-            turns += self._go_round()
+            turns += await self._go_round()
             if turns >= self._script.turns > 0:
                 break
         for actor in self._databases if self._is_broken else ():
             self._try_in_vain(actor)
-        self._drain()
-        self._store.close()
-        self._drain()
+        await asyncio.sleep(0)
+        for store in self._stores:
+            store.close()
+        await asyncio.sleep(0)
+        self._index.close()
         self._directory.close()
         self._say("stopped")
         return BROKEN if self._is_broken else 0
 
-    def _go_round(self) -> int:
+    async def _go_round(self) -> int:
         # One more actor begins in each round, so that there are young ones whenever it dies.
         self._begun += 1
+        self._rounds += 1
         begun = list(self._databases)[: self._begun]
         ready = [actor for actor in begun if self._pending[actor] < _PENDING_MAX]
         for actor in ready:
             self._turn(actor)
-        if not ready:
-            self._calls.get()()
-        self._drain()
+        if len(self._stores) > 1 and self._rounds % _MOVE_EVERY == 0 and begun:
+            await self._move(begun[self._rounds // _MOVE_EVERY % len(begun)])
+        self._progress.clear()
+        await (asyncio.sleep(0) if ready else self._progress.wait())
+        done = sum(store._checkpointer.done for store in self._stores)
+        if done != self._checkpoints:
+            self._checkpoints = done
+            self._say(f"checkpoint {done}")
         return len(ready)
 
     def _turn(self, actor: int) -> None:
@@ -150,18 +169,32 @@ class Writer:
         self._failures[actor] = 0
         self._pending[actor] += 1
         lsn = db.durability.last_lsn
+        self._index.put(KEY, actor_id(actor), number, None, lsn)
         db.durability.when_durable(lambda: self._acknowledge(actor, number, lsn))
         every = self._script.reset_every
-        if (
-            every and number % every == 0
-        ):  # as when it is reset by its own code, in the middle of a turn
+        if every and number % every == 0:  # as when its own code fails, in the middle of a turn
             db.begin()
             db.write("DELETE FROM _cf_METADATA")
             db.close()
             self._databases[actor] = self._open(actor)
 
+    async def _move(self, actor: int) -> None:
+        """Have another store look after an actor."""
+        home = self._homes[actor]
+        target = self._stores[(self._stores.index(home) + 1) % len(self._stores)]
+        self._databases[actor].close()
+        try:
+            move = await home.moves.hand_over(KEY, actor_id(actor))
+            self._homes[actor] = target
+            await target.moves.take_over(move)
+            self._say(f"moved {actor}")
+        except StorageError as error:
+            self._say(f"stays {actor} {error}")
+        self._databases[actor] = self._open(actor)
+
     def _acknowledge(self, actor: int, number: int, lsn: int) -> None:
         self._pending[actor] -= 1
+        self._progress.set()
         self._say(f"ack {actor} {number} {lsn}")
 
     def _reset(self, actor: int, code: str) -> None:
@@ -188,22 +221,61 @@ class Writer:
             self._say(f"accepted {actor}")
 
     def _open(self, actor: int) -> ActorDatabase:
-        return self._store.database(KEY, actor_id(actor))
+        return self._homes[actor].database(KEY, actor_id(actor))
 
     def _broke(self, failure: StorageBroken) -> None:
         self._is_broken = True
+        self._progress.set()
         self._say(f"broken {failure}")
-
-    def _drain(self) -> None:
-        while not self._calls.empty():
-            self._calls.get()()
-        done = self._store._checkpointer.done
-        if done != self._checkpoints:
-            self._checkpoints = done
-            self._say(f"checkpoint {done}")
 
     def _say(self, line: str) -> None:
         os.write(self._out, line.encode() + b"\n")
+
+
+def open_stores(
+    script: Script,
+    layout: Layout,
+    index: AlarmIndex,
+    *,
+    notify: Callable[[Callable[[], None]], object],
+    on_failure: Callable[[StorageBroken], None],
+) -> list[Store]:
+    """Open the logs of a directory; with one of them goes an index of alarms.
+
+    Raises:
+        StorageError: It cannot be recovered.
+    """
+    if script.slots > 1:
+        return Store.open_all(
+            layout,
+            [str(slot) for slot in range(script.slots)],
+            notify=notify,
+            time_ms=lambda: 1000,
+            on_failure=on_failure,
+            apply_alarms=nothing_recovered,
+            options=script.options(),
+        )
+    store = Store.open(
+        layout,
+        notify=notify,
+        time_ms=lambda: 1000,
+        on_failure=on_failure,
+        apply_alarms=index.apply,
+        save_alarms=index.saving,
+        options=script.options(),
+    )
+    return [store]
+
+
+def check_alarms(index: AlarmIndex, numbers: dict[int, int]) -> None:
+    """Each actor is woken when its own row says.
+
+    Raises:
+        AssertionError: It is not.
+    """
+    for actor, number in numbers.items():
+        time_ms = index.get(KEY, actor_id(actor))
+        assert time_ms == (number or None), f"turn {number} of {actor}, and an alarm at {time_ms}"
 
 
 def run(script: Script, out: int) -> int:
@@ -217,12 +289,16 @@ def run(script: Script, out: int) -> int:
         DEFECTS[script.defect]()
     if script.killed_in:
         die_in(script.killed_in, script.killed_at)
+    return asyncio.run(_run(script, out))
+
+
+async def _run(script: Script, out: int) -> int:
     try:
         writer = Writer(script, out)
     except StorageError as error:
         os.write(out, f"unusable {error}\n".encode())
         return UNUSABLE
-    return writer.run()
+    return await writer.run()
 
 
 def _sync_no_segment() -> None:
@@ -237,8 +313,19 @@ def _sync_nothing_recovered() -> None:
     recovery.sync_file_system = lambda path: None  # type: ignore[attr-defined]  # likewise
 
 
+def _hear_no_errors() -> None:
+    real = os.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        with contextlib.suppress(OSError):
+            real(fd)
+
+    os.fdatasync = fdatasync  # type: ignore[assignment]  # likewise
+
+
 DEFECTS = {
     "no-fdatasync": _sync_no_segment,
+    "ignored-errors": _hear_no_errors,
     "no-syncfs": _sync_no_files,
     "no-syncfs-in-recovery": _sync_nothing_recovered,
 }

@@ -1,8 +1,9 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.elsewhere import ELSEWHERE
 from tests.mutants.outputs import OUTPUTS
 from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 
-MUTANTS = (*OUTPUTS, *PROMISES, *ALARMS, *POLICIES)
+MUTANTS = (*OUTPUTS, *PROMISES, *ELSEWHERE, *ALARMS, *POLICIES)

@@ -24,6 +24,7 @@ _SECTIONS = "tests/actors/test_state_sections.py::"
 _SEGMENTS = "tests/storage/test_segments.py::"
 _SERVER = "tests/durability/test_server_policies.py::"
 _SLOW = "tests/actors/test_slow_turns.py::"
+_STORE = "tests/storage/test_store.py::"
 _SPACE = "tests/storage/test_free_space.py::"
 
 POLICIES = (
@@ -145,6 +146,22 @@ POLICIES = (
             _REGISTRY + "test_an_actor_whose_file_is_damaged_is_served_no_more_and_others_are",
             _SERVER + "test_a_damaged_actor_is_in_quarantine_and_the_house_is_not",
         ),
+    ),
+    Mutant(
+        "an actor whose file is gone is no reason for a mark",
+        "storage/recovery.py",
+        "_tell_of",
+        calls("damaged"),
+        nothing,
+        (_STORE + "test_a_file_that_lacks_what_the_log_builds_on_is_damage_of_one_actor",),
+    ),
+    Mutant(
+        "a directory without its files is taken for damage of single actors",
+        "storage/recovery.py",
+        "_tell_of",
+        branch_on("damaged"),
+        never,
+        (_STORE + "test_a_directory_without_most_of_its_files_is_refused",),
     ),
     Mutant(
         "a quarantine is forgotten with the process",

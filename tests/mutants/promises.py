@@ -67,10 +67,7 @@ _THE_LOG = (
         "CommitLog",
         block(calls("sync"), assigns("_synced_lsn")),
         _EARLY,
-        (
-            _LOG_TOO + "test_each_batch_is_synced_before_it_is_told",
-            _LEAVES + "test_a_reply_waits_for_the_sync_that_covers_it",
-        ),
+        (_LOG_TOO + "test_each_batch_is_synced_before_it_is_told",),
     ),
     Mutant(
         "who waits for a later record is told with an earlier one",

@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("actors", "runtime", "storage", "cli")
 AT_A_TIME = 2
 # A mutant may leave a test waiting for what never comes; that is noticed, too, but not for ever.
-TEST_TIMEOUT_S = 20
+TEST_TIMEOUT_S = 10
+BASELINE_TIMEOUT_S = 60
 RUN_TIMEOUT_S = 120
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc")
 _RAISES = 'raise RuntimeError("this copy is what was imported")\n'
@@ -102,12 +103,12 @@ class Tree:
         finally:
             path.write_text(original)
 
-    def run(self, node_ids: Sequence[str]) -> Outcome:
-        """Run tests in this copy."""
+    def run(self, node_ids: Sequence[str], timeout_s: int = TEST_TIMEOUT_S) -> Outcome:
+        """Run tests in this copy; each may take ``timeout_s``."""
         report = self.root / "report.xml"
         report.unlink(missing_ok=True)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line"]
-        command += [f"--junitxml={report}", "-o", f"timeout={TEST_TIMEOUT_S}"]
+        command += [f"--junitxml={report}", "-o", f"timeout={timeout_s}"]
         command += [f"--basetemp={self.root / 'temporary'}", *node_ids]
         environment = os.environ | {
             "PYTHONPATH": str(self.root),
@@ -172,7 +173,8 @@ def _baseline(mutants: Sequence[Mutant], trees: "SimpleQueue[Tree]") -> Iterable
     """Say what is wrong before any mutant is made: a failing test, a copy that is not imported."""
     tree = trees.get()
     try:
-        outcome = tree.run(sorted({node_id for mutant in mutants for node_id in mutant.caught_by}))
+        named = sorted({node_id for mutant in mutants for node_id in mutant.caught_by})
+        outcome = tree.run(named, BASELINE_TIMEOUT_S)
         if outcome.code != 0:
             say(outcome.output)
             yield f"without any mutant: {sorted(outcome.failed) or outcome.code}"

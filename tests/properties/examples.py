@@ -1,6 +1,12 @@
-"""How many examples the slow properties try: few in `make test`, many in CI's step ``crash``."""
+"""How many examples the slow properties try, and where.
+
+Few in `make test`, many in CI's step ``crash``; in memory if there is a file system of that kind:
+SQLite's syncs cost nothing there.
+"""
 
 import os
+import tempfile
+from pathlib import Path
 
 from hypothesis import settings
 
@@ -13,3 +19,9 @@ def examples(count: int, steps: int = 50) -> settings:
     """
     factor = int(os.environ.get("PERDURE_PROPERTY_FACTOR", "1"))
     return settings(max_examples=count * factor, stateful_step_count=steps, deadline=None)
+
+
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a directory that goes away."""
+    memory = Path("/dev/shm")
+    return tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)

@@ -1,9 +1,9 @@
 """A disk that a test can hold up, and whose power it can cut; it knows what is durable.
 
 The model of a power failure: of what was written to a file since it was synced, each sector is
-there or not, independently; a file that was never synced may be missing. Names that were synced
-with their directory, and files replaced by storage/durable_files.py, are taken for durable; the
-tests of durable_files.py show that they are.
+there or not, independently; a file that was never synced may be missing. That is done to the
+segments of logs and to actors' files. All else is taken for durable: it is written by
+storage/durable_files.py, whose tests show that it is, or by SQLite with its own syncs.
 """
 
 import errno
@@ -123,7 +123,7 @@ class PoweredDisk:
     def cut(self, original: Path, copy: Path, chance: random.Random) -> None:
         """Make of ``copy``, a copy of ``original`` as it is now, what a power failure leaves."""
         lost = chance.choice((0.1, 0.5, 0.9, 1.0))
-        for path in sorted(copy.rglob("*")):
+        for path in sorted((*copy.joinpath("log").rglob("*"), *copy.joinpath("actors").rglob("*"))):
             if path.suffix in {".seg", ".db"}:
                 durable = self._durable.get(original / path.relative_to(copy))
                 self._cut_file(path, durable, chance, lost)

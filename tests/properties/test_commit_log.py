@@ -2,13 +2,14 @@
 
 After each crash, whatever was going on: what was acknowledged is there; each actor has the state
 of one of its commits, and all of it; the commits that are there are those up to one number of the
-log, for all actors alike; alarms are as in the actors' rows.
+log, for all actors alike; alarms are as in the actors' rows. And every state that was durable can
+be had back.
 """
 
 import os
 import random
 import shutil
-import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from perdure.storage import journal
+from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import StorageBroken
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
@@ -26,7 +28,7 @@ from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import Alarms, Store, StoreOptions
-from tests.properties.examples import examples
+from tests.properties.examples import examples, scratch
 from tests.properties.powered import PoweredDisk
 
 pytestmark = pytest.mark.slow
@@ -35,7 +37,12 @@ ACTORS = st.integers(0, 2)
 KEY = "properties-Room"
 TURN = "turn"  # a key that says which of its actor's commits this is
 # Small, so that segments are used again, files are closed, and long -wal files are shortened.
-OPTIONS = StoreOptions(segment_size_bytes=30_000, live_size_bytes_max=90_000, open_max=2)
+OPTIONS = StoreOptions(
+    segment_size_bytes=30_000,
+    live_size_bytes_max=90_000,
+    open_max=2,
+    free_space_size_bytes_min=0,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class Content:
 class Commit:
     lsn: int
     content: Content
+    order: tuple[int, int] = (0, 0)  # what its bookmark says
 
 
 @dataclass
@@ -86,7 +94,7 @@ class LogMachine(RuleBasedStateMachine):
         self.patch.setattr(journal, "CHECKPOINT_FRAMES", 8)
         self.patch.setattr(journal, "CHECKPOINT_FRAMES_MAX", 20)
         self.disk = PoweredDisk(self.patch)
-        self.directory = tempfile.TemporaryDirectory()
+        self.directory = scratch()
         self.root = Path(self.directory.name) / "0"
         self.copies = 0
         self.models = [Model() for _ in range(3)]
@@ -198,7 +206,8 @@ class LogMachine(RuleBasedStateMachine):
         before = self.store.log.appended_lsn
         assert database.commit(alarm_ms)
         assert self.store.log.appended_lsn == before + 1, "one turn is one record"
-        model.commits.append(Commit(before + 1, model.now))
+        order = (self.store.log.incarnation, self.store.log.last_commit)
+        model.commits.append(Commit(before + 1, model.now, order))
         model.alarm_changed = False
 
         def is_durable() -> None:
@@ -237,6 +246,24 @@ class LogMachine(RuleBasedStateMachine):
     def disk_is_held(self) -> None:
         self.disk.is_held = True
 
+    @rule(actors=st.lists(ACTORS, min_size=1, max_size=3))
+    def commits_on_their_way(self, actors: list[int]) -> None:
+        """The disk has been given a batch, and has not said that it has it."""
+        self.disk.is_held = True
+        for actor in actors:
+            self.turns(actor, 1)
+        self.loop_runs()
+        self.loop_runs()
+
+    @rule(actor=ACTORS)
+    def checkpoint_in_the_middle_of_a_turn(self, actor: int) -> None:
+        """Of an actor whose file lacks what the log has; it is waited for."""
+        self.turns(actor, 1)
+        self.everything_comes_to_rest()
+        self.write(actor, "a", 300)
+        self.checkpoint(ends="well", seed=0)
+        self.disk.run()
+
     @rule()
     def disk_syncs_once(self) -> None:
         self.disk.let_one_go()
@@ -254,6 +281,7 @@ class LogMachine(RuleBasedStateMachine):
         copies: list[Path] = []
         chance = random.Random(seed) if ends == "in the dark" else None
         if ends != "well":
+            self.archive_rests()
             self.disk.in_sync = lambda: copies.append(self.copy(chance))
         self.store.shorten()
         self.store._checkpointer.wait()
@@ -272,6 +300,7 @@ class LogMachine(RuleBasedStateMachine):
         """A kill, or a power failure; and maybe the recovery is killed, too."""
         self.disk.rest(self.is_at_rest)
         self.store._checkpointer.wait()
+        self.archive_rests()
         self.recover(self.copy(random.Random(seed) if power_fails else None), recovery_lives)
 
     @rule(seed=st.integers(0, 2**32))
@@ -290,6 +319,14 @@ class LogMachine(RuleBasedStateMachine):
         assert self.store.failure is not None
         assert acknowledged == [model.acknowledged for model in self.models]
         self.crash(power_fails=True, seed=seed, recovery_lives=None)
+
+    def archive_rests(self) -> None:
+        """The archive has taken in what it was given; it works in a thread of its own."""
+        archiver, done = self.store._archiver, threading.Event()
+        assert archiver is not None
+        archiver.do(lambda _: done.set())
+        assert done.wait(timeout=5)
+        assert archiver.failure is None
 
     def copy(self, chance: random.Random | None) -> Path:
         """Return a directory as the one in use would be found after a crash."""
@@ -363,6 +400,22 @@ class LogMachine(RuleBasedStateMachine):
         assert KeyValue(self.databases[actor]).list() == now.values
         assert Metadata(self.databases[actor]).get_alarm_ms() == now.alarm_ms
 
+    @rule(actor=ACTORS, back=st.integers(0, 20))
+    def look_back(self, actor: int, back: int) -> None:
+        """The state after any commit that is durable can be made again."""
+        durable = self.store.log.synced_lsn
+        commits = [commit for commit in self.models[actor].commits[1:] if commit.lsn <= durable]
+        if not commits:
+            return
+        commit = commits[-1 - back % len(commits)]
+        target = Path(self.directory.name) / "past.db"
+        assert self.store._past.build((KEY, self.id(actor)), commit.order, target)
+        database = ActorDatabase(target)
+        assert KeyValue(database).list() == commit.content.values
+        assert Metadata(database).get_alarm_ms() == commit.content.alarm_ms
+        database.close()
+        target.unlink()
+
     @invariant()
     def what_was_acknowledged_is_durable(self) -> None:
         durable = self.store.log.durable_lsn
@@ -377,4 +430,4 @@ class LogMachine(RuleBasedStateMachine):
 
 
 TestCommitLog = LogMachine.TestCase
-TestCommitLog.settings = examples(25, steps=40)
+TestCommitLog.settings = examples(50, steps=40)

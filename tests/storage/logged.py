@@ -3,11 +3,12 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+from perdure.storage.archive.archive import alone
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import StorageBroken
 from perdure.storage.kv import KeyValue
@@ -30,6 +31,7 @@ class Bench:
         self.alarms: Alarms = {}
         self.stores: list[Store] = []
         self.copies = 0
+        self.time_ms = 1000
 
     def open(self, root: Path | None = None, *, is_alone: bool = True, **options: object) -> Store:
         layout = Layout(root or self.root)
@@ -37,7 +39,7 @@ class Bench:
         store = Store.open(
             layout,
             notify=self.calls.put,
-            time_ms=lambda: 1000,
+            time_ms=lambda: self.time_ms,
             on_failure=self.failures.append,
             apply_alarms=self.alarms.update,
             options=StoreOptions(**options),  # type: ignore[arg-type]  # as the test wants them
@@ -60,7 +62,7 @@ class Bench:
             layout,
             slots,
             notify=self.calls.put,
-            time_ms=lambda: 1000,
+            time_ms=lambda: self.time_ms,
             on_failure=self.failures.append,
             apply_alarms=self.alarms.update,
             options=StoreOptions(**options),  # type: ignore[arg-type]  # as the test wants them
@@ -100,7 +102,7 @@ class Bench:
         """A copy of what is on the disk now."""
         self.copies += 1
         copy = self.root.with_name(f"{self.root.name}-{self.copies}")
-        shutil.copytree(self.root, copy)
+        copy_directory(self.root, copy)
         return copy
 
     def after_crash(self) -> Store:
@@ -110,6 +112,13 @@ class Bench:
     def close(self) -> None:
         for store in self.stores:
             store.close()
+
+
+def copy_directory(root: Path, copy: Path) -> None:
+    """Copy a data directory in use, at a moment when nobody works on its archive."""
+    archive_dir = Layout(root).archive_dir
+    with alone(archive_dir) if archive_dir.exists() else nullcontext():
+        shutil.copytree(root, copy)
 
 
 @contextmanager

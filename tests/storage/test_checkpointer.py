@@ -55,6 +55,49 @@ def test_many_small_records_are_reason_enough(bench: Bench) -> None:
     assert of(store).done == 1
 
 
+def test_a_log_that_was_shortened_is_short(bench: Bench) -> None:
+    """Not one checkpoint after the other, until the segment is full some day."""
+    store = bench.open(live_records_max=20)
+    database = store.database(KEY, A)
+    for number in range(100):
+        put(database, n=number)
+        store.log.wait()
+        bench.run_until(lambda: not of(store).is_running)
+    assert of(store).done == 4
+    assert store.log.live_records <= 21
+    again = bench.after_crash()
+    assert again.recovered.records <= 21
+    assert content(again) == {"n": 99}
+
+
+def test_records_on_their_way_do_not_keep_a_segment(bench: Bench) -> None:
+    store = bench.open(live_records_max=20)
+    database = store.database(KEY, A)
+    for number in range(25):
+        put(database, n=number)
+    store.log.wait()
+    for number in range(5):
+        put(database, n=number)  # while it is being shortened
+    store.log.settle()
+    bench.run_until(lambda: of(store).done == 1)
+    assert store.log.live_records <= 5
+
+
+def test_records_of_many_actors_are_reason_enough(bench: Bench) -> None:
+    """Each costs a recovery a file to be opened, written and closed."""
+    store = bench.open(live_actors_max=4)
+    for number in range(3):
+        for turn in range(3):
+            database = store.database(KEY, bytes([number]) * 32)
+            put(database, n=turn)
+            put(database, m=turn)
+            store.log.wait()
+            bench.run_until(lambda: not of(store).is_running)
+            database.close()
+    assert of(store).done == 1, "at the fifth opening that wrote something; one of four is left"
+    assert store.log.live_actors == 4
+
+
 def test_recovery_begins_behind_what_was_checkpointed(bench: Bench) -> None:
     store = bench.open()
     database = store.database(KEY, A)

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 import pytest
 
 from perdure.storage import checkpointer
+from perdure.storage.archive.archive import Retention
 from perdure.storage.durable_files import sync_file_system
 from perdure.storage.kv import KeyValue
 from tests.storage.logged import KEY, A, Bench, content, flusher_asleep, put
@@ -14,7 +15,7 @@ from tests.storage.logged import KEY, A, Bench, content, flusher_asleep, put
 def test_no_segment_is_used_again_before_checkpoint_says_so(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = bench.open(segment_size_bytes=20_000)
+    store = bench.open(segment_size_bytes=20_000, retention=Retention(days=0))
     database = store.database(KEY, A)
     for number in range(100):
         put(database, n="x" * 400 + str(number))

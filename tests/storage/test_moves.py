@@ -2,11 +2,19 @@
 
 import errno
 import os
+import pickle
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from perdure.storage import checkpointer, moves
+from perdure.storage import checkpointer, durable_files, moves, recovery
+from perdure.storage import store as store_module
+from perdure.storage.archive.archive import Retention
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import (
     DatabaseFailed,
@@ -20,6 +28,7 @@ from perdure.storage.kv import KeyValue
 from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from perdure.storage.metadata import Metadata
 from perdure.storage.moves import Move
+from perdure.storage.store import Store
 from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
 
 # What every actor has before it is moved, and what it is written afterwards.
@@ -225,6 +234,43 @@ def test_its_past_is_in_both_logs(bench: Bench, tmp_path: Path) -> None:
     assert content(second) == {"a": 2}
 
 
+def test_its_past_is_one_if_only_the_log_it_is_in_was_archived(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """What the log it left still has comes before what the archive has of the other."""
+    first, second, _ = bench.open_all(segment_size_bytes=20_000)
+    bookmarks = []
+    place = first
+    for number in range(30):
+        bench.time_ms += 1000
+        database = place.database(KEY, A)
+        put(database, n=number, **{f"pad {number}": os.urandom(1000)})
+        bookmarks.append(place.history.current(KEY, A))
+        database.close()
+        if number == 4:
+            bench.move(first, second)
+            place = second
+    second.log.wait()
+    second.shorten()
+    bench.run_until(lambda: any((bench.root / "archive" / "1").glob("*.arc")))
+    assert not (bench.root / "archive" / "0").exists()
+    for number in (0, 3, 4, 5, 9, 29):
+        target = tmp_path / f"{number}.db"
+        assert bench.do(second.history.build(KEY, A, bookmarks[number], target))
+        built = ActorDatabase(target)
+        assert KeyValue(built).get("n") == number
+        assert len(KeyValue(built).list()) == number + 2
+        built.close()
+        time_ms = 2000 + number * 1000 + 500
+        found = bench.do(second.history.at_time(KEY, A, time_ms))
+        after = bookmarks[number + 1].order if number < 29 else (2, 0)
+        assert bookmarks[number].order <= found.order < after
+    entries = bench.do(second.history.entries(KEY, A, 40))
+    orders = [entry.bookmark.order for entry in entries]
+    assert orders == sorted(orders, reverse=True)
+    assert len(orders) == 32, "thirty commits, and one move"
+
+
 def test_the_time_before_an_actor_that_moved_unborn(bench: Bench, tmp_path: Path) -> None:
     first, second, _ = bench.open_all()
     moved = bench.move(first, second)
@@ -417,3 +463,227 @@ def test_all_logs_are_recovered_and_none_gone_on_with(bench: Bench) -> None:
         store = bench.open(copy, slot=str(number), is_alone=False)
         assert store.recovered.records == 0
         assert content(store, bytes([number]) * 32) == {"n": number}
+
+
+OTHER_PROCESS = f"""
+import asyncio, os, pickle, sys
+from pathlib import Path
+from perdure.storage.kv import KeyValue
+from perdure.storage.layout import Layout
+from perdure.storage.store import Store, StoreOptions
+
+async def main():
+    loop = asyncio.get_running_loop()
+    store = Store.open(Layout(Path(sys.argv[1])), notify=loop.call_soon_threadsafe, is_alone=False,
+        time_ms=lambda: 0, on_failure=print, apply_alarms=len, options=StoreOptions("0"))
+    for actor in (b"a" * 32, b"c" * 32):
+        database = store.database({KEY!r}, actor)
+        for number in range(5):
+            KeyValue(database).put("n", number)
+            database.commit()
+    database.close()
+    moved = await store.moves.hand_over({KEY!r}, b"c" * 32)
+    (Path(sys.argv[1]) / "drafts" / "0").mkdir(parents=True)
+    (Path(sys.argv[1]) / "drafts" / "0" / "begun.db").touch()
+    store.log.wait()
+    sys.stdout.write(pickle.dumps(moved).hex())
+    sys.stdout.flush()
+    os.kill(os.getpid(), 9)
+
+asyncio.run(main())
+"""
+C = b"c" * 32
+
+
+def test_one_log_is_recovered_while_another_is_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its owner was killed; nothing of the other's actors may be touched."""
+    second = bench.open(slot="1", is_alone=False)
+    own = second.database(KEY, B)
+    put(own, n=1)
+    draft = second._layout.drafts_dir / "1" / "begun.db"
+    draft.parent.mkdir(parents=True)
+    draft.touch()
+    run = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, str(bench.root)], capture_output=True, check=False
+    )
+    assert run.returncode == -9, run.stderr
+    moved = pickle.loads(bytes.fromhex(run.stdout.decode()))
+    bench.do(second.moves.take_over(moved))
+    taken = second.database(KEY, C)
+    put(taken, n=5)
+    real = durable_files.sync_file_system
+
+    def sync(path: Path) -> None:
+        put(own, n=2)
+        put(taken, n=6)
+        real(path)
+
+    monkeypatch.setattr("perdure.storage.recovery.sync_file_system", sync)
+    KeyValue(own).put("n", "not committed yet")
+    own.rollback()
+    first = bench.open(slot="0", is_alone=False)
+    assert first.recovered.actors == 1
+    assert content(first) == {"n": 4}
+    assert draft.exists()
+    assert not (first._layout.drafts_dir / "0").exists()
+    put(own, m=3)
+    put(taken, m=7)
+    second.log.wait()
+    for store in bench.open_all(["0", "1"], root=bench.copy()):
+        assert content(store) == {"n": 4}
+        assert content(store, B) == {"n": 2, "m": 3}
+        assert content(store, C) == {"n": 6, "m": 7}
+
+
+def test_what_a_dead_process_left_in_a_wal_does_not_count(bench: Bench) -> None:
+    """Of an actor of which the log has nothing after its CHECKPOINT: nobody has looked for it."""
+    bench.open_all([])
+    first = bench.open(slot="0", is_alone=False)
+    database = first.database(KEY, A)
+    put(database, a=1)
+    first.log.wait()
+    first.shorten()
+    bench.run_until(lambda: first._checkpointer.done == 1)
+    with flusher_asleep(first):
+        put(database, a=2)
+        copy = bench.copy()
+    again = bench.open(copy, slot="0", is_alone=False)
+    path = again._layout.actor_file(KEY, A)
+    assert path.with_name(path.name + "-wal").stat().st_size > 0
+    assert again.recovered.records == 0
+    assert content(again) == {"a": 1}
+
+
+# --- killed at each step ---------------------------------------------------------------------
+
+
+class Steps:
+    """Copies the directory before each call that changes something on the disk.
+
+    Attributes:
+        taken: For each copy: where it is, what came next, and what the test had said till then.
+    """
+
+    def __init__(self, bench: Bench, patch: pytest.MonkeyPatch) -> None:
+        self.taken: list[tuple[Path, str, dict[str, object]]] = []
+        self.said: dict[str, object] = {}
+        self._bench = bench
+        self._lock = threading.Lock()
+        for module, name in (
+            (os, "pwrite"),
+            (os, "fdatasync"),
+            (os, "fsync"),
+            (os, "ftruncate"),
+            (os, "truncate"),
+            (os, "unlink"),
+            (os, "replace"),
+            (checkpointer, "sync_file_system"),
+        ):
+            patch.setattr(module, name, self._stepping(name, getattr(module, name)))
+
+    def _stepping(self, name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def step(*args: object, **options: object) -> object:
+            with self._lock:
+                self.take(name)
+                return real(*args, **options)
+
+        return step
+
+    def take(self, name: str) -> None:
+        self.taken.append((self._bench.copy(), name, dict(self.said)))
+
+
+@pytest.mark.slow
+def test_killed_at_each_step_of_moves(bench: Bench) -> None:
+    """Whatever is on the disk then: all that was said is true, and the order of commits goes on."""
+    stores = bench.open_all(
+        segment_size_bytes=30_000, live_size_bytes_max=10**9, retention=Retention(days=0)
+    )
+
+    def write(place: int, number: int, *, is_waited_for: bool) -> None:
+        store = stores[place]
+        database = store.database(KEY, A)
+        steps.said["written"] = number
+        KeyValue(database).put(f"number {number}", "x" * 3000)
+        KeyValue(database).put("last", number)
+        Metadata(database).set_alarm_ms(number)
+        database.commit(number)
+        if is_waited_for:
+            store.log.wait()
+            say(number, store)
+        database.close()
+
+    def say(number: int, store: Store) -> None:
+        steps.said["durable"] = number
+        bookmark = str(store.history.current(KEY, A))
+        assert bookmark > str(steps.said.get("bookmark", ""))
+        steps.said["bookmark"] = bookmark
+
+    def move(source: int, target: int, number: int) -> None:
+        bench.move(stores[source], stores[target])
+        say(number, stores[target])
+
+    def shorten(place: int) -> None:
+        done = stores[place]._checkpointer.done
+        stores[place].shorten()
+        bench.run_until(lambda: stores[place]._checkpointer.done > done)
+
+    number = 0
+    write_other = stores[1].database(KEY, B)  # so that each log has numbers of its own
+    put(write_other, n=1)
+    stores[1].log.wait()
+    with pytest.MonkeyPatch.context() as patch:
+        steps = Steps(bench, patch)
+        for source, target in ((0, 1), (1, 2), (2, 0), (0, 1), (1, 0)):
+            write(source, number := number + 1, is_waited_for=True)
+            if number > 4:
+                shorten(source)
+            write(source, number := number + 1, is_waited_for=number % 2 == 0)
+            move(source, target, number)
+            if number % 4 == 0:
+                shorten(source)
+            write(target, number := number + 1, is_waited_for=True)
+            shorten(target)
+            shorten(source)
+        steps.take("the end")
+    kinds = {name for _, name, _ in steps.taken}
+    assert {"pwrite", "fdatasync", "fsync", "replace", "unlink", "sync_file_system"} <= kinds
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("fdatasync", "fsync"):  # nobody is killed any more
+            patch.setattr(os, name, lambda _: None)
+        for module in (checkpointer, recovery, store_module):
+            patch.setattr(module, "sync_file_system", lambda _: None)
+        for copy, name, said in steps.taken:
+            check_after_kill(bench, copy, name, said)
+
+
+def check_after_kill(bench: Bench, root: Path, name: str, said: dict[str, object]) -> None:
+    bench.alarms.clear()
+    stores = bench.open_all(root=root, retention=Retention(days=0))
+    for store in stores:  # whoever is to have it now
+        found = content(store)
+        last = found.pop("last", 0)
+        what = f"before {name}: {said}"
+        assert isinstance(last, int), what
+        assert said.get("durable", 0) <= last <= said.get("written", 0), what  # type: ignore[operator]  # numbers
+        assert sorted(found) == sorted(f"number {n}" for n in range(1, last + 1)), what
+        database = store.database(KEY, A)
+        assert Metadata(database).get_alarm_ms() == (last or None), what
+        database.close()
+        assert bench.alarms.get((KEY, A), last) == last, what
+        assert str(store.history.current(KEY, A)) > str(said.get("bookmark", "")), what
+        assert content(store, B) == {"n": 1}, what
+    bench.move(stores[0], stores[2])
+    database = stores[2].database(KEY, A)
+    put(database, again=1)
+    database.close()
+    for store in stores:
+        store.close()
+    stores = bench.open_all(root=root, retention=Retention(days=0))
+    assert stores[0].recovered.records == 0
+    assert content(stores[1])["again"] == 1
+    for store in stores:
+        store.close()
+    shutil.rmtree(root)

@@ -76,7 +76,13 @@ def test_a_file_that_is_gone_or_too_short_is_refused(tmp_path: Path) -> None:
         replay(path, HISTORY[1:], is_new=False)
 
 
-def test_a_wal_of_a_file_that_sqlite_refuses_is_put_into_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [512, 100])
+def test_a_wal_of_a_file_that_sqlite_refuses_is_put_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    real = os.pwrite
+    # A disk that is almost full takes a part of what it is given.
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: real(file, data[:at_once], at))
     path, wal = tmp_path / "a.db", tmp_path / "a.db-wal"
     connection = apsw.Connection(str(path))
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

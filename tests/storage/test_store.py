@@ -9,6 +9,9 @@ import pytest
 
 from perdure.storage.errors import DirectoryInUse, LogCorrupt, StorageBroken, StorageError
 from perdure.storage.kv import KeyValue
+from perdure.storage.layout import Layout
+from perdure.storage.log_scan import scan
+from perdure.storage.logformat import RecordKind
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import nothing_recovered
@@ -108,6 +111,9 @@ def test_a_file_that_the_log_does_not_know_is_begun_anew(
     assert content(again) == {}
     put(again.database(KEY, A), a=2)
     again.log.wait()
+    # The log has all of it: the file was never synced, and may be gone after a power failure.
+    (record,) = scan(again._directory.path, again._directory.read_checkpoint()).records
+    assert record.change.kind is RecordKind.CREATE
     bench.root = again._layout.root
     assert content(bench.after_crash()) == {"a": 2}
 
@@ -265,3 +271,51 @@ def test_exports_are_plain_files(bench: Bench, tmp_path: Path) -> None:
 
 def test_nothing_recovered_does_nothing() -> None:
     nothing_recovered({(KEY, A): 1})
+
+
+def written_to(bench: Bench, actors: list[bytes]) -> Path:
+    """A copy of a directory whose log has changes of pages that are in these actors' files."""
+    store = bench.open()
+    databases = {actor: store.database(KEY, actor) for actor in actors}
+    for database in databases.values():
+        put(database, value="x" * 3000, n=1)
+    store.log.wait()
+    for database in databases.values():
+        assert database.checkpoint()
+    store.shorten()
+    bench.run_until(lambda: store._checkpointer.done > 0)
+    for database in databases.values():
+        put(database, n=2)
+        put(database, n=3)
+    store.log.wait()
+    return bench.copy()
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut short"])
+def test_a_file_that_lacks_what_the_log_builds_on_is_damage_of_one_actor(
+    bench: Bench, damage: str
+) -> None:
+    root = written_to(bench, [A, B])
+    path = Layout(root).actor_file(KEY, A)
+    if damage == "gone":
+        path.unlink()
+    else:
+        os.truncate(path, 100)
+    for _ in range(2):  # a later start finds nothing of it in the log, and still the mark
+        store = bench.open(root)
+        mark = store.marks.get("quarantine", KEY, A)
+        assert mark is not None
+        assert mark["since_ms"] == 1000
+        assert str(mark["problem"]).startswith("SQLITE_CORRUPT: ")
+        assert content(store, B)["n"] == 3
+        assert store.marks.get("quarantine", KEY, B) is None
+        store.close()
+
+
+def test_a_directory_without_most_of_its_files_is_refused(bench: Bench) -> None:
+    root = written_to(bench, [A, B])
+    for actor in (A, B):
+        Layout(root).actor_file(KEY, actor).unlink()
+    with pytest.raises(LogCorrupt, match="the log has changes of this file, and it is gone"):
+        bench.open(root)
+    assert not Layout(root).marks_dir.exists()

@@ -1,7 +1,6 @@
 """A store and the index of its actors' alarms: what a crash at each step leaves."""
 
 import asyncio
-import shutil
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from perdure.storage.log_directory import LogDirectory
 from perdure.storage.metadata import Metadata
 from perdure.storage.saved_alarms import SavedAlarms
 from perdure.storage.store import Store
-from tests.storage.logged import KEY, A, B, Bench
+from tests.storage.logged import KEY, A, B, Bench, copy_directory
 
 
 class Process:
@@ -88,7 +87,7 @@ class Processes:
 
     def after_crash(self, process: Process) -> Process:
         copy = process.root.with_name(f"copy-{len(self.open)}")
-        shutil.copytree(process.root, copy)
+        copy_directory(process.root, copy)
         return self.start(copy)
 
 
@@ -237,7 +236,7 @@ def test_a_recovery_that_cannot_save_the_alarms_is_no_recovery(
         raise DatabaseFailed(process.root, "the disk is full", code="SQLITE_FULL")
 
     copy = process.root.with_name("third")
-    shutil.copytree(process.root, copy)
+    copy_directory(process.root, copy)
     with monkeypatch.context() as patched:
         patched.setattr(SavedAlarms, "write", fail)
         with pytest.raises(PerdureError, match="the disk is full"):

@@ -1,13 +1,16 @@
 """What an operator asked for and cannot have, and what to ask for instead.
 
-OperatorError (UsageError)
-├── NoSuchNamespace
-├── AmbiguousNamespace
-├── NoSuchActor
-├── ActorExists
-├── ActorBusy
-├── TargetUnusable
-└── SourceUnusable
+    OperatorError (UsageError)
+    ├── NoSuchNamespace
+    ├── AmbiguousNamespace
+    ├── NoSuchActor
+    ├── ActorExists
+    ├── ActorBusy
+    ├── WouldWrite
+    └── TargetUnusable
+        └── SourceUnusable
+
+Each has a hint, which may be empty.
 """
 
 from collections.abc import Sequence
@@ -62,6 +65,10 @@ class ActorExists(OperatorError):
 
 class ActorBusy(OperatorError):
     """The actor is in the middle of something, and stayed so for as long as was waited."""
+
+
+class WouldWrite(OperatorError):
+    """The statement would write, and only reading was asked for."""
 
 
 class TargetUnusable(OperatorError):

@@ -4,7 +4,8 @@ import asyncio
 from asyncio import FIRST_COMPLETED
 from collections.abc import Mapping
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from ....actors.clock import Clock
@@ -29,6 +30,10 @@ class AlarmTimes(Protocol):
     """When which actor is to be woken."""
 
     def get(self, unique_key: str, actor_id: bytes) -> int | None: ...
+
+    def copy_to(self, path: Path) -> None:
+        """Save what is saved of them at ``path``; in any thread."""
+        ...
 
 
 class Told(Protocol):
@@ -56,6 +61,8 @@ class House:
         is_serving: A server runs it, whose loop must not be held up.
         bindings: Name of a binding to the unique key of its namespace.
         failed: Done when nothing can be made durable any more.
+        no_backup: Held while an actor's file is replaced, and by a backup, which must not see half
+            of that.
     """
 
     directory: DataDirectory
@@ -66,6 +73,7 @@ class House:
     is_serving: bool
     bindings: Mapping[str, str]
     failed: "asyncio.Future[StorageBroken]"
+    no_backup: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def layout(self) -> Layout:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ....actors.ids import DurableObjectId, IdFactory, InvalidActorId
 from ....storage.catalog import Catalog, NamespaceRecord
+from ....storage.errors import DatabaseFailed
 from ....storage.layout import Layout
 from ....storage.peek import peek
 from ...config.errors import did_you_mean
@@ -133,11 +134,14 @@ async def existing(house: House, namespace: str, name: str | None, id_text: str 
 
 
 def exists(house: House, found: Address) -> bool:
-    """Say whether an actor has stored something, be it durable yet or not."""
+    """Say whether an actor has stored something, be it durable yet, or damaged, or not."""
     if not found.path.exists():
         return False
-    with house.host.custody.borrow(found.unique_key, found.id.raw) as database:
-        return bool(database.rows("SELECT 1"))
+    try:
+        with house.host.custody.borrow(found.unique_key, found.id.raw) as database:
+            return bool(database.rows("SELECT 1"))
+    except DatabaseFailed:
+        return True
 
 
 def actor_files(layout: Layout, unique_key: str, after: str = "") -> Iterable[Path]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....storage.engine import ActorDatabase
-from ....storage.errors import PerdureError
-from ....storage.reader import Answer, read
+from ....storage.errors import PerdureError, SqlError
+from ....storage.reader import READ_ONLY, Answer, read
 from ....storage.sql import Sql
+from .errors import WouldWrite
 from .house import House, Told, Values
 from .naming import existing
 
@@ -60,8 +61,10 @@ async def run_sql(house: House, arguments: SqlArguments, told: Told) -> Values:
                 answer = read(
                     database, arguments.query, tuple(arguments.bindings), rows_max=arguments.limit
                 )
-        except PerdureError:
+        except PerdureError as error:
             await _leave(house, key, database)
+            if isinstance(error, SqlError) and error.message == READ_ONLY:
+                raise WouldWrite(READ_ONLY, "Say --write, if that is meant") from error
             raise
         duration_ms = (time.perf_counter() - started) * 1000
         await house.commit(*key, database)

@@ -45,6 +45,8 @@ class ActorDetails:
         keys_are_exact: There are not more.
         tables: Its tables and views.
         alarm_ms: When it is to be woken, or None.
+        bookmark: Of its state now.
+        quarantine: Why it is not served, or None.
         is_live: It is in memory.
         sessions: WebSockets it holds.
         events: Events it is handling.
@@ -60,6 +62,8 @@ class ActorDetails:
     keys_are_exact: bool
     tables: list[TableInfo]
     alarm_ms: int | None
+    bookmark: str
+    quarantine: str | None
     is_live: bool
     sessions: int
     events: int
@@ -91,7 +95,9 @@ def _details(
 ) -> ActorDetails:
     metadata = Metadata(database)
     keys, keys_are_exact = count_keys(database, rows_max)
-    actor = house.host.custody.find_actor(found.unique_key, found.id.raw)
+    key = (found.unique_key, found.id.raw)
+    actor = house.host.custody.find_actor(*key)
+    mark = house.store.marks.get("quarantine", *key)
     return ActorDetails(
         found.namespace.class_name,
         found.unique_key,
@@ -103,6 +109,8 @@ def _details(
         keys_are_exact,
         tables,
         metadata.get_alarm_ms(),
+        str(house.store.history.current(*key)),
+        None if mark is None else str(mark.get("problem")),
         actor is not None,
         0 if actor is None else len(actor.sessions),
         0 if actor is None else len(actor.replies_due),

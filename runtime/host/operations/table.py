@@ -4,12 +4,30 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .backing_up import BackupArguments, back_up
+from .doctoring import DoctorArguments, doctor
 from .errors import OperatorError
 from .exporting import ExportArguments, export_actor
+from .history import (
+    BookmarksArguments,
+    RestoreArguments,
+    list_bookmarks,
+    preview_restore,
+    restore_actor,
+)
 from .house import House, Told, Values
 from .listing import ListArguments, list_actors
 from .querying import SqlArguments, run_sql
+from .removing import (
+    DeleteArguments,
+    ListDeletedArguments,
+    bring_back,
+    delete_actor,
+    list_deleted,
+)
+from .replacing import ForkArguments, ImportArguments, fork_actor, import_actor
 from .showing import ShowArguments, show_actor
+from .verifying import VerifyArguments, verify
 
 _ANOTHER_VERSION = "Restart the server, so that it is of the same version as this command"
 
@@ -32,6 +50,17 @@ OPERATIONS = {
     "show": Operation(ShowArguments, show_actor),
     "sql": Operation(SqlArguments, run_sql),
     "export": Operation(ExportArguments, export_actor),
+    "import": Operation(ImportArguments, import_actor),
+    "fork": Operation(ForkArguments, fork_actor),
+    "bookmarks": Operation(BookmarksArguments, list_bookmarks),
+    "preview": Operation(RestoreArguments, preview_restore),
+    "restore": Operation(RestoreArguments, restore_actor),
+    "delete": Operation(DeleteArguments, delete_actor),
+    "deleted": Operation(ListDeletedArguments, list_deleted),
+    "bring-back": Operation(DeleteArguments, bring_back),
+    "backup": Operation(BackupArguments, back_up),
+    "verify": Operation(VerifyArguments, verify),
+    "doctor": Operation(DoctorArguments, doctor),
 }
 
 

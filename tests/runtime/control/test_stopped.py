@@ -1,11 +1,13 @@
 """A directory that no server has, opened without its program."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from perdure.runtime.control.stopped import open_stopped
+from perdure.runtime.host.operations.errors import OperatorError
 from perdure.runtime.host.operations.table import run
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import DirectoryInUse
@@ -45,3 +47,37 @@ async def test_what_is_written_is_there_for_the_server(tmp_path: Path) -> None:
         assert (await run(house, "sql", arguments, Listener()))["rows_written"] == 1
     async with Town(tmp_path) as town:
         assert await town.room().sql("SELECT a FROM t") == [{"a": 1}]
+
+
+async def test_a_directory_of_an_earlier_format_is_not_changed(tmp_path: Path) -> None:
+    before = '{"format": 1, "engine": "sqlite-full", "page_size_bytes": 4096}'
+    (tmp_path / "FORMAT").write_text(before)
+    with pytest.raises(OperatorError, match="has format 1") as raised:
+        async with open_stopped(tmp_path, {}):
+            pass
+    assert "no way back" in raised.value.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["FORMAT"]
+
+
+async def test_root_leaves_nothing_that_the_owner_could_not_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Town(tmp_path):
+        pass
+    owner = tmp_path.stat().st_uid
+    real = Path.stat
+
+    def stat(self: Path, **options: bool) -> object:
+        found = real(self, **options)
+        return os.stat_result((*found[:4], 4242, *found[5:])) if self == tmp_path else found
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", stat)
+        with pytest.raises(OperatorError, match="belongs to user 4242") as raised:
+            async with open_stopped(tmp_path, {}):
+                pass
+    assert raised.value.hint == "Ask as that user: sudo -u '#4242' perdure ..."
+    if owner == 0:
+        async with open_stopped(tmp_path, {}):
+            pass

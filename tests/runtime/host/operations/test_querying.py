@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from perdure.runtime.host.operations.errors import WouldWrite
 from perdure.storage.errors import SqlError
 from tests.town import KEY, Room, Town
 from tests.world import turns
@@ -43,7 +44,7 @@ async def test_columns_come_first_and_a_summary_last(town: Town) -> None:
 @pytest.mark.usefixtures("room")
 async def test_nothing_is_written_unless_that_is_meant(town: Town) -> None:
     before = town.store.log.appended_lsn
-    with pytest.raises(SqlError, match="would write"):
+    with pytest.raises(WouldWrite, match="would write"):
         await rows(town, "DELETE FROM t")
     assert await rows(town, "SELECT count(*) FROM t") == [[2]]
     assert town.store.log.appended_lsn == before

@@ -14,6 +14,7 @@ async def test_everything_is_told_of_a_live_actor(town: Town) -> None:
     await room.set_alarm(town.clock.time_ms() + 5000)
     found = await town.ask("show", namespace="Room", name="lobby")
     assert found.pop("size_bytes") >= 12_288
+    assert found.pop("bookmark") == str(town.store.history.current(KEY, town.id_of().raw))
     assert found == {
         "namespace": "Room",
         "unique_key": KEY,
@@ -24,6 +25,7 @@ async def test_everything_is_told_of_a_live_actor(town: Town) -> None:
         "keys_are_exact": True,
         "tables": [{"name": "t", "kind": "table", "rows": 2, "is_exact": True}],
         "alarm_ms": town.clock.time_ms() + 5000,
+        "quarantine": None,
         "is_live": True,
         "sessions": 0,
         "events": 0,
@@ -55,3 +57,11 @@ async def test_a_running_server_is_not_held_up_by_counting(
 async def test_nobody_is_not_shown(town: Town) -> None:
     with pytest.raises(NoSuchActor):
         await town.ask("show", namespace="Room", name="lobby")
+
+
+async def test_an_actor_in_quarantine_is_shown_with_the_reason(town: Town) -> None:
+    await town.room().put(a=1)
+    town.evict()
+    town.store.marks.set("quarantine", KEY, town.id_of().raw, {"problem": "page 2 is damaged"})
+    found = await town.ask("show", namespace="Room", name="lobby")
+    assert found["quarantine"] == "page 2 is damaged"

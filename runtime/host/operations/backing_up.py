@@ -1,0 +1,145 @@
+"""Makes a whole data directory of another, while that is in use: one that starts."""
+
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ....storage.backup import (
+    Actor,
+    CopiedFile,
+    copy_catalog,
+    copy_checkpoints,
+    copy_file,
+    copy_files,
+    copy_log,
+)
+from ....storage.durable_files import make_directory, sync_file_system
+from ....storage.layout import Layout
+from .errors import TargetUnusable
+from .house import House, Told, Values
+
+# So many files are copied between two looks at who waits.
+_BATCH_FILES = 64
+_TITLE = "Copying"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupArguments:
+    """Where the copy is to be.
+
+    Attributes:
+        target: A directory, absolute, that is empty or not there.
+    """
+
+    target: str
+
+
+async def back_up(house: House, arguments: BackupArguments, told: Told) -> Values:
+    """Copy the data directory; the copy holds all that was durable when this ends, or more.
+
+    Returns:
+        ``target``, ``files``, ``size_bytes``.
+
+    Raises:
+        TargetUnusable: Something is there already, or it cannot be written.
+        ActorBusy: Some object's data is being replaced.
+    """
+    target = Layout(Path(arguments.target))
+    await asyncio.to_thread(_check_target, house.layout.root, target.root)
+    async with house.no_backup:
+        try:
+            with house.store.hold_log():
+                files, size = await _copy(house, target, told)
+        except OSError as error:
+            await asyncio.to_thread(_give_up, target.root)
+            reason = error.strerror or str(error)
+            raise TargetUnusable(target.root, f"cannot be written: {reason}") from error
+        except BaseException:
+            await asyncio.to_thread(_give_up, target.root)
+            raise
+    return {"target": str(target.root), "files": files, "size_bytes": size}
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.resolve().is_relative_to(source.resolve()):
+        raise TargetUnusable(target, "lies inside the data directory", "Name another place")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise TargetUnusable(target, "is there already", "Name a directory that is not there yet")
+    make_directory(target)
+
+
+async def _copy(house: House, target: Layout, told: Told) -> tuple[int, int]:
+    source, log = house.layout, house.store.log
+    known = log.appended_lsn
+    await asyncio.to_thread(copy_checkpoints, source, target)
+    await asyncio.to_thread(house.times.copy_to, target.alarms_file)
+    total = await asyncio.to_thread(_size, source)
+    files = size = 0
+    copying = copy_files(source, target)
+    while batch := await asyncio.to_thread(_next, copying):
+        files += len(batch)
+        size += sum(copied.size_bytes for copied in batch)
+        await told.progress(_TITLE, size, max(total, size))
+    await asyncio.to_thread(copy_catalog, source.catalog_file, target.catalog_file)
+    last, replaced = await asyncio.to_thread(_copy_logs, source, target, known)
+    while replaced:  # what was copied of these may be the old file, or half of the new one
+        await asyncio.to_thread(_copy_again, source, target, replaced)
+        last, replaced = await asyncio.to_thread(_copy_logs, source, target, last)
+    await asyncio.to_thread(_finish, source, target)
+    return files, size
+
+
+def _next(copying: Iterator[CopiedFile]) -> list[CopiedFile]:
+    return list(itertools.islice(copying, _BATCH_FILES))
+
+
+def _size(source: Layout) -> int:
+    total = 0
+    for folder in (source.actors_dir, source.archive_dir, source.trash_dir):
+        for home, _, names in os.walk(folder):
+            for name in names:
+                if not name.endswith("-wal"):
+                    total += _size_of(Path(home) / name)
+    return total
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # it has gone since it was found; the total is for a bar
+        return 0
+
+
+def _copy_logs(source: Layout, target: Layout, known: int) -> tuple[int, set[Actor]]:
+    last, replaced = known, set[Actor]()
+    for log in sorted(target.logs_dir.iterdir()):
+        end, found = copy_log(source.logs_dir / log.name, log, known)
+        last = max(last, end)
+        replaced |= found
+    return last, replaced
+
+
+def _copy_again(source: Layout, target: Layout, actors: set[Actor]) -> None:
+    for unique_key, raw_id in actors:
+        path = target.actor_file(unique_key, raw_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        copy_file(source.actor_file(unique_key, raw_id), path)
+
+
+def _finish(source: Layout, target: Layout) -> None:
+    """Have all of it on the disk before anybody may take it for a data directory."""
+    sync_file_system(target.root)
+    shutil.copyfile(source.format_file, target.format_file)
+    sync_file_system(target.root)
+
+
+def _give_up(target: Path) -> None:
+    for entry in target.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)

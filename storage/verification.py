@@ -1,0 +1,50 @@
+"""Looks for damage: in an actor's file, in a log, in what SQLite alone looks after."""
+
+import contextlib
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from .errors import LogCorrupt
+from .log_directory import LogDirectory
+from .log_scan import scan
+
+# So many of SQLite's findings of one file are told.
+_FINDINGS_MAX = 5
+# A log that is written to while it is read may look damaged at its very end, once.
+_LOOKS = 3
+
+
+def check_database(path: Path) -> str | None:
+    """Read all of a SQLite file; return what is wrong with it, or None; in any thread.
+
+    Nothing is locked: a file that is written to meanwhile may look damaged.
+    """
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    try:
+        connection = apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=flags)
+        with contextlib.closing(connection):
+            found = connection.execute(f"PRAGMA integrity_check({_FINDINGS_MAX})").fetchall()
+    except apsw.Error as error:
+        return str(error)
+    verdicts = [str(verdict) for (verdict,) in found]
+    return None if verdicts == ["ok"] else "; ".join(verdicts).replace("\n", " ")
+
+
+def check_log(path: Path) -> tuple[int, LogCorrupt | None]:
+    """Read a log, which is held if it is in use; return how many records, and what is wrong.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    failure: LogCorrupt | None = None
+    for _ in range(_LOOKS):
+        try:
+            # Only read: whoever writes it has the lock.
+            found = scan(path, LogDirectory(path, -1).read_checkpoint())
+        except LogCorrupt as error:
+            failure = error
+        else:
+            return len(found.records), None
+    return 0, failure

@@ -1,0 +1,60 @@
+"""``perdure doctor``: of a directory that is stopped, or served."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from perdure.runtime.host.operations import doctoring
+from tests.cli.data import furnish
+from tests.cli.process import Start
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(doctoring, "sync_latency_us", lambda _: 200.0)
+    furnish(tmp_path / "data", a=1)
+    return tmp_path / "data"
+
+
+def test_findings_stand_under_each_other(invoke: Invoke, root: Path) -> None:
+    result = invoke("doctor", "--data", root)
+    assert result.exit_code == 0, result.output
+    assert "ok       format       format 2, engine commit-log\n" in result.stdout
+    assert "ok       fsync        200 us for 4 KiB\n" in result.stdout
+    items = [
+        json.loads(line) for line in invoke("doctor", "--data", root, "--json").stdout.splitlines()
+    ]
+    assert [item["name"] for item in items][:2] == ["format", "lock"]
+
+
+def test_what_must_be_mended_is_exit_code_1(invoke: Invoke, root: Path) -> None:
+    root.chmod(0o777)
+    result = invoke("doctor", "--data", root)
+    assert result.exit_code == 1
+    assert "bad      mode         777: others may change the data\n" in result.stdout
+    assert f"chmod go-w {root}" in result.stdout
+    assert "1 must be mended" in result.stdout
+
+
+def test_where_there_is_no_data_nothing_is_made(invoke: Invoke, tmp_path: Path) -> None:
+    assert invoke("doctor", "--data", tmp_path / "none").exit_code == 2
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+async def test_a_server_is_asked(start: Start, project: Path) -> None:
+    running = await start("serve", "--port", 0)
+    await running.ready()
+    ended = await (await start("doctor", "--json")).ended()
+    items = {item["name"]: item for item in map(json.loads, ended.out.splitlines())}
+    assert items["lock"]["found"].startswith("held by process ")
+    assert items["storage"]["found"].endswith("all is well")
+    for words in (("backup", "copy"), ("verify",)):
+        ended = await (await start(*words)).ended()
+        assert ended.code == 0, ended
+    assert (project / "copy" / "FORMAT").exists()
