@@ -110,26 +110,98 @@ async def test_copies_of_actors_that_were_deleted_go(timeline: Timeline) -> None
     assert names(timeline, "snapshots/*/*/6[12]*.db") == []
 
 
+async def fill(timeline: Timeline, *actors: bytes, count: int = 40) -> None:
+    """As ``write``, with what cannot be compressed."""
+    for number in range(count):
+        for actor in actors:
+            timeline.put(actor, **{f"k{number % 5}": os.urandom(300)})
+        if number % 10 == 0:
+            timeline.store.settle()
+    timeline.store.settle()
+
+
 async def test_no_more_is_kept_than_there_is_room_for(tmp_path: Path) -> None:
-    timeline = Timeline(tmp_path / "data", archive_size_bytes_max=60_000)
+    timeline = Timeline(tmp_path / "data", archive_size_bytes_max=150_000)
     for _ in range(6):
-        await write(timeline, A, B)
+        await fill(timeline, A, B)
         await archive_all(timeline)
         with closing(index_of(timeline)) as index:
-            assert index.size_bytes() <= 60_000
-    assert await timeline.look_at_all()
-    assert await timeline.look(timeline.moments[-1])
+            assert index.size_bytes() <= 150_000
+    gone = await timeline.look_at_all()
+    assert gone
+    assert timeline.moments[-1] not in gone
+    assert set(map(id, gone)) <= set(map(id, timeline.moments[: len(timeline.moments) * 3 // 4]))
     timeline.close()
 
 
 async def test_where_there_is_no_room_even_for_copies_the_oldest_go(tmp_path: Path) -> None:
-    timeline = Timeline(tmp_path / "data", archive_size_bytes_max=10_000)
-    await write(timeline, A, B)
-    await archive_all(timeline)
-    with closing(index_of(timeline)) as index:
-        assert index.size_bytes() <= 10_000
-    await timeline.look_at_all()  # none of them is wrong
+    timeline = Timeline(tmp_path / "data", archive_size_bytes_max=30_000)
+    for _ in range(3):
+        await fill(timeline, A, B)
+        await archive_all(timeline)
+        with closing(index_of(timeline)) as index:
+            assert index.size_bytes() <= 30_000
+    assert await timeline.look_at_all()  # and none of the others is wrong
     timeline.close()
+
+
+async def test_behind_damage_an_actor_gets_a_new_copy(timeline: Timeline) -> None:
+    await fill(timeline, A, count=10)
+    await archive_all(timeline)
+    (path,) = (timeline.layout.archive_dir / "0").glob("*.arc")
+    data = bytearray(path.read_bytes())
+    data[-50] ^= 1
+    path.write_bytes(data)
+    await fill(timeline, A, count=40)
+    await archive_all(timeline)
+    since = len(timeline.moments)
+    await fill(timeline, A, count=10)
+    await archive_all(timeline)
+    assert [await timeline.look(moment) for moment in timeline.moments[since:]] == [True] * 10
+
+
+async def test_a_lost_first_file_takes_the_copies_from_before_its_records_along(
+    timeline: Timeline,
+) -> None:
+    """Else they would be taken for what later records are to be applied to."""
+    await fill(timeline, A)
+    await archive_all(timeline)
+    timeline.now_ms += 3 * DAY_MS
+    for _ in range(2):
+        await fill(timeline, A, count=10)
+        await archive_all(timeline)
+    with closing(index_of(timeline)) as index:
+        (copy, *_), files = index.snapshots((KEY, A)), index.files()
+    assert copy.order < files[0].first
+    timeline.close()
+    (timeline.layout.archive_dir / files[0].name).unlink()
+    timeline.store = timeline._open()
+    await timeline.archived()
+    assert not (timeline.layout.archive_dir / copy.name).exists()
+    assert await timeline.look_at_all()  # and none of the others is wrong
+
+
+async def test_a_damaged_first_file_takes_all_older_copies_along(timeline: Timeline) -> None:
+    await fill(timeline, A)
+    await archive_all(timeline)
+    timeline.now_ms += 3 * DAY_MS
+    for _ in range(2):
+        await fill(timeline, A, count=10)
+        await archive_all(timeline)
+    with closing(index_of(timeline)) as index:
+        (copy, *_), files = index.snapshots((KEY, A)), index.files()
+    timeline.close()
+    path = timeline.layout.archive_dir / files[0].name
+    path.write_bytes(path.read_bytes()[:16])
+    index_path(timeline.layout.archive_dir).unlink()
+    stranger = path.parent.parent / "snapshots" / "x" / "ab" / "notes.db"
+    stranger.parent.mkdir(parents=True)
+    stranger.write_bytes(b"")
+    timeline.store = timeline._open()
+    await timeline.archived()
+    assert not (timeline.layout.archive_dir / copy.name).exists()
+    assert stranger.exists()
+    await timeline.look_at_all()  # none of them is wrong
 
 
 async def test_an_actor_from_before_the_archive_has_a_past_from_its_first_copy_on(
