@@ -111,10 +111,13 @@ class Statements:
         connection = cursor.connection
         before = connection.total_changes()
         row = cursor.execute(query, bindings or None, prepare_flags=USER_FLAG).fetchone()
-        columns, is_readonly = shape.columns, shape.is_readonly
+        columns = shape.columns
         if rules.compiled != compiled:
             del self._shapes[query]
             columns = _columns_now(connection, query, bindings, columns)
+        if row is None:
+            return Started(None, [], columns, connection.total_changes() - before)
+        is_readonly = shape.is_readonly
         return _started(connection, cursor, row, columns, before, is_readonly=is_readonly)
 
     def _explore(self, cursor: apsw.Cursor, query: str, bindings: Sequence[Any]) -> Started:

@@ -11,7 +11,7 @@ does it, for those who read a file they have not written.
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 HEADER_SIZE_BYTES = 32
@@ -45,17 +45,17 @@ class WalHeader:
         salts: Every frame of this life of the file carries them.
         checksums: Where the chain of checksums starts from.
         is_big_endian: How the checksums read their input.
+        frame_size: Bytes from one frame to the next.
     """
 
     page_size: int
     salts: tuple[int, int]
     checksums: tuple[int, int]
     is_big_endian: bool
+    frame_size: int = field(init=False)
 
-    @property
-    def frame_size(self) -> int:
-        """Bytes from one frame to the next."""
-        return FRAME_HEADER_SIZE_BYTES + self.page_size
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frame_size", FRAME_HEADER_SIZE_BYTES + self.page_size)
 
     def offset(self, frame: int) -> int:
         """Return where frame number ``frame`` begins; the first one is 0."""
