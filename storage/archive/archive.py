@@ -19,6 +19,7 @@ actor after it are here: what is let go, or lost, takes the older copies with it
 
 import fcntl
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -319,7 +320,8 @@ class Archive:
         for file in self._own_files():
             if file.last_ms >= horizon_ms and not self._is_too_much():
                 return gone
-            self._let_go(file)
+            # What goes because there is too much goes with all that it was.
+            self._let_go(file, horizon_ms if file.last_ms < horizon_ms else math.inf)
             gone += 1
         if self._is_too_much():  # copies of actors that are written seldom
             gone += self._let_oldest_copies_go()
@@ -332,7 +334,7 @@ class Archive:
         own = [file for file in self._index.files() if file.slot == self._slot]
         return sorted(own, key=lambda file: file.first_lsn)
 
-    def _let_go(self, file: ArchiveFile) -> None:
+    def _let_go(self, file: ArchiveFile, horizon_ms: float) -> None:
         files = self._index.files()
         ends: dict[Actor, Order] = {}
         for actor in self._index.actors_in(file.name):
@@ -341,7 +343,7 @@ class Archive:
             # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
             has_state = known.snapshots or any(span.base_commit for span in known.spans)
             is_somebody = has_state or self._actor_file(*actor).exists()
-            if is_somebody and _needs_copy(known, file.name, ends[actor]):
+            if is_somebody and _needs_copy(known, file.name, ends[actor], horizon_ms):
                 self._copy_at(actor, known, ends[actor])
         for name in [file.name, *self._index.remove_file(file.name, ends)]:
             (self.root / name).unlink(missing_ok=True)
@@ -437,13 +439,16 @@ def _remove_index(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _needs_copy(known: Known, file: str, last: Order) -> bool:
-    """Say whether states after ``last``, an actor's last record in a file, need a copy at it."""
+def _needs_copy(known: Known, file: str, last: Order, horizon_ms: float) -> bool:
+    """Say whether states from ``last`` on, an actor's last record in a file, need a copy at it."""
     rest = [span for span in known.spans if span.file != file and span.last > last]
     after = min((span.first for span in rest), default=LAST)
-    if any(last <= each.order <= after for each in known.snapshots):
+    if any(last <= each.order < after for each in known.snapshots):
         return False
-    is_deleted = any(
-        span.base == last and span.base_kind == RecordKind.DELETE for span in known.spans
-    )
-    return not is_deleted and not any(span.base == after for span in rest)
+    if any(span.base == last and span.base_kind == RecordKind.DELETE for span in known.spans):
+        return False
+    is_base = any(span.base == after for span in rest)
+    if is_base or any(each.order == after for each in known.snapshots):
+        # Later states do without it. This one lasted until then: is that to be kept?
+        return any(span.first_ms >= horizon_ms for span in rest if span.first == after)
+    return True

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from perdure.storage.archive import archive, spans
@@ -40,6 +40,9 @@ def small_sizes() -> Iterator[None]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=5, max_size=60))
+@example(  # a state that lasted until yesterday, though its record is older
+    steps=[("put", A, 0, 1), ("reopen",), ("wait", 13), ("restore", 0), ("reopen",), ("wait", 13)]
+)
 def test_each_bookmark_stands_for_its_state_or_is_refused_after_retention(
     steps: list[tuple[object, ...]],
 ) -> None:
