@@ -16,6 +16,8 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
+# Coverage counts one process, and what that starts.
+SPREAD := $(if $(COVERAGE),,-n auto --dist worksteal)
 BIN := $(VENV)/bin
 SOURCES := actors runtime storage cli tests examples bench .ci
 
@@ -39,7 +41,7 @@ lint: environment
 	$(BIN)/mypy
 
 unit: environment
-	$(BIN)/python -m $(if $(COVERAGE),coverage run -m) pytest -m "not browser" $(ARGS)
+	$(BIN)/python -m $(if $(COVERAGE),coverage run -m) pytest -m "not browser" $(SPREAD) $(ARGS)
 
 format: environment
 	$(BIN)/ruff check --fix --quiet

@@ -32,11 +32,11 @@ from ..durable_files import make_directory, sync_directory, sync_file
 from ..errors import ArchiveDamaged, DatabaseFailed, HistoryUnavailable, LogCorrupt
 from ..layout import quote
 from ..log_tail import LAST, map_file
-from ..logformat import BEGINNINGS, Record, RecordKind, SegmentHeader, replacement_name
+from ..logformat import BEGINNINGS, Record, SegmentHeader, replacement_name
 from ..replay import replay
 from .copies import COPIES, Snapshot, checksum_of, copy_name, parse_copy_name
 from .index import Actor, ArchiveFile, ArchiveIndex, Order
-from .known import Known, missing
+from .known import Known, missing, needs_copy
 from .past import PENDING, Past, index_path
 from .spans import SUFFIX, Span, last_intact, read_spans, write_archive_file
 
@@ -343,7 +343,7 @@ class Archive:
             # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
             has_state = known.snapshots or any(span.base_commit for span in known.spans)
             is_somebody = has_state or self._actor_file(*actor).exists()
-            if is_somebody and _needs_copy(known, file.name, ends[actor], horizon_ms):
+            if is_somebody and needs_copy(known, file.name, ends[actor], horizon_ms):
                 self._copy_at(actor, known, ends[actor])
         for name in [file.name, *self._index.remove_file(file.name, ends)]:
             (self.root / name).unlink(missing_ok=True)
@@ -437,18 +437,3 @@ class Archive:
 def _remove_index(path: Path) -> None:
     for suffix in ("-wal", "-shm", ""):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _needs_copy(known: Known, file: str, last: Order, horizon_ms: float) -> bool:
-    """Say whether states from ``last`` on, an actor's last record in a file, need a copy at it."""
-    rest = [span for span in known.spans if span.file != file and span.last > last]
-    after = min((span.first for span in rest), default=LAST)
-    if any(last <= each.order < after for each in known.snapshots):
-        return False
-    if any(span.base == last and span.base_kind == RecordKind.DELETE for span in known.spans):
-        return False
-    is_base = any(span.base == after for span in rest)
-    if is_base or any(each.order == after for each in known.snapshots):
-        # Later states do without it. This one lasted until then: is that to be kept?
-        return any(span.first_ms >= horizon_ms for span in rest if span.first == after)
-    return True

@@ -11,7 +11,7 @@ lies before ``since``.
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from ..log_tail import Tail
+from ..log_tail import LAST, Tail
 from ..logformat import Record, RecordKind
 from .copies import Snapshot
 from .index import ArchiveFile, End, Gap, Order, SpanPlace
@@ -27,12 +27,10 @@ class Beginning:
     Attributes:
         order: Its incarnation and number.
         kind: What it was.
-        record: It, if it is in a log still.
     """
 
     order: Order
     kind: RecordKind
-    record: Record | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +118,28 @@ def _begin(files: list[ArchiveFile], end: End | None, tail: Tail) -> tuple[Order
     else:
         return FIRST, 0
     return (FIRST, 0) if lsn == 1 else ((order[0], order[1] - 1), time_ms)
+
+
+def needs_copy(known: Known, file: str, last: Order, horizon_ms: float) -> bool:
+    """Say whether an actor needs a copy of its state at ``last`` when a file is let go.
+
+    Args:
+        known: What is kept of it.
+        file: What is let go.
+        last: The actor's last record in there.
+        horizon_ms: States that lasted until then, or longer, are to be kept.
+    """
+    rest = [span for span in known.spans if span.file != file and span.last > last]
+    after = min((span.first for span in rest), default=LAST)
+    copies = [each.order for each in known.snapshots]
+    if any(last <= order < after for order in copies) or _is_deleted(known, last):
+        return False
+    if after in copies or any(span.base == after for span in rest):
+        # Later states do without it. This one lasted until then: is that to be kept?
+        return any(span.first_ms >= horizon_ms for span in rest if span.first == after)
+    return True
+
+
+def _is_deleted(known: Known, order: Order) -> bool:
+    kinds = [span.base_kind for span in known.spans if span.base == order]
+    return RecordKind.DELETE in kinds

@@ -62,11 +62,23 @@ class Past:
             OSError: A log cannot be read.
         """
         known = self._known(actor)
-        replaced = [each for each in known.tail if each.change.kind is RecordKind.REPLACED]
+        if not self._add_pending(known):
+            known = self._known(actor)  # a copy has become known in this moment
+            self._add_pending(known)
+        return known
+
+    def _add_pending(self, known: Known) -> bool:
+        """Add copies that the index does not know yet; return whether there is one of each file.
+
+        Added now: when they are wanted, the index may know them, which has been read.
+        """
         orders = {snapshot.order for snapshot in known.snapshots}
-        if all(each.order in orders or self._pending(each) for each in replaced):
-            return known
-        return self._known(actor)  # its copy has become known in this moment
+        replaced = [each for each in known.tail if each.change.kind is RecordKind.REPLACED]
+        missing_ones = [each for each in replaced if each.order not in orders]
+        copies = [copy for each in missing_ones if (copy := self._pending(each))]
+        known.snapshots.extend(copies)
+        known.snapshots.sort(key=lambda snapshot: snapshot.order)
+        return len(copies) == len(missing_ones)
 
     def _known(self, actor: Actor) -> Known:
         tails = self.tails(actor, self.ends())
@@ -256,10 +268,8 @@ class Past:
         beginning = self._last_beginning(known, last)
         if beginning is not None and beginning.order >= floor:
             floor = beginning.order
-            if beginning.kind is not RecordKind.REPLACED:
+            if beginning.kind is not RecordKind.REPLACED:  # else its copy is a snapshot, or lost
                 found = [beginning]
-            elif beginning.record is not None and (copy := self._pending(beginning.record)):
-                found = [copy]
         return [each for each in reversed(known.snapshots) if floor <= each.order <= last] + found
 
     def _is_there(self, known: Known, last: Order) -> bool:
@@ -267,7 +277,7 @@ class Past:
 
     def _last_beginning(self, known: Known, last: Order) -> Beginning | None:
         found = [
-            Beginning(record.order, record.change.kind, record)
+            Beginning(record.order, record.change.kind)
             for record in known.tail
             if record.order <= last and record.change.kind in BEGINNINGS
         ][-1:]

@@ -41,7 +41,19 @@ def small_sizes() -> Iterator[None]:
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=5, max_size=60))
 @example(  # a state that lasted until yesterday, though its record is older
-    steps=[("put", A, 0, 1), ("reopen",), ("wait", 13), ("restore", 0), ("reopen",), ("wait", 13)]
+    steps=[
+        ("put", A, 0, 1),
+        ("reopen",),
+        ("archived",),
+        ("wait", 13),
+        ("restore", 0),
+        ("reopen",),
+        ("archived",),
+        ("wait", 13),
+        ("put", B, 0, 1),
+        ("reopen",),
+        ("archived",),
+    ]
 )
 def test_each_bookmark_stands_for_its_state_or_is_refused_after_retention(
     steps: list[tuple[object, ...]],
