@@ -55,14 +55,12 @@ class Recovered:
         records: Records replayed.
         size_bytes: Their bytes.
         actors: Files brought up to date.
-        replaced: (actor, order, name of the file) for each that took an actor's place.
     """
 
     starts: tuple[LogStart, ...]
     records: int = 0
     size_bytes: int = 0
     actors: int = 0
-    replaced: tuple[tuple[Actor, tuple[int, int], str], ...] = ()
 
 
 def recover(
@@ -161,12 +159,6 @@ def _recover(
         sum(map(len, histories.values())),
         sum(found.size_bytes for found in scans),
         len(histories),
-        tuple(
-            (record.change.actor, record.order, replacement_name(record.change))
-            for found in scans
-            for record in found.records
-            if record.change.kind is RecordKind.REPLACED
-        ),
     )
 
 
