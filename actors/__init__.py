@@ -63,9 +63,10 @@ from .ids import DurableObjectId, InvalidActorId
 from .namespace import DurableObjectNamespace
 from .sessions import Sessions
 from .socket_events import CloseEvent, ErrorEvent, MessageEvent
+from .socket_pair import WebSocketPair
 from .state import DurableObjectState, ExecutionContext
 from .stub import DurableObjectStub
-from .websocket import WebSocket, WebSocketPair
+from .websocket import WebSocket
 
 __all__ = [
     "ActorAborted",

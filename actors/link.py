@@ -3,20 +3,35 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from .session import LOST, LOST_REASON, CloseFrame
+from .session import LOST, LOST_REASON
 
-Frame = str | bytes | CloseFrame
+# A message to send; with a key, only the newest unsent one of that key need be sent.
+Sent = str | bytes | tuple[str, str | bytes]
+# Code and reason of a close frame; without a code it has no body, which is heard as 1005.
+Close = tuple[int | None, str]
 
 
 class SocketReceiver(Protocol):
     """The side that hears what the peer says."""
 
-    def receive(self, frame: Frame) -> None:
-        """A whole message, or the peer's close frame; nothing follows a close frame."""
+    def receive(self, message: str | bytes) -> None:
+        """A whole message."""
+        ...
+
+    def receive_close(self, code: int | None, reason: str) -> None:
+        """The peer's close frame; nothing follows it."""
         ...
 
     def receive_lost(self, code: int, reason: str) -> None:
         """The connection ended without a close frame (1006), or broke the protocol (its code)."""
+        ...
+
+    def hold(self) -> None:
+        """The peer reads more slowly than it is written to."""
+        ...
+
+    def go_on(self) -> None:
+        """It has read what it was sent."""
         ...
 
 
@@ -27,12 +42,12 @@ class SocketLink(Protocol):
         """Who hears the peer from now on."""
         ...
 
-    def transmit(self, frames: Sequence[Frame]) -> None:
-        """Send, in order and in one write; after a close frame nothing may follow."""
+    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
+        """Send, in order and in one write; a close frame is the last that is sent."""
         ...
 
-    def sever(self, frame: CloseFrame) -> None:
-        """End the connection now: the frame if it can still be sent, then nothing more."""
+    def sever(self, code: int, reason: str) -> None:
+        """End the connection now: the close frame if it can still be sent, then nothing more."""
         ...
 
     def pause(self) -> None:
@@ -57,20 +72,63 @@ class Relay:
     def __init__(self, to: SocketLink) -> None:
         self._to = to
 
-    def receive(self, frame: Frame) -> None:
-        self._to.transmit((frame,))
+    def receive(self, message: str | bytes) -> None:
+        self._to.transmit((message,))
+
+    def receive_close(self, code: int | None, reason: str) -> None:
+        self._to.transmit((), (code, reason))
 
     def receive_lost(self, code: int, reason: str) -> None:
         del code, reason  # what broke there is not this peer's doing
-        self._to.sever(CloseFrame(1011, "the other side of this connection was lost"))
-
-    # The link that is heard here cannot write as fast as the other one is read.
+        self._to.sever(1011, "the other side of this connection was lost")
 
     def hold(self) -> None:
         self._to.pause()
 
     def go_on(self) -> None:
         self._to.resume()
+
+
+class PairEnd(SocketReceiver, Protocol):
+    """The other end of a pair, as a link to it sees it."""
+
+    @property
+    def is_taken(self) -> bool:
+        """Somebody has accepted it."""
+        ...
+
+    def connect(self, link: SocketLink) -> None:
+        """Its frames travel over ``link`` from now on."""
+        ...
+
+
+class PairLink:
+    """What joins the two ends of a pair while both are in this process. Is a ``SocketLink``."""
+
+    __slots__ = ("peer",)
+
+    buffered_size_bytes = 0
+
+    def __init__(self, peer: PairEnd) -> None:
+        self.peer = peer
+
+    def set_receiver(self, receiver: SocketReceiver) -> None:
+        assert receiver is not self.peer, "an end does not hear itself"
+
+    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
+        for message in messages:
+            self.peer.receive(message[1] if isinstance(message, tuple) else message)
+        if close is not None:
+            self.peer.receive_close(*close)
+
+    def sever(self, code: int, reason: str) -> None:
+        self.peer.receive_close(code, reason)
+
+    def pause(self) -> None:
+        """Frames in a pair wait in memory; the sender is a turn away and needs no brake."""
+
+    def resume(self) -> None:
+        """See ``pause``."""
 
 
 class NoPeer:
@@ -83,10 +141,10 @@ class NoPeer:
     def set_receiver(self, receiver: SocketReceiver) -> None:
         receiver.receive_lost(LOST, LOST_REASON)
 
-    def transmit(self, frames: Sequence[Frame]) -> None:
+    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
         """Nobody is there."""
 
-    def sever(self, frame: CloseFrame) -> None:
+    def sever(self, code: int, reason: str) -> None:
         """See ``transmit``."""
 
     def pause(self) -> None:

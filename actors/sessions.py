@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
-from .link import Frame
+from .link import Sent
 from .session import INTERNAL_ERROR, CloseFrame
 
 
 class SessionSocket(Protocol):
     """What the map asks of a socket."""
 
-    unsent: list[Frame]
+    unsent: list[Sent | CloseFrame]
 
     @property
     def id(self) -> str: ...
@@ -19,9 +19,9 @@ class SessionSocket(Protocol):
     @property
     def tags(self) -> tuple[str, ...]: ...
 
-    def transmit(self, frames: Sequence[Frame]) -> None: ...
+    def transmit(self, frames: Sequence[Sent | CloseFrame]) -> None: ...
 
-    def sever(self, frame: CloseFrame) -> None: ...
+    def sever(self, code: int, reason: str) -> None: ...
 
 
 S = TypeVar("S", bound=SessionSocket)
@@ -74,5 +74,5 @@ class Sessions(Mapping[str, S], Generic[S]):
         """End every session at once, without another event."""
         self.unsent.clear()
         for socket in list(self._sockets.values()):
-            socket.sever(CloseFrame(code, reason))
+            socket.sever(code, reason)
         self._sockets.clear()

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 from .errors import ActorAborted
 from .execution import Execution, is_coroutine
 from .gates import InputGate
-from .link import Frame
 from .session import INTERNAL_ERROR, LOST, NO_CODE, CloseFrame, SocketState, echo_of, move
 from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, MessageEvent
 from .socket_iterator import SocketIterator
@@ -32,7 +31,7 @@ class Kept:
     """No frame: somebody listens now to the messages that were kept."""
 
 
-SocketInput = Frame | Lost | Kept
+SocketInput = str | bytes | CloseFrame | Lost | Kept
 
 
 class SocketHandlers(Protocol):
@@ -62,7 +61,7 @@ class HearingSocket(Protocol):
     def taken_up(self) -> None: ...
     def iterate(self, message: str | bytes, *, is_heard: bool) -> bool: ...
     def reply_close(self, frame: CloseFrame) -> None: ...
-    def sever(self, frame: CloseFrame) -> None: ...
+    def sever(self, code: int, reason: str) -> None: ...
 
 
 class SocketTurn:
@@ -198,6 +197,6 @@ class SocketTurn:
         if socket.handlers is not None or socket.state is SocketState.CLOSED:
             return
         reason = "a listener of this WebSocket raised"
-        socket.sever(CloseFrame(INTERNAL_ERROR, reason))
+        socket.sever(INTERNAL_ERROR, reason)
         self._tell_error(f"Uncaught {type(error).__name__}: {error}", error)
         self._tell_close(CloseEvent(INTERNAL_ERROR, reason, was_clean=False))

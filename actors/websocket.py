@@ -10,15 +10,15 @@ Rules for editing this file:
 
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..storage.errors import UsageError
 from .errors import SocketStateError
 from .execution import Execution, current_execution
 from .gates import InputGate
-from .link import Frame, SocketLink, join
-from .session import READY_STATE, CloseFrame, SocketState, check_close, move
+from .link import Close, PairLink, Sent, SocketLink, join
+from .session import INTERNAL_ERROR, READY_STATE, CloseFrame, SocketState, check_close, move
 from .socket_events import EVENT_NAMES, EventName, Listener
 from .socket_iterator import SocketIterator
 from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, Lost, SocketInput, SocketTurn
@@ -87,12 +87,12 @@ class WebSocket:
         self.owner: Execution | None = None
         self.gate = InputGate()  # replaced by the one it is accepted at
         self.handlers: Any = None
-        self.unsent: list[Frame] = []
+        self.unsent: list[Sent | CloseFrame] = []
         self.unheard: deque[str | bytes] = deque()
         self.dropped = 0
         self.waiting = 0
         self._link: SocketLink | None = None
-        self._early: list[Frame | Lost] = []
+        self._early: list[SocketInput] = []
         self._listeners: dict[str, list[tuple[Listener, bool]]] = {}
         self._iterator: SocketIterator | None = None
         self._is_paused = False
@@ -139,7 +139,7 @@ class WebSocket:
     def send(self, message: str | bytes | bytearray | memoryview) -> None:
         """Queue a message; it leaves when what its actor has written so far is durable."""
         if isinstance(message, str | bytes):
-            frame: Frame = message
+            frame: str | bytes = message
         elif isinstance(message, bytearray | memoryview):
             frame = bytes(message)
         else:
@@ -213,7 +213,12 @@ class WebSocket:
     def is_used(self) -> bool:
         """This end went away in a Response, has ended, or the other end was accepted."""
         peer = self._link.peer if isinstance(self._link, PairLink) else None
-        return self.state is not SocketState.NEW or (peer is not None and peer.owner is not None)
+        return self.state is not SocketState.NEW or (peer is not None and peer.is_taken)
+
+    @property
+    def is_taken(self) -> bool:
+        """Somebody has accepted this end."""
+        return self.owner is not None
 
     def take(self, owner: Execution) -> None:
         """``owner`` has accepted this end."""
@@ -256,29 +261,38 @@ class WebSocket:
             join(inner, link)
             if was_paused:
                 inner.resume()
-        frames = [frame for frame in early if not isinstance(frame, Lost)]
+        frames = [frame for frame in early if isinstance(frame, str | bytes | CloseFrame)]
         if frames:
-            link.transmit(frames)
+            link.transmit(*_split(frames))
         if len(frames) < len(early):
-            link.sever(CloseFrame(1011, "the other side of this connection was lost"))
+            link.sever(INTERNAL_ERROR, "the other side of this connection was lost")
 
-    def receive(self, frame: Frame) -> None:
-        self._receive(frame)
+    def receive(self, message: str | bytes) -> None:
+        self._receive(message)
+
+    def receive_close(self, code: int | None, reason: str) -> None:
+        self._receive(CloseFrame(code, reason))
 
     def receive_lost(self, code: int, reason: str) -> None:
         self._receive(Lost(code, reason))
 
-    def transmit(self, frames: Sequence[Frame]) -> None:
-        if self._link is not None:
-            self._link.transmit(frames)
+    def hold(self) -> None:
+        """The peer reads slowly; what that means for an actor is its delivery policy's to say."""
 
-    def sever(self, frame: CloseFrame) -> None:
+    def go_on(self) -> None:
+        """See ``hold``."""
+
+    def transmit(self, frames: "Sequence[Sent | CloseFrame]") -> None:
+        if self._link is not None:
+            self._link.transmit(*_split(frames))
+
+    def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
         if self.state not in {SocketState.CLOSED, SocketState.HANDED_OVER}:
             self.state = move(self.state, SocketState.CLOSED)
         self.unsent.clear()
         if self._link is not None:
-            self._link.sever(frame)
+            self._link.sever(code, reason)
         if self._iterator is not None:
             self._iterator.end()
 
@@ -329,7 +343,7 @@ class WebSocket:
         if self.unheard and self.owner is not None:
             self._deliver(Kept())
 
-    def _queue(self, frame: Frame) -> None:
+    def _queue(self, frame: Sent | CloseFrame) -> None:
         owner = self.owner
         assert owner is not None, "only an accepted end sends"
         if not self.unsent:
@@ -338,7 +352,7 @@ class WebSocket:
         if owner.turn is None:  # sent from a callback of the loop, outside of any turn
             owner.sessions.flush(owner.emit)
 
-    def _receive(self, frame: Frame | Lost) -> None:
+    def _receive(self, frame: SocketInput) -> None:
         if self.owner is None:
             self._early.append(frame)
             if len(self._early) >= UNHEARD_MAX:
@@ -375,56 +389,12 @@ class WebSocket:
             self._link.resume()
 
 
-class PairLink:
-    """What joins the two ends of a pair while both are in this process."""
-
-    __slots__ = ("peer",)
-
-    buffered_size_bytes = 0
-
-    def __init__(self, peer: WebSocket) -> None:
-        self.peer = peer
-
-    def set_receiver(self, receiver: Any) -> None:
-        assert receiver is not self.peer, "an end does not hear itself"
-
-    def transmit(self, frames: Sequence[Frame]) -> None:
-        for frame in frames:
-            self.peer.receive(frame)
-
-    def sever(self, frame: CloseFrame) -> None:
-        self.peer.receive(frame)
-
-    def pause(self) -> None:
-        """Frames in a pair wait in memory; the sender is a turn away and needs no brake."""
-
-    def resume(self) -> None:
-        """See ``pause``."""
-
-
-class WebSocketPair:
-    """Two joined ends: ``client, server = WebSocketPair()``.
-
-    One end is returned in a Response, ``Response(None, status=101, web_socket=client)``; the
-    other is accepted and used. Also reachable as ``pair[0]`` and ``pair[1]``.
-    """
-
-    __slots__ = ("_ends",)
-
-    def __init__(self) -> None:
-        client, server = WebSocket(), WebSocket()
-        client.connect(PairLink(server))
-        server.connect(PairLink(client))
-        self._ends = (client, server)
-
-    def __iter__(self) -> Iterator[WebSocket]:
-        return iter(self._ends)
-
-    def __getitem__(self, index: int) -> WebSocket:
-        return self._ends[index]
-
-    def __len__(self) -> int:
-        return 2
+def _split(frames: Sequence[Sent | CloseFrame]) -> "tuple[Sequence[Sent], Close | None]":
+    """Messages, and the close frame that may be the last of ``frames``."""
+    last = frames[-1]
+    if not isinstance(last, CloseFrame):
+        return frames, None  # type: ignore[return-value]  # after a close frame nothing is queued
+    return frames[:-1], (last.code, last.reason)  # type: ignore[return-value]  # likewise
 
 
 def _check_event_name(name: str) -> None:

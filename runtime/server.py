@@ -213,6 +213,7 @@ class Server:
             self._worker,
             self._loop,
             config.perdure.edge_limits,
+            config.perdure.socket_limits,
             show_errors=show_errors,
             on_request=on_request,
         )
@@ -249,7 +250,7 @@ class Server:
         """Actors, their bindings, and the Worker in front of them."""
         perdure, loop = self.config.perdure, self._loop
         install_task_factory(loop)
-        outbound = HttpOutbound(loop, perdure.edge_limits)
+        outbound = HttpOutbound(loop, perdure.socket_limits)
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
         self._host = ActorHost(

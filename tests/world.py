@@ -17,10 +17,11 @@ from perdure.actors.handlers import construct_native
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId, IdFactory
 from perdure.actors.limits import ActorLimits
-from perdure.actors.link import Frame, SocketReceiver
+from perdure.actors.link import Close, Sent, SocketReceiver
 from perdure.actors.namespace import DurableObjectNamespace
 from perdure.actors.session import LOST, LOST_REASON, CloseFrame
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.registry import ActorHost, Databases
 from perdure.storage.bookmark import Bookmark
@@ -120,18 +121,20 @@ class FakeLink:
 
     def __init__(self) -> None:
         self.receiver: SocketReceiver | None = None
-        self.sent: list[Frame] = []
+        self.sent: list[Sent | CloseFrame] = []
         self.severed: list[CloseFrame] = []
         self.reading = True
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         self.receiver = receiver
 
-    def transmit(self, frames: Sequence[Frame]) -> None:
-        self.sent.extend(frames)
+    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
+        self.sent.extend(messages)
+        if close is not None:
+            self.sent.append(CloseFrame(*close))
 
-    def sever(self, frame: CloseFrame) -> None:
-        self.severed.append(frame)
+    def sever(self, code: int, reason: str) -> None:
+        self.severed.append(CloseFrame(code, reason))
 
     def pause(self) -> None:
         self.reading = False
@@ -139,9 +142,12 @@ class FakeLink:
     def resume(self) -> None:
         self.reading = True
 
-    def says(self, frame: Frame) -> None:
+    def says(self, frame: str | bytes | CloseFrame) -> None:
         assert self.receiver is not None
-        self.receiver.receive(frame)
+        if isinstance(frame, CloseFrame):
+            self.receiver.receive_close(frame.code, frame.reason)
+        else:
+            self.receiver.receive(frame)
 
     def is_lost(self, code: int = LOST, reason: str = LOST_REASON) -> None:
         assert self.receiver is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 from ...actors.limits import ActorLimits
 from ...storage.archive.archive import RETENTION
 from ...storage.limits import StorageLimits
+from ..sockets.limits import SocketLimits
 from .errors import Problem
 from .limits import EdgeLimits
 
@@ -102,6 +103,7 @@ class PerdureConfig:
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)
+    socket_limits: SocketLimits = field(default_factory=SocketLimits)
     log: LogConfig = field(default_factory=LogConfig)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...actors.limits import ActorLimits
 from ...storage.limits import StorageLimits
+from ..sockets.limits import SocketLimits
 from .errors import did_you_mean
 from .limits import EdgeLimits
 from .model import LogConfig, PerdureConfig
@@ -29,7 +30,8 @@ KEYS = (
     "limits",
     "log",
 )
-LIMITS = {f.name: f for kind in (StorageLimits, ActorLimits, EdgeLimits) for f in fields(kind)}
+_KINDS = (StorageLimits, ActorLimits, EdgeLimits, SocketLimits)
+LIMITS = {f.name: f for kind in _KINDS for f in fields(kind)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def make_perdure_config(*layers: Settings) -> PerdureConfig:
         storage_limits=StorageLimits(**_of(StorageLimits, limits)),
         actor_limits=ActorLimits(**_of(ActorLimits, limits)),
         edge_limits=EdgeLimits(**_of(EdgeLimits, limits)),
+        socket_limits=SocketLimits(**_of(SocketLimits, limits)),
         log=LogConfig(**log),
     )
 

@@ -25,11 +25,12 @@ from ...actors.body import StreamSource
 from ...actors.http import Request, Response, UpgradeSocket
 from ...actors.http_errors import BodyTooLate
 from ...actors.response_stream import let_go
-from ...actors.session import GOING_AWAY, CloseFrame
+from ...actors.session import GOING_AWAY
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
+from ..sockets.client_socket import ClientSocket
+from ..sockets.limits import SocketLimits
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
-from .connection import WebSocketConnection
 from .error_page import error_page, error_text
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
 from .request_body import BodyMalformed, BodyTooLarge, ClientGone, RequestBody
@@ -86,6 +87,7 @@ class Front:
         worker: Answerer,
         loop: asyncio.AbstractEventLoop,
         limits: EdgeLimits,
+        socket_limits: SocketLimits,
         *,
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
@@ -93,9 +95,10 @@ class Front:
         self._worker = worker
         self._loop = loop
         self._limits = limits
+        self._socket_limits = socket_limits
         self._show_errors = show_errors
         self._on_request = on_request
-        self._sockets: set[WebSocketConnection] = set()
+        self._sockets: set[ClientSocket] = set()
         self._unanswered = 0
         self._all_answered: asyncio.Future[None] | None = None
         self._is_winding_down = False
@@ -138,7 +141,7 @@ class Front:
         """
         ends = [end for connection in self._connections() if (end := connection.end())]
         for socket in list(self._sockets):
-            socket.sever(CloseFrame(GOING_AWAY, "the server is going away"))
+            socket.sever(GOING_AWAY, "the server is going away")
         if closed := [socket.ended for socket in self._sockets]:
             await asyncio.wait(closed, timeout=sockets_close_s)
         if ends:
@@ -284,7 +287,7 @@ class Front:
                 None,
             )
         fields = response.header_fields().items()
-        upgraded = upgrade(incoming, fields, self._loop, self._limits)
+        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits)
         if upgraded is None:
             let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")

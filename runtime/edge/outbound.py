@@ -21,11 +21,11 @@ from ...actors.body import StreamSource
 from ...actors.events import OnReply
 from ...actors.http import Request, Response
 from ...actors.rpc import encode_error
-from ...actors.session import GOING_AWAY, CloseFrame
+from ...actors.session import GOING_AWAY
 from ...actors.websocket import WebSocket
-from ..config.limits import EdgeLimits
+from ..sockets.client_socket import ClientSocket
+from ..sockets.limits import SocketLimits
 from .answer import writable
-from .connection import WebSocketConnection
 from .upgrade import accept_of
 
 # As in the Fetch standard.
@@ -44,12 +44,12 @@ class NetworkError(OSError):
 class HttpOutbound:
     """Sends requests with one connection pool for the process."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: EdgeLimits) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: SocketLimits) -> None:
         self._loop = loop
         self._limits = limits
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._sockets: set[WebSocketConnection] = set()
+        self._sockets: set[ClientSocket] = set()
 
     def fetch(self, request: Request, on_reply: OnReply) -> None:
         # A plain task in an empty context: made inside an actor's turn, it is none of its tasks.
@@ -64,7 +64,7 @@ class HttpOutbound:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for socket in list(self._sockets):
-            socket.sever(CloseFrame(GOING_AWAY, "the client is going away"))
+            socket.sever(GOING_AWAY, "the client is going away")
         if ended := [socket.ended for socket in self._sockets]:
             await asyncio.wait(ended, timeout=CLOSE_S)
         for socket in list(self._sockets):
@@ -162,7 +162,7 @@ class HttpOutbound:
             connection.data_received(tail)
         return Response.incoming(101, incoming.reason or "", answered, None, request.url, socket)
 
-    def _take_over(self, incoming: aiohttp.ClientResponse) -> tuple[WebSocketConnection, bytes]:
+    def _take_over(self, incoming: aiohttp.ClientResponse) -> tuple[ClientSocket, bytes]:
         """Take the connection out of aiohttp's hands, as ``ws_connect`` does.
 
         Returns:
@@ -173,7 +173,7 @@ class HttpOutbound:
         protocol: Any = pooled.protocol
         transport = pooled.transport
         assert transport is not None, "it has just carried a 101"
-        connection = WebSocketConnection(transport, self._loop, self._limits, is_client=True)
+        connection = ClientSocket(transport, self._loop, self._limits, is_client=True)
         tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it
         transport.set_protocol(connection)
         protocol.transport = None  # so that the pool forgets it without closing it

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
-from ..config.limits import EdgeLimits
-from .connection import WebSocketConnection
+from ..sockets.client_socket import ClientSocket
+from ..sockets.limits import SocketLimits
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 # What the handshake says itself; the Worker's own word on these does not count.
@@ -82,8 +82,8 @@ def upgrade(
     request: web.BaseRequest,
     fields: Iterable[tuple[str, str]],
     loop: asyncio.AbstractEventLoop,
-    limits: EdgeLimits,
-) -> tuple[WebSocketConnection, bytes] | None:
+    limits: SocketLimits,
+) -> tuple[ClientSocket, bytes] | None:
     """Write the 101 and take the connection over; None if the client has gone meanwhile.
 
     aiohttp's protocol object is told that its connection has ended, so that it, its parser and
@@ -105,7 +105,7 @@ def upgrade(
     ]
     head += [f"{name}: {value}" for name, value in fields if name.lower() not in _OURS]
     transport.write("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape"))
-    connection = WebSocketConnection(transport, loop, limits)
+    connection = ClientSocket(transport, loop, limits)
     tail = _release(request.protocol, loop)
     transport.set_protocol(connection)
     transport.resume_reading()  # aiohttp pauses when much came behind the head

@@ -14,7 +14,7 @@ from perdure.actors.events import CallEvent
 from perdure.actors.fetch import fetch
 from perdure.actors.http import Response
 from perdure.actors.rpc import encode_call
-from perdure.actors.websocket import WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
 from tests.world import FakeLink, Lab, World, turns
@@ -284,8 +284,9 @@ async def test_frames_calls_requests_and_replies_leave_in_the_order_of_their_mak
             order.append(entry)
 
     class OrderedLink(FakeLink):
-        def transmit(self, frames: Any) -> None:
-            order.extend(frames)
+        def transmit(self, messages: Any, close: Any = None) -> None:
+            del close
+            order.extend(messages)
 
     world.outbound.answer = lambda request: order.append("fetch") or Response(None)  # type: ignore[func-returns-value]  # that is why "or"
 
@@ -324,8 +325,9 @@ async def test_a_reply_leaves_behind_the_frames_that_were_sent_before_it(world: 
             server.accept()
 
             class OrderedLink(FakeLink):
-                def transmit(self, frames: Any) -> None:
-                    order.extend(frames)
+                def transmit(self, messages: Any, close: Any = None) -> None:
+                    del close
+                    order.extend(messages)
 
             client.hand_over(OrderedLink())
             server.send("frame")

@@ -18,8 +18,8 @@ from perdure.actors.execution import (
     wait_for_it,
 )
 from perdure.actors.gates import InputGate
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.task import ActorTask
-from perdure.actors.websocket import WebSocketPair
 from tests.world import FakeLink, FakeOutbound, turns
 
 
@@ -112,8 +112,9 @@ async def test_what_is_emitted_leaves_behind_what_was_sent_before(execution: Exe
     order: list[Any] = []
 
     class OrderedLink(FakeLink):
-        def transmit(self, frames: Any) -> None:
-            order.extend(frames)
+        def transmit(self, messages: Any, close: Any = None) -> None:
+            del close
+            order.extend(messages)
 
     def turn() -> None:
         client, server = WebSocketPair()

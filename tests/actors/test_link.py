@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from perdure.actors.link import Relay, SocketLink, SocketReceiver, join
+from perdure.actors.link import PairLink, Relay, SocketLink, SocketReceiver, join
 from perdure.actors.session import CloseFrame
-from perdure.actors.websocket import PairLink, WebSocket
+from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink
 
 

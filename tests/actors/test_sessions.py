@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from perdure.actors.link import Frame
+from perdure.actors.link import Sent
 from perdure.actors.session import CloseFrame
 from perdure.actors.sessions import Sessions
 
@@ -13,15 +13,15 @@ class FakeSocket:
     def __init__(self, name: str, *tags: str) -> None:
         self.id = name
         self.tags = tags
-        self.unsent: list[Frame] = []
-        self.writes: list[Sequence[Frame]] = []
+        self.unsent: list[Sent | CloseFrame] = []
+        self.writes: list[Sequence[Sent | CloseFrame]] = []
         self.severed: list[CloseFrame] = []
 
-    def transmit(self, frames: Sequence[Frame]) -> None:
+    def transmit(self, frames: Sequence[Sent | CloseFrame]) -> None:
         self.writes.append(frames)
 
-    def sever(self, frame: CloseFrame) -> None:
-        self.severed.append(frame)
+    def sever(self, code: int, reason: str) -> None:
+        self.severed.append(CloseFrame(code, reason))
         self.unsent.clear()
 
 
@@ -99,7 +99,7 @@ def test_a_socket_severed_after_it_had_sent_writes_nothing_more() -> None:
     one = FakeSocket("one")
     sessions = sessions_of(one)
     one.unsent, sessions.unsent = ["a"], [one]
-    one.sever(CloseFrame(1011))
+    one.sever(1011, "")
     sessions.flush(at_once)
     assert one.writes == []
 

@@ -13,7 +13,8 @@ from perdure.actors.events import AlarmEvent
 from perdure.actors.http import Request, Response
 from perdure.actors.limits import ActorLimits
 from perdure.actors.slow_turns import name_of
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.worker import Worker
 from tests.world import FakeLink, World, turns

@@ -7,8 +7,9 @@ import pytest
 
 from perdure.actors.session import LOST_REASON, CloseFrame
 from perdure.actors.socket_events import CloseEvent, ErrorEvent, MessageEvent
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.socket_turn import UNHEARD_MESSAGES_MAX
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.websocket import WebSocket
 from perdure.storage.errors import UsageError
 from tests.world import FakeLink, Lab, World, turns
 

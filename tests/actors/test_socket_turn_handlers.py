@@ -8,7 +8,8 @@ from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorReset
 from perdure.actors.http import Request, Response
 from perdure.actors.session import LOST_REASON, CloseFrame
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink, World
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from perdure.actors.session import CloseFrame
 from perdure.actors.socket_events import CloseEvent, ErrorEvent, MessageEvent
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink, Lab, World, turns
 
 

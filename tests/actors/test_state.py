@@ -9,8 +9,8 @@ from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorAborted, ActorReset, SocketStateError, StorageAccess
 from perdure.actors.execution import Execution
 from perdure.actors.limits import ActorLimits
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.state import DurableObjectState, ExecutionContext
-from perdure.actors.websocket import WebSocketPair
 from perdure.storage.errors import LimitExceeded, UsageError
 from tests.world import FakeLink, FakeOutbound, Lab, World, turns
 

@@ -15,7 +15,7 @@ from perdure.actors.errors import (
 )
 from perdure.actors.http import Request, Response
 from perdure.actors.session import LOST
-from perdure.actors.websocket import WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.host.bindings import Env
 from tests.world import FakeLink, Lab, World, turns
 

@@ -8,7 +8,8 @@ import pytest
 from perdure.actors.errors import InvalidClose, NotInHandler, SocketStateError
 from perdure.actors.http import Response
 from perdure.actors.session import CloseFrame
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
 from perdure.storage.errors import UsageError
 from tests.world import FakeLink, Lab, World, turns
 
@@ -146,8 +147,8 @@ async def test_all_that_a_turn_sends_is_one_write(world: World) -> None:
     writes: list[list[Any]] = []
 
     class CountingLink(FakeLink):
-        def transmit(self, frames: Any) -> None:
-            writes.append(list(frames))
+        def transmit(self, messages: Any, close: Any = None) -> None:
+            writes.append([*messages, close] if close else list(messages))
 
     async def script(lab: Lab) -> None:
         client, server = WebSocketPair()
@@ -162,7 +163,7 @@ async def test_all_that_a_turn_sends_is_one_write(world: World) -> None:
         server.close(4000)
 
     await world.inside(script)
-    assert writes == [["a", "b"], ["c", CloseFrame(4000)]]
+    assert writes == [["a", "b"], ["c", (4000, "")]]
 
 
 async def test_messages_wait_for_what_their_actor_wrote(world: World) -> None:

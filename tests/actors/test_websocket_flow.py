@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from perdure.actors.limits import ActorLimits
+from perdure.actors.link import PairLink
 from perdure.actors.session import CloseFrame
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.socket_turn import UNHEARD_MESSAGES_MAX
-from perdure.actors.websocket import UNHEARD_MAX, PairLink, WebSocket, WebSocketPair
+from perdure.actors.websocket import UNHEARD_MAX, WebSocket
 from tests.world import FakeLink, Lab, World, turns
 
 # What waits, and when reading pauses.
@@ -182,11 +184,11 @@ async def test_the_other_end_of_a_severed_pair_hears_a_close(world: World) -> No
 
 async def test_an_end_that_nobody_accepted_can_be_severed() -> None:
     client, server = WebSocketPair()
-    client.sever(CloseFrame(1001, "late"))
+    client.sever(1001, "late")
     assert client.ready_state == WebSocket.CLOSED
     assert server.is_used is False
     lone = WebSocket()
-    lone.sever(CloseFrame(1001))
+    lone.sever(1001, "")
     lone.transmit(["nowhere"])
     assert lone.ready_state == WebSocket.CLOSED
 

@@ -14,7 +14,8 @@ from perdure.actors.base import DurableObject
 from perdure.actors.events import AlarmEvent
 from perdure.actors.fetch import fetch
 from perdure.actors.http import Request, Response
-from perdure.actors.websocket import WebSocket, WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
 from tests.durability.conftest import HeldDisk
 from tests.world import FakeLink, World, turns
 

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 from perdure.actors.limits import ActorLimits
 from perdure.runtime.config.limits import EdgeLimits
+from perdure.runtime.sockets.limits import SocketLimits
 from perdure.storage.limits import StorageLimits
 
 
@@ -11,9 +12,9 @@ def test_documented_sizes() -> None:
     limits = EdgeLimits()
     assert limits.header_size_bytes_max == 65_536
     assert limits.body_size_bytes_max == 100_000_000
-    assert limits.websocket_message_size_bytes_max == 32 * 1024 * 1024
 
 
 def test_no_name_means_two_limits() -> None:
-    names = [f.name for kind in (StorageLimits, ActorLimits, EdgeLimits) for f in fields(kind)]
+    kinds = (StorageLimits, ActorLimits, EdgeLimits, SocketLimits)
+    names = [f.name for kind in kinds for f in fields(kind)]
     assert len(names) == len(set(names))

@@ -10,10 +10,11 @@ from perdure.actors.limits import ActorLimits
 from perdure.runtime.config.errors import Problem
 from perdure.runtime.config.limits import EdgeLimits
 from perdure.runtime.config.model import LoadedConfig, LogConfig, PerdureConfig
+from perdure.runtime.sockets.limits import SocketLimits
 from perdure.storage.limits import StorageLimits
 
 HEAD = 'name = "chat"\nmain = "main.py"\n'
-KINDS = (StorageLimits, ActorLimits, EdgeLimits)
+KINDS = (StorageLimits, ActorLimits, EdgeLimits, SocketLimits)
 
 
 def test_without_a_table_all_is_default(load_text: Callable[..., LoadedConfig]) -> None:
@@ -53,7 +54,12 @@ format = "json"
 @pytest.mark.parametrize("name", [f.name for kind in KINDS for f in fields(kind)])
 def test_every_limit_is_a_setting(load_text: Callable[..., LoadedConfig], name: str) -> None:
     settings = load_text(f"{HEAD}[perdure.limits]\n{name} = 3").config.perdure
-    kinds = (settings.storage_limits, settings.actor_limits, settings.edge_limits)
+    kinds = (
+        settings.storage_limits,
+        settings.actor_limits,
+        settings.edge_limits,
+        settings.socket_limits,
+    )
     assert [getattr(kind, name) for kind in kinds if hasattr(kind, name)] == [3]
 
 

@@ -10,6 +10,7 @@ from perdure.actors.http import Request, Response
 from perdure.runtime.config.limits import EdgeLimits
 from perdure.runtime.edge.answer import BODY_SIZE_BYTES_MAX, writable
 from perdure.runtime.edge.front import Front
+from perdure.runtime.sockets.limits import SocketLimits
 
 Ask = Callable[..., Any]
 
@@ -28,7 +29,14 @@ async def ask() -> AsyncIterator[Ask]:
     """Raw bytes to a server that gives one response, and what comes back until it closes."""
     loop = asyncio.get_running_loop()
     canned = Canned()
-    front = Front(canned, loop, EdgeLimits(), show_errors=False, on_request=lambda record: None)
+    front = Front(
+        canned,
+        loop,
+        EdgeLimits(),
+        SocketLimits(),
+        show_errors=False,
+        on_request=lambda record: None,
+    )
     listener = await loop.create_server(front.server, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
 

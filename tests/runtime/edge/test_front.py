@@ -12,10 +12,9 @@ from yarl import URL
 
 from perdure.runtime.edge.front import RequestRecord, _origin_of
 from perdure.runtime.server import Server
+from tests.runtime.rooms import ROOMS, heard, sessions, undisturbed
 from tests.serving import Serving
 from tests.wire import TEXT, Wire, frame
-
-from .rooms import ROOMS, heard, sessions, undisturbed
 
 MIRROR = """
     from perdure import Response, WorkerEntrypoint

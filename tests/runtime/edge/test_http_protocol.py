@@ -9,10 +9,9 @@ import pytest
 from perdure.runtime.edge.front import RequestRecord
 from perdure.runtime.edge.http_protocol import plain_response, text_response
 from perdure.runtime.server import Server
+from tests.runtime.rooms import ROOMS, undisturbed
 from tests.serving import Serving
 from tests.wire import Wire
-
-from .rooms import ROOMS, undisturbed
 
 # Answers every request with what it was asked.
 MIRROR = """

@@ -9,10 +9,9 @@ from websockets.asyncio.client import connect
 from perdure.runtime.edge.front import RequestRecord
 from perdure.runtime.edge.upgrade import accept_of
 from perdure.runtime.server import Server
+from tests.runtime.rooms import ROOMS, heard
 from tests.serving import Serving
 from tests.wire import TEXT, Wire, close_frame, frame, upgrade_request
-
-from .rooms import ROOMS, heard
 
 MAIN = """
     from perdure import Response, WebSocketPair, WorkerEntrypoint

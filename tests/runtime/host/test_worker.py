@@ -11,7 +11,7 @@ from perdure.actors.errors import NoSuchMethod
 from perdure.actors.execution import CURRENT
 from perdure.actors.fetch import fetch
 from perdure.actors.http import Request, Response
-from perdure.actors.websocket import WebSocketPair
+from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.worker import Worker
 from tests.world import World, turns

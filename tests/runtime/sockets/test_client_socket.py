@@ -9,11 +9,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from perdure.actors.link import Frame, join
-from perdure.actors.session import LOST, LOST_REASON, CloseFrame
-from perdure.runtime.config.limits import EdgeLimits
-from perdure.runtime.edge.connection import WebSocketConnection
+from perdure.actors.link import join
 from perdure.runtime.server import Server
+from perdure.runtime.sockets.client_socket import ClientSocket
+from perdure.runtime.sockets.joint import LOST, LOST_REASON
+from perdure.runtime.sockets.limits import SocketLimits
+from tests.runtime.rooms import ROOMS, heard, sessions, undisturbed
 from tests.serving import Serving
 from tests.wire import (
     BINARY,
@@ -26,8 +27,6 @@ from tests.wire import (
     close_frame,
     frame,
 )
-
-from .rooms import ROOMS, heard, sessions, undisturbed
 
 
 @pytest.fixture
@@ -472,11 +471,20 @@ class Receiver:
     def __init__(self) -> None:
         self.heard: list[Any] = []
 
-    def receive(self, frame: Frame) -> None:
-        self.heard.append(frame)
+    def receive(self, message: str | bytes) -> None:
+        self.heard.append(message)
+
+    def receive_close(self, code: int | None, reason: str) -> None:
+        self.heard.append(("close", code, reason))
 
     def receive_lost(self, code: int, reason: str) -> None:
         self.heard.append((code, reason))
+
+    def hold(self) -> None:
+        self.heard.append("hold")
+
+    def go_on(self) -> None:
+        self.heard.append("go on")
 
 
 class Bench:
@@ -485,9 +493,9 @@ class Bench:
     def __init__(self, **limits: float) -> None:
         self.transport = FakeTransport()
         self.receiver = Receiver()
-        edge_limits = EdgeLimits(**limits)  # type: ignore[arg-type]  # as a configuration has them
+        socket_limits = SocketLimits(**limits)  # type: ignore[arg-type]  # as a configuration has them
         loop = asyncio.get_running_loop()
-        self.connection = WebSocketConnection(self.transport, loop, edge_limits)
+        self.connection = ClientSocket(self.transport, loop, socket_limits)
         self.connection.set_receiver(self.receiver)
 
 
@@ -503,27 +511,27 @@ def sent(*frames: bytes) -> bytes:
 
 
 async def test_all_frames_of_a_turn_are_one_write(bench: Bench) -> None:
-    bench.connection.transmit(("a", b"b", CloseFrame(1000)))
+    bench.connection.transmit(("a", b"b"), (1000, ""))
     assert bench.transport.written == sent(
         frame(TEXT, "a", mask=False), frame(BINARY, b"b", mask=False), b"\x88\x02\x03\xe8"
     )
 
 
 async def test_nothing_follows_a_close_frame(bench: Bench) -> None:
-    bench.connection.transmit((CloseFrame(None), "too late", CloseFrame(1000)))
+    bench.connection.transmit((), (None, ""))
     bench.connection.transmit(("too late",))
-    bench.connection.sever(CloseFrame(1001))
+    bench.connection.sever(1001, "")
     bench.connection.data_received(frame(PING, b"too late"))
     assert bench.transport.written == frame(CLOSE, mask=False)
 
 
 async def test_the_first_of_two_close_frames_counts(bench: Bench) -> None:
     bench.connection.data_received(close_frame(4000) + close_frame(4001) + frame(PING))
-    assert bench.receiver.heard == [CloseFrame(4000)]
+    assert bench.receiver.heard == [("close", 4000, "")]
 
 
 async def test_to_sever_is_to_close_without_hearing_any_more(bench: Bench) -> None:
-    bench.connection.sever(CloseFrame(1001, "going"))
+    bench.connection.sever(1001, "going")
     bench.connection.data_received(frame(TEXT, "deaf") + close_frame(1001))
     bench.connection.connection_lost(None)
     assert bench.transport.written == frame(CLOSE, b"\x03\xe9going", mask=False)
@@ -543,19 +551,19 @@ async def test_reading_is_paused_and_resumed_once(bench: Bench) -> None:
 
 async def test_who_has_said_goodbye_reads_on_for_the_answer(bench: Bench) -> None:
     bench.connection.pause()
-    bench.connection.transmit((CloseFrame(1000),))
+    bench.connection.transmit((), (1000, ""))
     assert bench.transport.calls == ["pause_reading", "resume_reading"]
 
 
 async def test_nothing_happens_after_the_end(bench: Bench) -> None:
     connection = bench.connection
-    ended: list[WebSocketConnection] = []
+    ended: list[ClientSocket] = []
     connection.on_end = ended.append
     connection.connection_lost(None)
     connection.transmit(("late",))
     connection.data_received(frame(TEXT, "late"))
     connection.pause()
-    connection.sever(CloseFrame(1001))
+    connection.sever(1001, "")
     assert (bench.transport.written, bench.transport.calls) == (b"", [])
     assert (bench.receiver.heard, ended) == ([(LOST, LOST_REASON)], [connection])
     assert connection.buffered_size_bytes == 0
@@ -584,7 +592,7 @@ async def test_what_waits_is_counted_before_it_is_added_to() -> None:
     connection.transmit(("this may still be written",))
     assert connection.buffered_size_bytes == 10
     bench.transport.waiting = 11
-    connection.transmit(("this may not", CloseFrame(1000)))
+    connection.transmit(("this may not",), (1000, ""))
     assert bench.receiver.heard == [(1013, "11 bytes wait for a client that does not read them")]
     assert bench.transport.calls == ["abort"]
     assert bench.transport.written == frame(TEXT, "this may still be written", mask=False)
@@ -603,7 +611,7 @@ async def test_slow_writing_holds_up_only_what_is_passed_on(bench: Bench) -> Non
     assert (bench.transport.calls, other.transport.calls) == ([], ["pause_reading"])
     bench.connection.resume_writing()
     assert other.transport.calls == ["pause_reading", "resume_reading"]
-    other.connection.sever(CloseFrame(1000))
+    other.connection.sever(1000, "")
     other.connection.connection_lost(None)
 
 

@@ -1,6 +1,7 @@
 """The frame reader and writer, byte by byte; and that aiohttp's inside is what we lean on."""
 
 import inspect
+import tracemalloc
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,9 +9,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.actors.session import CloseFrame
-from perdure.runtime.edge.frames import (
-    BrokenFrame,
+from perdure.runtime.sockets.frames import (
     FrameReader,
     encode_close,
     encode_message,
@@ -26,22 +25,28 @@ class Heard:
     """Whatever a reader has called."""
 
     messages: list[str | bytes] = field(default_factory=list)
-    closes: list[CloseFrame] = field(default_factory=list)
+    closes: list[tuple[int | None, str]] = field(default_factory=list)
     pings: list[bytes] = field(default_factory=list)
+    pongs: list[bytes] = field(default_factory=list)
     broken: list[tuple[int, str]] = field(default_factory=list)
 
     def reader(self, size_max: int = MAX, *, masked: bool = True) -> FrameReader:
-        return FrameReader(
-            size_max,
-            self.messages.append,
-            self.closes.append,
-            self.pings.append,
-            self.take_broken,
-            masked=masked,
-        )
+        return FrameReader(self, size_max, masked=masked)
 
-    def take_broken(self, error: BrokenFrame) -> None:
-        self.broken.append((error.code, str(error)))
+    def on_message(self, message: str | bytes) -> None:
+        self.messages.append(message)
+
+    def on_close(self, code: int | None, reason: str) -> None:
+        self.closes.append((code, reason))
+
+    def on_ping(self, payload: bytes) -> None:
+        self.pings.append(payload)
+
+    def on_pong(self, payload: bytes) -> None:
+        self.pongs.append(payload)
+
+    def on_broken(self, code: int, why: str) -> None:
+        self.broken.append((code, why))
 
 
 def read(*data: bytes, size_max: int = MAX, masked: bool = True) -> Heard:
@@ -228,18 +233,18 @@ def test_a_long_frame_of_a_server_in_very_many_pieces_is_no_masked_one() -> None
 
 
 def test_close_frames_say_code_and_reason() -> None:
-    assert read(close_frame(1000, "bye")).closes == [CloseFrame(1000, "bye")]
-    assert read(close_frame(4999, "grüße")).closes == [CloseFrame(4999, "grüße")]
-    assert read(close_frame()).closes == [CloseFrame(None)]
+    assert read(close_frame(1000, "bye")).closes == [(1000, "bye")]
+    assert read(close_frame(4999, "grüße")).closes == [(4999, "grüße")]
+    assert read(close_frame()).closes == [(None, "")]
 
 
 @pytest.mark.parametrize("code", [1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000])
 def test_close_codes_that_may_be_sent_are_heard(code: int) -> None:
-    assert read(close_frame(code)).closes == [CloseFrame(code)]
+    assert read(close_frame(code)).closes == [(code, "")]
 
 
 def test_close_frames_are_written_as_they_are_read() -> None:
-    for said in (CloseFrame(None), CloseFrame(1000), CloseFrame(4000, "ü" * 61)):
+    for said in ((None, ""), (1000, ""), (4000, "ü" * 61)):
         assert read(encode_close(said), masked=False).closes == [said]
         assert read(encode_close(said, mask=True)).closes == [said]
 
@@ -253,18 +258,45 @@ def test_a_pong_carries_its_ping() -> None:
 # Errors.
 
 
-def test_what_a_callback_raises_comes_out_of_feed_and_later_frames_are_read() -> None:
-    heard = Heard()
-
-    def fail(message: str | bytes) -> None:
-        heard.messages.append(message)
+class FailsAtBad(Heard):
+    def on_message(self, message: str | bytes) -> None:
+        super().on_message(message)
         if message == "bad":
             raise KeyboardInterrupt
 
-    reader = FrameReader(
-        MAX, fail, heard.closes.append, heard.pings.append, heard.take_broken, masked=True
-    )
+
+def test_what_a_callback_raises_comes_out_of_feed_and_later_frames_are_read() -> None:
+    heard = FailsAtBad()
+    reader = heard.reader()
     with pytest.raises(KeyboardInterrupt):
         reader.feed(frame(TEXT, "bad") + frame(TEXT, "good"))
     reader.feed(frame(TEXT, "next"))
     assert heard.messages == ["bad", "good", "next"]
+
+
+# Text in fragments is looked at as it comes.
+
+
+def test_bad_text_is_refused_with_the_fragment_that_shows_it() -> None:
+    heard = read(frame(TEXT, "good", final=False), frame(CONTINUATION, b"\xff", final=False))
+    assert [code for code, _ in heard.broken] == [1007]
+
+
+def test_half_a_character_is_waited_for_until_the_last_fragment() -> None:
+    heard = read(frame(TEXT, b"\xc3", final=False), frame(CONTINUATION, b"", final=False))
+    assert heard.broken == []
+    assert read(frame(TEXT, b"\xc3", final=False), frame(CONTINUATION)).broken[0][0] == 1007
+
+
+def test_fragments_without_anything_in_them_are_not_kept() -> None:
+    heard = Heard()
+    reader = heard.reader()
+    reader.feed(frame(BINARY, b"a", final=False))
+    tracemalloc.start()
+    for _ in range(5000):
+        reader.feed(frame(CONTINUATION, b"", final=False))
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert grown < 20_000
+    reader.feed(frame(CONTINUATION, b"b"))
+    assert heard.messages == [b"ab"]

@@ -12,10 +12,9 @@ Rules for editing this file:
 import asyncio
 from collections.abc import Callable, Sequence
 
-from ...actors.link import Frame, Relay, SocketReceiver
-from ...actors.session import LOST, LOST_REASON, TRY_AGAIN_LATER, CloseFrame
-from ..config.limits import EdgeLimits
-from .frames import BrokenFrame, FrameReader, encode_close, encode_message, encode_pong
+from .frames import FrameReader, encode_close, encode_message, encode_pong
+from .joint import LOST, LOST_REASON, TRY_AGAIN_LATER, Close, Sent, SocketReceiver
+from .limits import SocketLimits
 
 # What is larger is not kept once it is sent: encoding it again costs little beside sending it.
 KEPT_LENGTH_MAX = 64 * 1024
@@ -42,8 +41,8 @@ class _LastFrame:
 _last = _LastFrame()
 
 
-class WebSocketConnection(asyncio.Protocol):
-    """A connection after its upgrade. Is a ``SocketLink``.
+class ClientSocket(asyncio.Protocol):
+    """A connection after its upgrade: what an actor has for a ``SocketLink``.
 
     Attributes:
         is_client: We are the side that masks its frames.
@@ -70,7 +69,7 @@ class WebSocketConnection(asyncio.Protocol):
         self,
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
-        limits: EdgeLimits,
+        limits: SocketLimits,
         *,
         is_client: bool = False,
     ) -> None:
@@ -78,7 +77,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._loop = loop
         self._limits = limits
         self.is_client = is_client
-        self.on_end: Callable[[WebSocketConnection], None] | None = None
+        self.on_end: Callable[[ClientSocket], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._receiver: SocketReceiver | None = None
         self._sent_close = False
@@ -87,12 +86,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._is_paused = False
         self._close_timer: asyncio.TimerHandle | None = None
         self._reader = FrameReader(
-            limits.websocket_message_size_bytes_max,
-            self._on_message,
-            self._on_close,
-            self._on_ping,
-            self._on_broken,
-            masked=not is_client,
+            self, limits.websocket_message_size_bytes_max, masked=not is_client
         )
 
     # SocketLink.
@@ -104,21 +98,27 @@ class WebSocketConnection(asyncio.Protocol):
     def buffered_size_bytes(self) -> int:
         return 0 if self._is_over else self._transport.get_write_buffer_size()
 
-    def transmit(self, frames: Sequence[Frame]) -> None:
+    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
+        """Send, in order and in one write; a close frame is the last that is sent."""
         if self._sent_close or self._is_over:
             return
-        if len(frames) == 1:
-            data = self._encode(frames[0])
+        if close is None and len(messages) == 1:
+            data = self._encode(messages[0])
         else:
-            data = b"".join([self._encode(frame) for frame in frames])
+            frames = [self._encode(message) for message in messages]
+            if close is not None:
+                self._sent_close = True
+                frames.append(encode_close(close, mask=self.is_client))
+            data = b"".join(frames)
         self._write(data)
-        if self._sent_close:
+        if close is not None:
             self._after_close_frame()
 
-    def sever(self, frame: CloseFrame) -> None:
+    def sever(self, code: int, reason: str) -> None:
+        """End the connection now: the close frame if it can still be sent, then nothing more."""
         if not self._is_over and not self._sent_close:
             self._receiver = None
-            self.transmit((frame,))
+            self.transmit((), (code, reason))
 
     def pause(self) -> None:
         if not self._is_paused and not self._is_over:
@@ -151,11 +151,12 @@ class WebSocketConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The peer reads slowly: what is only passed on to it is read as slowly."""
-        if isinstance(self._receiver, Relay):
+        if self._receiver is not None:
             self._receiver.hold()
 
     def resume_writing(self) -> None:
-        if isinstance(self._receiver, Relay):
+        """It has caught up."""
+        if self._receiver is not None:
             self._receiver.go_on()
 
     def eof_received(self) -> None:
@@ -172,13 +173,13 @@ class WebSocketConnection(asyncio.Protocol):
         if not told:
             self._tell_lost(LOST, LOST_REASON)
 
-    # What the peer says.
+    # What the peer says: is a ``FrameSink``.
 
-    def _on_message(self, message: str | bytes) -> None:
+    def on_message(self, message: str | bytes) -> None:
         if self._receiver is not None and not self._got_close:
             self._receiver.receive(message)
 
-    def _on_close(self, frame: CloseFrame) -> None:
+    def on_close(self, code: int | None, reason: str) -> None:
         if self._got_close:
             return
         self._got_close = True
@@ -188,35 +189,32 @@ class WebSocketConnection(asyncio.Protocol):
         else:  # the answer is the receiver's; should none come, the connection is cut
             self._cut_later()
         if receiver is not None:
-            receiver.receive(frame)
+            receiver.receive_close(code, reason)
 
-    def _on_ping(self, payload: bytes) -> None:
+    def on_ping(self, payload: bytes) -> None:
         if not self._sent_close:
             self._write(encode_pong(payload, mask=self.is_client))
 
-    def _on_broken(self, error: BrokenFrame) -> None:
+    def on_pong(self, payload: bytes) -> None:
+        """Nobody has asked: a pong of the peer's own will means nothing (section 5.5.3)."""
+
+    def on_broken(self, code: int, why: str) -> None:
         """The peer broke the protocol: say how, tell the receiver, hang up."""
         if self._got_close:  # what follows a close frame is not looked at
             return
-        reason = str(error)[:100]
+        reason = why[:100]
         if not self._sent_close:
             self._sent_close = True
-            self._write(encode_close(CloseFrame(error.code, reason), mask=self.is_client))
+            self._write(encode_close((code, reason), mask=self.is_client))
         self._got_close = True
-        self._tell_lost(error.code, reason)
+        self._tell_lost(code, reason)
         self._half_close()
 
     # Inside.
 
-    def _encode(self, frame: Frame) -> bytes:
-        if self._sent_close:
-            return b""
-        if isinstance(frame, CloseFrame):
-            self._sent_close = True
-            return encode_close(frame, mask=self.is_client)
-        if self.is_client:
-            return encode_message(frame, mask=True)
-        return _last.of(frame)
+    def _encode(self, sent: Sent) -> bytes:
+        message = sent[1] if isinstance(sent, tuple) else sent
+        return encode_message(message, mask=True) if self.is_client else _last.of(message)
 
     def _write(self, data: bytes) -> None:
         transport = self._transport

@@ -1,0 +1,241 @@
+"""WebSocket frames: reading through aiohttp's C reader, writing by hand.
+
+*Promise*: what is not as RFC 6455 says is told to ``on_broken`` with its close code, once, and
+nothing after it. Text that is not UTF-8 is refused with the frame that shows it, be the message
+whole or not. No message larger than the limit is kept, however it is cut.
+*Assumes*: the one file that leans on aiohttp's inside: ``aiohttp._websocket`` has no public name
+for its reader. pyproject.toml pins the range that was tested, and
+tests/runtime/sockets/test_frames.py fails when the interface drifts.
+*Rules for editing*: the first branches of ``_handle_frame`` run for each message; measure.
+*Considered and refused*: ``websockets``' sans-I/O protocol, several times slower for short
+messages; a parser of our own, which has to be a good deal faster than this one to be worth it.
+
+aiohttp's reader finds frames and takes their masks off; what messages they make is decided here.
+"""
+
+import codecs
+import os
+from typing import Any, Protocol
+
+from aiohttp._websocket.helpers import websocket_mask
+from aiohttp._websocket.models import WebSocketError
+from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
+
+from .joint import INVALID_TEXT, MESSAGE_TOO_BIG, PROTOCOL_ERROR, Close
+
+TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+_CONTINUATION = 0x0
+_FINAL = 0x80
+_MASKED = 0x80
+# RFC 6455, section 7.4, and the registry it founded.
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+_OWN_CLOSE_CODES = range(3000, 5000)
+
+
+def encode_message(message: str | bytes, *, mask: bool = False) -> bytes:
+    """The frame of a whole message."""
+    if isinstance(message, str):
+        return _frame(TEXT, message.encode(), mask=mask)
+    return _frame(BINARY, message, mask=mask)
+
+
+def encode_close(close: Close, *, mask: bool = False) -> bytes:
+    """A close frame."""
+    code, reason = close
+    if code is None:
+        return _frame(CLOSE, b"", mask=mask)
+    return _frame(CLOSE, code.to_bytes(2, "big") + reason.encode(), mask=mask)
+
+
+def encode_ping(payload: bytes, *, mask: bool = False) -> bytes:
+    """A ping of at most 125 bytes."""
+    return _frame(PING, payload, mask=mask)
+
+
+def encode_pong(payload: bytes, *, mask: bool = False) -> bytes:
+    """The answer to a ping."""
+    return _frame(PONG, payload, mask=mask)
+
+
+def _frame(opcode: int, payload: bytes, *, mask: bool) -> bytes:
+    size = len(payload)
+    bit = _MASKED if mask else 0
+    if size < 126:
+        start = bytes((_FINAL | opcode, bit | size))
+    elif size < 65536:
+        start = bytes((_FINAL | opcode, bit | 126)) + size.to_bytes(2, "big")
+    else:
+        start = bytes((_FINAL | opcode, bit | 127)) + size.to_bytes(8, "big")
+    if not mask:
+        return start + payload
+    key = os.urandom(4)
+    masked = bytearray(payload)
+    websocket_mask(key, masked)
+    return start + key + bytes(masked)
+
+
+class FrameSink(Protocol):
+    """Who is called by a ``FrameReader``, from within its ``feed``."""
+
+    def on_message(self, message: str | bytes) -> None: ...
+
+    def on_close(self, code: int | None, reason: str) -> None: ...
+
+    def on_ping(self, payload: bytes) -> None: ...
+
+    def on_pong(self, payload: bytes) -> None: ...
+
+    def on_broken(self, code: int, why: str) -> None:
+        """The peer broke the protocol: 1002, 1007 or 1009. Nothing more is read."""
+        ...
+
+
+class _Fragments:
+    """A message of which some frames have come."""
+
+    __slots__ = ("_decoder", "_parts", "size_bytes")
+
+    def __init__(self, opcode: int) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")() if opcode == TEXT else None
+        self._parts: list[Any] = []
+        self.size_bytes = 0
+
+    def add(self, payload: bytes | bytearray, *, is_final: bool) -> None:
+        """Take one more frame's.
+
+        Raises:
+            UnicodeDecodeError: The text so far is not UTF-8.
+        """
+        self.size_bytes += len(payload)
+        part: Any = payload if self._decoder is None else self._decoder.decode(payload, is_final)
+        if part:  # frames may be empty, and a peer might send them for ever
+            self._parts.append(part)
+
+    def whole(self) -> str | bytes:
+        """The message."""
+        return b"".join(self._parts) if self._decoder is None else "".join(self._parts)
+
+
+class FrameReader(WebSocketReader):
+    """Bytes in, calls out: one for each whole message and each control frame.
+
+    What a callback raises comes out of ``feed``, when the rest of the bytes has been read.
+    """
+
+    __slots__ = ("_fragments", "_maskless", "_message_size_bytes_max", "_sink")
+
+    def __init__(self, sink: FrameSink, message_size_bytes_max: int, *, masked: bool) -> None:
+        """Read what a client sends, or with ``masked`` False what a server sends."""
+        # aiohttp refuses messages of the limit itself; ours is the largest that is allowed.
+        super().__init__(_outcome, message_size_bytes_max + 1, False, True)  # noqa: FBT003  # positional in the C signature
+        self._sink = sink
+        self._message_size_bytes_max = message_size_bytes_max
+        self._fragments: _Fragments | None = None
+        # aiohttp's reader takes frames with and without a mask. To unmask turns a payload into a
+        # bytearray, and that is the one trace of the mask that can be seen from here. Looking at
+        # it costs 0.1 microseconds for each frame; reading the headers of the frames a second
+        # time in Python costs ten times as much.
+        self._maskless = bytes if masked else bytearray
+
+    def feed(self, data: bytes) -> None:
+        """Read on."""
+        if self.feed_data(data)[0]:
+            self._tell(_outcome.take_error())
+        if _outcome.raised is not None:
+            raised, _outcome.raised = _outcome.raised, None
+            raise raised
+
+    def _handle_frame(self, fin: bool, opcode: int, payload: Any, compressed: int) -> None:  # noqa: FBT001  # aiohttp's name and signature
+        del compressed
+        if type(payload) is self._maskless:
+            self._check_mask(payload)
+        try:
+            if opcode > 0x7:
+                self._control(opcode, payload)
+            elif opcode == _CONTINUATION or not fin or self._fragments is not None:
+                self._fragment(opcode, payload, is_final=fin)
+            else:
+                self._sink.on_message(payload.decode() if opcode == TEXT else bytes(payload))
+        except WebSocketError:
+            raise
+        except UnicodeDecodeError as error:
+            raise WebSocketError(INVALID_TEXT, "Invalid UTF-8 text message") from error
+        except BaseException as error:
+            # aiohttp would take it for the peer's fault, or read this frame once more.
+            _outcome.raised = error
+
+    def _check_mask(self, payload: bytes | bytearray) -> None:
+        if self._maskless is bytes:
+            raise WebSocketError(PROTOCOL_ERROR, "a client has to mask its frames")
+        # A long payload that came in very many pieces is a bytearray without any mask.
+        if len(payload) < 1024:
+            raise WebSocketError(PROTOCOL_ERROR, "a server must not mask its frames")
+
+    def _fragment(self, opcode: int, payload: bytes | bytearray, *, is_final: bool) -> None:
+        fragments = self._fragments
+        if fragments is None:
+            if opcode == _CONTINUATION:
+                raise WebSocketError(PROTOCOL_ERROR, "a continuation of nothing")
+            fragments = self._fragments = _Fragments(opcode)
+        elif opcode != _CONTINUATION:
+            raise WebSocketError(PROTOCOL_ERROR, "a message began within another")
+        if fragments.size_bytes + len(payload) > self._message_size_bytes_max:
+            raise WebSocketError(MESSAGE_TOO_BIG, "")
+        fragments.add(payload, is_final=is_final)
+        if is_final:
+            self._fragments = None
+            self._sink.on_message(fragments.whole())
+
+    def _control(self, opcode: int, payload: bytes | bytearray) -> None:
+        if opcode == PING:
+            self._sink.on_ping(bytes(payload))
+        elif opcode == PONG:
+            self._sink.on_pong(bytes(payload))
+        elif not payload:
+            self._sink.on_close(None, "")
+        else:
+            code = int.from_bytes(payload[:2], "big")
+            if len(payload) < 2:
+                raise WebSocketError(PROTOCOL_ERROR, "a close code has two bytes")
+            if code not in _CLOSE_CODES and code not in _OWN_CLOSE_CODES:
+                raise WebSocketError(PROTOCOL_ERROR, f"Invalid close code: {code}")
+            self._sink.on_close(code, payload[2:].decode())
+
+    def _tell(self, error: BaseException) -> None:
+        if not isinstance(error, WebSocketError):
+            raise error
+        text = str(error.args[-1])
+        if error.code == MESSAGE_TOO_BIG:  # aiohttp's text names its own limit, one more than ours
+            text = f"a message may have {self._message_size_bytes_max} bytes"
+        self._sink.on_broken(int(error.code), text)
+
+
+class _Outcome(WebSocketDataQueue):
+    """What aiohttp's readers have for a queue; ours call back, and leave only failures here.
+
+    One for all readers: ``feed`` takes what its own reader left before anybody else reads.
+
+    Attributes:
+        raised: What a callback raised.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None, 2**16, loop=None)  # type: ignore[arg-type]  # nothing is queued, so nothing is paused
+        self._error: BaseException | None = None
+        self.raised: BaseException | None = None
+
+    def set_exception(self, exc: BaseException, exc_cause: Any = None) -> None:
+        del exc_cause
+        self._error = exc
+
+    def take_error(self) -> BaseException:
+        """What was wrong with what the reader has just been fed."""
+        error, self._error = self._error, None
+        assert error is not None, "the reader has just said so"
+        return error
+
+    def feed_eof(self) -> None:
+        """The connection says so itself."""
+
+
+_outcome = _Outcome()
