@@ -92,6 +92,9 @@ class PerdureConfig:
         point_in_time_size_bytes_max: How much the archive may take; the oldest goes first.
         free_space_size_bytes_min: With less left on the disk no new actor is begun; 0 for never,
             None for the smaller one of 256 MiB and 2 % of the file system.
+        allowed_origins: Patterns of the origins, besides the server's own, whose pages may open
+            WebSockets.
+        trusted_proxies: Addresses and CIDR blocks whose ``X-Forwarded-*`` headers are believed.
     """
 
     data_dir: Path | None = None
@@ -100,6 +103,8 @@ class PerdureConfig:
     point_in_time_days: float = RETENTION.days
     point_in_time_size_bytes_max: int = RETENTION.size_bytes_max
     free_space_size_bytes_min: int | None = None
+    allowed_origins: Sequence[str] = ()
+    trusted_proxies: Sequence[str] = ()
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)

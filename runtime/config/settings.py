@@ -13,6 +13,7 @@ from typing import Any
 from ...actors.limits import ActorLimits
 from ...storage.limits import StorageLimits
 from ..sockets.limits import SocketLimits
+from .access import read_access
 from .errors import did_you_mean
 from .limits import EdgeLimits
 from .model import LogConfig, PerdureConfig
@@ -27,6 +28,8 @@ KEYS = (
     "free_space_size_bytes_min",
     "point_in_time_days",
     "point_in_time_size_bytes_max",
+    "allowed_origins",
+    "trusted_proxies",
     "limits",
     "log",
 )
@@ -60,6 +63,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         "free_space_size_bytes_min": _find_amount(
             table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
         ),
+        **read_access(table),
     }
     return Settings(
         {key: value for key, value in top.items() if value is not None},
