@@ -26,6 +26,7 @@ from ..storage.errors import (
     ValueNotSerializable,
 )
 from .alarm import AlarmInfo
+from .auto_response import WebSocketRequestResponsePair
 from .base import DurableObject, WorkerEntrypoint
 from .durable_storage import DurableStorage, Transaction
 from .errors import (
@@ -36,10 +37,12 @@ from .errors import (
     ActorReset,
     GateDeadlock,
     InvalidClose,
+    InvalidEventTimeout,
     NoSuchMethod,
     NotInHandler,
     RemoteError,
     ReservedMethod,
+    SocketLimitExceeded,
     SocketStateError,
     StorageAccess,
     TransactionClosed,
@@ -101,6 +104,7 @@ __all__ = [
     "InvalidBody",
     "InvalidBookmark",
     "InvalidClose",
+    "InvalidEventTimeout",
     "InvalidHeader",
     "InvalidInit",
     "InvalidJson",
@@ -117,6 +121,7 @@ __all__ = [
     "ReservedMethod",
     "Response",
     "Sessions",
+    "SocketLimitExceeded",
     "SocketStateError",
     "SpaceLow",
     "SqlError",
@@ -130,6 +135,7 @@ __all__ = [
     "ValueNotSerializable",
     "WebSocket",
     "WebSocketPair",
+    "WebSocketRequestResponsePair",
     "WorkerEntrypoint",
     "fetch",
 ]

@@ -21,18 +21,21 @@ from typing import Any, Protocol
 from ..storage.engine import ActorDatabase
 from ..storage.errors import DatabaseFailed
 from .channel import Outbound
-from .clock import Clock
+from .clock import Clock, Timer
 from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
-from .events import CallEvent, Event, FetchEvent, OnReply
+from .events import CallEvent, Delivered, Event, FetchEvent, OnReply, SocketEvent
 from .execution import Execution, is_coroutine, wait_for_it
 from .gates import InputGate
+from .hibernated_socket import HibernatedSocket
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
 from .past import Past
 from .rpc import encode_error, is_fatal
+from .sessions import Sessions
 from .task import ActorTask
+from .websocket import WebSocket
 
 log = logging.getLogger("perdure.actors")
 
@@ -78,6 +81,10 @@ class Surroundings(Protocol):
         """The file of ``actor`` is damaged: start no successor; return what its callers get."""
         ...
 
+    def waker(self, actor: "Actor") -> Callable[[HibernatedSocket], None]:
+        """What wakes ``actor``, once it has left memory, for one of its sockets."""
+        ...
+
     def touched(self, actor: "Actor") -> None:
         """``actor`` has just run; it is not idle for a while."""
         ...
@@ -98,13 +105,18 @@ class Actor(Execution):
         construct: "Callable[[Actor], Handlers]",
         database: ActorDatabase,
         surroundings: Surroundings,
+        sessions: "Sessions[Any] | None" = None,
     ) -> None:
+        """Make an actor; ``sessions`` are those that its predecessor left behind."""
         super().__init__(
             surroundings.loop,
             surroundings.outbound,
             surroundings.limits,
             surroundings.clock.monotonic,
         )
+        if sessions is not None:
+            self.sessions = sessions
+            sessions.revive = self._revive
         self.id = actor_id
         self.database = database
         self.surroundings = surroundings
@@ -120,8 +132,12 @@ class Actor(Execution):
 
     # Events in.
 
-    def deliver(self, event: Event, on_reply: OnReply) -> None:
+    def deliver(self, event: Delivered, on_reply: OnReply) -> None:
         """Take in ``event``; ``on_reply`` is called once, maybe at once."""
+        if isinstance(event, SocketEvent):
+            self._wake_socket(event.session_id)
+            on_reply(None, None)
+            return
         if self.waiting >= self.limits.mailbox_events_max:
             on_reply(None, encode_error(ActorOverloaded(self.waiting)))
             return
@@ -133,6 +149,18 @@ class Actor(Execution):
             if self.stage in GONE:
                 return
         self.resume(turn)
+
+    def _wake_socket(self, session_id: str) -> None:
+        """Let a socket hear what it has heard while nobody was there."""
+        if self.stage is LifeStage.COLD:
+            self._start()
+        if self.stage not in GONE:
+            self.sessions.wake_if_asleep(session_id)
+
+    def _revive(self, kept: HibernatedSocket) -> WebSocket:
+        socket = WebSocket()
+        socket.revive(kept, self, self.handlers or _HandlersToBe(self))
+        return socket
 
     def _start(self) -> None:
         """Run the constructor. If it raises, every event that waits fails with its error."""
@@ -153,6 +181,9 @@ class Actor(Execution):
         if self.handlers is None:  # it is being constructed
             return {"namespace": self.id.unique_key, "actor": name}
         return {"class": self.handlers.class_name, "actor": name}
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        return self.surroundings.clock.call_later(delay_s, callback)
 
     # Output.
 
@@ -181,22 +212,23 @@ class Actor(Execution):
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is under way, nothing waits, and no socket is held."""
+        """Nothing is under way, nothing waits, and no socket is held but such as can hibernate."""
         return not (
             self.tasks
             or self.replies_due
-            or len(self.sessions)
             or self.gate.held
             or self.gate is not self.root
             or self.committer.output.waiting
             or self.committer.is_dirty()
             or self.turn is not None
-        )
+        ) and (not self.sessions or self.sessions.can_hibernate)
 
     def evict(self) -> None:
         """Leave memory in good order. Only for an idle actor."""
         assert self.is_idle, "only an idle actor leaves memory"
         self.stage = move(self.stage, LifeStage.EVICTED)
+        if self.sessions:
+            self.sessions.hibernate(self.surroundings.waker(self))
         self.surroundings.gone(self)
         self.database.close()
 
@@ -247,6 +279,29 @@ class Actor(Execution):
         if self.stage in GONE:  # code that is being discarded makes a last task
             task.discard()
         return task
+
+
+class _HandlersToBe:
+    """The handlers of an actor whose constructor looks at its sockets before it has returned."""
+
+    __slots__ = ("_actor",)
+
+    def __init__(self, actor: Actor) -> None:
+        self._actor = actor
+
+    def _handlers(self) -> Handlers:
+        handlers = self._actor.handlers
+        assert handlers is not None, "events wait until the constructor has returned"
+        return handlers
+
+    def message(self, socket: Any, message: str | bytes) -> Any:
+        return self._handlers().message(socket, message)
+
+    def close(self, socket: Any, code: int, reason: str, was_clean: bool) -> Any:  # noqa: FBT001  # as users write it
+        return self._handlers().close(socket, code, reason, was_clean)
+
+    def error(self, socket: Any, error: BaseException) -> Any:
+        return self._handlers().error(socket, error)
 
 
 class ConstructorTurn:

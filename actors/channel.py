@@ -6,7 +6,7 @@ machine. ``Outbound`` leads to the network.
 
 from typing import Protocol
 
-from .events import Event, OnReply
+from .events import Delivered, OnReply
 from .http import Request
 from .ids import DurableObjectId
 
@@ -14,7 +14,7 @@ from .ids import DurableObjectId
 class ActorChannel(Protocol):
     """Carries events to actors of one namespace or of all."""
 
-    def deliver(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
+    def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
         """Hand over ``event``; events handed over in order arrive in order.
 
         ``on_reply`` is called exactly once, possibly before this returns, with the answer or

@@ -8,6 +8,8 @@
     │   ├── GateDeadlock           a call that could only wait for itself
     │   ├── SocketStateError       (also TypeError) a WebSocket call in the wrong state
     │   ├── InvalidClose           (also ValueError) a close code or reason that may not be sent
+    │   ├── InvalidEventTimeout    (also ValueError) too long a time for a handler of sockets
+    │   ├── SocketLimitExceeded    (a LimitExceeded) too many sockets or tags, too much attached
     │   └── ReservedMethod         (also TypeError) a handler's name called over RPC
     └── ActorError                 the other side's fault: carries remote, retryable, overloaded
         ├── ActorQuarantined       its file is damaged; no event is served until it is replaced
@@ -22,7 +24,7 @@ from BaseException.
 
 from datetime import UTC, datetime
 
-from ..storage.errors import PerdureError, UsageError
+from ..storage.errors import LimitExceeded, PerdureError, UsageError
 
 
 class NotInHandler(UsageError):
@@ -43,6 +45,32 @@ class GateDeadlock(UsageError):
 
 class SocketStateError(UsageError, TypeError):
     """This WebSocket is not in a state that allows the call."""
+
+
+class SocketLimitExceeded(LimitExceeded):
+    """A WebSocket would carry more than is allowed; the text is the original's."""
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class InvalidEventTimeout(UsageError, ValueError):
+    """A handler of sockets cannot be given so long.
+
+    Attributes:
+        timeout_ms: What was asked for.
+        allowed_ms: The most there is.
+    """
+
+    def __init__(self, timeout_ms: float, allowed_ms: int) -> None:
+        self.timeout_ms = timeout_ms
+        self.allowed_ms = allowed_ms
+        super().__init__(timeout_ms, allowed_ms)
+
+    def __str__(self) -> str:
+        if self.timeout_ms > self.allowed_ms:
+            return f"Event timeout should not exceed {self.allowed_ms} ms."
+        return f"an event timeout is 0 ms or more, not {self.timeout_ms}"
 
 
 class InvalidClose(UsageError, ValueError):

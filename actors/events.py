@@ -40,7 +40,19 @@ class AlarmEvent:
     retry_count: int
 
 
+@dataclass(frozen=True, slots=True)
+class SocketEvent:
+    """A socket of an actor that is not in memory has heard something; answered with None.
+
+    Attributes:
+        session_id: Whose it is; what was heard waits with it.
+    """
+
+    session_id: str
+
+
 Event = FetchEvent | CallEvent | AlarmEvent
+Delivered = Event | SocketEvent
 
 # (result, None), or (None, failure): a failure is an exception encoded by ``rpc.encode_error``.
 OnReply = Callable[[Any, bytes | None], None]

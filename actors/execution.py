@@ -20,6 +20,7 @@ from types import CoroutineType
 from typing import Any
 
 from .channel import Outbound
+from .clock import Timer
 from .errors import NotInHandler
 from .gates import InputGate, Turn
 from .limits import ActorLimits
@@ -48,6 +49,7 @@ class Execution:
         tasks: Tasks under way, suspended ones included.
         sessions: WebSockets accepted here.
         socket_messages_waiting_max: Of one WebSocket, before its peer is read no further.
+        attachment_size_bytes_max: Of one WebSocket, encoded.
         outbound: What the code reaches the outside through.
     """
 
@@ -68,6 +70,7 @@ class Execution:
         self.tasks: set[ActorTask] = set()
         self.sessions: Sessions[Any] = Sessions()
         self.socket_messages_waiting_max = limits.socket_messages_waiting_max
+        self.attachment_size_bytes_max = limits.websocket_attachment_size_bytes_max
         self.thread = threading.get_ident()
         self._pump_is_due = False
         # Empty, not a copy: an actor is often started from another actor's turn, and must not
@@ -81,6 +84,10 @@ class Execution:
     def describe(self) -> Mapping[str, str]:
         """Whose code runs here, as fields of a log record."""
         return {}
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call back outside of any turn, no sooner than ``delay_s`` from now."""
+        return self.loop.call_later(delay_s, callback, context=self.neutral)
 
     def after_turn(self) -> None:
         """Called when a turn has ended, before the next is taken up."""

@@ -1,5 +1,6 @@
 """The joint between a WebSocket and what carries its frames."""
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -63,6 +64,15 @@ class SocketLink(Protocol):
         """Bytes accepted and not yet taken by the peer's side."""
         ...
 
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        """Answer this text with that one, without the receiver's hearing of it; None: no more."""
+        ...
+
+    @property
+    def auto_response_time_ms(self) -> int | None:
+        """When it last did so, in Unix milliseconds; None for never."""
+        ...
+
 
 class Relay:
     """Passes on what one link hears to another; two of them make a proxy."""
@@ -103,21 +113,31 @@ class PairEnd(SocketReceiver, Protocol):
 
 
 class PairLink:
-    """What joins the two ends of a pair while both are in this process. Is a ``SocketLink``."""
+    """What joins the two ends of a pair while both are in this process. Is a ``SocketLink``.
 
-    __slots__ = ("peer",)
+    Attributes:
+        peer: The end that hears what is transmitted here.
+        other: The link of that end, which leads back.
+    """
+
+    __slots__ = ("_auto_response", "auto_response_time_ms", "other", "peer")
 
     buffered_size_bytes = 0
 
     def __init__(self, peer: PairEnd) -> None:
         self.peer = peer
+        self.other: PairLink | None = None
+        self._auto_response: tuple[str, str] | None = None
+        self.auto_response_time_ms: int | None = None
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         assert receiver is not self.peer, "an end does not hear itself"
 
     def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
-        for message in messages:
-            self.peer.receive(message[1] if isinstance(message, tuple) else message)
+        for sent in messages:
+            message = sent[1] if isinstance(sent, tuple) else sent
+            if self.other is None or not self.other.answers(message):
+                self.peer.receive(message)
         if close is not None:
             self.peer.receive_close(*close)
 
@@ -130,6 +150,17 @@ class PairLink:
     def resume(self) -> None:
         """See ``pause``."""
 
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        self._auto_response = pair
+
+    def answers(self, message: str | bytes) -> bool:
+        """Answer a message to this link's own end in its stead; say whether that was done."""
+        if self._auto_response is None or message != self._auto_response[0]:
+            return False
+        self.auto_response_time_ms = time.time_ns() // 1_000_000
+        self.peer.receive(self._auto_response[1])
+        return True
+
 
 class NoPeer:
     """A link to somebody who was gone before it began. Is a ``SocketLink``."""
@@ -137,6 +168,10 @@ class NoPeer:
     __slots__ = ()
 
     buffered_size_bytes = 0
+    auto_response_time_ms = None
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        """Nobody asks."""
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         receiver.receive_lost(LOST, LOST_REASON)

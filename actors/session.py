@@ -24,25 +24,39 @@ class SocketState(enum.Enum):
     NEW = "not accepted"
     OPEN = "open"
     CLOSING = "closing"  # we have sent a close frame and wait for the peer's
+    ENDING = "ending"  # its class's close handler hears of it; what is sent goes nowhere
     CLOSED = "closed"
     HANDED_OVER = "handed over"  # went away in a Response; its peer talks to the client
+    HIBERNATED = "hibernated"  # its actor has left memory; another object stands for it then
 
 
 LEGAL = {
     SocketState.NEW: {SocketState.OPEN, SocketState.CLOSED, SocketState.HANDED_OVER},
-    SocketState.OPEN: {SocketState.CLOSING, SocketState.CLOSED},
-    SocketState.CLOSING: {SocketState.CLOSED},
+    SocketState.OPEN: {
+        SocketState.CLOSING,
+        SocketState.ENDING,
+        SocketState.CLOSED,
+        SocketState.HIBERNATED,
+    },
+    SocketState.CLOSING: {SocketState.ENDING, SocketState.CLOSED, SocketState.HIBERNATED},
+    SocketState.ENDING: {SocketState.CLOSED},
     SocketState.CLOSED: set[SocketState](),
     SocketState.HANDED_OVER: set[SocketState](),
+    SocketState.HIBERNATED: set[SocketState](),
 }
+
+# Nothing is heard any more.
+OVER = frozenset({SocketState.ENDING, SocketState.CLOSED, SocketState.HIBERNATED})
 
 # What users see. Both ends of a fresh pair are OPEN (observed in workerd).
 READY_STATE = {
     SocketState.NEW: 1,
     SocketState.OPEN: 1,
     SocketState.CLOSING: 2,
+    SocketState.ENDING: 2,
     SocketState.CLOSED: 3,
     SocketState.HANDED_OVER: 3,
+    SocketState.HIBERNATED: 3,
 }
 
 
@@ -59,6 +73,18 @@ class CloseFrame:
 
     code: int | None
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The connection ended without a close frame, or broke the protocol."""
+
+    code: int
+    reason: str
+
+
+# What a peer can be heard to say.
+Heard = str | bytes | CloseFrame | Lost
 
 
 def check_close(code: int | None, reason: str | None) -> CloseFrame:

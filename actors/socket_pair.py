@@ -17,8 +17,10 @@ class WebSocketPair:
 
     def __init__(self) -> None:
         client, server = WebSocket(), WebSocket()
-        client.connect(PairLink(server))
-        server.connect(PairLink(client))
+        to_server, to_client = PairLink(server), PairLink(client)
+        to_server.other, to_client.other = to_client, to_server
+        client.connect(to_server)
+        server.connect(to_client)
         self._ends = (client, server)
 
     def __iter__(self) -> Iterator[WebSocket]:

@@ -7,7 +7,18 @@ from typing import Any, Protocol
 from .errors import ActorAborted
 from .execution import Execution, is_coroutine
 from .gates import InputGate
-from .session import INTERNAL_ERROR, LOST, NO_CODE, CloseFrame, SocketState, echo_of, move
+from .session import (
+    INTERNAL_ERROR,
+    LOST,
+    NO_CODE,
+    OVER,
+    CloseFrame,
+    Heard,
+    Lost,
+    SocketState,
+    echo_of,
+    move,
+)
 from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, MessageEvent
 from .socket_iterator import SocketIterator
 from .task import ActorTask
@@ -19,19 +30,11 @@ UNHEARD_MESSAGES_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """The connection ended without a close frame, or broke the protocol."""
-
-    code: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
     """No frame: somebody listens now to the messages that were kept."""
 
 
-SocketInput = str | bytes | CloseFrame | Lost | Kept
+SocketInput = Heard | Kept
 
 
 class SocketHandlers(Protocol):
@@ -86,7 +89,7 @@ class SocketTurn:
         frame = self._frame
         if isinstance(frame, Kept):
             self._hear_kept()
-        elif socket.state is SocketState.CLOSED:
+        elif socket.state in OVER:
             return
         elif isinstance(frame, str | bytes):
             self._message(frame)
@@ -140,7 +143,7 @@ class SocketTurn:
         """A peer that vanished is closed with 1006; one that broke the protocol is an error too."""
         if lost.code != LOST:
             self._tell_error(lost.reason, ConnectionError(lost.reason))
-        if self._socket.state is not SocketState.CLOSED:  # else by an error listener that raised
+        if self._socket.state not in OVER:  # else by an error listener that raised
             self._end(CloseEvent(lost.code, lost.reason, was_clean=False))
 
     def _tell_error(self, message: str, error: Exception) -> None:
@@ -152,7 +155,9 @@ class SocketTurn:
 
     def _end(self, event: CloseEvent) -> None:
         socket = self._socket
-        socket.state = move(socket.state, SocketState.CLOSED)
+        # A class's handler may send to all sockets that it finds, this one among them.
+        over = SocketState.CLOSED if socket.handlers is None else SocketState.ENDING
+        socket.state = move(socket.state, over)
         self._tell_close(event)
 
     def _tell_close(self, event: CloseEvent) -> None:
@@ -165,6 +170,8 @@ class SocketTurn:
                 self._call(listener, event)
         if socket.iterator is not None:
             socket.iterator.end()
+        if socket.state is SocketState.ENDING:
+            socket.state = move(socket.state, SocketState.CLOSED)
         self._owner.sessions.remove(socket)
 
     def _call(self, function: Any, *arguments: Any) -> None:
@@ -178,8 +185,23 @@ class SocketTurn:
             return
         if is_coroutine(result):
             turn = owner.turn
-            owner.follow(owner.start(result, self.gate, self._on_task_done, context))
+            task = owner.start(result, self.gate, self._on_task_done, context)
+            owner.follow(task)
             owner.turn = turn
+            timeout_ms = owner.sessions.event_timeout_ms
+            if timeout_ms is not None and self._socket.handlers is not None and not task.done():
+                self._limit(task, timeout_ms)
+
+    def _limit(self, task: ActorTask, timeout_ms: int) -> None:
+        """Cancel a handler of the class that takes longer."""
+
+        def end() -> None:
+            extra = {"socket": self._socket.id, "timeout_ms": timeout_ms}
+            log.error("socket.handler_timed_out", extra=extra)
+            task.cancel("the handler took longer than the event timeout")
+
+        timer = self._owner.call_later(timeout_ms / 1000, end)
+        task.add_done_callback(lambda _: timer.cancel(), context=self._owner.neutral)
 
     def _on_task_done(self, task: ActorTask) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -194,7 +216,7 @@ class SocketTurn:
         if not isinstance(error, Exception):
             return  # ctx.abort() has ended the actor, and this handler with it
         log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=error)
-        if socket.handlers is not None or socket.state is SocketState.CLOSED:
+        if socket.handlers is not None or socket.state in OVER:
             return
         reason = "a listener of this WebSocket raised"
         socket.sever(INTERNAL_ERROR, reason)

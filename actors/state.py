@@ -1,19 +1,17 @@
 """``ctx``: what an actor, or a Worker, knows about itself and may ask of the runtime."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
-from ..storage.errors import LimitExceeded, UsageError
 from .actor import Actor
 from .durable_storage import DurableStorage
-from .errors import ActorReset, SocketStateError
+from .errors import ActorReset
 from .execution import Execution
 from .ids import DurableObjectId
 from .lifecycle import GONE
 from .sections import CriticalSection
-from .sessions import Sessions
-from .websocket import WebSocket
+from .socket_calls import SocketCalls
 
 T = TypeVar("T")
 
@@ -36,7 +34,7 @@ class ExecutionContext:
         self._execution.wait_until(awaitable)
 
 
-class DurableObjectState:
+class DurableObjectState(SocketCalls):
     """An actor's ``ctx``.
 
     Attributes:
@@ -44,17 +42,11 @@ class DurableObjectState:
         storage: What the actor keeps.
     """
 
-    __slots__ = ("_actor", "id", "storage")
+    __slots__ = ("id",)
 
     def __init__(self, actor: Actor, *, has_sql: bool) -> None:
-        self._actor = actor
+        super().__init__(actor, DurableStorage(actor, has_sql=has_sql))
         self.id: DurableObjectId = actor.id
-        self.storage = DurableStorage(actor, has_sql=has_sql)
-
-    @property
-    def sessions(self) -> Sessions[WebSocket]:
-        """The actor's WebSocket sessions by their ``id``; see ``Sessions``."""
-        return self._actor.sessions
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Go on with ``awaitable`` after the reply has left; its failure is logged."""
@@ -102,82 +94,3 @@ class DurableObjectState:
         """
         self.storage.check_access()
         self._actor.abort(reason)
-
-    # Sockets whose events go to the class's own handlers.
-
-    def accept_web_socket(self, socket: WebSocket, tags: Sequence[str] = ()) -> None:
-        """Take ``socket``; its events go to ``web_socket_message`` and its like.
-
-        Raises:
-            SocketStateError: It was accepted or used before.
-            LimitExceeded: Too many sockets or tags, or too long a tag.
-        """
-        actor = self._actor
-        self.storage.check_access()
-        kept = _check_tags(
-            tags, actor.limits.websocket_tags_max, actor.limits.websocket_tag_length_max
-        )
-        if len(actor.sessions) >= actor.limits.websockets_per_actor_max:
-            raise LimitExceeded(
-                "WebSockets of one actor",
-                "websockets_per_actor_max",
-                actor.limits.websockets_per_actor_max,
-                len(actor.sessions) + 1,
-            )
-        if socket.owner is not None:
-            raise SocketStateError(
-                "Cannot call `accept_web_socket()` if the WebSocket was already accepted via "
-                "`accept()`"
-            )
-        if socket.is_used:
-            raise SocketStateError(
-                "Cannot call `accept_web_socket()` on this WebSocket because its pair has already "
-                "been accepted or used in a Response."
-            )
-        if actor.handlers is None:
-            raise SocketStateError("a socket can be accepted in a handler, not in __init__")
-        socket.tags = kept
-        socket.handlers = actor.handlers
-        socket.take(actor)
-
-    def get_web_sockets(self, tag: str | None = None) -> list[WebSocket]:
-        """Sockets taken with ``accept_web_socket``; with a tag only those that carry it."""
-        sockets = self.sessions.values() if tag is None else self.sessions.with_tag(tag)
-        return [socket for socket in sockets if socket.handlers is not None]
-
-    def get_tags(self, socket: WebSocket) -> list[str]:
-        """The tags that ``accept_web_socket`` was given for ``socket``."""
-        if socket.handlers is not None:
-            return list(socket.tags)
-        if socket.owner is not None:
-            raise SocketStateError("only hibernatable websockets can have tags.")
-        raise SocketStateError(
-            "you must call 'accept_web_socket()' before attempting to access the tags of a "
-            "WebSocket."
-        )
-
-
-def _check_tags(tags: Any, tags_max: int, length_max: int) -> tuple[str, ...]:
-    if isinstance(tags, str) or not isinstance(tags, Sequence):
-        raise UsageError(
-            f"tags are a list of strings, not {type(tags).__name__}; write [tag] for one tag"
-        )
-    for tag in tags:
-        if not isinstance(tag, str):
-            raise UsageError(f"a tag is a string, not {type(tag).__name__}")
-        if len(tag) > length_max:
-            raise LimitExceeded(
-                f'"{tag}" is longer than the max tag length ({length_max} characters)',
-                "websocket_tag_length_max",
-                length_max,
-                len(tag),
-            )
-    kept = tuple(dict.fromkeys(tags))
-    if len(kept) > tags_max:
-        raise LimitExceeded(
-            f"a Hibernatable WebSocket cannot have more than {tags_max} tags",
-            "websocket_tags_max",
-            tags_max,
-            len(kept),
-        )
-    return kept

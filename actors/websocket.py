@@ -10,24 +10,37 @@ Rules for editing this file:
 
 import os
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..storage.errors import UsageError
-from .errors import SocketStateError
+from ..storage.values import decode, encode
+from .errors import SocketLimitExceeded, SocketStateError
 from .execution import Execution, current_execution
 from .gates import InputGate
+from .hibernated_socket import HibernatedSocket
 from .link import Close, PairLink, Sent, SocketLink, join
-from .session import INTERNAL_ERROR, READY_STATE, CloseFrame, SocketState, check_close, move
-from .socket_events import EVENT_NAMES, EventName, Listener
+from .listeners import SocketListeners
+from .session import (
+    INTERNAL_ERROR,
+    OVER,
+    READY_STATE,
+    CloseFrame,
+    Lost,
+    SocketState,
+    check_close,
+    move,
+)
 from .socket_iterator import SocketIterator
-from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, Lost, SocketInput, SocketTurn
+from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
 UNHEARD_MAX = 64
+# Of a socket that nobody has accepted yet; then it is the actor's limit.
+ATTACHMENT_SIZE_MAX = 16 * 1024
 
 
-class WebSocket:
+class WebSocket(SocketListeners):
     """One end of a WebSocket connection.
 
     Attributes:
@@ -51,17 +64,12 @@ class WebSocket:
         "_is_paused",
         "_iterator",
         "_link",
-        "_listeners",
-        "_on_message",
         "attachment",
         "dropped",
         "extensions",
         "gate",
         "handlers",
         "id",
-        "on_close",
-        "on_error",
-        "on_open",
         "owner",
         "protocol",
         "state",
@@ -73,16 +81,13 @@ class WebSocket:
     )
 
     def __init__(self, *, url: str | None = None, protocol: str = "", extensions: str = "") -> None:
+        super().__init__()
         self.id = os.urandom(16).hex()
         self.url = url
         self.protocol = protocol
         self.extensions = extensions
         self.tags: tuple[str, ...] = ()
         self.attachment: bytes | None = None
-        self.on_open: Listener | None = None
-        self._on_message: Listener | None = None
-        self.on_close: Listener | None = None
-        self.on_error: Listener | None = None
         self.state = SocketState.NEW
         self.owner: Execution | None = None
         self.gate = InputGate()  # replaced by the one it is accepted at
@@ -93,7 +98,6 @@ class WebSocket:
         self.waiting = 0
         self._link: SocketLink | None = None
         self._early: list[SocketInput] = []
-        self._listeners: dict[str, list[tuple[Listener, bool]]] = {}
         self._iterator: SocketIterator | None = None
         self._is_paused = False
 
@@ -111,16 +115,6 @@ class WebSocket:
     def buffered_amount(self) -> int:
         """Bytes sent that the peer has not taken yet."""
         return self._link.buffered_size_bytes if self._link is not None else 0
-
-    @property
-    def on_message(self) -> Listener | None:
-        """One listener of messages, besides the added ones."""
-        return self._on_message
-
-    @on_message.setter
-    def on_message(self, listener: Listener | None) -> None:
-        self._on_message = listener
-        self._hear_kept()
 
     def accept(self) -> None:
         """Take this end: from now on its events come here, and ``send`` works.
@@ -154,7 +148,12 @@ class WebSocket:
                 "You must call one of accept() or ctx.accept_web_socket() on this WebSocket "
                 "before sending messages."
             )
-        else:
+        elif self.state is SocketState.HIBERNATED:
+            raise SocketStateError(
+                "the actor of this WebSocket has left memory since; another object stands for the "
+                "connection now: ask ctx.get_web_sockets(), or use what a handler is given"
+            )
+        elif self.state is not SocketState.ENDING:
             raise SocketStateError("Can't call WebSocket send() after close().")
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
@@ -176,24 +175,6 @@ class WebSocket:
             self.state = move(self.state, SocketState.CLOSING)
             self._queue(frame)
 
-    def add_event_listener(
-        self, name: EventName, listener: Listener, *, once: bool = False
-    ) -> None:
-        """Call ``listener(event)`` at each event; it may be a coroutine function."""
-        _check_event_name(name)
-        listeners = self._listeners.setdefault(name, [])
-        # By equality: a bound method is a new object each time it is asked for.
-        if all(known != listener for known, _ in listeners):
-            listeners.append((listener, once))
-        if name == "message":
-            self._hear_kept()
-
-    def remove_event_listener(self, name: EventName, listener: Listener) -> None:
-        """Forget ``listener``; unknown ones are ignored."""
-        _check_event_name(name)
-        kept = [entry for entry in self._listeners.get(name, []) if entry[0] != listener]
-        self._listeners[name] = kept
-
     def __aiter__(self) -> SocketIterator:
         """Messages as a stream: ``async for message in socket``; ends with the connection."""
         if self.owner is None:
@@ -207,7 +188,77 @@ class WebSocket:
                 self._iterator.end()
         return self._iterator
 
+    def serialize_attachment(self, value: Any) -> None:
+        """Keep ``value`` with the connection, for as long as that lasts.
+
+        A socket that was taken with ``ctx.accept_web_socket`` has it still when its actor was out
+        of memory meanwhile. Anything that ``ctx.storage`` takes, at most 16384 bytes encoded; a
+        copy is kept.
+
+        Raises:
+            SocketLimitExceeded: It is larger.
+        """
+        data = encode(value, what="the attachment")
+        limit = ATTACHMENT_SIZE_MAX if self.owner is None else self.owner.attachment_size_bytes_max
+        if len(data) > limit:
+            raise SocketLimitExceeded(
+                f"A WebSocket 'attachment' cannot be larger than {limit} bytes."
+                f"'attachment' was {len(data)} bytes.",
+                "websocket_attachment_size_bytes_max",
+                limit,
+                len(data),
+            )
+        self.attachment = data
+
+    def deserialize_attachment(self) -> Any:
+        """Return a copy of what ``serialize_attachment`` was given last; None before."""
+        return None if self.attachment is None else decode(self.attachment)
+
     # For the runtime.
+
+    @property
+    def is_classes(self) -> bool:
+        """Its events go to the handlers of its actor's class."""
+        return self.handlers is not None
+
+    @property
+    def can_hibernate(self) -> bool:
+        """Likewise, and its peer is outside of this process."""
+        return self.handlers is not None and not isinstance(self._link, PairLink | None)
+
+    def hibernate(self, wake: Callable[[HibernatedSocket], None]) -> HibernatedSocket:
+        """Leave the connection to what stands for it while the actor is not in memory."""
+        link, self._link = self._link, None
+        assert link is not None, "it can hibernate"
+        is_closing = self.state is SocketState.CLOSING
+        self.state = move(self.state, SocketState.HIBERNATED)
+        return HibernatedSocket(
+            self.id, self.tags, self.attachment, link, wake, is_closing=is_closing
+        )
+
+    def revive(self, kept: HibernatedSocket, owner: Execution, handlers: Any) -> None:
+        """Take the place of a hibernated socket."""
+        self.id, self.tags, self.attachment = kept.id, kept.tags, kept.attachment
+        self.handlers, self.owner, self.gate = handlers, owner, owner.root
+        self.state = SocketState.CLOSING if kept.is_closing else SocketState.OPEN
+        self.connect(kept.link)
+
+    def hear_early(self, kept: HibernatedSocket) -> None:
+        """Hear what the socket has heard whose place this one has taken."""
+        if kept.early:
+            for heard in kept.early:
+                self._deliver(heard)
+            kept.link.resume()
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        """Have the connection answer by itself."""
+        if self._link is not None:
+            self._link.set_auto_response(pair)
+
+    @property
+    def auto_response_time_ms(self) -> int | None:
+        """When it last did so, in Unix milliseconds; None for never."""
+        return None if self._link is None else self._link.auto_response_time_ms
 
     @property
     def is_used(self) -> bool:
@@ -235,6 +286,8 @@ class WebSocket:
         """This end's frames travel over ``link``."""
         self._link = link
         link.set_receiver(self)
+        if self.handlers is not None and self.owner is not None:
+            link.set_auto_response(self.owner.sessions.auto_response)
 
     @property
     def can_be_handed_over(self) -> bool:
@@ -288,23 +341,13 @@ class WebSocket:
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
-        if self.state not in {SocketState.CLOSED, SocketState.HANDED_OVER}:
+        if self.state not in {SocketState.CLOSED, SocketState.HANDED_OVER, SocketState.HIBERNATED}:
             self.state = move(self.state, SocketState.CLOSED)
         self.unsent.clear()
         if self._link is not None:
             self._link.sever(code, reason)
         if self._iterator is not None:
             self._iterator.end()
-
-    def listeners(self, name: EventName) -> list[Listener]:
-        """Who hears ``name``, in order; those for one time only are forgotten by asking."""
-        attribute: Listener | None = getattr(self, f"on_{name}")
-        found = [] if attribute is None else [attribute]
-        entries = self._listeners.get(name)
-        if entries:
-            found += [listener for listener, _ in entries]
-            self._listeners[name] = [entry for entry in entries if not entry[1]]
-        return found
 
     @property
     def iterator(self) -> SocketIterator | None:
@@ -337,7 +380,7 @@ class WebSocket:
     def _waiting_max(self) -> int:
         return UNHEARD_MAX if self.owner is None else self.owner.socket_messages_waiting_max
 
-    def _hear_kept(self) -> None:
+    def hear_kept(self) -> None:
         """Messages that nobody has heard are heard now; listeners hear in turns only."""
         self._resume_if_few_wait()
         if self.unheard and self.owner is not None:
@@ -357,7 +400,7 @@ class WebSocket:
             self._early.append(frame)
             if len(self._early) >= UNHEARD_MAX:
                 self._pause()
-        elif self.state is not SocketState.CLOSED:
+        elif self.state not in OVER:
             self._deliver(frame)
 
     def _deliver(self, frame: SocketInput) -> None:
@@ -377,7 +420,7 @@ class WebSocket:
     @property
     def _kept_for_iteration(self) -> int:
         """How many messages wait for a loop that nobody else has heard."""
-        if self._iterator is None or self._on_message or self._listeners.get("message"):
+        if self._iterator is None or self.has_listeners:
             return 0
         return len(self._iterator.messages)
 
@@ -395,9 +438,3 @@ def _split(frames: Sequence[Sent | CloseFrame]) -> "tuple[Sequence[Sent], Close 
     if not isinstance(last, CloseFrame):
         return frames, None  # type: ignore[return-value]  # after a close frame nothing is queued
     return frames[:-1], (last.code, last.reason)  # type: ignore[return-value]  # likewise
-
-
-def _check_event_name(name: str) -> None:
-    if name not in EVENT_NAMES:
-        known = ", ".join(sorted(EVENT_NAMES))
-        raise UsageError(f"a WebSocket has no event {name!r}; there are {known}")

@@ -118,6 +118,11 @@ class FakeLink:
     """A connection whose peer is the test."""
 
     buffered_size_bytes = 7
+    auto_response: tuple[str, str] | None = None
+    auto_response_time_ms: int | None = None
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        self.auto_response = pair
 
     def __init__(self) -> None:
         self.receiver: SocketReceiver | None = None

@@ -19,6 +19,7 @@ from ...actors.ids import DurableObjectId
 from ...actors.session import SERVICE_RESTART
 from ...storage.engine import ActorDatabase
 from ...storage.limits import StorageLimits
+from .hibernation import HibernatedActors
 from .operations.errors import ActorBusy
 
 T = TypeVar("T")
@@ -45,6 +46,9 @@ class Served(Protocol):
     def live(self) -> Mapping[bytes, Actor]: ...
 
     def is_held(self, raw_id: bytes) -> bool: ...
+
+    @property
+    def hibernated(self) -> HibernatedActors: ...
 
     async def without(
         self, actor_id: DurableObjectId, reason: BaseException, work: Callable[[], Awaitable[T]]
@@ -153,6 +157,7 @@ class Custody:
             actor = self.find_actor(*key)
             if actor is not None:
                 actor.sessions.sever(reason, SERVICE_RESTART)
+            served.hibernated.sever(actor_id.raw, SERVICE_RESTART, reason)
             return await served.without(actor_id, ActorReset(reason), work)
         if key in self._replaced:
             raise ActorBusy("This object's data is being replaced", "Try it again in a moment")

@@ -17,16 +17,17 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from ...actors.actor import Actor, Handlers
 from ...actors.channel import Outbound
 from ...actors.clock import Clock, Timer
 from ...actors.commit import AlarmIndex
-from ...actors.errors import ActorQuarantined
-from ...actors.events import AlarmEvent, Event, OnReply
+from ...actors.events import AlarmEvent, Delivered, OnReply
+from ...actors.hibernated_socket import HibernatedSocket
 from ...actors.ids import DurableObjectId
-from ...actors.lifecycle import GONE
+from ...actors.lifecycle import GONE, LifeStage
 from ...actors.limits import ActorLimits
 from ...actors.past import Past
 from ...actors.rpc import encode_error
@@ -34,9 +35,11 @@ from ...storage.bookmark import Bookmark
 from ...storage.engine import ActorDatabase
 from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
-from ...storage.marks import MarkData, Marks
+from ...storage.marks import Marks
 from ...storage.metadata import Metadata
 from .custody import Custody
+from .hibernation import HibernatedActors
+from .quarantine import quarantine_mark, quarantined
 
 log = logging.getLogger("perdure.host")
 T = TypeVar("T")
@@ -58,6 +61,7 @@ class HostStatistics:
     actors_started: int
     actors_evicted: int
     sessions: int
+    actors_hibernated: int = 0
 
 
 class Databases(Protocol):
@@ -193,16 +197,15 @@ class ActorHost:
 
     def gone(self, actor: Actor) -> None:
         del self._recent[actor]
-        del self.namespaces[actor.id.unique_key].live[actor.id.raw]
+        self.namespaces[actor.id.unique_key].gone(actor)
+
+    def waker(self, actor: Actor) -> Callable[[HibernatedSocket], None]:
+        return partial(self.namespaces[actor.id.unique_key].hibernated.wake, actor.id)
 
     def quarantine(self, actor: Actor, failure: DatabaseFailed) -> Exception:
         """Serve no more events of an actor whose file is damaged, in this process and later."""
-        data: MarkData = {
-            "name": actor.id.name,
-            "since_ms": self.clock.time_ms(),
-            "problem": f"{failure.code}: {failure.problem}",
-        }
-        error = _quarantined(actor.id.unique_key, actor.id.raw, data)
+        data = quarantine_mark(actor.id.name, self.clock.time_ms(), failure)
+        error = quarantined(actor.id.unique_key, actor.id.raw, data)
         try:
             self.marks.set("quarantine", actor.id.unique_key, actor.id.raw, data)
         except StorageError as unsaved:  # the next event meets the damage again
@@ -230,17 +233,22 @@ class ActorHost:
 
     def statistics(self) -> HostStatistics:
         actors = list(self._recent)
+        hibernated = [registry.hibernated for registry in self.namespaces.values()]
         return HostStatistics(
             actors_live=len(actors),
             actors_started=self._started,
             actors_evicted=self._evicted,
-            sessions=sum(len(actor.sessions) for actor in actors),
+            sessions=sum(len(actor.sessions) for actor in actors)
+            + sum(slept.sessions_count for slept in hibernated),
+            actors_hibernated=sum(map(len, hibernated)),
         )
 
     def sever_sessions(self, code: int, reason: str) -> None:
         """Close every WebSocket that actors hold; they get no event."""
         for actor in list(self._recent):
             actor.sessions.sever(reason, code)
+        for registry in self.namespaces.values():
+            registry.hibernated.sever_all(code, reason)
 
     @property
     def is_busy(self) -> bool:
@@ -288,6 +296,7 @@ class ActorRegistry:
 
     Attributes:
         live: By the raw id.
+        hibernated: Likewise, of actors that are not in memory and whose sockets are open.
     """
 
     def __init__(
@@ -297,14 +306,15 @@ class ActorRegistry:
         self._unique_key = unique_key
         self._construct = construct
         self.live: dict[bytes, Actor] = {}
+        self.hibernated = HibernatedActors(self.deliver)
         # While an actor's file changes: the events that have come for it, and when it is done.
         self._held: dict[bytes, list[_Delivery]] = {}
         self._held_work: dict[bytes, asyncio.Future[None]] = {}
 
-    def deliver(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
+    def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
         self._host.call(_Delivery(self, actor_id, event, on_reply))
 
-    def deliver_now(self, actor_id: DurableObjectId, event: Event, on_reply: OnReply) -> None:
+    def deliver_now(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
         actor = self.live.get(actor_id.raw)
         if actor is None:
             failure = self._why_not(actor_id)
@@ -317,6 +327,12 @@ class ActorRegistry:
             actor = self._start(actor_id, event)
         actor.deliver(event, on_reply)
 
+    def gone(self, actor: Actor) -> None:
+        """``actor`` takes no more events."""
+        del self.live[actor.id.raw]
+        if actor.stage is LifeStage.EVICTED and actor.sessions:
+            self.hibernated.add(actor)
+
     def _why_not(self, actor_id: DurableObjectId) -> bytes | None:
         """Return the failure of every event for this actor, if it may not be started."""
         host = self._host
@@ -324,7 +340,7 @@ class ActorRegistry:
             return host.closed_because
         mark = host.marks.get("quarantine", self._unique_key, actor_id.raw)
         if mark is not None and actor_id.raw not in self._held:
-            return encode_error(_quarantined(self._unique_key, actor_id.raw, mark))
+            return encode_error(quarantined(self._unique_key, actor_id.raw, mark))
         return None
 
     # Files that change while nobody is there.
@@ -392,12 +408,13 @@ class ActorRegistry:
             else:
                 delivery.on_reply(None, failure)
 
-    def _start(self, actor_id: DurableObjectId, event: Event) -> Actor:
+    def _start(self, actor_id: DurableObjectId, event: Delivered) -> Actor:
         host = self._host
         database = host.custody.take(self._unique_key, actor_id.raw)
         if actor_id.name is None and isinstance(event, AlarmEvent):
             actor_id = _with_name(actor_id, database)
-        actor = Actor(actor_id, self._construct, database, host)
+        actor_id, sessions = self.hibernated.take(actor_id)
+        actor = Actor(actor_id, self._construct, database, host, sessions)
         self.live[actor_id.raw] = actor
         host.started(actor)
         return actor
@@ -429,14 +446,3 @@ def _with_name(actor_id: DurableObjectId, database: ActorDatabase) -> DurableObj
         name = Metadata(database).get_name()
         return DurableObjectId(actor_id.unique_key, actor_id.raw, name)
     return actor_id
-
-
-def _quarantined(unique_key: str, raw_id: bytes, data: MarkData) -> ActorQuarantined:
-    name, since_ms = data.get("name"), data.get("since_ms")
-    return ActorQuarantined(
-        unique_key,
-        raw_id.hex(),
-        name if isinstance(name, str) else None,
-        since_ms if isinstance(since_ms, int) else 0,
-        str(data.get("problem")),
-    )

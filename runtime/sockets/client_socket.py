@@ -10,6 +10,7 @@ Rules for editing this file:
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 
 from .frames import FrameReader, encode_close, encode_message, encode_pong
@@ -47,9 +48,11 @@ class ClientSocket(asyncio.Protocol):
     Attributes:
         is_client: We are the side that masks its frames.
         on_end: Called with this connection when it has ended.
+        auto_response_time_ms: When it last answered by itself, in Unix milliseconds; or None.
     """
 
     __slots__ = (
+        "_auto_response",
         "_close_timer",
         "_got_close",
         "_is_over",
@@ -61,6 +64,7 @@ class ClientSocket(asyncio.Protocol):
         "_sent_close",
         "_transport",
         "_waiter",
+        "auto_response_time_ms",
         "is_client",
         "on_end",
     )
@@ -85,6 +89,8 @@ class ClientSocket(asyncio.Protocol):
         self._is_over = False
         self._is_paused = False
         self._close_timer: asyncio.TimerHandle | None = None
+        self._auto_response: tuple[str, str] | None = None
+        self.auto_response_time_ms: int | None = None
         self._reader = FrameReader(
             self, limits.websocket_message_size_bytes_max, masked=not is_client
         )
@@ -119,6 +125,10 @@ class ClientSocket(asyncio.Protocol):
         if not self._is_over and not self._sent_close:
             self._receiver = None
             self.transmit((), (code, reason))
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        """Answer this text with that one, without the receiver's hearing of it; None: no more."""
+        self._auto_response = pair
 
     def pause(self) -> None:
         if not self._is_paused and not self._is_over:
@@ -176,6 +186,11 @@ class ClientSocket(asyncio.Protocol):
     # What the peer says: is a ``FrameSink``.
 
     def on_message(self, message: str | bytes) -> None:
+        auto = self._auto_response
+        if auto is not None and message == auto[0]:
+            self.auto_response_time_ms = time.time_ns() // 1_000_000
+            self.transmit((auto[1],))
+            return
         if self._receiver is not None and not self._got_close:
             self._receiver.receive(message)
 

@@ -4,18 +4,34 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from perdure.actors.hibernated_socket import HibernatedSocket
 from perdure.actors.link import Sent
-from perdure.actors.session import CloseFrame
+from perdure.actors.session import CloseFrame, Heard
 from perdure.actors.sessions import Sessions
+from tests.world import FakeLink
 
 
 class FakeSocket:
     def __init__(self, name: str, *tags: str) -> None:
         self.id = name
         self.tags = tags
+        self.heard: list[Heard] = []
         self.unsent: list[Sent | CloseFrame] = []
         self.writes: list[Sequence[Sent | CloseFrame]] = []
         self.severed: list[CloseFrame] = []
+
+    is_classes = True
+    can_hibernate = True
+    auto_response: tuple[str, str] | None = None
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        self.auto_response = pair
+
+    def hibernate(self, wake: Callable[[HibernatedSocket], None]) -> HibernatedSocket:
+        return HibernatedSocket(self.id, self.tags, None, FakeLink(), wake, is_closing=False)
+
+    def hear_early(self, kept: HibernatedSocket) -> None:
+        self.heard = list(kept.early)
 
     def transmit(self, frames: Sequence[Sent | CloseFrame]) -> None:
         self.writes.append(frames)

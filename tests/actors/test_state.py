@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from perdure.actors.base import DurableObject
-from perdure.actors.errors import ActorAborted, ActorReset, SocketStateError, StorageAccess
+from perdure.actors.errors import ActorAborted, ActorReset, StorageAccess
 from perdure.actors.execution import Execution
-from perdure.actors.limits import ActorLimits
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.state import DurableObjectState, ExecutionContext
-from perdure.storage.errors import LimitExceeded, UsageError
-from tests.world import FakeLink, FakeOutbound, Lab, World, turns
+from tests.world import FakeOutbound, Lab, World, turns
 
 # abort.
 
@@ -168,114 +166,6 @@ async def test_ctx_knows_the_id_and_the_sessions(world: World) -> None:
     found = await world.inside(lambda lab: (lab.ctx.id, dict(lab.ctx.sessions)), "the name")
     assert found == (world.namespace(Lab).id_from_name("the name"), {server.id: server})
     assert found[0].name == "the name"
-
-
-# accept_web_socket, get_web_sockets, get_tags.
-
-
-async def test_sockets_are_listed_all_and_by_tag(world: World) -> None:
-    def script(lab: Lab) -> None:
-        one, other, plain = (WebSocketPair()[1] for _ in range(3))
-        lab.ctx.accept_web_socket(one, ["red", "blue", "red"])
-        lab.ctx.accept_web_socket(other, ("red",))
-        plain.accept()
-        assert lab.ctx.get_web_sockets() == [one, other]
-        assert lab.ctx.get_web_sockets("red") == [one, other]
-        assert lab.ctx.get_web_sockets("blue") == [one]
-        assert lab.ctx.get_web_sockets("green") == []
-        assert lab.ctx.get_tags(one) == ["red", "blue"]
-        assert lab.ctx.sessions.with_tag("blue") == [one]
-        assert len(lab.ctx.sessions) == 3
-
-    await world.inside(script)
-
-
-async def test_the_tags_of_other_sockets_cannot_be_asked_for(world: World) -> None:
-    def script(lab: Lab) -> None:
-        socket = WebSocketPair()[1]
-        with pytest.raises(SocketStateError, match=r"you must call 'accept_web_socket\(\)' before"):
-            lab.ctx.get_tags(socket)
-        socket.accept()
-        with pytest.raises(SocketStateError, match="only hibernatable websockets can have tags"):
-            lab.ctx.get_tags(socket)
-
-    await world.inside(script)
-
-
-@pytest.mark.parametrize(
-    ("tags", "error", "text"),
-    [
-        ("red", UsageError, r"a list of strings, not str; write \[tag\] for one tag"),
-        ({"red"}, UsageError, "a list of strings, not set"),
-        (None, UsageError, "a list of strings, not NoneType"),
-        ([5], UsageError, "a tag is a string, not int"),
-        ([["red"]], UsageError, "a tag is a string, not list"),
-        (["x" * 257], LimitExceeded, r"is longer than the max tag length \(256 characters\)"),
-        ([str(n) for n in range(11)], LimitExceeded, "cannot have more than 10 tags"),
-    ],
-)
-async def test_tags_that_may_not_be(
-    world: World, tags: Any, error: type[Exception], text: str
-) -> None:
-    def script(lab: Lab) -> None:
-        socket = WebSocketPair()[1]
-        with pytest.raises(error, match=text):
-            lab.ctx.accept_web_socket(socket, tags)
-        assert not lab.ctx.sessions
-        lab.ctx.accept_web_socket(socket, ["x" * 256, *(str(n) for n in range(9)), "0"])
-
-    await world.inside(script)
-
-
-async def test_a_socket_is_taken_once_and_in_one_way(world: World) -> None:
-    def script(lab: Lab) -> None:
-        socket, peer = WebSocketPair()
-        lab.ctx.accept_web_socket(socket)
-        with pytest.raises(SocketStateError, match="was already accepted"):
-            lab.ctx.accept_web_socket(socket)
-        with pytest.raises(SocketStateError, match=r"Can't accept\(\) WebSocket after enabling"):
-            socket.accept()
-        with pytest.raises(SocketStateError, match="its pair has already been accepted or used"):
-            lab.ctx.accept_web_socket(peer)
-        accepted = WebSocketPair()[0]
-        accepted.accept()
-        with pytest.raises(SocketStateError, match="was already accepted via `accept"):
-            lab.ctx.accept_web_socket(accepted)
-        gone = WebSocketPair()[0]
-        gone.hand_over(FakeLink())
-        with pytest.raises(SocketStateError, match="used in a Response"):
-            lab.ctx.accept_web_socket(gone)
-        assert len(lab.ctx.sessions) == 2
-
-    await world.inside(script)
-
-
-async def test_an_actor_holds_so_many_sockets_and_no_more(tmp_path: Any) -> None:
-    world = World(tmp_path, ActorLimits(websockets_per_actor_max=2))
-
-    def script(lab: Lab) -> None:
-        for _ in range(2):
-            lab.ctx.accept_web_socket(WebSocketPair()[0])
-        with pytest.raises(LimitExceeded, match="websockets_per_actor_max"):
-            lab.ctx.accept_web_socket(WebSocketPair()[0])
-        assert len(lab.ctx.sessions) == 2
-
-    await world.inside(script)
-    world.close()
-
-
-async def test_no_socket_is_accepted_before_there_are_handlers(world: World) -> None:
-    class Early(DurableObject):
-        def __init__(self, ctx: DurableObjectState, env: Any) -> None:
-            super().__init__(ctx, env)
-            socket = WebSocketPair()[0]
-            with pytest.raises(SocketStateError, match="in a handler, not in __init__"):
-                ctx.accept_web_socket(socket, ["red"])
-            assert socket.tags == ()
-
-        def call(self) -> None: ...
-
-    await world.stub(Early).call()
 
 
 # A Worker's ctx.

@@ -114,7 +114,7 @@ async def test_no_event_comes_in_before_the_constructors_section_is_done(
     [
         ("lambda event: server.send(event.data))\n        return", True),
         ("for ws in self.ctx.sessions.values()", True),
-        ("self.ctx.accept_web_socket(server", False),
+        ('self.ctx.accept_web_socket(server, ["guest"])', False),
     ],
 )
 async def test_programs_with_sockets_answer(text: str, is_whole: bool, run: Run) -> None:
@@ -123,6 +123,23 @@ async def test_programs_with_sockets_answer(text: str, is_whole: bool, run: Run)
     async with connect("ws" + url.removeprefix("http") + "/room") as ws:
         await ws.send("hello")
         assert await ws.recv() == "hello"
+
+
+async def test_a_room_that_sleeps_answers_by_itself_and_knows_its_guests(run: Run) -> None:
+    url = await run(
+        IMPORTS.rstrip()
+        + ", WebSocketRequestResponsePair\n"
+        + block_with("ws.deserialize_attachment()[")
+        + ENTRYPOINT
+    )
+    address = "ws" + url.removeprefix("http") + "/room"
+    async with connect(f"{address}?name=Ada") as ada, connect(address) as other:
+        await ada.send("ping")
+        assert await ada.recv() == "pong"
+        await ada.send("hello")
+        assert await other.recv() == "Ada: hello"
+        await other.send("hello Ada")
+        assert await ada.recv() == "somebody: hello Ada"
 
 
 async def test_a_socket_is_a_stream_of_messages(run: Run) -> None:
