@@ -127,8 +127,7 @@ async def test_the_body_of_a_denied_request_is_not_read(run: Run) -> None:
     async with await Wire.connect(server.url) as wire:
         wire.say("POST / HTTP/1.1", "Host: a", "Content-Length: 90000000", "Expect: 100-continue")
         answer = await wire.answer()
-        assert (answer.status, answer.get("Connection")) == (403, "close")
-        assert await wire.rest() == b"", "no 100 Continue, and the connection is closed"
+        assert (answer.status, answer.get("Connection")) == (403, "close"), "no 100 Continue"
     assert await seen(server) == "[]"
 
 
