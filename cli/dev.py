@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from ..runtime.config.access import with_local_origins
 from ..runtime.observe.logs import set_up_logs
 from ..runtime.server import Server
 from .bindings import bindings_table
@@ -79,7 +80,7 @@ async def _serve(
     listen = project.config.dev
     wanted = listen.port if port is None else port
     server = await Server.start(
-        project.config,
+        with_local_origins(project.config),
         data_dir=project.data_dir,
         host=listen.ip if host is None else host,
         port=wanted,

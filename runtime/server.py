@@ -29,6 +29,7 @@ from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .control.server import ControlServer
+from .edge.firewall.firewall import Firewall
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
 from .host.alarms import AlarmScheduler, AlarmTarget
@@ -125,6 +126,7 @@ class Server:
         host: Where it listens.
         port: The port it got.
         env: The bindings and vars, as the program sees them.
+        firewall: What decides which requests the program sees; it counts.
         failed: Done when nothing can be made durable any more: its result says why. No event is
             served from then on; what was acknowledged is on the disk.
     """
@@ -134,6 +136,7 @@ class Server:
         self.host = ""
         self.port = 0
         self.env = Env({})
+        self.firewall = Firewall(())
         self._clock = clock
         self._loop = loop
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
@@ -171,6 +174,7 @@ class Server:
         Raises:
             StorageError: The data directory cannot be used; the message says why.
             LoadError: The program cannot be used as the configuration describes it.
+            ConfigError: A secret that a rule of the firewall needs is not there.
             MigrationRefused: Configuration and data directory do not fit.
             MigrationDeclined: ``confirm`` said no.
             PortTaken: Somebody else listens there, or the address is none of this machine's.
@@ -197,6 +201,7 @@ class Server:
         config, cleanup = self.config, self._cleanup
         # First the program: a mistake in it must leave the data directory as it was.
         app = load_app(config)
+        self.firewall = Firewall.of(config, os.environ)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
@@ -215,6 +220,7 @@ class Server:
             self._loop,
             config.perdure.edge_limits,
             config.perdure.socket_limits,
+            firewall=self.firewall,
             show_errors=show_errors,
             on_request=on_request,
         )

@@ -4,11 +4,13 @@ The rules of the firewall hold such lists too.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from ipaddress import ip_network
 from typing import Any
 
+from .model import WorkerConfig
 from .networks import network_of
-from .origins import ANY, NULL, HostPatterns, OriginPatterns
+from .origins import ANY, LOCAL_ORIGINS, NULL, HostPatterns, OriginPatterns
 from .report import Table, shown
 
 NETWORK_HINT = (
@@ -22,6 +24,12 @@ def read_access(table: Table) -> Mapping[str, Any]:
         "allowed_origins": find_patterns(table, "allowed_origins", _check_origin),
         "trusted_proxies": find_patterns(table, "trusted_proxies", _check_network),
     }
+
+
+def with_local_origins(config: WorkerConfig) -> WorkerConfig:
+    """Return a configuration under which pages of this machine may open WebSockets, too."""
+    origins = (*config.perdure.allowed_origins, *LOCAL_ORIGINS)
+    return replace(config, perdure=replace(config.perdure, allowed_origins=origins))
 
 
 def find_networks(table: Table, key: str) -> tuple[str, ...] | None:

@@ -13,6 +13,7 @@ from ...storage.archive.archive import RETENTION
 from ...storage.limits import StorageLimits
 from ..sockets.limits import SocketLimits
 from .errors import Problem
+from .firewall.model import FirewallRule
 from .limits import EdgeLimits
 
 
@@ -95,6 +96,7 @@ class PerdureConfig:
         allowed_origins: Patterns of the origins, besides the server's own, whose pages may open
             WebSockets.
         trusted_proxies: Addresses and CIDR blocks whose ``X-Forwarded-*`` headers are believed.
+        firewall: The rules that requests are held against, in their order.
     """
 
     data_dir: Path | None = None
@@ -105,6 +107,7 @@ class PerdureConfig:
     free_space_size_bytes_min: int | None = None
     allowed_origins: Sequence[str] = ()
     trusted_proxies: Sequence[str] = ()
+    firewall: Sequence[FirewallRule] = ()
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)

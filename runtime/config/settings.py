@@ -15,6 +15,7 @@ from ...storage.limits import StorageLimits
 from ..sockets.limits import SocketLimits
 from .access import read_access
 from .errors import did_you_mean
+from .firewall.rules import read_firewall
 from .limits import EdgeLimits
 from .model import LogConfig, PerdureConfig
 from .report import Table, shown
@@ -30,6 +31,7 @@ KEYS = (
     "point_in_time_size_bytes_max",
     "allowed_origins",
     "trusted_proxies",
+    "firewall",
     "limits",
     "log",
 )
@@ -64,6 +66,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
             table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
         ),
         **read_access(table),
+        "firewall": read_firewall(table, base_dir),
     }
     return Settings(
         {key: value for key, value in top.items() if value is not None},

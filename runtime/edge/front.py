@@ -32,6 +32,7 @@ from ..sockets.client_socket import ClientSocket
 from ..sockets.limits import SocketLimits
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
 from .error_page import error_page, error_text
+from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
 from .request_body import BodyMalformed, BodyTooLarge, ClientGone, RequestBody
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
@@ -89,6 +90,7 @@ class Front:
         limits: EdgeLimits,
         socket_limits: SocketLimits,
         *,
+        firewall: Firewall,
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
     ) -> None:
@@ -96,6 +98,7 @@ class Front:
         self._loop = loop
         self._limits = limits
         self._socket_limits = socket_limits
+        self._firewall = firewall
         self._show_errors = show_errors
         self._on_request = on_request
         self._sockets: set[ClientSocket] = set()
@@ -176,6 +179,8 @@ class Front:
         else:
             return answer
         finally:
+            if self._firewall.holds_places:
+                self._firewall.release(incoming)
             self._unanswered -= 1
             if not self._unanswered and self._all_answered is not None:
                 if not self._all_answered.done():
@@ -202,13 +207,16 @@ class Front:
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
             return _too_large(limits)
-        if "Upgrade" in incoming.headers and asks_for_websocket(incoming):
+        is_upgrade = "Upgrade" in incoming.headers and asks_for_websocket(incoming)
+        if is_upgrade:
             refused = why_no_handshake(incoming)
             # Without a key it is no WebSocket client: the Worker answers, as workerd's does, but
             # a 101 is out of the question.
             if refused is not None and "Sec-WebSocket-Key" in incoming.headers:
                 text = f"Bad Request: {refused.why}"
                 return plain_response(refused.status, text, refused.headers)
+        if is_upgrade or self._firewall.has_rules:
+            return self._firewall.refusal(incoming, is_upgrade=is_upgrade)
         return None
 
     async def _answer(self, incoming: web.BaseRequest) -> Answer:
@@ -293,7 +301,7 @@ class Front:
             raise _Unfinished(CLIENT_GONE, "the client has gone")
         connection, tail = upgraded
         self._sockets.add(connection)
-        connection.on_end = self._sockets.discard
+        connection.on_end = self._firewall.until_end(incoming, self._sockets.discard)
         socket.hand_over(connection)
         if tail:
             connection.data_received(tail)

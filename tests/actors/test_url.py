@@ -34,6 +34,12 @@ def test_a_url_is_written_as_it_travels(given_url: str, expected: str) -> None:
     assert absolute_url(URL(given_url.strip()))[0] == expected
 
 
+@pytest.mark.timeout(20)  # it used to double with each letter
+def test_a_long_path_that_has_to_be_encoded_takes_no_time() -> None:
+    url = f"http://example.com/{'a' * 50_000}"
+    assert absolute_url(f"{url}/é")[0] == f"{url}/%C3%A9"
+
+
 @pytest.mark.parametrize(
     "url", ["/x", "", "x", "example.com/x", "//example.com/x", "http://", "http:///x", "?q"]
 )

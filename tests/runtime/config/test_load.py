@@ -9,6 +9,8 @@ import pytest
 from perdure.runtime.config.document import read_document
 from perdure.runtime.config.durable_objects import KEYS as binding_keys
 from perdure.runtime.config.errors import ConfigError, Problem, Severity
+from perdure.runtime.config.firewall.model import JwtProof
+from perdure.runtime.config.firewall.rules import RULE_KEYS
 from perdure.runtime.config.keys import USED_INHERITED, USED_NOT_INHERITED, USED_TOP_LEVEL
 from perdure.runtime.config.load import COMPATIBILITY_DATE, load
 from perdure.runtime.config.migrations import KEYS as migration_keys
@@ -167,6 +169,7 @@ def test_the_example_shows_every_key() -> None:
     shown = {path[-1] for path in read_document(EXAMPLE).positions._places}
     assert shown >= {*binding_keys, *migration_keys, *RENAMED, *TRANSFERRED, "ip", "port"}
     assert shown >= {*setting_keys, *LIMITS, *(field.name for field in fields(LogConfig))}
+    assert shown >= {*RULE_KEYS, *(field.name for field in fields(JwtProof))} - {"keys", "places"}
 
 
 def test_every_key_of_the_example_has_a_comment() -> None:

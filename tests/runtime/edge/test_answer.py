@@ -9,6 +9,7 @@ import pytest
 from perdure.actors.http import Request, Response
 from perdure.runtime.config.limits import EdgeLimits
 from perdure.runtime.edge.answer import BODY_SIZE_BYTES_MAX, writable
+from perdure.runtime.edge.firewall.firewall import Firewall
 from perdure.runtime.edge.front import Front
 from perdure.runtime.sockets.limits import SocketLimits
 
@@ -34,6 +35,7 @@ async def ask() -> AsyncIterator[Ask]:
         loop,
         EdgeLimits(),
         SocketLimits(),
+        firewall=Firewall(()),
         show_errors=False,
         on_request=lambda record: None,
     )

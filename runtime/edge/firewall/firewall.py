@@ -1,0 +1,249 @@
+"""The firewall as the front asks it, and its counters.
+
+Promise:
+    What is refused here, no user code has seen, no byte of its body was read, and no upgrade
+    was answered. A place that a request holds is given back when its answer is done, or when its
+    WebSocket has ended.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from ...config.firewall.model import FirewallRule, JwtProof, Secret, SignatureProof
+from ...config.firewall.secrets import refused_key, resolve_secrets
+from ...config.model import WorkerConfig
+from ...config.networks import Networks
+from ..client_address import client_address, comes_from_proxy
+from ..http_protocol import plain_response
+from .head import RequestHead, host_of
+from .requiring import Check, signature_check, token_check
+from .rules import Judgement, Now, Rule, judge
+from .same_site import OriginCheck, refusal_text
+
+log = logging.getLogger("perdure.edge")
+
+Ended = TypeVar("Ended")
+# The log tells of each rule so often at most, and how many there were in between: whoever
+# attacks must not fill the disk.
+LOG_INTERVAL_NS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RuleStatistics:
+    """What one rule has done since the start.
+
+    Attributes:
+        name: Of the rule.
+        action: The same.
+        matched: How many requests it was for.
+        refused: How many it has answered: denied, or found too many, or without proof.
+        would_have: How many it would have answered, or told of, in shadow mode.
+    """
+
+    name: str
+    action: str
+    matched: int
+    refused: int
+    would_have: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallStatistics:
+    """What the firewall has done since the start.
+
+    Attributes:
+        rules: In their order.
+        origins_refused: Upgrades that pages of other sites asked for.
+    """
+
+    rules: Sequence[RuleStatistics]
+    origins_refused: int
+
+
+class Firewall:
+    """Decides which requests the Worker sees.
+
+    Attributes:
+        has_rules: There is something to be asked about requests that are no upgrades.
+        holds_places: Some request holds a place that ``release`` has to give back.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        *,
+        allowed_origins: Sequence[str] = (),
+        trusted_proxies: Sequence[str] = (),
+        clock: Callable[[], Now] | None = None,
+    ) -> None:
+        self.has_rules = bool(rules)
+        self.holds_places = False
+        self._rules = rules
+        self._origins = OriginCheck(allowed_origins)
+        self._trusted = Networks(trusted_proxies)
+        self._clock = clock or _now
+        self._judgements: dict[RequestHandler, Judgement] = {}
+        self._origins_refused = 0
+        self._told: dict[str, tuple[int, int]] = {}
+
+    @classmethod
+    def of(cls, config: WorkerConfig, environment: Mapping[str, str]) -> "Firewall":
+        """Make the firewall that a configuration describes.
+
+        Args:
+            config: Of the Worker.
+            environment: The process's environment variables, for the secrets that are there.
+
+        Raises:
+            ConfigError: A secret is not there, or of no use.
+        """
+        perdure = config.perdure
+        return cls(
+            make_rules(config, environment),
+            allowed_origins=perdure.allowed_origins,
+            trusted_proxies=perdure.trusted_proxies,
+        )
+
+    def refusal(self, incoming: web.BaseRequest, *, is_upgrade: bool) -> web.Response | None:
+        """The answer to a request that may not pass, or None."""
+        head = self._head(incoming, is_upgrade=is_upgrade)
+        now = self._clock()
+        judgement = judge(self._rules, head, now)
+        for shadow in judgement.shadows:
+            self._tell("firewall.would_have", shadow.rule.declared.name, head, shadow.why, now)
+        if judgement.refusal is not None:
+            refusal = judgement.refusal
+            self._tell("firewall.refused", refusal.rule.declared.name, head, refusal.why, now)
+            return _answer(incoming, refusal.status, refusal.body, refusal.headers)
+        if is_upgrade and (origin := self._origins.refused_origin(head, judgement)) is not None:
+            judgement.release()
+            self._origins_refused += 1
+            self._tell("firewall.origin_refused", origin, head, "not in allowed_origins", now)
+            return _answer(incoming, 403, refusal_text(origin))
+        if judgement.leases:
+            self._judgements[incoming.protocol] = judgement
+            self.holds_places = True
+        return None
+
+    def release(self, incoming: web.BaseRequest) -> None:
+        """Give back what a request holds that has been answered."""
+        judgement = self._judgements.pop(incoming.protocol, None)
+        if judgement is not None:
+            judgement.release()
+        self.holds_places = bool(self._judgements)
+
+    def until_end(
+        self, incoming: web.BaseRequest, on_end: Callable[[Ended], None]
+    ) -> Callable[[Ended], None]:
+        """Hold what a request holds for as long as its WebSocket lives.
+
+        Returns:
+            ``on_end``, which gives it back too.
+        """
+        judgement = self._judgements.pop(incoming.protocol, None)
+        if judgement is None:
+            return on_end
+
+        def ended(what: Ended) -> None:
+            judgement.release()
+            on_end(what)
+
+        return ended
+
+    def statistics(self) -> FirewallStatistics:
+        """What it has done since the start."""
+        return FirewallStatistics(
+            tuple(
+                RuleStatistics(
+                    rule.declared.name,
+                    rule.declared.action.value,
+                    rule.matched,
+                    rule.refused,
+                    rule.would_have,
+                )
+                for rule in self._rules
+            ),
+            self._origins_refused,
+        )
+
+    def _head(self, incoming: web.BaseRequest, *, is_upgrade: bool) -> RequestHead:
+        headers = incoming.headers
+        host = headers.get("Host", "")
+        if comes_from_proxy(incoming, self._trusted):
+            host = headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
+        return RequestHead(
+            incoming.method,
+            incoming.raw_path,
+            headers,
+            host=host_of(incoming.raw_path, host),
+            address=client_address(incoming, self._trusted),
+            is_upgrade=is_upgrade,
+        )
+
+    def _tell(self, event: str, name: str, head: RequestHead, why: str, now: Now) -> None:
+        """Log it, unless a line of the same rule was written a moment ago."""
+        key = f"{event} {name}" if event != "firewall.origin_refused" else event
+        told_ns, unsaid = self._told.get(key, (-LOG_INTERVAL_NS, 0))
+        if now.monotonic_ns - told_ns < LOG_INTERVAL_NS:
+            self._told[key] = told_ns, unsaid + 1
+            return
+        self._told[key] = now.monotonic_ns, 0
+        fields: dict[str, object] = {
+            "origin" if event == "firewall.origin_refused" else "rule": name,
+            "why": why,
+            "method": head.method,
+            "path": head.target,
+            "address": head.address,
+        }
+        if unsaid:
+            fields["unsaid"] = unsaid
+        log.info(event, extra=fields)
+
+
+def make_rules(config: WorkerConfig, environment: Mapping[str, str]) -> Sequence[Rule]:
+    """Make a configuration's rules, with the secrets that they need.
+
+    Raises:
+        ConfigError: A secret is not there, or of no use.
+    """
+    secrets = resolve_secrets(config, environment)
+    return tuple(Rule(one, _check(config, one, secrets)) for one in config.perdure.firewall)
+
+
+def _check(
+    config: WorkerConfig, rule: FirewallRule, secrets: Mapping[Secret, bytes]
+) -> Check | None:
+    proof = rule.proof
+    if proof is None:
+        return None
+    keys = [secrets[secret] for secret in proof.keys]
+    if isinstance(proof, SignatureProof):
+        return signature_check(proof, keys)
+    if not isinstance(proof, JwtProof):
+        return token_check(proof, keys)
+    from .web_tokens import KeyRefused, web_token_check  # noqa: PLC0415  # it takes 0.1 s
+
+    try:
+        return web_token_check(proof, keys)
+    except KeyRefused as refused:
+        secret = proof.keys[refused.number]
+        raise refused_key(config, secret, f"{secret} {refused}") from None
+
+
+def _answer(
+    incoming: web.BaseRequest, status: int, body: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    response = plain_response(status, body, headers)
+    if incoming.can_read_body:  # it is not read, so the connection is of no more use
+        response.force_close()
+    return response
+
+
+def _now() -> Now:
+    return Now(time.monotonic_ns(), time.time())
