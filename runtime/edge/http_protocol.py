@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
@@ -71,7 +71,6 @@ class HttpProtocol(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "HTTP has no other"
         doorkeeper = self._server.doorkeeper
         peer = transport.get_extra_info("peername")
         self.peer_address = normal_address(peer[0]) if isinstance(peer, tuple) else ""
@@ -79,7 +78,7 @@ class HttpProtocol(RequestHandler):
             doorkeeper.pass_on(self._holder, self)
             self._holder = None
         elif (refusal := doorkeeper.admit(self, self.peer_address)) is not None:
-            doorkeeper.turn_away(transport, refusal, self._loop)
+            doorkeeper.turn_away(cast("asyncio.Transport", transport), refusal, self._loop)
             return
         self.is_admitted = True
         super().connection_made(transport)
@@ -140,7 +139,9 @@ class HttpProtocol(RequestHandler):
     def _watch_head(self) -> None:
         """Begin to wait for the rest of a head, or see that it has come."""
         waiter = self._waiter
-        if waiter is None or waiter.done() or self._messages:
+        # Without a waiter a request was just taken up, or the connection is new.
+        is_waiting = self._request_count == 0 if waiter is None else not waiter.done()
+        if not is_waiting or self._messages:
             if self._head_timer is not None:
                 self._head_came()
         elif self._head_timer is None and not self._force_close:

@@ -249,10 +249,28 @@ async def test_an_idle_connection_is_closed_after_its_time(serve: Serving) -> No
 
 
 async def test_half_a_head_does_not_keep_a_connection(serve: Serving) -> None:
-    server = await serve(MIRROR, limits={"keepalive_timeout_s": 0.05})
+    limits = {"header_timeout_s": 0.1, "keepalive_timeout_s": 0.05}
+    server = await serve(MIRROR, limits=limits)
+    for before in (0, 1):
+        async with await Wire.connect(server.url) as wire:
+            for _ in range(before):
+                wire.say("GET / HTTP/1.1", "Host: a")
+                assert (await wire.answer()).status == 200
+            wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-")
+            answer = await wire.answer()
+            assert (answer.status, answer.get("Connection")) == (408, "close")
+            assert await wire.rest() == b""
+
+
+async def test_a_head_that_comes_in_pieces_is_read(serve: Serving) -> None:
+    server = await serve(MIRROR, limits={"header_timeout_s": 30.0})
     async with await Wire.connect(server.url) as wire:
-        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-")
-        assert await wire.rest() == b""
+        for _ in range(2):
+            for piece in (b"GET / HT", b"TP/1.1\r\nHost: a\r\n", b"X: y\r\n", b"\r\n"):
+                wire.send(piece)
+                await wire.drain()
+                await asyncio.sleep(0)
+            assert (await wire.answer()).status == 200
 
 
 async def test_a_client_that_goes_before_the_answer_is_no_error(
