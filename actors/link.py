@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from .session import LOST, LOST_REASON
+from .session import LOST, LOST_REASON, CloseFrame
 
 # A message to send; with a key, only the newest unsent one of that key need be sent.
 Sent = str | bytes | tuple[str, str | bytes]
@@ -193,3 +193,11 @@ def join(one: SocketLink, other: SocketLink) -> None:
     """From now on each link hears the other."""
     one.set_receiver(Relay(other))
     other.set_receiver(Relay(one))
+
+
+def split(frames: Sequence[Sent | CloseFrame]) -> "tuple[Sequence[Sent], Close | None]":
+    """Messages, and the close frame that may be the last of ``frames``."""
+    last = frames[-1]
+    if not isinstance(last, CloseFrame):
+        return frames, None  # type: ignore[return-value]  # after a close frame nothing is queued
+    return frames[:-1], (last.code, last.reason)  # type: ignore[return-value]  # likewise

@@ -19,7 +19,7 @@ from .errors import SocketLimitExceeded, SocketStateError
 from .execution import Execution, current_execution
 from .gates import InputGate
 from .hibernated_socket import HibernatedSocket
-from .link import Close, PairLink, Sent, SocketLink, join
+from .link import PairLink, Sent, SocketLink, join, split
 from .listeners import SocketListeners
 from .session import (
     INTERNAL_ERROR,
@@ -36,6 +36,7 @@ from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
 UNHEARD_MAX = 64
+OPEN = SocketState.OPEN
 # Of a socket that nobody has accepted yet; then it is the actor's limit.
 ATTACHMENT_SIZE_MAX = 16 * 1024
 
@@ -141,8 +142,14 @@ class WebSocket(SocketListeners):
                 f"WebSocket.send() takes str or bytes, not {type(message).__name__}; "
                 "use json.dumps() for other values"
             )
-        if self.state is SocketState.OPEN:
-            self._queue(frame)
+        if self.state is OPEN:
+            owner = self.owner
+            if owner is not None and owner.turn is not None:  # as _queue does
+                if not self.unsent:
+                    owner.sessions.unsent.append(self)
+                self.unsent.append(frame)
+            else:
+                self._queue(frame)
         elif self.state is SocketState.NEW:
             raise SocketStateError(
                 "You must call one of accept() or ctx.accept_web_socket() on this WebSocket "
@@ -316,12 +323,19 @@ class WebSocket(SocketListeners):
                 inner.resume()
         frames = [frame for frame in early if isinstance(frame, str | bytes | CloseFrame)]
         if frames:
-            link.transmit(*_split(frames))
+            link.transmit(*split(frames))
         if len(frames) < len(early):
             link.sever(INTERNAL_ERROR, "the other side of this connection was lost")
 
     def receive(self, message: str | bytes) -> None:
-        self._receive(message)
+        owner = self.owner
+        if owner is None or self.state is not OPEN:
+            self._receive(message)
+            return
+        self.waiting += 1  # as _deliver does: this runs for every message
+        if self.waiting >= owner.socket_messages_waiting_max:
+            self._pause()
+        owner.resume(SocketTurn(self, owner, message))
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._receive(CloseFrame(code, reason))
@@ -337,7 +351,7 @@ class WebSocket(SocketListeners):
 
     def transmit(self, frames: "Sequence[Sent | CloseFrame]") -> None:
         if self._link is not None:
-            self._link.transmit(*_split(frames))
+            self._link.transmit(*split(frames))
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
@@ -356,19 +370,18 @@ class WebSocket(SocketListeners):
     def taken_up(self) -> None:
         """One of the messages that waited has been taken up."""
         self.waiting -= 1
-        self._resume_if_few_wait()
+        if self._is_paused:
+            self._resume_if_few_wait()
 
-    def iterate(self, message: str | bytes, *, is_heard: bool) -> bool:
-        """Pass ``message`` on to who iterates, if anybody ever has; whether that was so."""
+    def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
+        """Pass ``message`` on to who iterates."""
         iterator = self._iterator
-        if iterator is None:
-            return False
+        assert iterator is not None, "somebody has begun to"
         if not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX:
             iterator.push(message)
         # A loop that was left for good must not keep listeners from hearing more.
         if not is_heard and len(iterator.messages) >= self._waiting_max:
             self._pause()
-        return True
 
     def reply_close(self, frame: CloseFrame) -> None:
         """Answer the peer's close frame; what was sent before it leaves before it."""
@@ -430,11 +443,3 @@ class WebSocket(SocketListeners):
             assert self._link is not None, "it was paused"
             self._is_paused = False
             self._link.resume()
-
-
-def _split(frames: Sequence[Sent | CloseFrame]) -> "tuple[Sequence[Sent], Close | None]":
-    """Messages, and the close frame that may be the last of ``frames``."""
-    last = frames[-1]
-    if not isinstance(last, CloseFrame):
-        return frames, None  # type: ignore[return-value]  # after a close frame nothing is queued
-    return frames[:-1], (last.code, last.reason)  # type: ignore[return-value]  # likewise
