@@ -85,10 +85,6 @@ class Surroundings(Protocol):
         """What wakes ``actor``, once it has left memory, for one of its sockets."""
         ...
 
-    def touched(self, actor: "Actor") -> None:
-        """``actor`` has just run; it is not idle for a while."""
-        ...
-
 
 class Actor(Execution):
     """One Durable Object in memory.
@@ -187,8 +183,8 @@ class Actor(Execution):
 
     # Output.
 
-    def let_out(self, action: Callable[[], None]) -> None:
-        self.committer.output.emit(action)
+    def let_out(self, action: Callable[..., None], *arguments: object) -> None:
+        self.committer.output.emit(action, *arguments)
 
     def check_may_call_out(self) -> None:
         database = self.database
@@ -200,13 +196,12 @@ class Actor(Execution):
             )
 
     def after_turn(self) -> None:
-        super().after_turn()
-        if self.stage in GONE:  # broken by this very turn, which has gone on until here
+        if self.sessions.unsent:
+            self.sessions.flush(self.committer.output.emit)
+        if self.is_over:  # broken by this very turn, which has gone on until here
             self._discard_turns()
         elif self.database.failure is not None:  # even if the handler has caught the error
             self.break_(self.database.failure)
-        else:
-            self.surroundings.touched(self)
 
     # The end.
 
@@ -227,6 +222,7 @@ class Actor(Execution):
         """Leave memory in good order. Only for an idle actor."""
         assert self.is_idle, "only an idle actor leaves memory"
         self.stage = move(self.stage, LifeStage.EVICTED)
+        self.is_over = True
         if self.sessions:
             self.sessions.hibernate(self.surroundings.waker(self))
         self.surroundings.gone(self)
@@ -242,6 +238,7 @@ class Actor(Execution):
         if self.stage in GONE:
             return
         self.stage = move(self.stage, LifeStage.BROKEN)
+        self.is_over = True
         self.surroundings.gone(self)
         if isinstance(error, DatabaseFailed) and error.is_damage:
             error = self.surroundings.quarantine(self, error)
@@ -263,10 +260,6 @@ class Actor(Execution):
             gate.sections.clear()
             gate = gate.parent
         self.discard_tasks()
-
-    def resume(self, turn: Any) -> None:
-        if self.stage not in GONE:
-            super().resume(turn)
 
     def start(
         self,
@@ -363,8 +356,7 @@ class EventTurn:
         return "fetch" if isinstance(event, FetchEvent) else "alarm"
 
     def _follow(self, coro: Any, context: contextvars.Context) -> None:
-        task = self.actor.start(coro, self.gate, self._on_task_done, context)
-        self.actor.follow(task)
+        self.actor.begin(coro, self.gate, self._on_task_done, context)
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():

@@ -1,7 +1,8 @@
 # Pure: no asyncio, clock, randomness, file or socket.
-"""What users may say of messages that a slow client has not taken yet."""
+"""What users may send, and say of messages that a slow client has not taken yet."""
 
 from ..storage.errors import UsageError
+from .link import Sent
 
 POLICIES = ("close", "drop_oldest", "latest", "coalesce")
 
@@ -27,12 +28,21 @@ def check_delivery(
     return delivery or POLICIES[0], queue_bytes_max
 
 
-def check_key(key: str) -> str:
-    """A message's key.
+def sendable(message: str | bytes | bytearray | memoryview, key: str | None) -> Sent:
+    """What ``send(message, key=key)`` sends; a copy of what may still change.
 
     Raises:
-        UsageError: It is no text.
+        UsageError: The one is no message, or the other is no text.
     """
+    if isinstance(message, bytearray | memoryview):
+        message = bytes(message)
+    elif not isinstance(message, str | bytes):
+        raise UsageError(
+            f"WebSocket.send() takes str or bytes, not {type(message).__name__}; "
+            "use json.dumps() for other values"
+        )
+    if key is None:
+        return message
     if not isinstance(key, str):
         raise UsageError(f'key is a str such as "cursor:7", not {type(key).__name__}')
-    return key
+    return key, message

@@ -46,6 +46,8 @@ class Execution:
         root: The gate of events from outside.
         gate: The innermost gate; only its turns run.
         turn: The turn on the stack, or None.
+        ran_s: When the last turn ended, on the clock it was given.
+        is_over: No turn is taken any more.
         tasks: Tasks under way, suspended ones included.
         sessions: WebSockets accepted here.
         socket_messages_waiting_max: Of one WebSocket, before its peer is read no further.
@@ -67,6 +69,8 @@ class Execution:
         self.root = InputGate()
         self.gate = self.root
         self.turn: Turn | None = None
+        self.ran_s = 0.0
+        self.is_over = False
         self.tasks: set[ActorTask] = set()
         self.sessions: Sessions[Any] = Sessions()
         self.socket_messages_waiting_max = limits.socket_messages_waiting_max
@@ -94,15 +98,15 @@ class Execution:
         if self.sessions.unsent:
             self.sessions.flush(self.let_out)
 
-    def let_out(self, action: Callable[[], None]) -> None:
+    def let_out(self, action: Callable[..., None], *arguments: object) -> None:
         """Do what the outside will see: now, or as soon as it may be seen."""
-        action()
+        action(*arguments)
 
-    def emit(self, action: Callable[[], None]) -> None:
-        """Let ``action`` out, behind everything that was emitted or sent before it."""
+    def emit(self, action: Callable[..., None], *arguments: object) -> None:
+        """Let ``action(*arguments)`` out, behind everything that was emitted or sent before it."""
         if self.sessions.unsent:
             self.sessions.flush(self.let_out)
-        self.let_out(action)
+        self.let_out(action, *arguments)
 
     def check_may_call_out(self) -> None:
         """Raise when what leaves now could only wait for its own caller."""
@@ -110,7 +114,12 @@ class Execution:
     # Turns.
 
     def resume(self, turn: Turn) -> None:
-        """Take ``turn`` now if the gate is open and nothing runs or waits; else hold it."""
+        """Take ``turn`` now if the gate is open and nothing runs or waits; else hold it.
+
+        Once the execution is over, it is dropped.
+        """
+        if self.is_over:
+            return
         gate = turn.gate
         if gate.ended:
             gate = turn.gate = gate.current()
@@ -150,7 +159,8 @@ class Execution:
             turn.step()
         finally:
             self.turn = None
-            if (took_s := monotonic() - started) > self._slow_turn_s:
+            self.ran_s = ended = monotonic()
+            if (took_s := ended - started) > self._slow_turn_s:
                 SLOW_TURNS.ended(turn, took_s, told_s, self._slow_turn_s, self.describe)
             self.after_turn()
 
@@ -172,6 +182,27 @@ class Execution:
         """A task for ``coro``; it has not taken its first turn yet."""
         task = ActorTask(coro, self, gate, context or self.context.copy(), on_done)
         self.tasks.add(task)
+        return task
+
+    def begin(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        gate: InputGate,
+        on_done: Callable[[ActorTask], None],
+        context: contextvars.Context,
+    ) -> ActorTask:
+        """Run ``coro`` within the turn on the stack; ``on_done`` hears of its end, maybe now."""
+        if self.is_over:  # code that is being discarded
+            task = self.start(coro, gate, on_done, context)
+            self.follow(task)
+            return task
+        task = ActorTask(coro, self, gate, context, on_done)
+        outer, self.turn = self.turn, task
+        if task.begin():
+            on_done(task)
+        else:
+            self.tasks.add(task)
+        self.turn = outer
         return task
 
     def forget(self, task: ActorTask) -> None:

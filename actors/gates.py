@@ -19,6 +19,7 @@ Considered and refused:
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 
@@ -87,15 +88,15 @@ class OutputGate:
         self.waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self.broken = False
 
-    def emit(self, action: Callable[[], None]) -> None:
-        """Do ``action`` now, or when it may be done; never, once the gate is broken."""
+    def emit(self, action: Callable[..., None], *arguments: object) -> None:
+        """Do ``action(*arguments)`` now, or when it may be done; never, once the gate is broken."""
         if self.broken:
             return
         number = self._depends_on()
         if number or self.waiting:
-            self.waiting.append((number, action))
+            self.waiting.append((number, partial(action, *arguments) if arguments else action))
         else:
-            action()
+            action(*arguments)
 
     def open(self, durable: int) -> None:
         """Let out what waits for commits up to number ``durable``, in the order of its emission.

@@ -223,7 +223,7 @@ def join(one: SocketLink, other: SocketLink) -> None:
     other.set_receiver(Relay(one))
 
 
-def split(frames: Sequence[Sent | CloseFrame]) -> tuple[Sequence[Sent], Close | None]:
+def split(frames: Sequence[Sent | CloseFrame]) -> "tuple[Sequence[Sent], Close | None]":
     """Messages, and the close frame that may be the last of ``frames``."""
     last = frames[-1]
     if not isinstance(last, CloseFrame):

@@ -1,5 +1,7 @@
 """Who hears the events of a WebSocket: ``on_…`` attributes, and listeners that were added."""
 
+from collections.abc import Sequence
+
 from ..storage.errors import UsageError
 from .socket_events import EVENT_NAMES, EventName, Listener
 
@@ -60,6 +62,12 @@ class SocketListeners:
     def has_listeners(self) -> bool:
         """Somebody hears messages as events."""
         return bool(self._on_message or (self._added and self._added.get("message")))
+
+    def message_listeners(self) -> Sequence[Listener]:
+        """As ``listeners("message")``, which runs for every message."""
+        if self._added is None:
+            return () if self._on_message is None else (self._on_message,)
+        return self.listeners("message")
 
     def listeners(self, name: EventName) -> list[Listener]:
         """Who hears ``name``, in order; those for one time only are forgotten by asking."""

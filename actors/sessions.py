@@ -7,7 +7,6 @@ they are asked for: an actor with 32,768 of them has to wake as fast as one with
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..storage.errors import InternalError
@@ -120,21 +119,25 @@ class Sessions(Mapping[str, S], Generic[S]):
             if not tagged:
                 del self._tagged[tag]
 
-    def flush(self, emit: Callable[[Callable[[], None]], None]) -> None:
-        """Emit what this turn has sent: for each socket all its frames as one write."""
+    def flush(self, emit: Callable[..., None]) -> None:
+        """Emit what this turn has sent: for each socket all its frames as one write.
+
+        Args:
+            emit: Is given a function and its arguments.
+        """
         unsent, self.unsent = self.unsent, []
         if len(unsent) == 1:
             socket = unsent[0]
             frames, socket.unsent = socket.unsent, []
             if frames:  # else the socket was severed after it had sent
-                emit(partial(socket.transmit, frames))
+                emit(socket.transmit, frames)
             return
         writes: list[tuple[Callable[[Any], None], Any]] = []
         for socket in unsent:
             frames, socket.unsent = socket.unsent, []
             if frames:
                 writes.append((socket.transmit, frames))
-        emit(partial(_transmit, writes))
+        emit(_transmit, writes)
 
     def sever(self, reason: str, code: int = INTERNAL_ERROR) -> None:
         """End every session at once, without another event."""

@@ -48,5 +48,18 @@ class ErrorEvent:
     type: str = "error"
 
 
+_new = object.__new__
+_set_data = vars(MessageEvent)["data"].__set__  # a slot is a descriptor
+_set_type = vars(MessageEvent)["type"].__set__
+
+
+def message_event(data: str | bytes) -> MessageEvent:
+    """As ``MessageEvent(data)``, in half the time: a frozen dataclass sets its own the long way."""
+    event = _new(MessageEvent)
+    _set_data(event, data)
+    _set_type(event, "message")
+    return event
+
+
 SocketEvent = OpenEvent | MessageEvent | CloseEvent | ErrorEvent
 Listener = Callable[[Any], Any]

@@ -1,6 +1,7 @@
 """One event of a WebSocket, as a turn of its owner."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,12 +20,13 @@ from .session import (
     echo_of,
     move,
 )
-from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, MessageEvent
+from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, message_event
 from .socket_iterator import SocketIterator
 from .task import ActorTask
 
 log = logging.getLogger("perdure.actors")
 
+OPEN = SocketState.OPEN
 # Messages kept for a listener that is not there yet; later ones are dropped, with a warning.
 UNHEARD_MESSAGES_MAX = 1024
 
@@ -61,8 +63,9 @@ class HearingSocket(Protocol):
     def iterator(self) -> SocketIterator | None: ...
 
     def listeners(self, name: EventName) -> list[Listener]: ...
+    def message_listeners(self) -> Sequence[Listener]: ...
     def taken_up(self) -> None: ...
-    def iterate(self, message: str | bytes, *, is_heard: bool) -> bool: ...
+    def iterate(self, message: str | bytes, *, is_heard: bool) -> None: ...
     def reply_close(self, frame: CloseFrame) -> None: ...
     def sever(self, code: int, reason: str) -> None: ...
 
@@ -87,32 +90,36 @@ class SocketTurn:
         socket = self._socket
         socket.taken_up()
         frame = self._frame
-        if isinstance(frame, Kept):
+        kind = type(frame)
+        if kind is str or kind is bytes:
+            if socket.state is OPEN or socket.state not in OVER:
+                self._message(frame)  # type: ignore[arg-type]  # told by its type
+        elif isinstance(frame, Kept):
             self._hear_kept()
         elif socket.state in OVER:
             return
-        elif isinstance(frame, str | bytes):
-            self._message(frame)
         elif isinstance(frame, CloseFrame):
             self._closed_by_peer(frame)
-        else:
+        elif isinstance(frame, Lost):
             self._lost(frame)
 
     def _message(self, message: str | bytes) -> None:
         socket = self._socket
         if socket.handlers is not None:
             self._call(socket.handlers.message, socket, message)
-            return
-        if socket.unheard or not self._tell(message):
+        elif socket.unheard or not self._tell(message):
             self._keep_unheard(message)
 
     def _tell(self, message: str | bytes) -> bool:
         """Whether anybody was there to hear ``message``."""
         socket = self._socket
-        listeners = socket.listeners("message")
+        listeners = socket.message_listeners()
         for listener in listeners:
-            self._call(listener, MessageEvent(message))
-        return socket.iterate(message, is_heard=bool(listeners)) or bool(listeners)
+            self._call(listener, message_event(message))
+        if socket.iterator is None:
+            return bool(listeners)
+        socket.iterate(message, is_heard=bool(listeners))
+        return True
 
     def _hear_kept(self) -> None:
         unheard = self._socket.unheard
@@ -183,11 +190,8 @@ class SocketTurn:
         except (Exception, ActorAborted) as error:
             self._failed(error)
             return
-        if is_coroutine(result):
-            turn = owner.turn
-            task = owner.start(result, self.gate, self._on_task_done, context)
-            owner.follow(task)
-            owner.turn = turn
+        if result is not None and is_coroutine(result):
+            task = owner.begin(result, self.gate, self._on_task_done, context)
             timeout_ms = owner.sessions.event_timeout_ms
             if timeout_ms is not None and self._socket.handlers is not None and not task.done():
                 self._limit(task, timeout_ms)

@@ -188,6 +188,37 @@ class ActorTask(asyncio.Future[Any]):
                 self._finish()
             error = None  # breaks the cycle exception -> traceback -> this frame
 
+    def begin(self) -> bool:
+        """Take the first turn within the turn on the stack; return whether that was the last.
+
+        Its owner knows of the task only if it was not, and ``on_done`` is not called if it was:
+        a handler that never suspends is done with sooner by a third.
+        """
+        loop = self._loop
+        outer = asyncio.current_task(loop)
+        if outer is not None:
+            _leave(loop, outer)
+        _enter(loop, self)
+        try:
+            awaited = self._context.run(self._coro.send, None)
+        except StopIteration as stop:
+            self.set_result(stop.value)
+        except asyncio.CancelledError as cancelled:
+            super().cancel(msg=cancelled.args[0] if cancelled.args else None)
+        except (KeyboardInterrupt, SystemExit) as stop_program:
+            self.set_exception(stop_program)
+            raise
+        except BaseException as raised:
+            self.set_exception(raised)
+        else:
+            self._wait_for(awaited)
+            return False
+        finally:
+            _leave(loop, self)
+            if outer is not None:
+                _enter(loop, outer)
+        return True
+
     def start_later(self) -> None:
         """Take the first turn in the loop's next iteration, as a new ``asyncio.Task`` would."""
         self._loop.call_soon(self._resume, context=self.owner.neutral)

@@ -13,10 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..storage.errors import UsageError
 from ..storage.values import decode
 from .attachment import SIZE_BYTES_MAX, encode_attachment
-from .delivery import check_delivery, check_key
+from .delivery import check_delivery, sendable
 from .errors import SocketStateError
 from .execution import Execution, current_execution
 from .gates import InputGate
@@ -30,6 +29,7 @@ from .session import (
     CloseFrame,
     Lost,
     SocketState,
+    cannot_send,
     check_close,
     move,
 )
@@ -38,6 +38,7 @@ from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
 UNHEARD_MAX = 64
+OPEN = SocketState.OPEN
 
 
 class WebSocket(SocketListeners):
@@ -150,29 +151,21 @@ class WebSocket(SocketListeners):
 
         Of those that wait for a slow peer, delivery="latest" keeps the newest with this ``key``.
         """
-        if isinstance(message, str | bytes):
-            frame: str | bytes = message
-        elif isinstance(message, bytearray | memoryview):
-            frame = bytes(message)
+        frame: Sent
+        if key is None and isinstance(message, str | bytes):
+            frame = message
         else:
-            raise UsageError(
-                f"WebSocket.send() takes str or bytes, not {type(message).__name__}; "
-                "use json.dumps() for other values"
-            )
-        if self.state is SocketState.OPEN:
-            self._queue(frame if key is None else (check_key(key), frame))
-        elif self.state is SocketState.NEW:
-            raise SocketStateError(
-                "You must call one of accept() or ctx.accept_web_socket() on this WebSocket "
-                "before sending messages."
-            )
-        elif self.state is SocketState.HIBERNATED:
-            raise SocketStateError(
-                "the actor of this WebSocket has left memory since; another object stands for the "
-                "connection now: ask ctx.get_web_sockets(), or use what a handler is given"
-            )
+            frame = sendable(message, key)
+        if self.state is OPEN:
+            owner = self.owner
+            if owner is not None and owner.turn is not None:  # as _queue does
+                if not self.unsent:
+                    owner.sessions.unsent.append(self)
+                self.unsent.append(frame)
+            else:
+                self._queue(frame)
         elif self.state is not SocketState.ENDING:
-            raise SocketStateError("Can't call WebSocket send() after close().")
+            raise cannot_send(self.state)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Say goodbye; the close event follows when the peer has answered.
@@ -335,7 +328,14 @@ class WebSocket(SocketListeners):
             link.sever(INTERNAL_ERROR, "the other side of this connection was lost")
 
     def receive(self, message: str | bytes) -> None:
-        self._receive(message)
+        owner = self.owner
+        if owner is None or self.state is not OPEN:
+            self._receive(message)
+            return
+        self.waiting += 1  # as _deliver does: this runs for every message
+        if self.waiting >= owner.socket_messages_waiting_max:
+            self._pause()
+        owner.resume(SocketTurn(self, owner, message))
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._receive(CloseFrame(code, reason))
@@ -370,19 +370,18 @@ class WebSocket(SocketListeners):
     def taken_up(self) -> None:
         """One of the messages that waited has been taken up."""
         self.waiting -= 1
-        self._resume_if_few_wait()
+        if self._is_paused:
+            self._resume_if_few_wait()
 
-    def iterate(self, message: str | bytes, *, is_heard: bool) -> bool:
-        """Pass ``message`` on to who iterates, if anybody ever has; whether that was so."""
+    def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
+        """Pass ``message`` on to who iterates."""
         iterator = self._iterator
-        if iterator is None:
-            return False
+        assert iterator is not None, "somebody has begun to"
         if not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX:
             iterator.push(message)
         # A loop that was left for good must not keep listeners from hearing more.
         if not is_heard and len(iterator.messages) >= self._waiting_max:
             self._pause()
-        return True
 
     def reply_close(self, frame: CloseFrame) -> None:
         """Answer the peer's close frame; what was sent before it leaves before it."""

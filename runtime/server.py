@@ -39,7 +39,8 @@ from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
 from .host.operations.house import House
 from .host.past import HostPast
-from .host.registry import ActorHost, HostStatistics
+from .host.registry import ActorHost
+from .host.statistics import HostStatistics
 from .host.worker import Worker
 
 log = logging.getLogger("perdure.server")

@@ -13,10 +13,9 @@ import asyncio
 import contextlib
 import contextvars
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from copy import copy
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -40,6 +39,7 @@ from ...storage.metadata import Metadata
 from .custody import Custody
 from .hibernation import HibernatedActors
 from .quarantine import quarantine_mark, quarantined
+from .statistics import HostStatistics
 
 log = logging.getLogger("perdure.host")
 T = TypeVar("T")
@@ -51,17 +51,6 @@ NESTED_CALLS_MAX = 12
 # sockets from being read for as long as it likes.
 CALLS_IN_A_ROW_MAX = 128
 SWEEP_INTERVAL_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class HostStatistics:
-    """What a process holds in memory."""
-
-    actors_live: int
-    actors_started: int
-    actors_evicted: int
-    sessions: int
-    actors_hibernated: int = 0
 
 
 class Databases(Protocol):
@@ -120,7 +109,9 @@ class ActorHost:
         self.idle_timeout_s = idle_timeout_s
         self.namespaces: dict[str, ActorRegistry] = {}
         self.custody = Custody(self)
-        self._recent: OrderedDict[Actor, float] = OrderedDict()
+        self._live: dict[Actor, None] = {}
+        # By the second in which it is looked whether they are idle.
+        self._watched: dict[int, list[Actor]] = {}
         self._sweeper: Timer | None = None
         self._nested = 0
         self._delivered = 0
@@ -185,18 +176,15 @@ class ActorHost:
 
     # What actors tell.
 
-    def touched(self, actor: Actor) -> None:
-        self._recent[actor] = self.clock.monotonic()
-        self._recent.move_to_end(actor)
-
     def started(self, actor: Actor) -> None:
         self._started += 1
-        self._recent[actor] = self.clock.monotonic()
+        self._live[actor] = None
+        self._look_later(actor, self.clock.monotonic())
         if self._sweeper is None:
             self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep)
 
     def gone(self, actor: Actor) -> None:
-        del self._recent[actor]
+        del self._live[actor]
         self.namespaces[actor.id.unique_key].gone(actor)
 
     def waker(self, actor: Actor) -> Callable[[HibernatedSocket], None]:
@@ -213,26 +201,31 @@ class ActorHost:
         log.error("actor.quarantined", extra={"actor": str(actor.id), "cause": str(failure)})
         return error
 
+    def _look_later(self, actor: Actor, since_s: float) -> None:
+        due = int(since_s + self.idle_timeout_s) + 1
+        self._watched.setdefault(due, []).append(actor)
+
     def _sweep(self) -> None:
         """Evict actors that have been idle for long enough."""
         now = self.clock.monotonic()
-        recent = self._recent
-        while recent:
-            actor, since = next(iter(recent.items()))
-            if now - since < self.idle_timeout_s:
-                break
-            if actor.is_idle:
-                self._evicted += 1
-                actor.evict()
-            else:  # holds sockets or tasks: looked at again after another idle time
-                recent[actor] = now
-                recent.move_to_end(actor)
-        self._sweeper = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep) if recent else None
+        for second in [second for second in self._watched if second <= now]:
+            for actor in self._watched.pop(second):
+                if actor.stage in GONE:
+                    continue
+                if now - actor.ran_s < self.idle_timeout_s:
+                    self._look_later(actor, actor.ran_s)
+                elif actor.is_idle:
+                    self._evicted += 1
+                    actor.evict()
+                else:  # holds sockets or tasks: looked at again after another idle time
+                    self._look_later(actor, now)
+        timer = self.clock.call_later(SWEEP_INTERVAL_S, self._sweep) if self._watched else None
+        self._sweeper = timer
 
     # The whole.
 
     def statistics(self) -> HostStatistics:
-        actors = list(self._recent)
+        actors = list(self._live)
         hibernated = [registry.hibernated for registry in self.namespaces.values()]
         return HostStatistics(
             actors_live=len(actors),
@@ -245,7 +238,7 @@ class ActorHost:
 
     def sever_sessions(self, code: int, reason: str) -> None:
         """Close every WebSocket that actors hold; they get no event."""
-        for actor in list(self._recent):
+        for actor in list(self._live):
             actor.sessions.sever(reason, code)
         for registry in self.namespaces.values():
             registry.hibernated.sever_all(code, reason)
@@ -255,19 +248,19 @@ class ActorHost:
         """Some actor is handling an event, or has more to do, or something is not durable."""
         return any(
             actor.replies_due or actor.is_at_work or actor.committer.is_dirty()
-            for actor in self._recent
+            for actor in self._live
         )
 
     def storage_broke(self, failure: StorageBroken) -> None:
         """Nothing can be made durable any more: break every actor, and serve no event again."""
         self.closed_because = encode_error(failure)
         log.critical("storage.broken", extra={"cause": str(failure)})
-        for actor in list(self._recent):
+        for actor in list(self._live):
             actor.break_(copy(failure))
 
     def settle(self) -> None:
         """Have everything durable that was written, and let out what waited for that."""
-        for actor in list(self._recent):
+        for actor in list(self._live):
             if not actor.database.is_explicit:
                 actor.committer.commit()
         self.databases.settle()
@@ -282,7 +275,7 @@ class ActorHost:
             self._sweeper.cancel()
             self._sweeper = None
         self.settle()
-        for actor in list(self._recent):
+        for actor in list(self._live):
             if actor.stage in GONE:  # its commit has failed
                 continue
             if actor.is_idle:

@@ -86,7 +86,7 @@ class _RequestTurn:
                 self._finish(result)
                 return
             result = wait_for_it(result)
-        worker.follow(worker.start(result, self.gate, self._on_task_done, context))
+        worker.begin(result, self.gate, self._on_task_done, context)
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():

@@ -1,6 +1,7 @@
 """The one map of an actor's WebSocket sessions."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -48,8 +49,8 @@ def sessions_of(*sockets: FakeSocket) -> Sessions[FakeSocket]:
     return sessions
 
 
-def at_once(action: Callable[[], None]) -> None:
-    action()
+def at_once(action: Callable[..., None], *arguments: object) -> None:
+    action(*arguments)
 
 
 def test_it_counts_lists_and_addresses() -> None:
@@ -101,10 +102,14 @@ def test_a_write_that_is_held_back_is_what_was_sent_until_then() -> None:
     one = FakeSocket("one")
     sessions = sessions_of(one)
     held: list[Callable[[], None]] = []
+
+    def hold(action: Callable[..., None], *arguments: object) -> None:
+        held.append(partial(action, *arguments))
+
     one.unsent, sessions.unsent = ["first"], [one]
-    sessions.flush(held.append)
+    sessions.flush(hold)
     one.unsent, sessions.unsent = ["second"], [one]
-    sessions.flush(held.append)
+    sessions.flush(hold)
     assert one.writes == []
     for write in held:
         write()

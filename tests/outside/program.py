@@ -28,9 +28,9 @@ from perdure.actors.gates import OutputGate
 def break_the_gate() -> None:
     """Everything leaves at once, and ``sync()`` waits for nothing."""
 
-    def emit(gate: OutputGate, action: Callable[[], None]) -> None:
+    def emit(gate: OutputGate, action: Callable[..., None], *arguments: object) -> None:
         if not gate.broken:
-            action()
+            action(*arguments)
 
     setattr(OutputGate, "emit", emit)  # noqa: B010  # mypy would call it a mistake
     setattr(DurableStorage, "sync", lambda storage: Done(None))  # noqa: B010  # likewise
