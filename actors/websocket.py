@@ -62,7 +62,6 @@ class WebSocket(SocketListeners):
         "__dict__",
         "__weakref__",
         "_early",
-        "_is_paused",
         "_iterator",
         "_link",
         "attachment",
@@ -72,6 +71,7 @@ class WebSocket(SocketListeners):
         "gate",
         "handlers",
         "id",
+        "is_paused",
         "owner",
         "protocol",
         "state",
@@ -102,7 +102,7 @@ class WebSocket(SocketListeners):
         self._link: SocketLink | None = None
         self._early: list[SocketInput] = []
         self._iterator: SocketIterator | None = None
-        self._is_paused = False
+        self.is_paused = False
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.id[:8]} {self.state.value}>"
@@ -191,7 +191,7 @@ class WebSocket(SocketListeners):
         if self.owner is None:
             raise SocketStateError("call accept() before iterating over a WebSocket")
         if self._iterator is None:
-            self._iterator = SocketIterator(self.owner.loop, self._resume_if_few_wait)
+            self._iterator = SocketIterator(self.owner.loop, self.resume_if_few_wait)
             for message in self.unheard:
                 self._iterator.push(message)
             self.unheard.clear()
@@ -314,7 +314,7 @@ class WebSocket(SocketListeners):
         self.state = move(self.state, SocketState.HANDED_OVER)
         inner, self._link = self._link, None
         early, self._early = self._early, []
-        was_paused, self._is_paused = self._is_paused, False
+        was_paused, self.is_paused = self.is_paused, False
         if isinstance(inner, PairLink):
             inner.peer.connect(link)
         else:
@@ -350,8 +350,13 @@ class WebSocket(SocketListeners):
         """See ``hold``."""
 
     def transmit(self, frames: "Sequence[Sent | CloseFrame]") -> None:
-        if self._link is not None:
-            self._link.transmit(*split(frames))
+        link = self._link
+        if link is None:
+            return
+        if type(frames[-1]) is CloseFrame:
+            link.transmit(*split(frames))
+        else:
+            link.transmit(frames)  # type: ignore[arg-type]  # a close frame is the last, if any
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
@@ -366,12 +371,6 @@ class WebSocket(SocketListeners):
     @property
     def iterator(self) -> SocketIterator | None:
         return self._iterator
-
-    def taken_up(self) -> None:
-        """One of the messages that waited has been taken up."""
-        self.waiting -= 1
-        if self._is_paused:
-            self._resume_if_few_wait()
 
     def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
         """Pass ``message`` on to who iterates."""
@@ -395,7 +394,7 @@ class WebSocket(SocketListeners):
 
     def hear_kept(self) -> None:
         """Messages that nobody has heard are heard now; listeners hear in turns only."""
-        self._resume_if_few_wait()
+        self.resume_if_few_wait()
         if self.unheard and self.owner is not None:
             self._deliver(Kept())
 
@@ -425,9 +424,9 @@ class WebSocket(SocketListeners):
         owner.resume(SocketTurn(self, owner, frame))
 
     def _pause(self) -> None:
-        if not self._is_paused:
+        if not self.is_paused:
             assert self._link is not None, "messages come over a link"
-            self._is_paused = True
+            self.is_paused = True
             self._link.pause()
 
     @property
@@ -437,9 +436,9 @@ class WebSocket(SocketListeners):
             return 0
         return len(self._iterator.messages)
 
-    def _resume_if_few_wait(self) -> None:
+    def resume_if_few_wait(self) -> None:
         few = self._waiting_max // 2
-        if self._is_paused and self.waiting <= few and self._kept_for_iteration <= few:
+        if self.is_paused and self.waiting <= few and self._kept_for_iteration <= few:
             assert self._link is not None, "it was paused"
-            self._is_paused = False
+            self.is_paused = False
             self._link.resume()

@@ -56,11 +56,11 @@ class Networks:
 
     def find(self, address: str) -> str | None:
         """The block that ``address`` lies in, as it was written; None for none, or no address."""
-        parsed = parse_address(address)
+        parsed = _number_of(address)
         if parsed is None:
             return None
-        value = int(parsed)
-        for mask, blocks in (self._v4 if parsed.version == 4 else self._v6).items():
+        version, value = parsed
+        for mask, blocks in (self._v4 if version == 4 else self._v6).items():
             if (block := blocks.get(value & mask)) is not None:
                 return block
         return None
@@ -90,3 +90,10 @@ def parse_address(text: str) -> Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+@lru_cache(_REMEMBERED)
+def _number_of(text: str) -> tuple[int, int] | None:
+    """The version of an address, and the address as a number, which takes 0.3 us to find out."""
+    address = parse_address(text)
+    return None if address is None else (address.version, int(address))

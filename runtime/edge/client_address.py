@@ -6,10 +6,13 @@ Promise:
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from aiohttp import web
 
 from ..config.networks import Networks, parse_address
+
+_REMEMBERED = 8192  # addresses; one client sends many requests
 
 
 def client_address(request: web.BaseRequest, trusted: Networks) -> str:
@@ -63,6 +66,7 @@ def forwarded_address(peer: str, fields: Iterable[str], trusted: Networks) -> st
     return known
 
 
+@lru_cache(_REMEMBERED)
 def normal_address(text: str) -> str:
     """An address in the one way in which it is written here; empty if it is none."""
     address = parse_address(text)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
@@ -182,7 +183,7 @@ class Firewall:
             incoming.raw_path,
             headers,
             host=host_of(incoming.raw_path, host),
-            address=client_address(incoming, self._trusted),
+            address=partial(client_address, incoming, self._trusted),
             is_upgrade=is_upgrade,
         )
 
