@@ -199,7 +199,7 @@ class Firewall:
             "origin" if event == "firewall.origin_refused" else "rule": name,
             "why": why,
             "method": head.method,
-            "path": head.target,
+            "path": head.target.partition("?")[0],  # a token may stand in the query
             "address": head.address,
         }
         if unsaid:

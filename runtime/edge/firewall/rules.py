@@ -9,6 +9,7 @@ they let pass goes on to the next rule, and so does one that a rule with ``shado
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import NamedTuple
 
 from ...config.firewall.model import Action, FirewallRule
@@ -17,7 +18,7 @@ from .limiting import Lease, Limiter
 from .matching import Condition, Matcher, Test
 from .requiring import Check, Objection
 
-_USUAL_BODY = {Action.DENY: "Forbidden", Action.LIMIT: "Too Many Requests"}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class Now(NamedTuple):
@@ -161,7 +162,7 @@ class Rule:
         self, why: str, headers: Mapping[str, str] | None = None, usual_body: str = ""
     ) -> Refusal:
         declared = self.declared
-        body = declared.body or usual_body or _USUAL_BODY.get(declared.action, "")
+        body = declared.body or usual_body or _PHRASES.get(declared.status, "Refused")
         return Refusal(self, why, declared.status, body, headers or {})
 
 
