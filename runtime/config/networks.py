@@ -20,6 +20,7 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 # One client sends many requests, and all clients of a busy minute fit.
 _REMEMBERED = 8192
+LENGTH_MAX = 80  # 45 characters for an address of IPv6, and a zone
 _MAPPED_BITS = 96  # ::ffff:0:0/96, RFC 4291, section 2.5.5.2
 
 
@@ -80,9 +81,14 @@ def network_of(block: str) -> IPv4Network | IPv6Network:
     return network
 
 
-@lru_cache(_REMEMBERED)
 def parse_address(text: str) -> Address | None:
     """Return an address, or None if ``text`` is none."""
+    # Clients choose some of these texts: what is remembered must not be of any length.
+    return None if len(text) > LENGTH_MAX else _parse(text)
+
+
+@lru_cache(_REMEMBERED)
+def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -92,8 +98,12 @@ def parse_address(text: str) -> Address | None:
     return address
 
 
-@lru_cache(_REMEMBERED)
 def _number_of(text: str) -> tuple[int, int] | None:
+    return None if len(text) > LENGTH_MAX else _remembered_number(text)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_number(text: str) -> tuple[int, int] | None:
     """The version of an address, and the address as a number, which takes 0.3 us to find out."""
     address = parse_address(text)
     return None if address is None else (address.version, int(address))

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from aiohttp import web
 
-from ..config.networks import Networks, parse_address
+from ..config.networks import LENGTH_MAX, Networks, parse_address
 
 _REMEMBERED = 8192  # addresses; one client sends many requests
 
@@ -66,9 +66,13 @@ def forwarded_address(peer: str, fields: Iterable[str], trusted: Networks) -> st
     return known
 
 
-@lru_cache(_REMEMBERED)
 def normal_address(text: str) -> str:
     """An address in the one way in which it is written here; empty if it is none."""
+    return "" if len(text) > LENGTH_MAX else _normal(text)
+
+
+@lru_cache(_REMEMBERED)
+def _normal(text: str) -> str:
     address = parse_address(text)
     return "" if address is None else str(address)
 
