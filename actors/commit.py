@@ -41,6 +41,15 @@ class AlarmIndex(Protocol):
         ...
 
 
+def _nothing() -> None:
+    """What happens when a database begins a transaction whose actor has left memory."""
+
+
+def _nobody(failure: PerdureError) -> None:
+    """Who hears of its failure."""
+    del failure
+
+
 class Committer:
     """One actor's commits, numbered from 1.
 
@@ -97,6 +106,12 @@ class Committer:
         if database.durability.last_lsn > self._counted_lsn:
             self._count()  # read what an actor before this one has written
         return self._awaited if self._awaited > self._durable else 0
+
+    def come_apart(self) -> None:
+        """Let go of what leads back here or to the actor; nothing is written any more."""
+        self._database.on_begin = _nothing
+        self._on_failure = _nobody
+        self.output.come_apart()
 
     def is_dirty(self) -> bool:
         """Something was written or read that is not durable yet, or never will be."""

@@ -1,9 +1,9 @@
 """``ctx.storage``: what one actor keeps."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, overload
 
 from ..storage.bookmark import Bookmark
@@ -11,10 +11,10 @@ from ..storage.errors import PerdureError, UsageError
 from ..storage.kv import KeyValue
 from ..storage.metadata import Metadata
 from ..storage.sql import Sql
+from .access import check_access
 from .actor import Actor
 from .done import Done
-from .errors import StorageAccess, TransactionClosed
-from .execution import CURRENT
+from .errors import TransactionClosed
 from .lifecycle import GONE
 from .sections import CriticalSection
 from .storage_calls import AlarmRow, StorageCalls, opts_out, to_ms
@@ -40,8 +40,9 @@ class DurableStorage(StorageCalls):
     def __init__(self, actor: Actor, *, has_sql: bool) -> None:
         self._actor = actor
         self._kv = KeyValue(actor.database)
-        self._sync_kv = SyncKv(self._kv, self.check_access) if has_sql else None
-        self._sql = SqlStorage(Sql(actor.database), self.check_access) if has_sql else None
+        access = partial(check_access, actor)  # not a method: this object would lead to itself
+        self._sync_kv = SyncKv(self._kv, access) if has_sql else None
+        self._sql = SqlStorage(Sql(actor.database), access) if has_sql else None
         self.alarm = AlarmRow(Metadata(actor.database))
         # One for each explicit transaction that is open: what it restores when it is undone.
         self._savepoints: list[bool] = []
@@ -53,37 +54,7 @@ class DurableStorage(StorageCalls):
             StorageAccess: From another thread or actor, from outside of a handler, or after the
                 actor was reset.
         """
-        actor = self._actor
-        if (
-            actor.turn is not None
-            and CURRENT.get() is actor
-            and actor.stage not in GONE
-            and threading.get_ident() == actor.thread
-        ):
-            return
-        raise StorageAccess(self._why_not())
-
-    def _why_not(self) -> str:
-        actor = self._actor
-        if actor.stage in GONE:
-            return (
-                "this storage belongs to an instance that is gone: the actor was reset or left "
-                "memory. Nothing was read or written; use self.ctx.storage of the new instance"
-            )
-        if threading.get_ident() != actor.thread:
-            return (
-                "storage was used from another thread; it belongs to the thread of its actor. "
-                "Do the slow part in the thread, and the storage calls in the handler"
-            )
-        if CURRENT.get() is not actor:
-            return (
-                f"storage of actor {actor.id.name or actor.id} was used from outside of it. "
-                "An actor's storage is its own: call one of its methods instead"
-            )
-        return (
-            "storage was used from a callback of the event loop, which no gate can hold back. "
-            "Use a task (asyncio.create_task) instead"
-        )
+        check_access(self._actor)
 
     def _use(self) -> tuple[KeyValue, AlarmRow]:
         self.check_access()

@@ -73,6 +73,10 @@ class InputGate:
         return parent
 
 
+def _on_nothing() -> int:
+    return 0
+
+
 class OutputGate:
     """Holds what an actor emits until what it depends on is durable.
 
@@ -106,6 +110,11 @@ class OutputGate:
         waiting = self.waiting
         while waiting and not self.broken and waiting[0][0] <= durable:
             waiting.popleft()[1]()
+
+    def come_apart(self) -> None:
+        """As ``break_``, and let go of who was asked."""
+        self.break_()
+        self._depends_on = _on_nothing
 
     def break_(self) -> None:
         """Nothing leaves any more: it would tell of writes that are not there."""

@@ -36,6 +36,10 @@ class SocketReceiver(Protocol):
         ...
 
 
+# The policy of a connection that is only passed on: it is slowed at its source, never cut short.
+RELAY = "relay"
+
+
 class SocketLink(Protocol):
     """Carries frames to one peer: a network connection, or the other end of a pair."""
 
@@ -62,6 +66,25 @@ class SocketLink(Protocol):
     @property
     def buffered_size_bytes(self) -> int:
         """Bytes accepted and not yet taken by the peer's side."""
+        ...
+
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
+        """What becomes of messages when the peer reads slowly; said before any is sent.
+
+        Args:
+            policy: One of ``delivery.POLICIES``, or ``RELAY``.
+            queue_size_bytes_max: How much may wait; None for what the limits say.
+        """
+        ...
+
+    @property
+    def dropped_messages(self) -> int:
+        """How many messages its policy has let go of."""
+        ...
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """How long the peer has taken to answer the last ping; None before the first answer."""
         ...
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
@@ -123,6 +146,8 @@ class PairLink:
     __slots__ = ("_auto_response", "auto_response_time_ms", "other", "peer")
 
     buffered_size_bytes = 0
+    dropped_messages = 0
+    round_trip_s = None
 
     def __init__(self, peer: PairEnd) -> None:
         self.peer = peer
@@ -150,6 +175,9 @@ class PairLink:
     def resume(self) -> None:
         """See ``pause``."""
 
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
+        """Nothing waits: the other end hears at once."""
+
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self._auto_response = pair
 
@@ -168,7 +196,12 @@ class NoPeer:
     __slots__ = ()
 
     buffered_size_bytes = 0
+    dropped_messages = 0
+    round_trip_s = None
     auto_response_time_ms = None
+
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
+        """Nothing is delivered."""
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         """Nobody asks."""
@@ -191,6 +224,8 @@ class NoPeer:
 
 def join(one: SocketLink, other: SocketLink) -> None:
     """From now on each link hears the other."""
+    one.set_delivery(RELAY, None)
+    other.set_delivery(RELAY, None)
     one.set_receiver(Relay(other))
     other.set_receiver(Relay(one))
 

@@ -13,7 +13,7 @@ class SocketListeners:
         on_open, on_close, on_error: One listener each, besides the added ones.
     """
 
-    __slots__ = ("_added", "_on_message", "on_close", "on_error", "on_open")
+    __slots__ = ("_added", "_hearing", "_on_message", "on_close", "on_error", "on_open")
 
     def __init__(self) -> None:
         self.on_open: Listener | None = None
@@ -21,6 +21,7 @@ class SocketListeners:
         self.on_close: Listener | None = None
         self.on_error: Listener | None = None
         self._added: dict[str, list[tuple[Listener, bool]]] | None = None
+        self._hearing: tuple[Listener, ...] | None = None  # what is known of the message's
 
     @property
     def on_message(self) -> Listener | None:
@@ -30,6 +31,7 @@ class SocketListeners:
     @on_message.setter
     def on_message(self, listener: Listener | None) -> None:
         self._on_message = listener
+        self._hearing = None
         self.hear_kept()
 
     def add_event_listener(
@@ -39,6 +41,7 @@ class SocketListeners:
         _check_event_name(name)
         if self._added is None:
             self._added = {}
+        self._hearing = None
         listeners = self._added.setdefault(name, [])
         # By equality: a bound method is a new object each time it is asked for.
         if all(known != listener for known, _ in listeners):
@@ -49,6 +52,7 @@ class SocketListeners:
     def remove_event_listener(self, name: EventName, listener: Listener) -> None:
         """Forget ``listener``; unknown ones are ignored."""
         _check_event_name(name)
+        self._hearing = None
         if self._added is not None:
             added = self._added.get(name, [])
             self._added[name] = [entry for entry in added if entry[0] != listener]
@@ -64,10 +68,15 @@ class SocketListeners:
         return bool(self._on_message or (self._added and self._added.get("message")))
 
     def message_listeners(self) -> Sequence[Listener]:
-        """As ``listeners("message")``, which runs for every message."""
-        if self._added is None:
-            return () if self._on_message is None else (self._on_message,)
-        return self.listeners("message")
+        """As ``listeners("message")``, but kept: it is asked for every message."""
+        if self._hearing is not None:
+            return self._hearing
+        entries = () if self._added is None else self._added.get("message", ())
+        is_lasting = not any(once for _, once in entries)
+        found = tuple(self.listeners("message"))
+        if is_lasting:
+            self._hearing = found
+        return found
 
     def listeners(self, name: EventName) -> list[Listener]:
         """Who hears ``name``, in order; those for one time only are forgotten by asking."""

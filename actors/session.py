@@ -5,7 +5,7 @@ import enum
 from dataclasses import dataclass
 
 from ..storage.errors import InternalError
-from .errors import InvalidClose
+from .errors import InvalidClose, SocketStateError
 
 CLOSE_REASON_SIZE_BYTES_MAX = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes
 NORMAL = 1000
@@ -114,3 +114,20 @@ def echo_of(frame: CloseFrame) -> CloseFrame:
     if frame.code is None or frame.code in UNSENDABLE or not 1000 <= frame.code <= 4999:
         return CloseFrame(None)
     return frame
+
+
+def cannot_send(state: SocketState) -> SocketStateError:
+    """What is wrong with sending in this state."""
+    if state is SocketState.NEW:
+        why = (
+            "You must call one of accept() or ctx.accept_web_socket() on this WebSocket before "
+            "sending messages."
+        )
+    elif state is SocketState.HIBERNATED:
+        why = (
+            "the actor of this WebSocket has left memory since; another object stands for the "
+            "connection now: ask ctx.get_web_sockets(), or use what a handler is given"
+        )
+    else:
+        why = "Can't call WebSocket send() after close()."
+    return SocketStateError(why)

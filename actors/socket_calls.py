@@ -6,6 +6,7 @@ from typing import Any
 from ..storage.errors import UsageError
 from .actor import Actor
 from .auto_response import WebSocketRequestResponsePair
+from .delivery import check_delivery
 from .durable_storage import DurableStorage
 from .errors import InvalidEventTimeout, SocketLimitExceeded, SocketStateError
 from .session import SocketState
@@ -30,8 +31,17 @@ class SocketCalls:
         """The actor's WebSocket sessions by their ``id``; see ``Sessions``."""
         return self._actor.sessions
 
-    def accept_web_socket(self, socket: WebSocket, tags: Sequence[str] = ()) -> None:
+    def accept_web_socket(
+        self,
+        socket: WebSocket,
+        tags: Sequence[str] = (),
+        *,
+        delivery: str | None = None,
+        queue_bytes_max: int | None = None,
+    ) -> None:
         """Take ``socket``; its events go to ``web_socket_message`` and its like.
+
+        ``delivery`` and ``queue_bytes_max`` are as for ``WebSocket.accept``.
 
         Raises:
             SocketStateError: It was accepted or used before.
@@ -42,6 +52,7 @@ class SocketCalls:
         kept = _check_tags(
             tags, actor.limits.websocket_tags_max, actor.limits.websocket_tag_length_max
         )
+        said = check_delivery(delivery, queue_bytes_max)
         if len(actor.sessions) >= actor.limits.websockets_per_actor_max:
             raise SocketLimitExceeded(
                 f"only {actor.limits.websockets_per_actor_max} websockets can be accepted on a "
@@ -64,7 +75,7 @@ class SocketCalls:
             raise SocketStateError("a socket can be accepted in a handler, not in __init__")
         socket.tags = kept
         socket.handlers = actor.handlers
-        socket.take(actor)
+        socket.take(actor, said)
         if self.sessions.auto_response is not None:
             socket.set_auto_response(self.sessions.auto_response)
 
@@ -95,6 +106,8 @@ class SocketCalls:
         message: str | bytes | bytearray | memoryview,
         tags: str | Sequence[str] | None = None,
         exclude: WebSocket | Collection[WebSocket] = (),
+        *,
+        key: str | None = None,
     ) -> int:
         """Send a message to the actor's clients: to every open socket that it has accepted.
 
@@ -105,6 +118,7 @@ class SocketCalls:
             message: As for ``WebSocket.send``.
             tags: Only to sockets that ``accept_web_socket`` was given one of these for.
             exclude: Not to this one, or these.
+            key: As for ``WebSocket.send``.
 
         Returns:
             To how many it was sent.
@@ -124,7 +138,7 @@ class SocketCalls:
             if socket.state is SocketState.OPEN and socket.url is None and socket not in excluded
         ]
         for socket in receivers:
-            socket.send(message)
+            socket.send(message, key=key)
         return len(receivers)
 
     # What happens while the actor is not in memory.

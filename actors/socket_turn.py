@@ -56,6 +56,8 @@ class HearingSocket(Protocol):
     handlers: SocketHandlers | None
     unheard: Any
     dropped: int
+    waiting: int
+    is_paused: bool
     id: str
     gate: InputGate
 
@@ -64,7 +66,7 @@ class HearingSocket(Protocol):
 
     def listeners(self, name: EventName) -> list[Listener]: ...
     def message_listeners(self) -> Sequence[Listener]: ...
-    def taken_up(self) -> None: ...
+    def resume_if_few_wait(self) -> None: ...
     def iterate(self, message: str | bytes, *, is_heard: bool) -> None: ...
     def reply_close(self, frame: CloseFrame) -> None: ...
     def sever(self, code: int, reason: str) -> None: ...
@@ -88,12 +90,16 @@ class SocketTurn:
 
     def step(self) -> None:
         socket = self._socket
-        socket.taken_up()
+        socket.waiting -= 1
+        if socket.is_paused:
+            socket.resume_if_few_wait()
         frame = self._frame
-        kind = type(frame)
-        if kind is str or kind is bytes:
+        if isinstance(frame, str | bytes):
             if socket.state is OPEN or socket.state not in OVER:
-                self._message(frame)  # type: ignore[arg-type]  # told by its type
+                if socket.handlers is not None:
+                    self._call(socket.handlers.message, socket, frame)
+                elif socket.unheard or not self._tell(frame):
+                    self._keep_unheard(frame)
         elif isinstance(frame, Kept):
             self._hear_kept()
         elif socket.state in OVER:
@@ -102,13 +108,6 @@ class SocketTurn:
             self._closed_by_peer(frame)
         elif isinstance(frame, Lost):
             self._lost(frame)
-
-    def _message(self, message: str | bytes) -> None:
-        socket = self._socket
-        if socket.handlers is not None:
-            self._call(socket.handlers.message, socket, message)
-        elif socket.unheard or not self._tell(message):
-            self._keep_unheard(message)
 
     def _tell(self, message: str | bytes) -> bool:
         """Whether anybody was there to hear ``message``."""

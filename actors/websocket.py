@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..storage.errors import UsageError
-from ..storage.values import decode, encode
-from .errors import SocketLimitExceeded, SocketStateError
+from ..storage.values import decode
+from .attachment import SIZE_BYTES_MAX, encode_attachment
+from .delivery import check_delivery, sendable
+from .errors import SocketStateError
 from .execution import Execution, current_execution
 from .gates import InputGate
 from .hibernated_socket import HibernatedSocket
@@ -28,6 +29,7 @@ from .session import (
     CloseFrame,
     Lost,
     SocketState,
+    cannot_send,
     check_close,
     move,
 )
@@ -37,8 +39,6 @@ from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
 # So many messages may wait for a first listener; the reading of the connection then pauses.
 UNHEARD_MAX = 64
 OPEN = SocketState.OPEN
-# Of a socket that nobody has accepted yet; then it is the actor's limit.
-ATTACHMENT_SIZE_MAX = 16 * 1024
 
 
 class WebSocket(SocketListeners):
@@ -62,15 +62,16 @@ class WebSocket(SocketListeners):
         "__dict__",
         "__weakref__",
         "_early",
-        "_is_paused",
         "_iterator",
         "_link",
         "attachment",
+        "delivery",
         "dropped",
         "extensions",
         "gate",
         "handlers",
         "id",
+        "is_paused",
         "owner",
         "protocol",
         "state",
@@ -89,6 +90,7 @@ class WebSocket(SocketListeners):
         self.extensions = extensions
         self.tags: tuple[str, ...] = ()
         self.attachment: bytes | None = None
+        self.delivery: tuple[str, int | None] | None = None
         self.state = SocketState.NEW
         self.owner: Execution | None = None
         self.gate = InputGate()  # replaced by the one it is accepted at
@@ -100,7 +102,7 @@ class WebSocket(SocketListeners):
         self._link: SocketLink | None = None
         self._early: list[SocketInput] = []
         self._iterator: SocketIterator | None = None
-        self._is_paused = False
+        self.is_paused = False
 
     def __repr__(self) -> str:
         return f"<WebSocket {self.id[:8]} {self.state.value}>"
@@ -117,31 +119,48 @@ class WebSocket(SocketListeners):
         """Bytes sent that the peer has not taken yet."""
         return self._link.buffered_size_bytes if self._link is not None else 0
 
-    def accept(self) -> None:
+    @property
+    def dropped_messages(self) -> int:
+        """How many messages its delivery policy has let go of, as the peer read too slowly."""
+        return self._link.dropped_messages if self._link is not None else 0
+
+    @property
+    def round_trip_s(self) -> float | None:
+        """How many seconds the peer took to answer the last ping; None before that."""
+        return self._link.round_trip_s if self._link is not None else None
+
+    def accept(self, *, delivery: str | None = None, queue_bytes_max: int | None = None) -> None:
         """Take this end: from now on its events come here, and ``send`` works.
 
         Messages that came before are delivered first. A second call changes nothing.
+
+        Args:
+            delivery: What becomes of messages that a slow peer has not taken: "close" (the
+                default), "drop_oldest", "latest" or "coalesce"; see docs/websockets.md.
+            queue_bytes_max: How much may wait; None for ``websocket_queue_size_bytes_max``.
         """
+        said = check_delivery(delivery, queue_bytes_max)
         if self.handlers is not None:
             raise SocketStateError("Can't accept() WebSocket after enabling hibernation.")
         if self.state is SocketState.NEW:
-            self.take(current_execution("WebSocket.accept()"))
+            self.take(current_execution("WebSocket.accept()"), said)
         elif self.state is SocketState.HANDED_OVER:
             raise SocketStateError(
                 "Can't accept() this WebSocket: it was already used in a Response."
             )
 
-    def send(self, message: str | bytes | bytearray | memoryview) -> None:
-        """Queue a message; it leaves when what its actor has written so far is durable."""
-        if isinstance(message, str | bytes):
-            frame: str | bytes = message
-        elif isinstance(message, bytearray | memoryview):
-            frame = bytes(message)
+    def send(
+        self, message: str | bytes | bytearray | memoryview, *, key: str | None = None
+    ) -> None:
+        """Queue a message; it leaves when what its actor has written so far is durable.
+
+        Of those that wait for a slow peer, delivery="latest" keeps the newest with this ``key``.
+        """
+        frame: Sent
+        if key is None and isinstance(message, str | bytes):
+            frame = message
         else:
-            raise UsageError(
-                f"WebSocket.send() takes str or bytes, not {type(message).__name__}; "
-                "use json.dumps() for other values"
-            )
+            frame = sendable(message, key)
         if self.state is OPEN:
             owner = self.owner
             if owner is not None and owner.turn is not None:  # as _queue does
@@ -150,18 +169,8 @@ class WebSocket(SocketListeners):
                 self.unsent.append(frame)
             else:
                 self._queue(frame)
-        elif self.state is SocketState.NEW:
-            raise SocketStateError(
-                "You must call one of accept() or ctx.accept_web_socket() on this WebSocket "
-                "before sending messages."
-            )
-        elif self.state is SocketState.HIBERNATED:
-            raise SocketStateError(
-                "the actor of this WebSocket has left memory since; another object stands for the "
-                "connection now: ask ctx.get_web_sockets(), or use what a handler is given"
-            )
         elif self.state is not SocketState.ENDING:
-            raise SocketStateError("Can't call WebSocket send() after close().")
+            raise cannot_send(self.state)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Say goodbye; the close event follows when the peer has answered.
@@ -187,7 +196,7 @@ class WebSocket(SocketListeners):
         if self.owner is None:
             raise SocketStateError("call accept() before iterating over a WebSocket")
         if self._iterator is None:
-            self._iterator = SocketIterator(self.owner.loop, self._resume_if_few_wait)
+            self._iterator = SocketIterator(self.owner.loop, self.resume_if_few_wait)
             for message in self.unheard:
                 self._iterator.push(message)
             self.unheard.clear()
@@ -205,17 +214,8 @@ class WebSocket(SocketListeners):
         Raises:
             SocketLimitExceeded: It is larger.
         """
-        data = encode(value, what="the attachment")
-        limit = ATTACHMENT_SIZE_MAX if self.owner is None else self.owner.attachment_size_bytes_max
-        if len(data) > limit:
-            raise SocketLimitExceeded(
-                f"A WebSocket 'attachment' cannot be larger than {limit} bytes."
-                f"'attachment' was {len(data)} bytes.",
-                "websocket_attachment_size_bytes_max",
-                limit,
-                len(data),
-            )
-        self.attachment = data
+        limit = SIZE_BYTES_MAX if self.owner is None else self.owner.attachment_size_bytes_max
+        self.attachment = encode_attachment(value, limit)
 
     def deserialize_attachment(self) -> Any:
         """Return a copy of what ``serialize_attachment`` was given last; None before."""
@@ -278,9 +278,12 @@ class WebSocket(SocketListeners):
         """Somebody has accepted this end."""
         return self.owner is not None
 
-    def take(self, owner: Execution) -> None:
-        """``owner`` has accepted this end."""
+    def take(self, owner: Execution, delivery: tuple[str, int | None] | None = None) -> None:
+        """``owner`` has accepted this end; its connection's queue is to be like this."""
         self.state = move(self.state, SocketState.OPEN)
+        self.delivery = delivery
+        if delivery is not None and self._link is not None:
+            self._link.set_delivery(*delivery)
         self.owner = owner
         # What is accepted inside a critical section is heard inside it.
         self.gate = owner.root if owner.turn is None else owner.turn.gate
@@ -293,6 +296,8 @@ class WebSocket(SocketListeners):
         """This end's frames travel over ``link``."""
         self._link = link
         link.set_receiver(self)
+        if self.delivery is not None:
+            link.set_delivery(*self.delivery)
         if self.handlers is not None and self.owner is not None:
             link.set_auto_response(self.owner.sessions.auto_response)
 
@@ -314,7 +319,7 @@ class WebSocket(SocketListeners):
         self.state = move(self.state, SocketState.HANDED_OVER)
         inner, self._link = self._link, None
         early, self._early = self._early, []
-        was_paused, self._is_paused = self._is_paused, False
+        was_paused, self.is_paused = self.is_paused, False
         if isinstance(inner, PairLink):
             inner.peer.connect(link)
         else:
@@ -350,8 +355,13 @@ class WebSocket(SocketListeners):
         """See ``hold``."""
 
     def transmit(self, frames: "Sequence[Sent | CloseFrame]") -> None:
-        if self._link is not None:
-            self._link.transmit(*split(frames))
+        link = self._link
+        if link is None:
+            return
+        if type(frames[-1]) is CloseFrame:
+            link.transmit(*split(frames))
+        else:
+            link.transmit(frames)  # type: ignore[arg-type]  # a close frame is the last, if any
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
@@ -366,12 +376,6 @@ class WebSocket(SocketListeners):
     @property
     def iterator(self) -> SocketIterator | None:
         return self._iterator
-
-    def taken_up(self) -> None:
-        """One of the messages that waited has been taken up."""
-        self.waiting -= 1
-        if self._is_paused:
-            self._resume_if_few_wait()
 
     def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
         """Pass ``message`` on to who iterates."""
@@ -395,7 +399,7 @@ class WebSocket(SocketListeners):
 
     def hear_kept(self) -> None:
         """Messages that nobody has heard are heard now; listeners hear in turns only."""
-        self._resume_if_few_wait()
+        self.resume_if_few_wait()
         if self.unheard and self.owner is not None:
             self._deliver(Kept())
 
@@ -425,9 +429,9 @@ class WebSocket(SocketListeners):
         owner.resume(SocketTurn(self, owner, frame))
 
     def _pause(self) -> None:
-        if not self._is_paused:
+        if not self.is_paused:
             assert self._link is not None, "messages come over a link"
-            self._is_paused = True
+            self.is_paused = True
             self._link.pause()
 
     @property
@@ -437,9 +441,9 @@ class WebSocket(SocketListeners):
             return 0
         return len(self._iterator.messages)
 
-    def _resume_if_few_wait(self) -> None:
+    def resume_if_few_wait(self) -> None:
         few = self._waiting_max // 2
-        if self._is_paused and self.waiting <= few and self._kept_for_iteration <= few:
+        if self.is_paused and self.waiting <= few and self._kept_for_iteration <= few:
             assert self._link is not None, "it was paused"
-            self._is_paused = False
+            self.is_paused = False
             self._link.resume()

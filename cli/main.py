@@ -15,6 +15,7 @@ from .failures import WITH_PROBLEMS, exit_code_of, show_failure, show_summary
 from .init import init
 from .output import Output, prepare_streams
 from .replacing import delete_command, fork_command, import_command, restore_command
+from .rules import rules
 from .serve import serve
 from .sql import sql
 from .verify import verify
@@ -58,5 +59,5 @@ def main() -> None:
 
 for command in (import_command, fork_command, restore_command, delete_command):
     actors.add_command(command)
-for command in (init, dev, check, serve, actors, sql, bookmarks, backup, verify, doctor):
+for command in (init, dev, check, serve, rules, actors, sql, bookmarks, backup, verify, doctor):
     main.add_command(command)

@@ -34,6 +34,7 @@ from .edge.firewall.firewall import Firewall
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
 from .edge.outside import Outside
+from .edge.statistics import EdgeStatistics
 from .edge.tls_listener import BACKLOG, TlsListener
 from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
@@ -45,6 +46,7 @@ from .host.past import HostPast
 from .host.registry import ActorHost
 from .host.statistics import HostStatistics
 from .host.worker import Worker
+from .sockets.keepalive import KeepAlive
 
 log = logging.getLogger("perdure.server")
 
@@ -230,6 +232,7 @@ class Server:
             outside=Outside(config.perdure.trusted_proxies, config.perdure.proxy_headers),
             show_errors=show_errors,
             on_request=on_request,
+            keep_alive=self._keep_alive,
         )
         self._front = front
 
@@ -264,7 +267,10 @@ class Server:
         """Actors, their bindings, and the Worker in front of them."""
         perdure, loop = self.config.perdure, self._loop
         install_task_factory(loop)
-        outbound = HttpOutbound(loop, perdure.socket_limits)
+        self._keep_alive = KeepAlive.of(perdure.socket_limits, self._clock)
+        if self._keep_alive is not None:
+            self._cleanup.callback(self._keep_alive.close)
+        outbound = HttpOutbound(loop, perdure.socket_limits, self._keep_alive)
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
         self._host = ActorHost(
@@ -380,6 +386,12 @@ class Server:
     def statistics(self) -> HostStatistics:
         """What it holds in memory."""
         return self._host.statistics()
+
+    def edge_statistics(self) -> EdgeStatistics:
+        """Its connections, and what was refused to clients."""
+        listener = self._listener
+        tls = listener.statistics() if isinstance(listener, TlsListener) else None
+        return self._front.statistics(tls)
 
     def health(self) -> StoreHealth:
         """How its storage is, and why it is degraded if it is."""

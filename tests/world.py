@@ -118,11 +118,17 @@ class FakeLink:
     """A connection whose peer is the test."""
 
     buffered_size_bytes = 7
+    dropped_messages = 3
+    round_trip_s: float | None = None
+    delivery: tuple[str, int | None] | None = None
     auto_response: tuple[str, str] | None = None
     auto_response_time_ms: int | None = None
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self.auto_response = pair
+
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
+        self.delivery = (policy, queue_size_bytes_max)
 
     def __init__(self) -> None:
         self.receiver: SocketReceiver | None = None

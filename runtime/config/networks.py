@@ -20,6 +20,7 @@ from ipaddress import (
 Address = IPv4Address | IPv6Address
 # One client sends many requests, and all clients of a busy minute fit.
 _REMEMBERED = 8192
+LENGTH_MAX = 80  # 45 characters for an address of IPv6, and a zone
 _MAPPED_BITS = 96  # ::ffff:0:0/96, RFC 4291, section 2.5.5.2
 
 
@@ -56,11 +57,11 @@ class Networks:
 
     def find(self, address: str) -> str | None:
         """The block that ``address`` lies in, as it was written; None for none, or no address."""
-        parsed = parse_address(address)
+        parsed = _number_of(address)
         if parsed is None:
             return None
-        value = int(parsed)
-        for mask, blocks in (self._v4 if parsed.version == 4 else self._v6).items():
+        version, value = parsed
+        for mask, blocks in (self._v4 if version == 4 else self._v6).items():
             if (block := blocks.get(value & mask)) is not None:
                 return block
         return None
@@ -80,9 +81,14 @@ def network_of(block: str) -> IPv4Network | IPv6Network:
     return network
 
 
-@lru_cache(_REMEMBERED)
 def parse_address(text: str) -> Address | None:
     """Return an address, or None if ``text`` is none."""
+    # Clients choose some of these texts: what is remembered must not be of any length.
+    return None if len(text) > LENGTH_MAX else _parse(text)
+
+
+@lru_cache(_REMEMBERED)
+def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -90,3 +96,14 @@ def parse_address(text: str) -> Address | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def _number_of(text: str) -> tuple[int, int] | None:
+    return None if len(text) > LENGTH_MAX else _remembered_number(text)
+
+
+@lru_cache(_REMEMBERED)
+def _remembered_number(text: str) -> tuple[int, int] | None:
+    """The version of an address, and the address as a number, which takes 0.3 us to find out."""
+    address = parse_address(text)
+    return None if address is None else (address.version, int(address))

@@ -29,6 +29,7 @@ _PATTERN = re.compile(
 )
 _HOST_PATTERN = re.compile(rf"(?P<host>\*|(?:\*\.)?(?:{_NAME}))(?::(?P<port>[0-9]{{1,5}}|\*))?")
 _REMEMBERED = 1024
+LENGTH_MAX = 300  # 253 characters for a name of DNS, a scheme and a port
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +100,14 @@ class HostPatterns:
         return any(_host_fits(host, name) and p in {"*", port} for host, p in self._shapes)
 
 
-@lru_cache(_REMEMBERED)
 def parse_origin(text: str) -> Origin | None:
     """Return an origin, or None for ``null`` and for what is no origin."""
+    # Clients choose them: what is remembered must not be of any length.
+    return None if len(text) > LENGTH_MAX else _parse(text)
+
+
+@lru_cache(_REMEMBERED)
+def _parse(text: str) -> Origin | None:
     found = _ORIGIN.fullmatch(text.lower())
     if found is None:
         return None

@@ -7,6 +7,7 @@ Promise:
 """
 
 import asyncio
+import resource
 from dataclasses import dataclass
 
 from ..config.networks import Networks
@@ -17,6 +18,8 @@ LEAVES_S = 1.0
 # Refused clients that are let to read why; beyond, they are only cut off.
 LEAVING_MAX = 100
 RETRY_AFTER_S = 1
+# Files of objects, the log, libraries.
+DESCRIPTORS_ELSEWHERE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,14 @@ class Admission:
         """Let go of those who are still reading why they were refused."""
         for leaving in list(self._leaving):
             leaving.end()
+
+
+def connections_possible(wanted: int) -> int:
+    """``wanted``, or fewer where the system allows the process fewer descriptors."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if allowed == resource.RLIM_INFINITY:
+        return wanted
+    return min(wanted, max(allowed - DESCRIPTORS_ELSEWHERE, allowed // 2))
 
 
 class Leaving(asyncio.Protocol):

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ...storage.errors import UsageError
+from ..config.errors import Problem
 from ..config.model import TlsConfig
 
 log = logging.getLogger("perdure.edge")
@@ -43,6 +45,11 @@ class CertificateRefused(UsageError):
         self.file = file
         self.why = why
         super().__init__(file, why)
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """The same, as what is wrong with a configuration is told."""
+        return [Problem(self.file, "", None, None, self.why)]
 
     def __str__(self) -> str:
         return f"{self.file}: {self.why}"

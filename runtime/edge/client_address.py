@@ -1,10 +1,19 @@
 """Addresses as connections and proxies write them, brought into one form."""
 
-from ..config.networks import parse_address
+from functools import lru_cache
+
+from ..config.networks import LENGTH_MAX, parse_address
+
+_REMEMBERED = 8192  # addresses; one client sends many requests
 
 
 def normal_address(text: str) -> str:
     """An address in the one way in which it is written here; empty if it is none."""
+    return "" if len(text) > LENGTH_MAX else _normal(text)
+
+
+@lru_cache(_REMEMBERED)
+def _normal(text: str) -> str:
     address = parse_address(text)
     return "" if address is None else str(address)
 

@@ -27,14 +27,17 @@ from ...actors.session import GOING_AWAY
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
 from ..sockets.client_socket import ClientSocket
+from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
-from .admission import Admission
+from .admission import Admission, connections_possible
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
 from .outside import Outside, origin_of
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
+from .statistics import EdgeStatistics
+from .tls_listener import TlsStatistics
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
@@ -92,15 +95,19 @@ class Front:
         outside: Outside,
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
+        keep_alive: KeepAlive | None = None,
     ) -> None:
         self._worker = worker
         self._loop = loop
         self._limits = limits
         self._socket_limits = socket_limits
+        self._keep_alive = keep_alive
         self._firewall = firewall
         self._outside = outside
         self.admission = Admission(
-            limits.connections_max, limits.connections_per_address_max, outside.trusted
+            connections_possible(limits.connections_max),
+            limits.connections_per_address_max,
+            outside.trusted,
         )
         self._show_errors = show_errors
         self._on_request = on_request
@@ -121,6 +128,19 @@ class Front:
             max_line_size=limits.header_size_bytes_max,
             max_headers=HEADERS_MAX,
             auto_decompress=False,
+        )
+
+    def statistics(self, tls: TlsStatistics | None) -> EdgeStatistics:
+        """What was counted, beside what the listener has."""
+        counts = self.server.counts
+        return EdgeStatistics(
+            self.admission.statistics(),
+            tls,
+            self.server.requests_count,
+            counts.heads_too_large,
+            counts.heads_late,
+            counts.bodies_too_large,
+            counts.bodies_stalled,
         )
 
     # Stopping.
@@ -210,6 +230,7 @@ class Front:
         raw_headers = incoming.raw_headers
         head_size = sum(map(len, chain.from_iterable(raw_headers))) + 4 * len(raw_headers)
         if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
+            self.server.counts.heads_too_large += 1
             return plain_response(431, "Request Header Fields Too Large")
         # RFC 9112, section 3.2. That there is one Host header, the parser has seen to.
         host = incoming.headers.get("Host", "")
@@ -217,7 +238,7 @@ class Front:
             return plain_response(400, "Bad Request: the Host header is no host")
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
-            return _too_large(limits)
+            return self._too_large()
         is_upgrade = "Upgrade" in incoming.headers and asks_for_websocket(incoming)
         if is_upgrade:
             refused = why_no_handshake(incoming)
@@ -300,7 +321,7 @@ class Front:
         fields = response.header_fields().items()
         protocol = incoming.protocol
         assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
-        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits)
+        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits, self._keep_alive)
         if upgraded is None:
             let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")
@@ -351,8 +372,9 @@ class Front:
     ) -> web.Response:
         """The answer when user code raised."""
         if (body is not None and body.is_too_large) or isinstance(error, BodyTooLarge):
-            return _too_large(self._limits)
+            return self._too_large()
         if (body is not None and body.has_stalled) or isinstance(error, BodyStalled):
+            self.server.counts.bodies_stalled += 1
             stalled = BodyStalled(self._limits.body_idle_timeout_s)
             return _closing(408, f"Request Timeout: {stalled}")
         if isinstance(error, BodyMalformed):
@@ -371,6 +393,10 @@ class Front:
             page = error_page(error, incoming.method, incoming.raw_path)
             return text_response(500, page, "text/html")
         return plain_response(500, error_text(error).rstrip())
+
+    def _too_large(self) -> web.Response:
+        self.server.counts.bodies_too_large += 1
+        return _closing(413, str(BodyTooLarge(self._limits.body_size_bytes_max)))
 
 
 class _Outcome:
@@ -408,10 +434,6 @@ async def _copy(source: StreamSource, answer: StreamAnswer) -> None:
             f"the response's Content-Length is {answer.declared}, but its body is "
             f"{'longer' if chunk else f'{size} bytes long'}; leave the header out"
         )
-
-
-def _too_large(limits: EdgeLimits) -> web.Response:
-    return _closing(413, str(BodyTooLarge(limits.body_size_bytes_max)))
 
 
 def _closing(status: int, text: str) -> web.Response:

@@ -7,6 +7,7 @@ mistake is no error of ours: it gets its documented status, and one line at debu
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -33,6 +34,16 @@ class Doorkeeper(Protocol):
     def turn_away(
         self, transport: asyncio.Transport, refusal: Any, loop: asyncio.AbstractEventLoop
     ) -> None: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests that broke a limit, since the start; see ``EdgeStatistics``."""
+
+    heads_too_large: int = 0
+    heads_late: int = 0
+    bodies_too_large: int = 0
+    bodies_stalled: int = 0
 
 
 class HttpProtocol(RequestHandler):
@@ -158,7 +169,7 @@ class HttpProtocol(RequestHandler):
         self._head_timer = None
         if self.transport is None or self._force_close:
             return
-        self._server.heads_late += 1
+        self._server.counts.heads_late += 1
         self.transport.write(plain_answer(HTTPStatus.REQUEST_TIMEOUT, "Request Timeout"))
         self.force_close()
 
@@ -200,6 +211,7 @@ class HttpProtocol(RequestHandler):
         if status != HTTPStatus.BAD_REQUEST:
             return super().handle_error(request, status, exc, message)
         if isinstance(exc, LineTooLong) or (message or "").startswith(_TOO_MANY_HEADERS):
+            self._server.counts.heads_too_large += 1
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             text = "Request Header Fields Too Large"
         else:
@@ -222,7 +234,7 @@ class HttpServer(web.Server):
         doorkeeper: Asked whether a connection is served.
         header_timeout_s: How long the rest of a head may take.
         requests_max: How many requests are answered on one connection.
-        heads_late: Heads that did not come in time.
+        counts: Requests that broke a limit.
     """
 
     def __init__(
@@ -238,7 +250,7 @@ class HttpServer(web.Server):
         self.doorkeeper = doorkeeper
         self.header_timeout_s = header_timeout_s
         self.requests_max = requests_max
-        self.heads_late = 0
+        self.counts = Counts()
 
     def __call__(self, holder: object = None) -> HttpProtocol:
         """Make one; with ``holder``, for a connection that is admitted, and held by that."""

@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ..config.networks import Networks
 from .client_address import address_of
 from .http_protocol import HttpProtocol
 
+Fields = CIMultiDict[str] | CIMultiDictProxy[str]
 # RFC 9110, section 7.2: a name, an IPv4 or an IPv6 address, and maybe a port.
 _HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
+_HOST_LENGTH_MAX = 300  # 253 characters for a name of DNS, and a port
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 # RFC 7239, section 4: one pair of an element, and what ends it.
 _PAIR = re.compile(
@@ -43,8 +45,14 @@ class _Hop:
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    """What counts of what the proxies wrote."""
+class Seen:
+    """What counts of what the proxies wrote.
+
+    Attributes:
+        address: Of the client, as far as it is known.
+        scheme: ``"http"`` or ``"https"``; None when no proxy says.
+        host: The host asked for, maybe with a port; None when no proxy says.
+    """
 
     address: str
     scheme: str | None
@@ -94,15 +102,22 @@ class Outside:
         # Absolute, as clients of a proxy send it; or OPTIONS *
         return target if "://" in target else f"{self.origin(request)}/{target}"
 
-    def _look(self, request: web.BaseRequest) -> _Seen | None:
-        """What trusted proxies say; None when the peer is none of them."""
-        peer = _peer_address(request)
+    def _look(self, request: web.BaseRequest) -> Seen | None:
+        return self.look(_peer_address(request), request.headers)
+
+    def look(self, peer: str, headers: Fields) -> Seen | None:
+        """What trusted proxies say in ``headers``; None when ``peer`` is none of them.
+
+        Each proxy writes at the right end of a list what it was asked, and by whom; what stands
+        left of that the client may have made up. So lists are read from the right, over the
+        proxies that are trusted. Where something stands that is no address, the search ends.
+        """
         if peer not in self.trusted:
             return None
-        seen = _Seen(peer, None, None)
-        for hop in self._hops(request.headers):
+        seen = Seen(peer, None, None)
+        for hop in self._hops(headers):
             address = None if hop.address is None else address_of(hop.address)
-            seen = _Seen(address or seen.address, hop.scheme or seen.scheme, hop.host or seen.host)
+            seen = Seen(address or seen.address, hop.scheme or seen.scheme, hop.host or seen.host)
             if not address or address not in self.trusted:
                 break
         return seen
@@ -114,7 +129,7 @@ def _peer_address(request: web.BaseRequest) -> str:
     return protocol.peer_address if isinstance(protocol, HttpProtocol) else ""
 
 
-def _x_hops(headers: CIMultiDictProxy[str]) -> Iterator[_Hop]:
+def _x_hops(headers: Fields) -> Iterator[_Hop]:
     """From the nearest proxy on. One that writes a list anew tells of all before it."""
     addresses = _items(headers, "X-Forwarded-For")
     schemes = _items(headers, "X-Forwarded-Proto")
@@ -127,13 +142,13 @@ def _x_hops(headers: CIMultiDictProxy[str]) -> Iterator[_Hop]:
         )
 
 
-def _items(headers: CIMultiDictProxy[str], name: str) -> Sequence[str]:
+def _items(headers: Fields, name: str) -> Sequence[str]:
     """The items of a list, the last one first."""
     fields = headers.getall(name, ())
     return [item.strip() for field in fields for item in field.split(",")][::-1]
 
 
-def _rfc_hops(headers: CIMultiDictProxy[str]) -> Iterator[_Hop]:
+def _rfc_hops(headers: Fields) -> Iterator[_Hop]:
     for pairs in reversed(forwarded_elements(",".join(headers.getall("Forwarded", ())))):
         scheme, host = pairs.get("proto"), pairs.get("host")
         yield _Hop(
@@ -173,9 +188,13 @@ def _own_name(request: web.BaseRequest) -> str:
     return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
 
 
-@lru_cache(256)
 def origin_of(scheme: str, host: str) -> str | None:
     """The start of the URL, or None if ``host`` is no host."""
+    return None if len(host) > _HOST_LENGTH_MAX else _remembered_origin(scheme, host)
+
+
+@lru_cache(256)
+def _remembered_origin(scheme: str, host: str) -> str | None:
     if not _HOST.fullmatch(host):
         return None
     try:

@@ -156,14 +156,11 @@ class TlsListener:
             if await self._speaks_tls(connection):
                 await self._shake_hands(make, connection, deadline)
                 self._done += 1
-        except TimeoutError:
+        except (TimeoutError, ConnectionAbortedError):  # asyncio's and uvloop's for a late one
             self._late += 1
         except OSError as error:  # ssl.SSLError is one
-            if isinstance(error, ConnectionAbortedError) and self._loop.time() >= deadline:
-                self._late += 1
-            else:
-                self._failed += 1
-                log.debug("tls.handshake_failed", extra={"why": str(error)})
+            self._failed += 1
+            log.debug("tls.handshake_failed", extra={"why": str(error)})
         finally:
             if protocol is None:  # nobody else has the socket
                 connection.close()

@@ -1,4 +1,4 @@
-"""One network connection that speaks WebSocket: frames, close handshake, queue, limits.
+"""One network connection that speaks WebSocket: what it hears, and the close handshake.
 
 Promise:
     A frame is never half sent and then followed by another; after a close frame nothing is
@@ -11,44 +11,23 @@ Rules for editing this file:
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from .frames import FrameReader, encode_close, encode_message, encode_pong
-from .joint import LOST, LOST_REASON, TRY_AGAIN_LATER, Close, Sent, SocketReceiver
+from .frames import FrameReader, encode_ping
+from .joint import LOST, LOST_REASON, SocketReceiver
+from .keepalive import KeepAlive, Peer
 from .limits import SocketLimits
-
-# What is larger is not kept once it is sent: encoding it again costs little beside sending it.
-KEPT_LENGTH_MAX = 64 * 1024
+from .sending import SendingHalf
 
 
-class _LastFrame:
-    """The frame of the message encoded last: one message sent to many is encoded once."""
-
-    __slots__ = ("frame", "message")
-
-    def __init__(self) -> None:
-        self.message: str | bytes | None = None
-        self.frame = b""
-
-    def of(self, message: str | bytes) -> bytes:
-        if message is not self.message:
-            if len(message) > KEPT_LENGTH_MAX:
-                return encode_message(message)
-            self.frame = encode_message(message)
-            self.message = message
-        return self.frame
-
-
-_last = _LastFrame()
-
-
-class ClientSocket(asyncio.Protocol):
+class ClientSocket(SendingHalf):
     """A connection after its upgrade: what an actor has for a ``SocketLink``.
 
     Attributes:
-        is_client: We are the side that masks its frames.
         on_end: Called with this connection when it has ended.
         auto_response_time_ms: When it last answered by itself, in Unix milliseconds; or None.
+        round_trip_s: How long the answer to the last ping has taken; None before the first.
+        heard_tick, keep_alive_slot: The keep-alive's.
     """
 
     __slots__ = (
@@ -57,16 +36,16 @@ class ClientSocket(asyncio.Protocol):
         "_got_close",
         "_is_over",
         "_is_paused",
-        "_limits",
+        "_keep_alive",
         "_loop",
         "_reader",
         "_receiver",
-        "_sent_close",
-        "_transport",
         "_waiter",
         "auto_response_time_ms",
-        "is_client",
+        "heard_tick",
+        "keep_alive_slot",
         "on_end",
+        "round_trip_s",
     )
 
     def __init__(
@@ -76,21 +55,25 @@ class ClientSocket(asyncio.Protocol):
         limits: SocketLimits,
         *,
         is_client: bool = False,
+        keep_alive: KeepAlive | None = None,
     ) -> None:
-        self._transport = transport
+        super().__init__(transport, limits, is_client=is_client)
         self._loop = loop
-        self._limits = limits
-        self.is_client = is_client
         self.on_end: Callable[[ClientSocket], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._receiver: SocketReceiver | None = None
-        self._sent_close = False
         self._got_close = False
         self._is_over = False
         self._is_paused = False
         self._close_timer: asyncio.TimerHandle | None = None
         self._auto_response: tuple[str, str] | None = None
         self.auto_response_time_ms: int | None = None
+        self.round_trip_s: float | None = None
+        self.heard_tick = 0
+        self.keep_alive_slot: set[Peer] | None = None
+        self._keep_alive = keep_alive
+        if keep_alive is not None:
+            keep_alive.add(self)
         self._reader = FrameReader(
             self, limits.websocket_message_size_bytes_max, masked=not is_client
         )
@@ -99,26 +82,12 @@ class ClientSocket(asyncio.Protocol):
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         self._receiver = receiver
+        if not self._takes_more:
+            receiver.hold()
 
     @property
     def buffered_size_bytes(self) -> int:
-        return 0 if self._is_over else self._transport.get_write_buffer_size()
-
-    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
-        """Send, in order and in one write; a close frame is the last that is sent."""
-        if self._sent_close or self._is_over:
-            return
-        if close is None and len(messages) == 1:
-            data = self._encode(messages[0])
-        else:
-            frames = [self._encode(message) for message in messages]
-            if close is not None:
-                self._sent_close = True
-                frames.append(encode_close(close, mask=self.is_client))
-            data = b"".join(frames)
-        self._write(data)
-        if close is not None:
-            self._after_close_frame()
+        return 0 if self._is_over else super().buffered_size_bytes
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now: the close frame if it can still be sent, then nothing more."""
@@ -138,6 +107,7 @@ class ClientSocket(asyncio.Protocol):
     def resume(self) -> None:
         if self._is_paused and not self._is_over:
             self._is_paused = False
+            self._is_alive()  # what it has said meanwhile is read only now
             self._transport.resume_reading()
 
     @property
@@ -156,17 +126,22 @@ class ClientSocket(asyncio.Protocol):
     # The transport.
 
     def data_received(self, data: bytes) -> None:
+        if self._keep_alive is not None:  # as _is_alive does, for each read
+            self.heard_tick = self._keep_alive.tick
         if not self._got_close and not self._is_over:
             self._reader.feed(data)
 
     def pause_writing(self) -> None:
         """The peer reads slowly: what is only passed on to it is read as slowly."""
+        super().pause_writing()
         if self._receiver is not None:
             self._receiver.hold()
 
     def resume_writing(self) -> None:
-        """It has caught up."""
-        if self._receiver is not None:
+        """It has caught up, unless what waited is as much again."""
+        self._is_alive()
+        super().resume_writing()
+        if self._takes_more and self._receiver is not None:
             self._receiver.go_on()
 
     def eof_received(self) -> None:
@@ -200,55 +175,60 @@ class ClientSocket(asyncio.Protocol):
         self._got_close = True
         receiver, self._receiver = self._receiver, None
         if self._sent_close:
-            self._hang_up()
+            if not self._close_waits:
+                self._hang_up()
         else:  # the answer is the receiver's; should none come, the connection is cut
             self._cut_later()
         if receiver is not None:
             receiver.receive_close(code, reason)
 
     def on_ping(self, payload: bytes) -> None:
-        if not self._sent_close:
-            self._write(encode_pong(payload, mask=self.is_client))
+        self.send_pong(payload)
 
     def on_pong(self, payload: bytes) -> None:
-        """Nobody has asked: a pong of the peer's own will means nothing (section 5.5.3)."""
+        """The answer to a ping; what it is otherwise means nothing (section 5.5.3)."""
+        if self._keep_alive is not None:
+            took_s = self._keep_alive.answered(self, payload)
+            if took_s is not None:
+                self.round_trip_s = took_s
 
     def on_broken(self, code: int, why: str) -> None:
         """The peer broke the protocol: say how, tell the receiver, hang up."""
         if self._got_close:  # what follows a close frame is not looked at
             return
         reason = why[:100]
-        if not self._sent_close:
-            self._sent_close = True
-            self._write(encode_close((code, reason), mask=self.is_client))
+        unsaid = not self._sent_close or self._close_waits
+        self._queue = None  # what waits would only keep the peer from hearing why
+        if unsaid:
+            self._write_close((code, reason))
         self._got_close = True
         self._tell_lost(code, reason)
         self._half_close()
 
+    # The keep-alive: is a ``Peer``.
+
+    @property
+    def can_answer(self) -> bool:
+        return not (self._is_paused or self._sent_close or self._got_close)
+
+    def ping(self, payload: bytes) -> None:
+        self._write(encode_ping(payload, mask=self.is_client))
+
+    def presume_dead(self, silent_s: float) -> None:
+        self._queue = None
+        self._sent_close = True
+        self._tell_lost(LOST, f"no answer to a ping for {silent_s:g} s")
+        self._transport.abort()
+
     # Inside.
 
-    def _encode(self, sent: Sent) -> bytes:
-        message = sent[1] if isinstance(sent, tuple) else sent
-        return encode_message(message, mask=True) if self.is_client else _last.of(message)
+    def _is_alive(self) -> None:
+        if self._keep_alive is not None:
+            self.heard_tick = self._keep_alive.tick
 
-    def _write(self, data: bytes) -> None:
-        transport = self._transport
-        if transport.is_closing():
-            return
-        # Asked before, so that one message of any size reaches a client that reads.
-        waiting = transport.get_write_buffer_size()
-        if waiting > self._limits.websocket_queue_size_bytes_max:
-            self._overflow(waiting)
-        else:
-            transport.write(data)
-
-    def _overflow(self, waiting: int) -> None:
-        """The peer does not read. It cannot be told either: its queue is what is full."""
-        reason = f"{waiting} bytes wait for a client that does not read them"
-        self._got_close = self._sent_close = True
-        self._tell_lost(TRY_AGAIN_LATER, reason)
-        self._end()
-        self._transport.abort()
+    def _overflowed(self, code: int, reason: str) -> None:
+        self._tell_lost(code, reason)
+        self._after_close_frame()
 
     def _after_close_frame(self) -> None:
         if self._got_close:
@@ -282,7 +262,10 @@ class ClientSocket(asyncio.Protocol):
             self._cut_later()
 
     def _end(self) -> None:
-        self._is_over = True
+        self._is_over = self._sent_close = True
+        self._queue = None
+        if self._keep_alive is not None:
+            self._keep_alive.remove(self)
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None

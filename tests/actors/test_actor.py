@@ -1,6 +1,8 @@
 """One actor: its constructor, its mailbox, its end. Its turns are in test_actor_turns."""
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -285,3 +287,24 @@ async def test_a_turn_that_is_due_when_its_actor_is_gone_is_not_taken(world: Wor
     actor.resume(Late())
     actor.pump()
     assert ran == []
+
+
+async def test_an_evicted_actor_is_freed_without_a_collection(world: World) -> None:
+    class Room(DurableObject):
+        async def call(self) -> int:
+            await self.ctx.storage.put("k", 1)
+            return 1
+
+    assert await world.stub(Room).call() == 1
+    actor = weakref.ref(world.actor(Room))
+    handlers: Any = world.actor(Room).handlers
+    instance = weakref.ref(handlers._instance)
+    del handlers
+    await turns(3)
+    gc.collect()
+    gc.disable()
+    try:
+        world.clock.advance(13)
+        assert (actor(), instance()) == (None, None)
+    finally:
+        gc.enable()

@@ -34,6 +34,22 @@ def test_who_listens_once_is_forgotten_when_asked_for() -> None:
     assert not target.has_listeners
 
 
+def test_who_hears_messages_is_known_anew_after_each_change() -> None:
+    target = SocketListeners()
+    assert tuple(target.message_listeners()) == ()
+    target.on_message = nothing
+    assert tuple(target.message_listeners()) == (nothing,)
+    target.add_event_listener("message", other)
+    assert tuple(target.message_listeners()) == (nothing, other)
+    assert target.message_listeners() is target.message_listeners()
+    target.remove_event_listener("message", other)
+    target.on_message = None
+    assert tuple(target.message_listeners()) == ()
+    target.add_event_listener("message", other, once=True)
+    assert tuple(target.message_listeners()) == (other,)
+    assert tuple(target.message_listeners()) == ()
+
+
 def test_who_is_removed_hears_nothing() -> None:
     target = SocketListeners()
     target.remove_event_listener("error", nothing)

@@ -56,6 +56,21 @@ def test_a_configuration_that_is_wrong_is_told_with_its_place(
     assert f"{config}:" in result.stderr
 
 
+def test_a_secret_that_the_firewall_lacks_is_told(
+    invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = project / "wrangler.toml"
+    rule = '[[perdure.firewall]]\naction = "require"\ntoken = { key = { env = "PERDURE_TEST" } }\n'
+    config.write_text(f"{config.read_text()}\n{rule}")
+    monkeypatch.delenv("PERDURE_TEST", raising=False)
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 2
+    assert 'The environment variable "PERDURE_TEST" is not set.' in result.stderr
+    assert f"{config}:14:" in result.stderr
+    monkeypatch.setenv("PERDURE_TEST", "secret")
+    assert invoke("check", "-c", config).exit_code == 0
+
+
 def test_warnings_are_told_and_counted(invoke: Invoke, project: Path) -> None:
     config = project / "wrangler.toml"
     config.write_text("queue = 1\n" + config.read_text())

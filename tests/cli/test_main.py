@@ -22,7 +22,7 @@ def test_the_version_is_data(invoke: Invoke) -> None:
     assert (result.exit_code, result.stdout) == (0, f"perdure {VERSION}\n")
 
 
-@pytest.mark.parametrize("command", ["init", "dev", "check", "serve"])
+@pytest.mark.parametrize("command", ["init", "dev", "check", "serve", "rules"])
 def test_every_command_has_help_with_examples(invoke: Invoke, command: str) -> None:
     for option in ("--help", "-h"):
         result = invoke(command, option)

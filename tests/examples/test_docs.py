@@ -1,19 +1,28 @@
-"""What docs/guide.md and docs/websockets.md show is Python, and the whole programs run."""
+"""What the guides show is Python and TOML, and the whole programs run."""
 
 import re
 import textwrap
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 from websockets.asyncio.client import connect
 
 import perdure
+from perdure.runtime.config.firewall.model import SignatureProof
+from perdure.runtime.config.load import load
+from perdure.runtime.config.model import PerdureConfig
+from perdure.runtime.edge.firewall.head import RequestHead
+from perdure.runtime.edge.firewall.requiring import signature_check
 from perdure.runtime.server import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDES = ("guide.md", "websockets.md")
+GUIDES = ("guide.md", "websockets.md", "firewall.md")
+FIREWALL = (DOCS / "firewall.md").read_text()
 BLOCKS = [
     (guide, block)
     for guide in GUIDES
@@ -78,6 +87,26 @@ def run(start: Callable[[Path], Awaitable[Server]], tmp_path: Path) -> Run:
 @pytest.mark.parametrize(("guide", "block"), BLOCKS)
 def test_every_block_is_python(guide: str, block: str) -> None:
     compile("async def shown():\n" + textwrap.indent(block, "    "), guide, "exec")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", FIREWALL, re.DOTALL))
+def test_every_rule_that_the_guide_shows_is_one(block: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrangler.toml"
+    path.write_text(f'name = "docs"\nmain = "main.py"\n{block}')
+    loaded = load(path)
+    assert loaded.warnings == ()
+    assert loaded.config.perdure != PerdureConfig()
+
+
+def test_a_url_is_signed_as_the_guide_shows_it() -> None:
+    namespace: dict[str, Any] = {}
+    exec(block_with("def signed("), namespace)
+    target = namespace["signed"]("/files/a?b=c", "a key of sixteen")
+    check = signature_check(SignatureProof(()), [b"a key of sixteen"])
+    fields: CIMultiDict[str] = CIMultiDict()
+    head = RequestHead("GET", target, fields, host="", address="", is_upgrade=False)
+    assert check(head, time.time()) is None
+    assert check(head, time.time() + 4000) is not None
 
 
 @pytest.mark.parametrize("guide", GUIDES)

@@ -1,14 +1,7 @@
-"""A page in Chromium, aiohttp and websockets talk through one actor.
+"""A page in Chromium, aiohttp and websockets talk through one actor."""
 
-Chromium is driven over its own DevTools protocol: one WebSocket, JSON both ways.
-"""
-
-import asyncio
-import contextlib
 import json
 import re
-import shutil
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +10,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.browser import Tab, chromium
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -24,64 +19,10 @@ pytestmark = [
 ]
 
 Serve = Callable[[str], Awaitable[str]]
-CHROMIUM = shutil.which("chromium")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",  # Chromium has none to offer to root, as whom CI runs
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--remote-debugging-port=0",
-)
-START_S = 30
 
 
-class Tab:
-    """One page, and what JavaScript in it says."""
-
-    def __init__(self, devtools: aiohttp.ClientWebSocketResponse) -> None:
-        self._devtools = devtools
-        self._number = 0
-        self._events: set[str] = set()
-
-    async def command(self, method: str, **params: Any) -> Any:
-        self._number += 1
-        await self._devtools.send_json({"id": self._number, "method": method, "params": params})
-        while (answer := await self._hear()).get("id") != self._number:
-            pass
-        assert "error" not in answer, answer
-        return answer["result"]
-
-    async def _hear(self) -> Any:
-        heard = await self._devtools.receive_json()
-        self._events.add(heard.get("method"))
-        return heard
-
-    async def run(self, script: str) -> Any:
-        """The value of ``script``, or of the promise that it is."""
-        result = await self.command(
-            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
-        )
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    async def wait_for(self, condition: str) -> None:
-        """Until ``condition`` holds, asked in the page whenever its document changes."""
-        await self.run(
-            f"new Promise(done => {{ const look = () => ({condition}) && done();"
-            "new MutationObserver(look).observe(document, "
-            "{subtree: true, childList: true, attributes: true}); look(); })"
-        )
-
-    async def open(self, url: str) -> None:
-        await self.command("Page.enable")
-        self._events.clear()
-        await self.command("Page.navigate", url=url)
-        while "Page.loadEventFired" not in self._events:
-            await self._hear()
+class ChatTab(Tab):
+    """The page of the example."""
 
     async def join(self, name: str) -> None:
         await self.run(
@@ -112,45 +53,13 @@ class Tab:
 @pytest.fixture
 async def new_tab(
     tmp_path: Path, http: aiohttp.ClientSession
-) -> AsyncIterator[Callable[[], Awaitable[Tab]]]:
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    profile = tmp_path / "profile"
-    process = await asyncio.create_subprocess_exec(
-        CHROMIUM,
-        *FLAGS,
-        f"--user-data-dir={profile}",
-        "about:blank",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    assert process.stderr is not None
-    async with contextlib.AsyncExitStack() as opened:
-        try:
-            async with asyncio.timeout(START_S):
-                browser = await devtools_address(process.stderr)
-            drain = asyncio.create_task(process.stderr.read())
+) -> AsyncIterator[Callable[[], Awaitable[ChatTab]]]:
+    async with chromium(tmp_path / "profile", http) as open_tab:
 
-            async def new_tab() -> Tab:
-                async with http.put(f"http://{browser}/json/new?about:blank") as response:
-                    address = (await response.json(content_type=None))["webSocketDebuggerUrl"]
-                return Tab(await opened.enter_async_context(http.ws_connect(address)))
+        async def new_tab() -> ChatTab:
+            return ChatTab(await open_tab())
 
-            yield new_tab
-            await opened.aclose()
-        finally:
-            process.send_signal(signal.SIGTERM)
-            await process.wait()
-        await drain
-
-
-async def devtools_address(stderr: asyncio.StreamReader) -> str:
-    """Host and port on which Chromium says that it listens."""
-    while line := await stderr.readline():
-        if found := re.search(rb"DevTools listening on ws://([^/]+)/", line):
-            return found[1].decode()
-    raise AssertionError("Chromium ended before it listened")
+        yield new_tab
 
 
 def parts(message: str) -> tuple[str, str, str, int]:
@@ -172,7 +81,7 @@ ALL = "all clients"
 
 
 async def test_three_real_clients_talk_through_one_actor(
-    serve: Serve, http: aiohttp.ClientSession, new_tab: Callable[[], Awaitable[Tab]]
+    serve: Serve, http: aiohttp.ClientSession, new_tab: Callable[[], Awaitable[ChatTab]]
 ) -> None:
     url = await serve("websocket_server")
     tab = await new_tab()
@@ -206,7 +115,7 @@ async def test_three_real_clients_talk_through_one_actor(
 
 
 async def test_two_names_never_see_each_others_messages(
-    serve: Serve, new_tab: Callable[[], Awaitable[Tab]]
+    serve: Serve, new_tab: Callable[[], Awaitable[ChatTab]]
 ) -> None:
     url = await serve("websocket_server")
     red, blue = await new_tab(), await new_tab()
@@ -227,7 +136,7 @@ async def test_two_names_never_see_each_others_messages(
 
 
 async def test_a_message_is_shown_as_text_whatever_stands_in_it(
-    serve: Serve, new_tab: Callable[[], Awaitable[Tab]]
+    serve: Serve, new_tab: Callable[[], Awaitable[ChatTab]]
 ) -> None:
     tab = await new_tab()
     await tab.open(await serve("websocket_server"))
@@ -240,7 +149,7 @@ async def test_a_message_is_shown_as_text_whatever_stands_in_it(
 
 
 async def test_a_lost_connection_is_told_and_can_be_made_again(
-    serve: Serve, http: aiohttp.ClientSession, new_tab: Callable[[], Awaitable[Tab]]
+    serve: Serve, http: aiohttp.ClientSession, new_tab: Callable[[], Awaitable[ChatTab]]
 ) -> None:
     url = await serve("websocket_server")
     tab = await new_tab()

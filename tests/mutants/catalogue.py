@@ -2,8 +2,9 @@
 
 from tests.mutants.alarms import ALARMS
 from tests.mutants.elsewhere import ELSEWHERE
+from tests.mutants.firewall import FIREWALL
 from tests.mutants.outputs import OUTPUTS
 from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 
-MUTANTS = (*OUTPUTS, *PROMISES, *ELSEWHERE, *ALARMS, *POLICIES)
+MUTANTS = (*OUTPUTS, *PROMISES, *ELSEWHERE, *ALARMS, *POLICIES, *FIREWALL)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from aiohttp import web
@@ -179,7 +180,7 @@ class Firewall:
             incoming.raw_path,
             incoming.headers,
             host=host_of(incoming.raw_path, self._outside.host(incoming)),
-            address=self._outside.address(incoming),
+            address=partial(self._outside.address, incoming),
             is_upgrade=is_upgrade,
         )
 
@@ -195,7 +196,7 @@ class Firewall:
             "origin" if event == "firewall.origin_refused" else "rule": name,
             "why": why,
             "method": head.method,
-            "path": head.target,
+            "path": head.target.partition("?")[0],  # a token may stand in the query
             "address": head.address,
         }
         if unsaid:

@@ -8,7 +8,7 @@ Promise:
 
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict, MultiMapping
 from yarl import URL
@@ -26,19 +26,24 @@ class RequestHead:
         target: As sent: a path with a query, or a whole URL.
         headers: All fields.
         host: Where the client meant to go; usually the ``Host`` field.
-        address: The client's; empty if unknown.
+        address: The client's, or what finds it; empty if unknown.
         is_upgrade: It asks to become a WebSocket.
+
+    Attributes:
+        paths: The path, decoded, without a slash at its end; all its readings where there are
+            two. First as ``request.parsed_url.path`` has it, then with ``//`` and with what were
+            encoded slashes and dot segments resolved.
     """
 
     __slots__ = (
+        "_address",
         "_cookies",
-        "_paths",
         "_url",
-        "address",
         "headers",
         "host",
         "is_upgrade",
         "method",
+        "paths",
         "target",
     )
 
@@ -49,29 +54,25 @@ class RequestHead:
         headers: Fields,
         *,
         host: str,
-        address: str,
+        address: str | Callable[[], str],
         is_upgrade: bool,
     ) -> None:
         self.method = method
         self.target = target
         self.headers = headers
         self.host = host
-        self.address = address
+        self._address = address
         self.is_upgrade = is_upgrade
-        self._paths: Sequence[str] | None = None
+        self.paths = _paths_of(target)
         self._url: URL | None = None
         self._cookies: Mapping[str, Sequence[str]] | None = None
 
     @property
-    def paths(self) -> Sequence[str]:
-        """The path, decoded, without a slash at its end; all its readings where there are two.
-
-        First as ``request.parsed_url.path`` has it, then with ``//`` and with what were
-        encoded slashes and dot segments resolved.
-        """
-        if self._paths is None:
-            self._paths = _paths_of(self.target)
-        return self._paths
+    def address(self) -> str:
+        """The client's address; empty if unknown."""
+        if not isinstance(self._address, str):
+            self._address = self._address()
+        return self._address
 
     @property
     def query(self) -> MultiMapping[str]:

@@ -9,18 +9,19 @@ they let pass goes on to the next rule, and so does one that a rule with ``shado
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import NamedTuple
 
 from ...config.firewall.model import Action, FirewallRule
 from .head import RequestHead
 from .limiting import Lease, Limiter
-from .matching import Condition, Matcher
+from .matching import Condition, Matcher, Test
 from .requiring import Check, Objection
 
-_USUAL_BODY = {Action.DENY: "Forbidden", Action.LIMIT: "Too Many Requests"}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(NamedTuple):
     """The time.
 
     Attributes:
@@ -79,6 +80,7 @@ class Rule:
 
     Attributes:
         declared: As it stands in the configuration.
+        is_for: Whether it has a say about a request.
         matched: How many requests it was for.
         refused: How many it has answered.
         would_have: How many it would have answered, or told of, in shadow mode.
@@ -90,6 +92,7 @@ class Rule:
         "_except",
         "_matcher",
         "declared",
+        "is_for",
         "is_shadow",
         "matched",
         "names_origin",
@@ -110,11 +113,10 @@ class Rule:
         self._except = None
         if declared.unless is not None:
             self._except = Matcher(declared.unless, is_strict=not lets_pass)
+        self.is_for: Test = self._matcher.fits
+        if self._except is not None:
+            self.is_for = _without(self._matcher.fits, self._except.fits)
         self._act = self._make_act(check)
-
-    def is_for(self, head: RequestHead) -> bool:
-        """Whether it has a say."""
-        return self._matcher.fits(head) and (self._except is None or not self._except.fits(head))
 
     def step(self, head: RequestHead) -> Step:
         """Say why it has a say, or has none."""
@@ -160,11 +162,15 @@ class Rule:
         self, why: str, headers: Mapping[str, str] | None = None, usual_body: str = ""
     ) -> Refusal:
         declared = self.declared
-        body = declared.body or usual_body or _USUAL_BODY.get(declared.action, "")
+        body = declared.body or usual_body or _PHRASES.get(declared.status, "Refused")
         return Refusal(self, why, declared.status, body, headers or {})
 
 
 _Act = Refusal | Lease | None
+
+
+def _without(fits: Test, excepted: Test) -> Test:
+    return lambda head: fits(head) and not excepted(head)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from perdure.runtime.config.networks import Networks, network_of, parse_address
+from perdure.runtime.config.networks import Networks, _parse, network_of, parse_address
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,11 @@ def test_a_wide_block_of_ipv6_is_no_block_of_ipv4() -> None:
 def test_an_address_is_parsed_once_and_the_same_however_it_comes() -> None:
     assert parse_address("::ffff:1.2.3.4") == ip_address("1.2.3.4")
     assert parse_address("1.2.3.4 ") is None
+
+
+def test_what_is_remembered_of_clients_is_short() -> None:
+    _parse.cache_clear()
+    for number in range(10):
+        assert parse_address(f"{number}" * 60_000) is None
+        assert f"{number}" * 60_000 not in Networks(["::/0"])
+    assert _parse.cache_info().currsize == 0

@@ -7,6 +7,7 @@ from perdure.runtime.config.origins import (
     HostPatterns,
     Origin,
     OriginPatterns,
+    _parse,
     is_same_host,
     parse_origin,
 )
@@ -141,3 +142,9 @@ def test_a_host_fits(pattern: str, host: str, fits: bool) -> None:
 def test_what_is_no_host_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="Write a host such as"):
         HostPatterns([pattern])
+
+
+def test_what_is_remembered_of_clients_is_short() -> None:
+    _parse.cache_clear()
+    assert parse_origin(f"https://{'a' * 60_000}.example") is None
+    assert _parse.cache_info().currsize == 0

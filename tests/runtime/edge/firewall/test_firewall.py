@@ -150,8 +150,9 @@ async def test_rules_in_shadow_mode_let_pass_and_tell(
         path = "/room/**"
         {JWT.replace('action = "require"', 'action = "require"' + chr(10) + "shadow = true")}
     """)
-    assert (await upgrade(server, "/room/1")).status == 101
+    assert (await upgrade(server, "/room/1?token=forged")).status == 101
     assert counted(server) == [("watched", 1, 0, 1), ("members", 1, 0, 1)]
+    assert "forged" not in caplog.text
     told = [(r.getMessage(), vars(r)["rule"], vars(r)["path"]) for r in caplog.records]
     assert told == [
         ("firewall.would_have", "watched", "/room/1"),

@@ -75,6 +75,12 @@ def test_a_rule_may_have_exceptions() -> None:
     assert by(judge(rules(inside), head(address="10.1.1.1"), NOW)) is None
 
 
+def test_what_a_rule_allows_has_to_be_clear() -> None:
+    public = rules(only("/public/**", ALLOW), DENY)
+    assert by(judge(public, head("GET /public/a"), NOW)) is None
+    assert by(judge(public, head("GET /public/..%2fadmin"), NOW)) == "deny"
+
+
 def test_an_exception_of_a_rule_that_refuses_has_to_be_clear() -> None:
     twice = head("GET /?a=1&a=2")
     match = Match(query={"a": ("1",)})
@@ -85,6 +91,8 @@ def test_an_exception_of_a_rule_that_refuses_has_to_be_clear() -> None:
 def test_what_each_answers() -> None:
     for declared, asked, status, body in [
         (DENY, KNOWN, 403, "Forbidden"),
+        (replace(DENY, status=404), KNOWN, 404, "Not Found"),
+        (replace(DENY, status=499), KNOWN, 499, "Refused"),
         (replace(DENY, status=404, body="x"), KNOWN, 404, "x"),
         (REQUIRE, head(), 401, "A token is required"),
         (replace(REQUIRE, body="Log in"), head(), 401, "Log in"),

@@ -1,0 +1,122 @@
+"""Chromium as a client: driven over its own DevTools protocol, one WebSocket, JSON both ways."""
+
+import asyncio
+import contextlib
+import re
+import shutil
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # Chromium has none to offer to root, as whom CI runs
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--remote-debugging-port=0",
+)
+START_S = 30
+
+
+class Tab:
+    """One page, and what JavaScript in it says."""
+
+    def __init__(self, devtools: aiohttp.ClientWebSocketResponse) -> None:
+        self._devtools = devtools
+        self._number = 0
+        self._events: set[str] = set()
+
+    async def command(self, method: str, **params: Any) -> Any:
+        self._number += 1
+        await self._devtools.send_json({"id": self._number, "method": method, "params": params})
+        while (answer := await self._hear()).get("id") != self._number:
+            pass
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    async def _hear(self) -> Any:
+        heard = await self._devtools.receive_json()
+        self._events.add(heard.get("method"))
+        return heard
+
+    async def run(self, script: str) -> Any:
+        """The value of ``script``, or of the promise that it is."""
+        result = await self.command(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    async def wait_for(self, condition: str) -> None:
+        """Until ``condition`` holds, asked in the page whenever its document changes."""
+        await self.run(
+            f"new Promise(done => {{ const look = () => ({condition}) && done();"
+            "new MutationObserver(look).observe(document, "
+            "{subtree: true, childList: true, attributes: true}); look(); })"
+        )
+
+    async def open(self, url: str) -> None:
+        await self.command("Page.enable")
+        self._events.clear()
+        await self.command("Page.navigate", url=url)
+        while "Page.loadEventFired" not in self._events:
+            await self._hear()
+
+
+NewTab = Callable[[], Awaitable[aiohttp.ClientWebSocketResponse]]
+
+
+@contextlib.asynccontextmanager
+async def chromium(profile: Path, http: aiohttp.ClientSession) -> AsyncIterator[NewTab]:
+    """Start a browser; what it gives opens a page of it, to make a ``Tab`` of.
+
+    Args:
+        profile: A directory for what it keeps.
+        http: To talk to it.
+    """
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    process = await asyncio.create_subprocess_exec(
+        CHROMIUM,
+        *FLAGS,
+        f"--user-data-dir={profile}",
+        "about:blank",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    async with contextlib.AsyncExitStack() as opened:
+        try:
+            async with asyncio.timeout(START_S):
+                browser = await devtools_address(process.stderr)
+            drain = asyncio.create_task(process.stderr.read())
+
+            async def new_tab() -> aiohttp.ClientWebSocketResponse:
+                async with http.put(f"http://{browser}/json/new?about:blank") as response:
+                    address = (await response.json(content_type=None))["webSocketDebuggerUrl"]
+                return await opened.enter_async_context(http.ws_connect(address))
+
+            yield new_tab
+            await opened.aclose()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            await process.wait()
+        await drain
+
+
+async def devtools_address(stderr: asyncio.StreamReader) -> str:
+    """Host and port on which Chromium says that it listens."""
+    while line := await stderr.readline():
+        if found := re.search(rb"DevTools listening on ws://([^/]+)/", line):
+            return found[1].decode()
+    raise AssertionError("Chromium ended before it listened")

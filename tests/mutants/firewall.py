@@ -1,0 +1,177 @@
+"""Mutants of the firewall: doors that a client would find open."""
+
+from tests.mutants.mutation import (
+    Mutant,
+    assigns,
+    branch_on,
+    calls,
+    expression,
+    never,
+    nothing,
+    preceded_by,
+    statements,
+    to,
+)
+
+_FOLDER = "runtime/edge/firewall/"
+_TESTS = "tests/runtime/edge/firewall/"
+_ADDRESS = "tests/runtime/edge/test_client_address.py::"
+_SECRETS = "tests/runtime/config/firewall/test_secrets.py::"
+_PROPERTIES = "tests/properties/test_firewall.py::"
+
+FIREWALL = (
+    Mutant(
+        "a path has one reading",
+        _FOLDER + "head.py",
+        "_paths_of",
+        expression("(seen, plain)"),
+        to("(seen,)"),
+        (
+            _TESTS + "test_head.py::test_a_path_has_all_its_readings",
+            _TESTS + "test_firewall.py::test_no_spelling_of_a_path_gets_round_a_rule",
+            _PROPERTIES + "test_rules_see_the_path_that_the_worker_sees",
+        ),
+    ),
+    Mutant(
+        "an allow is content when some of what is said twice fits",
+        _FOLDER + "rules.py",
+        "Rule.__init__",
+        expression("Matcher(declared.match, is_strict=lets_pass)"),
+        to("Matcher(declared.match, is_strict=False)"),
+        (_TESTS + "test_rules.py::test_what_a_rule_allows_has_to_be_clear",),
+    ),
+    Mutant(
+        "an exception is content when some of what is said twice fits",
+        _FOLDER + "rules.py",
+        "Rule.__init__",
+        expression("not lets_pass"),
+        to("False"),
+        (_TESTS + "test_rules.py::test_an_exception_of_a_rule_that_refuses_has_to_be_clear",),
+    ),
+    Mutant(
+        "everybody is believed in X-Forwarded-For",
+        "runtime/edge/client_address.py",
+        "client_address",
+        branch_on("trusted", "peer"),
+        nothing,
+        (_ADDRESS + "test_only_a_trusted_peer_is_believed",),
+    ),
+    Mutant(
+        "X-Forwarded-For is read from the left",
+        "runtime/edge/client_address.py",
+        "forwarded_address",
+        expression("reversed([item for field in fields for item in field.split(',')])"),
+        to("[item for field in fields for item in field.split(',')]"),
+        (
+            _ADDRESS + "test_the_list_is_read_from_the_right_over_trusted_proxies",
+            _PROPERTIES + "test_nobody_chooses_their_own_address",
+        ),
+    ),
+    Mutant(
+        "pages of other sites may open WebSockets",
+        _FOLDER + "firewall.py",
+        "Firewall.refusal",
+        branch_on("is_upgrade", "origin"),
+        never,
+        (_TESTS + "test_firewall.py::test_pages_of_other_sites_may_not_open_websockets",),
+    ),
+    Mutant(
+        "any rule that allows opens upgrades to all origins",
+        _FOLDER + "same_site.py",
+        "OriginCheck.refused_origin",
+        expression("judgement.allowed_by is not None and judgement.allowed_by.names_origin"),
+        to("judgement.allowed_by is not None"),
+        (_TESTS + "test_same_site.py::test_a_rule_that_says_for_which_origins_has_decided_it",),
+    ),
+    Mutant(
+        "a star stands for the end of a name, too",
+        "runtime/config/origins.py",
+        "_host_fits",
+        expression("host.endswith(pattern[1:]) and len(host) >= len(pattern)"),
+        to("host.endswith(pattern[2:])"),
+        ("tests/runtime/config/test_origins.py::test_a_pattern_does_not_fit",),
+    ),
+    Mutant(
+        "a web token says itself how it was signed",
+        _FOLDER + "web_tokens.py",
+        "_decode",
+        expression("list(proof.algorithms)"),
+        to("[jwt.get_unverified_header(token)['alg']]"),
+        (_TESTS + "test_web_tokens.py::test_what_is_wrong_with_a_token_is_told",),
+    ),
+    Mutant(
+        "a web token needs no claim",
+        _FOLDER + "web_tokens.py",
+        "_decode",
+        expression("list(proof.claims)"),
+        to("[]"),
+        (_TESTS + "test_web_tokens.py::test_what_is_wrong_with_a_token_is_told",),
+    ),
+    Mutant(
+        "a signed URL is good for ever",
+        _FOLDER + "requiring.py",
+        "signature_check.check",
+        branch_on("time_s"),
+        never,
+        (_TESTS + "test_requiring.py::test_a_signed_url_is_good_until_it_expires",),
+    ),
+    Mutant(
+        "an empty secret is one",
+        "runtime/config/firewall/secrets.py",
+        "_read",
+        branch_on("value"),
+        never,
+        (_SECRETS + "test_a_secret_that_is_not_there_is_named",),
+    ),
+    Mutant(
+        "who is refused loses a request by asking",
+        _FOLDER + "limiting.py",
+        "Buckets.take",
+        branch_on("wait_ns"),
+        preceded_by("self._full_at[key] = full_at"),
+        (_TESTS + "test_limiting.py::test_who_is_refused_loses_nothing_by_asking",),
+    ),
+    Mutant(
+        "buckets are kept for ever",
+        _FOLDER + "limiting.py",
+        "Buckets.take",
+        calls("_drop"),
+        nothing,
+        (
+            _TESTS + "test_limiting.py::test_full_buckets_are_dropped",
+            _PROPERTIES + "test_memory_is_bounded",
+        ),
+    ),
+    Mutant(
+        "leaving the header out is the way round a limit",
+        _FOLDER + "limiting.py",
+        "key_of",
+        branch_on("values"),
+        never,
+        (_TESTS + "test_limiting.py::test_requests_are_counted_under_a_key",),
+    ),
+    Mutant(
+        "the places of a request that is refused later are kept",
+        _FOLDER + "rules.py",
+        "judge",
+        calls("release"),
+        nothing,
+        (_TESTS + "test_rules.py::test_places_are_given_back_when_a_later_rule_refuses",),
+    ),
+    Mutant(
+        "the place of a WebSocket is given back when it was opened",
+        _FOLDER + "firewall.py",
+        "Firewall.until_end",
+        assigns("judgement"),
+        statements("judgement = None"),
+        (_TESTS + "test_firewall.py::test_a_place_is_free_again_when_its_websocket_has_ended",),
+    ),
+    Mutant(
+        "rules are asked about upgrades only",
+        "runtime/edge/front.py",
+        "Front._refusal",
+        expression("is_upgrade or self._firewall.has_rules"),
+        to("is_upgrade"),
+        (_TESTS + "test_firewall.py::test_the_body_of_a_denied_request_is_not_read",),
+    ),
+)
