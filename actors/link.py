@@ -82,6 +82,11 @@ class SocketLink(Protocol):
         """How many messages its policy has let go of."""
         ...
 
+    @property
+    def round_trip_s(self) -> float | None:
+        """How long the peer has taken to answer the last ping; None before the first answer."""
+        ...
+
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         """Answer this text with that one, without the receiver's hearing of it; None: no more."""
         ...
@@ -142,6 +147,7 @@ class PairLink:
 
     buffered_size_bytes = 0
     dropped_messages = 0
+    round_trip_s = None
 
     def __init__(self, peer: PairEnd) -> None:
         self.peer = peer
@@ -191,6 +197,7 @@ class NoPeer:
 
     buffered_size_bytes = 0
     dropped_messages = 0
+    round_trip_s = None
     auto_response_time_ms = None
 
     def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:

@@ -124,6 +124,11 @@ class WebSocket(SocketListeners):
         """How many messages its delivery policy has let go of, as the peer read too slowly."""
         return self._link.dropped_messages if self._link is not None else 0
 
+    @property
+    def round_trip_s(self) -> float | None:
+        """How many seconds the peer took to answer the last ping; None before that."""
+        return self._link.round_trip_s if self._link is not None else None
+
     def accept(self, *, delivery: str | None = None, queue_bytes_max: int | None = None) -> None:
         """Take this end: from now on its events come here, and ``send`` works.
 

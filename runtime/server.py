@@ -42,6 +42,7 @@ from .host.past import HostPast
 from .host.registry import ActorHost
 from .host.statistics import HostStatistics
 from .host.worker import Worker
+from .sockets.keepalive import KeepAlive
 
 log = logging.getLogger("perdure.server")
 
@@ -223,6 +224,7 @@ class Server:
             firewall=self.firewall,
             show_errors=show_errors,
             on_request=on_request,
+            keep_alive=self._keep_alive,
         )
         self._front = front
 
@@ -257,7 +259,10 @@ class Server:
         """Actors, their bindings, and the Worker in front of them."""
         perdure, loop = self.config.perdure, self._loop
         install_task_factory(loop)
-        outbound = HttpOutbound(loop, perdure.socket_limits)
+        self._keep_alive = KeepAlive.of(perdure.socket_limits, self._clock)
+        if self._keep_alive is not None:
+            self._cleanup.callback(self._keep_alive.close)
+        outbound = HttpOutbound(loop, perdure.socket_limits, self._keep_alive)
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
         self._host = ActorHost(

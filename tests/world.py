@@ -119,6 +119,7 @@ class FakeLink:
 
     buffered_size_bytes = 7
     dropped_messages = 3
+    round_trip_s: float | None = None
     delivery: tuple[str, int | None] | None = None
     auto_response: tuple[str, str] | None = None
     auto_response_time_ms: int | None = None

@@ -108,7 +108,13 @@ def _read_limits(table: Table | None) -> Mapping[str, Any]:
         return {}
     _refuse_unknown_keys(table, LIMITS)
     found = {
-        name: _find_amount(table, name, whole=_is_whole(limit)) for name, limit in LIMITS.items()
+        name: _find_amount(
+            table,
+            name,
+            whole=_is_whole(limit),
+            zero_is_fine=limit.metadata.get("zero_is_fine", False),
+        )
+        for name, limit in LIMITS.items()
     }
     return {name: value for name, value in found.items() if value is not None}
 

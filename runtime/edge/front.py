@@ -29,6 +29,7 @@ from ...actors.session import GOING_AWAY
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
 from ..sockets.client_socket import ClientSocket
+from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
 from .error_page import error_page, error_text
@@ -93,11 +94,13 @@ class Front:
         firewall: Firewall,
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
+        keep_alive: KeepAlive | None = None,
     ) -> None:
         self._worker = worker
         self._loop = loop
         self._limits = limits
         self._socket_limits = socket_limits
+        self._keep_alive = keep_alive
         self._firewall = firewall
         self._show_errors = show_errors
         self._on_request = on_request
@@ -295,7 +298,7 @@ class Front:
                 None,
             )
         fields = response.header_fields().items()
-        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits)
+        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits, self._keep_alive)
         if upgraded is None:
             let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")

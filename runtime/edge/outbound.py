@@ -24,6 +24,7 @@ from ...actors.rpc import encode_error
 from ...actors.session import GOING_AWAY
 from ...actors.websocket import WebSocket
 from ..sockets.client_socket import ClientSocket
+from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .answer import writable
 from .upgrade import accept_of
@@ -44,9 +45,15 @@ class NetworkError(OSError):
 class HttpOutbound:
     """Sends requests with one connection pool for the process."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: SocketLimits) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        limits: SocketLimits,
+        keep_alive: KeepAlive | None = None,
+    ) -> None:
         self._loop = loop
         self._limits = limits
+        self._keep_alive = keep_alive
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._sockets: set[ClientSocket] = set()
@@ -173,7 +180,9 @@ class HttpOutbound:
         protocol: Any = pooled.protocol
         transport = pooled.transport
         assert transport is not None, "it has just carried a 101"
-        connection = ClientSocket(transport, self._loop, self._limits, is_client=True)
+        connection = ClientSocket(
+            transport, self._loop, self._limits, is_client=True, keep_alive=self._keep_alive
+        )
         tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it
         transport.set_protocol(connection)
         protocol.transport = None  # so that the pool forgets it without closing it

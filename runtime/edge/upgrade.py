@@ -10,6 +10,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from ..sockets.client_socket import ClientSocket
+from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -83,6 +84,7 @@ def upgrade(
     fields: Iterable[tuple[str, str]],
     loop: asyncio.AbstractEventLoop,
     limits: SocketLimits,
+    keep_alive: KeepAlive | None = None,
 ) -> tuple[ClientSocket, bytes] | None:
     """Write the 101 and take the connection over; None if the client has gone meanwhile.
 
@@ -105,7 +107,7 @@ def upgrade(
     ]
     head += [f"{name}: {value}" for name, value in fields if name.lower() not in _OURS]
     transport.write("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape"))
-    connection = ClientSocket(transport, loop, limits)
+    connection = ClientSocket(transport, loop, limits, keep_alive=keep_alive)
     tail = _release(request.protocol, loop)
     transport.set_protocol(connection)
     transport.resume_reading()  # aiohttp pauses when much came behind the head

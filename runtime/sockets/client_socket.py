@@ -13,8 +13,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from .frames import FrameReader
+from .frames import FrameReader, encode_ping
 from .joint import LOST, LOST_REASON, SocketReceiver
+from .keepalive import KeepAlive, Peer
 from .limits import SocketLimits
 from .sending import SendingHalf
 
@@ -25,6 +26,8 @@ class ClientSocket(SendingHalf):
     Attributes:
         on_end: Called with this connection when it has ended.
         auto_response_time_ms: When it last answered by itself, in Unix milliseconds; or None.
+        round_trip_s: How long the answer to the last ping has taken; None before the first.
+        heard_tick, keep_alive_slot: The keep-alive's.
     """
 
     __slots__ = (
@@ -33,12 +36,16 @@ class ClientSocket(SendingHalf):
         "_got_close",
         "_is_over",
         "_is_paused",
+        "_keep_alive",
         "_loop",
         "_reader",
         "_receiver",
         "_waiter",
         "auto_response_time_ms",
+        "heard_tick",
+        "keep_alive_slot",
         "on_end",
+        "round_trip_s",
     )
 
     def __init__(
@@ -48,6 +55,7 @@ class ClientSocket(SendingHalf):
         limits: SocketLimits,
         *,
         is_client: bool = False,
+        keep_alive: KeepAlive | None = None,
     ) -> None:
         super().__init__(transport, limits, is_client=is_client)
         self._loop = loop
@@ -60,6 +68,12 @@ class ClientSocket(SendingHalf):
         self._close_timer: asyncio.TimerHandle | None = None
         self._auto_response: tuple[str, str] | None = None
         self.auto_response_time_ms: int | None = None
+        self.round_trip_s: float | None = None
+        self.heard_tick = 0
+        self.keep_alive_slot: set[Peer] | None = None
+        self._keep_alive = keep_alive
+        if keep_alive is not None:
+            keep_alive.add(self)
         self._reader = FrameReader(
             self, limits.websocket_message_size_bytes_max, masked=not is_client
         )
@@ -93,6 +107,7 @@ class ClientSocket(SendingHalf):
     def resume(self) -> None:
         if self._is_paused and not self._is_over:
             self._is_paused = False
+            self._is_alive()  # what it has said meanwhile is read only now
             self._transport.resume_reading()
 
     @property
@@ -111,6 +126,8 @@ class ClientSocket(SendingHalf):
     # The transport.
 
     def data_received(self, data: bytes) -> None:
+        if self._keep_alive is not None:  # as _is_alive does, for each read
+            self.heard_tick = self._keep_alive.tick
         if not self._got_close and not self._is_over:
             self._reader.feed(data)
 
@@ -122,6 +139,7 @@ class ClientSocket(SendingHalf):
 
     def resume_writing(self) -> None:
         """It has caught up, unless what waited is as much again."""
+        self._is_alive()
         super().resume_writing()
         if self._takes_more and self._receiver is not None:
             self._receiver.go_on()
@@ -168,7 +186,11 @@ class ClientSocket(SendingHalf):
         self.send_pong(payload)
 
     def on_pong(self, payload: bytes) -> None:
-        """Nobody has asked: a pong of the peer's own will means nothing (section 5.5.3)."""
+        """The answer to a ping; what it is otherwise means nothing (section 5.5.3)."""
+        if self._keep_alive is not None:
+            took_s = self._keep_alive.answered(self, payload)
+            if took_s is not None:
+                self.round_trip_s = took_s
 
     def on_broken(self, code: int, why: str) -> None:
         """The peer broke the protocol: say how, tell the receiver, hang up."""
@@ -183,7 +205,26 @@ class ClientSocket(SendingHalf):
         self._tell_lost(code, reason)
         self._half_close()
 
+    # The keep-alive: is a ``Peer``.
+
+    @property
+    def can_answer(self) -> bool:
+        return not (self._is_paused or self._sent_close or self._got_close)
+
+    def ping(self, payload: bytes) -> None:
+        self._write(encode_ping(payload, mask=self.is_client))
+
+    def presume_dead(self, silent_s: float) -> None:
+        self._queue = None
+        self._sent_close = True
+        self._tell_lost(LOST, f"no answer to a ping for {silent_s:g} s")
+        self._transport.abort()
+
     # Inside.
+
+    def _is_alive(self) -> None:
+        if self._keep_alive is not None:
+            self.heard_tick = self._keep_alive.tick
 
     def _overflowed(self, code: int, reason: str) -> None:
         self._tell_lost(code, reason)
@@ -223,6 +264,8 @@ class ClientSocket(SendingHalf):
     def _end(self) -> None:
         self._is_over = self._sent_close = True
         self._queue = None
+        if self._keep_alive is not None:
+            self._keep_alive.remove(self)
         if self._close_timer is not None:
             self._close_timer.cancel()
             self._close_timer = None

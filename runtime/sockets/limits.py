@@ -1,6 +1,6 @@
 """Limits of one WebSocket connection, each overridable in ``[perdure.limits]``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,11 +8,17 @@ class SocketLimits:
     """What a client may send, what may pile up for it, and how long it may take.
 
     A message's size is the documented one of Workers (32 MiB).
-    ``websocket_queue_size_bytes_max`` is what may pile up for a client that never reads
-    before its socket is closed with 1013. ``websocket_close_timeout_s`` is how long is waited
-    for the answer to a close frame.
+    ``websocket_queue_size_bytes_max`` is what may wait for a client that reads slowly, before
+    its delivery policy says what becomes of it. ``websocket_close_timeout_s`` is how long is
+    waited for the answer to a close frame.
+
+    A client that is silent for ``websocket_ping_interval_s`` is pinged, 0 for never: 30 s is half
+    of what common proxies let a silent connection live. One that says nothing for
+    ``websocket_dead_after_s`` after that is lost.
     """
 
     websocket_message_size_bytes_max: int = 32 * 2**20
     websocket_queue_size_bytes_max: int = 16 * 2**20
     websocket_close_timeout_s: float = 10.0
+    websocket_ping_interval_s: float = field(default=30.0, metadata={"zero_is_fine": True})
+    websocket_dead_after_s: float = 20.0

@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address, ip_network
 from itertools import product
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 from yarl import URL
@@ -30,7 +30,10 @@ from perdure.runtime.edge.firewall.limiting import Buckets, Held, key_of
 from perdure.runtime.edge.firewall.requiring import signature_check, token_check
 from perdure.runtime.edge.firewall.rules import Now, Rule, judge
 from perdure.runtime.edge.firewall.web_tokens import web_token_check
+from tests.properties.examples import examples
 
+# Quick ones, but the machine may be busy with others.
+RELIABLY = settings(examples(100), suppress_health_check=[HealthCheck.too_slow])
 S = 1_000_000_000
 ADDRESSES = st.ip_addresses().map(str)
 # As the parser lets them through: no blanks, ASCII only.
@@ -75,6 +78,7 @@ def reference(pattern: str, text: str, *, in_segment: bool) -> bool:
     return first in {"?", text[0]} and reference(rest, text[1:], in_segment=in_segment)
 
 
+@RELIABLY
 @given(st.text("ab/*?", max_size=8), st.text("ab/", max_size=10))
 def test_a_glob_means_what_the_obvious_matcher_says(pattern: str, text: str) -> None:
     assume("**" not in pattern)
@@ -86,24 +90,23 @@ def test_a_glob_means_what_the_obvious_matcher_says(pattern: str, text: str) -> 
     assert fits == reference(pattern, text, in_segment=False)
 
 
+@RELIABLY
 @given(
-    st.lists(st.sampled_from(["a", "b", "*", "**", "?"]), max_size=5),
+    st.lists(st.sampled_from(["a", "b", "*", "?"]), max_size=2),
+    st.lists(st.sampled_from(["a", "b", "*", "?"]), max_size=2),
     st.lists(st.sampled_from(["a", "b", "ab"]), max_size=6),
 )
-def test_two_stars_stand_for_any_segments(pattern: list[str], segments: list[str]) -> None:
-    assume(pattern.count("**") == 1)
-    place = pattern.index("**")
-    texts = ["/".join(["", *segments])]
-    without = pattern[:place] + pattern[place + 1 :]
-    expected = False
-    for count in range(len(segments) + 1):
-        middle = ["*"] * count
-        plain = "/".join(["", *without[:place], *middle, *without[place:]])
-        expected |= any(reference(plain, text, in_segment=True) for text in texts)
-    regex = path_regex("/".join(["", *pattern]))
-    assert any(regex.fullmatch(text) for text in texts) == expected
+def test_two_stars_stand_for_any_segments(
+    before: list[str], behind: list[str], segments: list[str]
+) -> None:
+    path = "/".join(["", *segments])
+    plain = ["/".join(["", *before, *["*"] * n, *behind]) for n in range(len(segments) + 1)]
+    expected = any(reference(pattern, path, in_segment=True) for pattern in plain)
+    regex = path_regex("/".join(["", *before, "**", *behind]))
+    assert (regex.fullmatch(path) is not None) == expected
 
 
+@RELIABLY
 @given(TARGETS)
 def test_rules_see_the_path_that_the_worker_sees(target: str) -> None:
     head = RequestHead("GET", target, CIMultiDict(), host="", address="", is_upgrade=False)
@@ -115,6 +118,7 @@ def test_rules_see_the_path_that_the_worker_sees(target: str) -> None:
     assert head.query == url.query
 
 
+@RELIABLY
 @given(heads(), st.text("abc", min_size=1, max_size=2))
 def test_no_spelling_gets_round_a_rule(head: RequestHead, name: str) -> None:
     """If any reading of the path lies below a closed one, it is refused, and never let pass."""
@@ -130,6 +134,7 @@ def test_no_spelling_gets_round_a_rule(head: RequestHead, name: str) -> None:
     assert (judge(allow, head, now).refusal is None) == all(inside)
 
 
+@RELIABLY
 @given(heads())
 def test_nothing_that_a_client_sends_breaks_a_rule(head: RequestHead) -> None:
     match = Match(
@@ -146,6 +151,7 @@ def test_nothing_that_a_client_sends_breaks_a_rule(head: RequestHead) -> None:
         assert len(key_of(Per(kind, "X-Key"), head)) <= 64
 
 
+@RELIABLY
 @given(heads())
 def test_whatever_is_no_proof_does_not_pass(head: RequestHead) -> None:
     places = [Place(kind, "X-Key") for kind in ("bearer", "header", "cookie", "query", "protocol")]
@@ -165,6 +171,7 @@ def test_whatever_is_no_proof_does_not_pass(head: RequestHead) -> None:
 # Origins.
 
 
+@RELIABLY
 @given(NAMES, NAMES, st.sampled_from(["http", "https"]))
 def test_only_subdomains_fit_a_star(inner: list[str], outer: list[str], scheme: str) -> None:
     base, other = ".".join(outer), ".".join(inner)
@@ -177,6 +184,7 @@ def test_only_subdomains_fit_a_star(inner: list[str], outer: list[str], scheme: 
     )
 
 
+@RELIABLY
 @given(VALUES)
 def test_what_is_no_origin_fits_nothing(text: str) -> None:
     if parse_origin(text) is None:
@@ -184,6 +192,7 @@ def test_what_is_no_origin_fits_nothing(text: str) -> None:
         assert not OriginPatterns(patterns).matches(text)
 
 
+@RELIABLY
 @given(NAMES, st.integers(1, 65_535), st.sampled_from([("http", 80), ("https", 443)]))
 def test_a_page_of_the_server_is_of_the_same_host(
     names: list[str], port: int, kind: tuple[str, int]
@@ -201,6 +210,7 @@ def test_a_page_of_the_server_is_of_the_same_host(
 # Addresses.
 
 
+@RELIABLY
 @given(ADDRESSES, st.integers(0, 128), ADDRESSES)
 def test_an_address_is_in_a_block_as_the_standard_library_says(
     block: str, length: int, address: str
@@ -220,6 +230,7 @@ ITEMS = st.one_of(
 )
 
 
+@RELIABLY
 @given(st.lists(ITEMS, max_size=6), st.lists(ITEMS, max_size=4))
 def test_nobody_chooses_their_own_address(made_up: list[str], told: list[str]) -> None:
     """What stands left of the last address that is no proxy's makes no difference."""
@@ -237,6 +248,7 @@ REQUESTS = st.lists(st.tuples(st.integers(0, 3 * S), st.sampled_from("ab")), max
 RATES = st.builds(Rate, st.integers(1, 50), st.sampled_from([1, 60]), st.integers(1, 10))
 
 
+@RELIABLY
 @given(RATES, REQUESTS)
 def test_never_more_passes_than_the_rate_and_the_burst(
     rate: Rate, requests: list[tuple[int, str]]
@@ -257,6 +269,7 @@ def test_never_more_passes_than_the_rate_and_the_burst(
                 assert j - i + 1 <= allowed + 1e-6
 
 
+@RELIABLY
 @given(RATES, st.lists(st.integers(0, S), min_size=1, max_size=60))
 def test_who_keeps_to_the_rate_always_passes(rate: Rate, jitter: list[int]) -> None:
     buckets, now = Buckets(rate), 0
@@ -266,6 +279,7 @@ def test_who_keeps_to_the_rate_always_passes(rate: Rate, jitter: list[int]) -> N
         assert buckets.take("a", now) == 0
 
 
+@RELIABLY
 @given(RATES, REQUESTS, st.integers(1, 5))
 def test_memory_is_bounded(rate: Rate, requests: list[tuple[int, str]], most: int) -> None:
     buckets, now = Buckets(rate, keys_max=most), 0
@@ -275,6 +289,7 @@ def test_memory_is_bounded(rate: Rate, requests: list[tuple[int, str]], most: in
         assert len(buckets) <= most
 
 
+@RELIABLY
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from("ab")), max_size=60), st.integers(1, 3))
 def test_places_are_never_more_than_there_are(steps: list[tuple[bool, str]], most: int) -> None:
     held = Held(most)
@@ -291,6 +306,7 @@ def test_places_are_never_more_than_there_are(steps: list[tuple[bool, str]], mos
     assert set(held._open) == {key for key, count in model.items() if count}
 
 
+@RELIABLY
 @given(st.lists(heads(), max_size=12), st.integers(1, 3))
 def test_a_judgement_holds_places_only_for_who_passes(asked: list[RequestHead], most: int) -> None:
     limit = Rule(FirewallRule("places", Action.LIMIT, status=429, limit=Limit(None, most)))

@@ -6,6 +6,7 @@ from typing import Any
 
 from perdure.runtime.sockets.client_socket import ClientSocket
 from perdure.runtime.sockets.frames import FrameReader
+from perdure.runtime.sockets.keepalive import KeepAlive
 from perdure.runtime.sockets.limits import SocketLimits
 
 HIGH_WATER = 64 * 1024
@@ -115,11 +116,19 @@ class Noting:
 class SlowPeer:
     """A connection to a peer that reads nothing until it is told to."""
 
-    def __init__(self, delivery: str = "close", size_max: int | None = None, **limits: Any) -> None:
+    def __init__(
+        self,
+        delivery: str = "close",
+        size_max: int | None = None,
+        keep_alive: KeepAlive | None = None,
+        **limits: Any,
+    ) -> None:
         self.transport = SlowTransport()
         self.receiver = Noting()
         loop = asyncio.get_running_loop()
-        self.connection = ClientSocket(self.transport, loop, SocketLimits(**limits))
+        self.connection = ClientSocket(
+            self.transport, loop, SocketLimits(**limits), keep_alive=keep_alive
+        )
         self.transport.protocol = self.connection
         self.connection.set_receiver(self.receiver)
         self.connection.set_delivery(delivery, size_max)

@@ -63,6 +63,16 @@ def test_every_limit_is_a_setting(load_text: Callable[..., LoadedConfig], name: 
     assert [getattr(kind, name) for kind in kinds if hasattr(kind, name)] == [3]
 
 
+def test_a_limit_that_zero_turns_off_may_be_zero(
+    load_text: Callable[..., LoadedConfig], errors_of: Callable[..., Sequence[str]]
+) -> None:
+    text = HEAD + "perdure.limits.websocket_ping_interval_s ="
+    assert load_text(f"{text} 0").config.perdure.socket_limits.websocket_ping_interval_s == 0
+    assert errors_of(f"{text} -1") == [
+        '3:16 Expected "perdure.limits.websocket_ping_interval_s" to be 0 or more but got -1.'
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
