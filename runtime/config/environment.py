@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .durable_objects import Bindings, read_bindings
 from .errors import did_you_mean
-from .keys import ENVIRONMENT, NOT_PROVIDED, TOP_LEVEL, USED_NOT_INHERITED
+from .keys import ENVIRONMENT, GUARDS, NOT_PROVIDED, TOP_LEVEL, USED_NOT_INHERITED
 from .migrations import read_migrations
 from .model import MigrationStep
 from .positions import KeyPath
@@ -137,9 +137,16 @@ def _repeat(what: str, where: str, of: str = "") -> str:
 
 def _tell_of_keys(table: Table) -> None:
     if table.path:
-        table.warn_of_unknown_keys(ENVIRONMENT)
+        table.warn_of_unknown_keys((*ENVIRONMENT, *GUARDS))
     else:
-        table.warn_of_unknown_keys(TOP_LEVEL, "top-level")
+        table.warn_of_unknown_keys((*TOP_LEVEL, *GUARDS), "top-level")
+    for key in GUARDS:
+        if key in table:
+            message = f'"{table.name(key)}" stands in the wrong place, where it guards nothing.'
+            hint = (
+                f'It belongs under [{table.name("perdure")}], as "{table.name("perdure")}.{key}".'
+            )
+            table.report.error(table.key(key), message, hint)
     for key in NOT_PROVIDED:
         if table.values.get(key):
             message = f'"{table.name(key)}" is known to wrangler, but not provided by perdure.'

@@ -9,6 +9,10 @@ USED_NOT_INHERITED = ("vars", "durable_objects")
 USED_TOP_LEVEL = ("$schema", "dev", "env")
 OURS = "perdure"  # an environment's table is laid over the top level's, key by key
 
+# Settings of ours that keep somebody out. Written elsewhere than under [perdure] they would not,
+# and a warning is too little for that.
+GUARDS = ("firewall", "allowed_origins", "trusted_proxies")
+
 # Accepted without a word: they steer Cloudflare's network, its build or its tools, and a
 # program that runs here lacks nothing without them.
 IGNORED = (

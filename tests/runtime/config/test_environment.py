@@ -222,3 +222,15 @@ def test_unknown_keys_of_an_environment(problems_of: Callable[..., Sequence[Prob
     assert first.message == 'Unexpected fields found in env.prod field: "varz"'
     assert first.hint == 'Did you mean "vars"?'
     assert second.message == 'Unexpected fields found in env.prod field: "dev"'
+
+
+@pytest.mark.parametrize("key", ["firewall", "allowed_origins", "trusted_proxies"])
+@pytest.mark.parametrize("where", ["", "env.a."])
+def test_what_guards_nothing_where_it_stands_is_an_error(
+    problems_of: Callable[..., Sequence[Problem]], where: str, key: str
+) -> None:
+    text = f'name = "chat"\nmain = "main.py"\n{where}{key} = []\n'
+    (problem,) = problems_of(text, "a" if where else None)
+    assert problem.severity is Severity.ERROR
+    assert problem.message == f'"{where}{key}" stands in the wrong place, where it guards nothing.'
+    assert problem.hint == f'It belongs under [{where}perdure], as "{where}perdure.{key}".'
