@@ -171,8 +171,13 @@ class KeepAlive:
         latest = self.tick - len(self._slots)  # half the interval ago
         payload = b""
         for peer in peers:
-            if peer.heard_tick >= latest or peer in self._asked or not peer.can_answer:
+            if peer.heard_tick >= latest or not peer.can_answer:
                 continue
+            asked = self._asked.get(peer)
+            if asked is not None:
+                if peer.heard_tick < asked.tick:
+                    continue  # the answer is still awaited
+                del self._asked[peer]  # it has said something else since
             payload = payload or os.urandom(8)  # so that nobody can have answered before
             due = self.tick + self._dead_after_ticks
             self._asked[peer] = _Asked(self.tick, due, payload, self._clock.monotonic())

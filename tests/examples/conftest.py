@@ -20,15 +20,15 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Callable[[Path], Awaitable[Server]]]:
+async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Server]]]:
     """Starts the program in a directory; started again, it finds its data."""
     running: list[Server] = []
 
-    async def start(directory: Path) -> Server:
+    async def start(directory: Path, port: int = 0) -> Server:
         loaded = load(directory / "wrangler.toml")
         assert list(loaded.warnings) == []
         data_dir = tmp_path / "data" / directory.name
-        server = await Server.start(loaded.config, data_dir=data_dir, host="127.0.0.1", port=0)
+        server = await Server.start(loaded.config, data_dir=data_dir, host="127.0.0.1", port=port)
         running.append(server)
         return server
 

@@ -125,6 +125,18 @@ def test_any_byte_is_a_sign_of_life(clock: FakeClock, keep_alive: KeepAlive) -> 
     assert peer.found_dead == []
 
 
+def test_who_speaks_and_then_does_not_is_asked_anew(clock: FakeClock) -> None:
+    """Also where the time to answer is longer than the interval: it begins again."""
+    keep_alive = KeepAlive(clock, interval_s=10, dead_after_s=60)
+    peer = FakePeer(clock, keep_alive, answers=False)
+    clock.advance(10)
+    peer.speaks()  # but not of the ping
+    spoke = clock.now_s
+    clock.advance(71)
+    assert len(peer.asked) == 2
+    assert peer.found_dead[0] - spoke <= 70.1
+
+
 def test_who_cannot_answer_is_neither_asked_nor_given_up(
     clock: FakeClock, keep_alive: KeepAlive
 ) -> None:
