@@ -138,7 +138,8 @@ class SocketTurn:
         elif isinstance(frame, Lost):
             self._lost(frame)
         elif isinstance(frame, OpenEvent):
-            self._dispatch(frame)
+            if socket.state is OPEN:  # else it was closed before it opened
+                self._dispatch(frame)
         elif isinstance(frame, NotConnected):
             self._not_connected(frame.error)
 

@@ -10,6 +10,7 @@ from perdure.actors.http import Response
 from perdure.actors.http_errors import InvalidInit, InvalidUrl
 from perdure.actors.rpc import encode_error
 from perdure.actors.session import CloseFrame
+from perdure.actors.socket_events import EventName
 from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink, Lab, World, turns
 
@@ -21,13 +22,16 @@ def listen(socket: WebSocket) -> list[Any]:
     heard: list[Any] = []
 
     def hear(event: Any) -> None:
-        what = (event.code, event.reason, event.was_clean) if event.type == "close" else ()
-        what = (event.data,) if event.type == "message" else what
-        what = (event.message,) if event.type == "error" else what
+        what: tuple[Any, ...] = ()
+        if event.type == "close":
+            what = (event.code, event.reason, event.was_clean)
+        elif event.type != "open":
+            what = (event.data if event.type == "message" else event.message,)
         heard.append((event.type, *what, socket.ready_state))
 
-    for name in ("open", "message", "error", "close"):
-        socket.add_event_listener(name, hear)  # type: ignore[arg-type]  # one of them
+    names: tuple[EventName, ...] = ("open", "message", "error", "close")
+    for name in names:
+        socket.add_event_listener(name, hear)
     return heard
 
 
@@ -176,8 +180,8 @@ async def test_a_stream_of_its_messages(world: World) -> None:
         socket = WebSocket(URL)
         return [message async for message in socket]
 
-    world.outbound.answer = lambda request: response
     response, link = upgraded()
+    world.outbound.answer = lambda request: response
     link.says("one")
     link.says(b"two")
     link.says(CloseFrame(1000))

@@ -8,6 +8,7 @@ from perdure.actors.errors import NotInHandler, SocketStateError
 from perdure.actors.http import Request
 from perdure.actors.link import NoPeer
 from perdure.actors.session import CloseFrame
+from perdure.actors.socket_events import EventName
 from perdure.actors.socket_upgrade import WebSocketUpgrade, upgrade_websocket
 from perdure.storage.errors import UsageError
 from tests.world import FakeLink, Lab, World, turns
@@ -25,10 +26,10 @@ async def upgraded(world: World, **options: Any) -> tuple[WebSocketUpgrade, list
 
     def script(lab: Lab) -> WebSocketUpgrade:
         upgrade = upgrade_websocket(asked(), **options)
-        for name in ("open", "message", "close", "error"):
+        names: tuple[EventName, ...] = ("open", "message", "close", "error")
+        for name in names:
             upgrade.socket.add_event_listener(
-                name,  # type: ignore[arg-type]  # one of them
-                lambda event: heard.append(getattr(event, "data", event.type)),
+                name, lambda event: heard.append(getattr(event, "data", event.type))
             )
         return upgrade
 
@@ -109,7 +110,7 @@ async def test_the_other_end_may_be_accepted_in_this_process(world: World) -> No
 async def test_a_subprotocol_that_the_client_offers(world: World) -> None:
     upgrade, _ = await upgraded(world, protocol="talk", headers={"X-Own": "yes"})
     assert upgrade.socket.protocol == "talk"
-    assert dict(upgrade.response.headers) == {"x-own": "yes", "sec-websocket-protocol": "talk"}
+    assert dict(upgrade.response.headers) == {"X-Own": "yes", "Sec-WebSocket-Protocol": "talk"}
 
 
 async def test_a_subprotocol_that_the_client_does_not_offer(world: World) -> None:
