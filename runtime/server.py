@@ -28,6 +28,7 @@ from ..storage.health import StoreHealth
 from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
+from .control.port import LOOPBACK, ControlPort
 from .control.server import ControlServer
 from .edge.certificates import Certificates
 from .edge.firewall.firewall import Firewall
@@ -36,7 +37,7 @@ from .edge.outbound import HttpOutbound
 from .edge.outside import Outside
 from .edge.statistics import EdgeStatistics
 from .edge.tls_listener import BACKLOG, TlsListener
-from .host.alarms import AlarmScheduler, AlarmTarget
+from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
@@ -130,6 +131,7 @@ class Server:
     Attributes:
         host: Where it listens.
         port: The port it got.
+        control_port: Where metrics and health are; None when that was not asked for.
         env: The bindings and vars, as the program sees them.
         firewall: What decides which requests the program sees; it counts.
         failed: Done when nothing can be made durable any more: its result says why. No event is
@@ -140,6 +142,7 @@ class Server:
         self.config = config
         self.host = ""
         self.port = 0
+        self.control_port: int | None = None
         self.env = Env({})
         self.firewall = Firewall(())
         self._clock = clock
@@ -190,6 +193,7 @@ class Server:
         try:
             await server._start(data_dir, show_errors, on_request, confirm)
             await server._listen(host, port, port_is_fixed=port_is_fixed)
+            await server._open_control_port()
             # Last: an alarm that is due runs user code at once.
             server._alarms.start()
         except BaseException:
@@ -354,6 +358,17 @@ class Server:
                 self.host, self.port = listener.sockets[0].getsockname()[:2]
                 return
 
+    async def _open_control_port(self) -> None:
+        wanted = self.config.perdure.control_port
+        if wanted is None:
+            return
+        control = ControlPort(self)
+        self._cleanup.push_async_callback(control.close)
+        try:
+            self.control_port = await control.listen(wanted)
+        except OSError as error:
+            raise PortTaken(LOOPBACK, wanted, _reason(error)) from error
+
     async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
         if self._certificates is None:
             return await self._loop.create_server(self._front.server, host, port, backlog=BACKLOG)
@@ -392,6 +407,10 @@ class Server:
         listener = self._listener
         tls = listener.statistics() if isinstance(listener, TlsListener) else None
         return self._front.statistics(tls)
+
+    def alarm_counts(self) -> AlarmCounts:
+        """What has become of alarms."""
+        return self._alarms.counts
 
     def health(self) -> StoreHealth:
         """How its storage is, and why it is degraded if it is."""

@@ -141,6 +141,7 @@ class Front:
             counts.heads_late,
             counts.bodies_too_large,
             counts.bodies_stalled,
+            tuple(counts.answered),
         )
 
     # Stopping.
@@ -220,6 +221,8 @@ class Front:
             self._log(incoming, status, started)
 
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
+        # A status of the program's own is 200 to 599 (Response sees to that).
+        self.server.counts.answered[status // 100] += 1
         self._on_request(
             RequestRecord(incoming.method, incoming.raw_path, status, perf_counter() - started)
         )

@@ -39,7 +39,7 @@ from ...storage.metadata import Metadata
 from .custody import Custody
 from .hibernation import HibernatedActors
 from .quarantine import quarantine_mark, quarantined
-from .statistics import HostStatistics
+from .statistics import HostStatistics, LifeCounts, NamespaceStatistics
 
 log = logging.getLogger("perdure.host")
 T = TypeVar("T")
@@ -120,8 +120,6 @@ class ActorHost:
         self._context = contextvars.Context()
         self._tasks: set[asyncio.Task[None]] = set()
         self.closed_because: bytes | None = None
-        self._started = 0
-        self._evicted = 0
 
     def add_namespace(
         self, unique_key: str, construct: Callable[[Actor], Handlers]
@@ -177,7 +175,7 @@ class ActorHost:
     # What actors tell.
 
     def started(self, actor: Actor) -> None:
-        self._started += 1
+        self.namespaces[actor.id.unique_key].counts.started += 1
         self._live[actor] = None
         self._look_later(actor, self.clock.monotonic())
         if self._sweeper is None:
@@ -215,7 +213,6 @@ class ActorHost:
                 if now - actor.ran_s < self.idle_timeout_s:
                     self._look_later(actor, actor.ran_s)
                 elif actor.is_idle:
-                    self._evicted += 1
                     actor.evict()
                 else:  # holds sockets or tasks: looked at again after another idle time
                     self._look_later(actor, now)
@@ -229,11 +226,12 @@ class ActorHost:
         hibernated = [registry.hibernated for registry in self.namespaces.values()]
         return HostStatistics(
             actors_live=len(actors),
-            actors_started=self._started,
-            actors_evicted=self._evicted,
+            actors_started=sum(names.counts.started for names in self.namespaces.values()),
+            actors_evicted=sum(names.counts.evicted for names in self.namespaces.values()),
             sessions=sum(len(actor.sessions) for actor in actors)
             + sum(slept.sessions_count for slept in hibernated),
             actors_hibernated=sum(map(len, hibernated)),
+            namespaces={key: names.statistics() for key, names in self.namespaces.items()},
         )
 
     def sever_sessions(self, code: int, reason: str) -> None:
@@ -300,6 +298,7 @@ class ActorRegistry:
         self._construct = construct
         self.live: dict[bytes, Actor] = {}
         self.hibernated = HibernatedActors(self.deliver)
+        self.counts = LifeCounts()
         # While an actor's file changes: the events that have come for it, and when it is done.
         self._held: dict[bytes, list[_Delivery]] = {}
         self._held_work: dict[bytes, asyncio.Future[None]] = {}
@@ -323,8 +322,18 @@ class ActorRegistry:
     def gone(self, actor: Actor) -> None:
         """``actor`` takes no more events."""
         del self.live[actor.id.raw]
-        if actor.stage is LifeStage.EVICTED and actor.sessions:
+        if actor.stage is not LifeStage.EVICTED:
+            self.counts.reset += 1
+            return
+        self.counts.evicted += 1
+        if actor.sessions:
+            self.counts.hibernated += 1
             self.hibernated.add(actor)
+
+    def statistics(self) -> NamespaceStatistics:
+        unanswered = sum(len(actor.replies_due) for actor in self.live.values())
+        counts = copy(self.counts)
+        return NamespaceStatistics(len(self.live), len(self.hibernated), unanswered, counts)
 
     def _why_not(self, actor_id: DurableObjectId) -> bytes | None:
         """Return the failure of every event for this actor, if it may not be started."""
