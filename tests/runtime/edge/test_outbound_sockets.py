@@ -1,6 +1,9 @@
 """``WebSocket(url)`` and ``upgrade_websocket``, over real connections."""
 
 import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -9,6 +12,7 @@ from aiohttp import web
 from pytest_aiohttp import AiohttpRawServer
 
 from perdure.runtime.server import Server
+from tests.runtime.edge.tls import client_context, issue
 from tests.serving import Serving
 from tests.wire import TEXT, Wire, close_frame, frame
 
@@ -282,3 +286,60 @@ async def test_a_request_for_no_websocket_is_an_error_that_says_what_to_answer(
     async with http.get(f"{server.url}/wrong") as response:
         assert response.status == 500
     assert "status=426" in caplog.text
+
+
+# TLS.
+
+
+@pytest.fixture
+async def secure_url(others: Others, tmp_path: Path) -> AsyncIterator[str]:
+    """The other server, with a certificate that ``AUTHORITY`` has issued."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    issue(tmp_path / "tls").leaf.configure_cert(context)
+    runner = web.ServerRunner(web.Server(others.handle), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    yield f"wss://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@PLACES
+async def test_it_speaks_tls(
+    secure_url: str,
+    serve: Serving,
+    http: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+) -> None:
+    monkeypatch.setattr("aiohttp.connector._SSL_CONTEXT_VERIFIED", client_context())
+    server = await serve(MAIN, objects=["Caller"], values={"TARGET": secure_url})
+    caller = Caller(server, http)
+    await caller.get(f"/{place}/leaves")
+    assert await caller.hears(3) == [
+        ["open", 1, "talk"],
+        ["message", "you said hello"],
+        ["close", 4001, "grüße", True],
+    ]
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_a_failure(
+    secure_url: str, serve: Serving, http: aiohttp.ClientSession, others: Others
+) -> None:
+    server = await serve(MAIN, objects=["Caller"], values={"TARGET": secure_url})
+    caller = Caller(server, http)
+    await caller.get("/worker/leaves")
+    error, end = await caller.hears(2)
+    assert "its certificate is not trusted: " in error[1]
+    assert end == FAILED
+    assert others.headers == []
+
+
+async def test_a_server_that_speaks_no_tls_is_a_failure(
+    url: str, serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    values = {"TARGET": url.replace("http:", "wss:")}
+    caller = Caller(await serve(MAIN, objects=["Caller"], values=values), http)
+    await caller.get("/worker/leaves")
+    error, end = await caller.hears(2)
+    assert "TLS failed: " in error[1]
+    assert end == FAILED
