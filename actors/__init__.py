@@ -65,8 +65,9 @@ from .http_errors import (
 from .ids import DurableObjectId, InvalidActorId
 from .namespace import DurableObjectNamespace
 from .sessions import Sessions
-from .socket_events import CloseEvent, ErrorEvent, MessageEvent
+from .socket_events import CloseEvent, ErrorEvent, MessageEvent, OpenEvent
 from .socket_pair import WebSocketPair
+from .socket_upgrade import WebSocketUpgrade, upgrade_websocket
 from .state import DurableObjectState, ExecutionContext
 from .stub import DurableObjectStub
 from .websocket import WebSocket
@@ -114,6 +115,7 @@ __all__ = [
     "MessageEvent",
     "NoSuchMethod",
     "NotInHandler",
+    "OpenEvent",
     "OwnershipLost",
     "PerdureError",
     "RemoteError",
@@ -136,6 +138,8 @@ __all__ = [
     "WebSocket",
     "WebSocketPair",
     "WebSocketRequestResponsePair",
+    "WebSocketUpgrade",
     "WorkerEntrypoint",
     "fetch",
+    "upgrade_websocket",
 ]

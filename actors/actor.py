@@ -154,7 +154,7 @@ class Actor(Execution):
             self.sessions.wake_if_asleep(session_id)
 
     def _revive(self, kept: HibernatedSocket) -> WebSocket:
-        socket = WebSocket()
+        socket = WebSocket.unaccepted()
         socket.revive(kept, self, self.handlers or _HandlersToBe(self))
         return socket
 

@@ -38,8 +38,16 @@ class UpgradeSocket(Protocol):
 
     @property
     def ready_state(self) -> int: ...
-    def accept(self) -> None: ...
-    def send(self, message: str | bytes | bytearray | memoryview) -> None: ...
+    def accept(
+        self,
+        *,
+        allow_half_open: bool = False,
+        delivery: str | None = None,
+        queue_bytes_max: int | None = None,
+    ) -> None: ...
+    def send(
+        self, message: str | bytes | bytearray | memoryview, *, key: str | None = None
+    ) -> None: ...
     def close(self, code: int | None = None, reason: str | None = None) -> None: ...
     def add_event_listener(
         self, name: EventName, listener: Listener, *, once: bool = False
@@ -70,7 +78,7 @@ class Request(Message):
         BodyAlreadyUsed: The body to start from has been read.
     """
 
-    __slots__ = ("_parsed_url", "method", "redirect", "url")
+    __slots__ = ("_parsed_url", "client_address", "method", "redirect", "url")
 
     _owner = "request"
 
@@ -80,6 +88,9 @@ class Request(Message):
     """The whole URL, as text; ``parsed_url`` has its parts."""
     redirect: Redirect
     """What ``fetch`` does with a redirect."""
+    client_address: str | None
+    """Who sent it: an IPv4 or IPv6 address, that of the client behind trusted proxies. None for a
+    request that was made here, and not of one that came in; and for clients without addresses."""
 
     def __init__(
         self,
@@ -95,6 +106,7 @@ class Request(Message):
             self.url, self._parsed_url = resource.url, resource._parsed_url  # noqa: SLF001  # a Request too
             self.method = resource.method if method is None else _checked_method(method)
             self.redirect = resource.redirect if redirect is None else _checked_redirect(redirect)
+            self.client_address = resource.client_address
             if fields is None:
                 fields = CIMultiDict(resource.header_fields())
             has_new_terms = body is not None or method is not None
@@ -109,6 +121,7 @@ class Request(Message):
             self.url, self._parsed_url = absolute_url(resource)
             self.method = "GET" if method is None else _checked_method(method)
             self.redirect = "follow" if redirect is None else _checked_redirect(redirect)
+            self.client_address = None
             if body is not None:
                 self._refuse_body_for_get()
             self._start(body, fields)
@@ -118,7 +131,14 @@ class Request(Message):
             raise InvalidInit("Request with a GET or HEAD method cannot have a body.")
 
     @classmethod
-    def incoming(cls, method: str, url: str, fields: Fields, content: Content = None) -> Self:
+    def incoming(
+        cls,
+        method: str,
+        url: str,
+        fields: Fields,
+        content: Content = None,
+        client_address: str | None = None,
+    ) -> Self:
         """A request from the network. For the runtime: nothing is checked or copied.
 
         Args:
@@ -126,9 +146,11 @@ class Request(Message):
             url: Absolute, and encoded as it is to be shown.
             fields: The header fields; nobody may change them later.
             content: The body: all of it, its source, or None.
+            client_address: Who sent it, if that is known.
         """
         self = cls.__new__(cls)
         self.method = method
+        self.client_address = client_address
         self.url = url
         self.redirect = "manual"
         self._parsed_url = None
@@ -179,11 +201,12 @@ class Request(Message):
         Raises:
             BodyAlreadyUsed: The body has been read.
         """
-        copy = Request.incoming(self.method, self.url, self.header_fields(), self._copy_content())
+        fields, content = self.header_fields(), self._copy_content()
+        copy = Request.incoming(self.method, self.url, fields, content, self.client_address)
         copy.redirect = self.redirect
         if not self._immutable:
             copy._immutable = False  # noqa: SLF001  # of our own class
-            copy._fields = CIMultiDict(self.header_fields())
+            copy._fields = CIMultiDict(fields)
         return copy
 
 

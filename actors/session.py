@@ -21,39 +21,53 @@ LOST_REASON = "WebSocket disconnected without sending Close frame."
 
 
 class SocketState(enum.Enum):
+    CONNECTING = "connecting"  # WebSocket(url), before the other server has answered
     NEW = "not accepted"
     OPEN = "open"
     CLOSING = "closing"  # we have sent a close frame and wait for the peer's
     ENDING = "ending"  # its class's close handler hears of it; what is sent goes nowhere
+    HALF_CLOSED = "half closed"  # the peer has said goodbye; user code is to answer it
     CLOSED = "closed"
     HANDED_OVER = "handed over"  # went away in a Response; its peer talks to the client
     HIBERNATED = "hibernated"  # its actor has left memory; another object stands for it then
 
 
 LEGAL = {
+    SocketState.CONNECTING: {SocketState.OPEN, SocketState.CLOSING, SocketState.CLOSED},
     SocketState.NEW: {SocketState.OPEN, SocketState.CLOSED, SocketState.HANDED_OVER},
     SocketState.OPEN: {
         SocketState.CLOSING,
         SocketState.ENDING,
+        SocketState.HALF_CLOSED,
         SocketState.CLOSED,
         SocketState.HIBERNATED,
     },
     SocketState.CLOSING: {SocketState.ENDING, SocketState.CLOSED, SocketState.HIBERNATED},
     SocketState.ENDING: {SocketState.CLOSED},
+    SocketState.HALF_CLOSED: {SocketState.CLOSED},
     SocketState.CLOSED: set[SocketState](),
     SocketState.HANDED_OVER: set[SocketState](),
     SocketState.HIBERNATED: set[SocketState](),
 }
 
 # Nothing is heard any more.
-OVER = frozenset({SocketState.ENDING, SocketState.CLOSED, SocketState.HIBERNATED})
+OVER = frozenset(
+    {
+        SocketState.ENDING,
+        SocketState.HALF_CLOSED,
+        SocketState.CLOSED,
+        SocketState.HIBERNATED,
+    }
+)
 
 # What users see. Both ends of a fresh pair are OPEN (observed in workerd).
 READY_STATE = {
+    SocketState.CONNECTING: 0,
     SocketState.NEW: 1,
     SocketState.OPEN: 1,
     SocketState.CLOSING: 2,
     SocketState.ENDING: 2,
+    SocketState.HALF_CLOSED: 2,
     SocketState.CLOSED: 3,
     SocketState.HANDED_OVER: 3,
     SocketState.HIBERNATED: 3,
@@ -122,6 +136,11 @@ def cannot_send(state: SocketState) -> SocketStateError:
         why = (
             "You must call one of accept() or ctx.accept_web_socket() on this WebSocket before "
             "sending messages."
+        )
+    elif state is SocketState.CONNECTING:
+        why = (
+            "this WebSocket is still connecting: send() works from its open event on (in browsers, "
+            "this is an InvalidStateError)"
         )
     elif state is SocketState.HIBERNATED:
         why = (

@@ -12,7 +12,7 @@ EVENT_NAMES: frozenset[str] = frozenset({"open", "message", "close", "error"})
 class OpenEvent:
     """The connection stands."""
 
-    type: str = "open"
+    type: Literal["open"] = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class MessageEvent:
     """A whole message: ``data`` is str for text and bytes for binary."""
 
     data: str | bytes
-    type: str = "message"
+    type: Literal["message"] = "message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CloseEvent:
     code: int
     reason: str
     was_clean: bool
-    type: str = "close"
+    type: Literal["close"] = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class ErrorEvent:
 
     message: str
     error: BaseException | None
-    type: str = "error"
+    type: Literal["error"] = "error"
 
 
 _new = object.__new__

@@ -16,7 +16,7 @@ class WebSocketPair:
     __slots__ = ("_ends",)
 
     def __init__(self) -> None:
-        client, server = WebSocket(), WebSocket()
+        client, server = WebSocket.unaccepted(), WebSocket.unaccepted()
         to_server, to_client = PairLink(server), PairLink(client)
         to_server.other, to_client.other = to_client, to_server
         client.connect(to_server)

@@ -20,7 +20,15 @@ from .session import (
     echo_of,
     move,
 )
-from .socket_events import CloseEvent, ErrorEvent, EventName, Listener, message_event
+from .socket_events import (
+    CloseEvent,
+    ErrorEvent,
+    EventName,
+    Listener,
+    OpenEvent,
+    SocketEvent,
+    message_event,
+)
 from .socket_iterator import SocketIterator
 from .task import ActorTask
 
@@ -29,6 +37,7 @@ log = logging.getLogger("perdure.actors")
 OPEN = SocketState.OPEN
 # Messages kept for a listener that is not there yet; later ones are dropped, with a warning.
 UNHEARD_MESSAGES_MAX = 1024
+NOT_CONNECTED_REASON = "Failed to establish websocket connection"  # workerd's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,21 @@ class Kept:
     """No frame: somebody listens now to the messages that were kept."""
 
 
-SocketInput = Heard | Kept
+@dataclass(frozen=True, slots=True)
+class Dispatched:
+    """An event that the peer has not said: of user code's making."""
+
+    event: SocketEvent
+
+
+@dataclass(frozen=True, slots=True)
+class NotConnected:
+    """A connection to another server could not be made."""
+
+    error: Exception
+
+
+SocketInput = Heard | Kept | OpenEvent | Dispatched | NotConnected
 
 
 class SocketHandlers(Protocol):
@@ -58,6 +81,7 @@ class HearingSocket(Protocol):
     dropped: int
     waiting: int
     is_paused: bool
+    is_half_open: bool
     id: str
     gate: InputGate
 
@@ -85,7 +109,10 @@ class SocketTurn:
 
     @property
     def handler(self) -> str:
-        kind = "message" if isinstance(self._frame, str | bytes | Kept) else "close"
+        frame = self._frame
+        kind = "message" if isinstance(frame, str | bytes | Kept) else "close"
+        if isinstance(frame, OpenEvent):
+            kind = "open"
         return f"{kind} listener" if self._socket.handlers is None else f"web_socket_{kind}"
 
     def step(self) -> None:
@@ -102,12 +129,19 @@ class SocketTurn:
                     self._keep_unheard(frame)
         elif isinstance(frame, Kept):
             self._hear_kept()
+        elif isinstance(frame, Dispatched):
+            self._dispatch(frame.event)
         elif socket.state in OVER:
             return
         elif isinstance(frame, CloseFrame):
             self._closed_by_peer(frame)
         elif isinstance(frame, Lost):
             self._lost(frame)
+        elif isinstance(frame, OpenEvent):
+            if socket.state is OPEN:  # else it was closed before it opened
+                self._dispatch(frame)
+        elif isinstance(frame, NotConnected):
+            self._not_connected(frame.error)
 
     def _tell(self, message: str | bytes) -> bool:
         """Whether anybody was there to hear ``message``."""
@@ -138,12 +172,27 @@ class SocketTurn:
             why = "nobody listens to this WebSocket"
             log.warning("socket.message_dropped", extra={"socket": socket.id, "why": why})
 
+    def _dispatch(self, event: SocketEvent) -> None:
+        for listener in self._socket.listeners(event.type):
+            self._call(listener, event)
+
+    def _not_connected(self, error: Exception) -> None:
+        socket = self._socket
+        socket.state = move(socket.state, SocketState.CLOSED)
+        self._tell_error(str(error), error)
+        self._tell_close(CloseEvent(LOST, NOT_CONNECTED_REASON, was_clean=False))
+
     def _closed_by_peer(self, frame: CloseFrame) -> None:
         socket = self._socket
+        code = NO_CODE if frame.code is None else frame.code
+        event = CloseEvent(code, frame.reason, was_clean=True)
+        if socket.state is SocketState.OPEN and socket.is_half_open:
+            socket.state = move(socket.state, SocketState.HALF_CLOSED)
+            self._tell_close(event)
+            return
         if socket.state is SocketState.OPEN:
             socket.reply_close(echo_of(frame))
-        code = NO_CODE if frame.code is None else frame.code
-        self._end(CloseEvent(code, frame.reason, was_clean=True))
+        self._end(event)
 
     def _lost(self, lost: Lost) -> None:
         """A peer that vanished is closed with 1006; one that broke the protocol is an error too."""

@@ -13,36 +13,50 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..storage.values import decode
-from .attachment import SIZE_BYTES_MAX, encode_attachment
+from yarl import URL
+
 from .delivery import check_delivery, sendable
 from .errors import SocketStateError
 from .execution import Execution, current_execution
 from .gates import InputGate
+from .headers import HeadersInit
 from .hibernated_socket import HibernatedSocket
+from .http import UpgradeSocket
 from .link import PairLink, Sent, SocketLink, join, split
-from .listeners import SocketListeners
+from .outgoing import begin_handshake, opening_request
 from .session import (
     INTERNAL_ERROR,
-    OVER,
-    READY_STATE,
+    NORMAL,
     CloseFrame,
-    Lost,
     SocketState,
     cannot_send,
     check_close,
     move,
 )
-from .socket_iterator import SocketIterator
-from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
+from .socket_events import OpenEvent, SocketEvent
+from .socket_inbox import SocketInbox
+from .socket_turn import Dispatched, SocketInput
 
-# So many messages may wait for a first listener; the reading of the connection then pauses.
-UNHEARD_MAX = 64
 OPEN = SocketState.OPEN
 
 
-class WebSocket(SocketListeners):
+class WebSocket(SocketInbox):
     """One end of a WebSocket connection.
+
+    ``WebSocket(url)`` connects to another server, when what its actor has written so far is
+    durable. Its ``open`` event tells that it may send; if the connection cannot be made, ``error``
+    and ``close`` (1006) come instead. Nobody accepts it. ``WebSocketPair`` makes the other kind.
+
+    Args:
+        url: Where to, with the scheme ws, wss, http or https, and without a fragment.
+        protocols: The subprotocols offered, one or several; ``protocol`` is the server's choice
+            once it is open, or "" if it has made none.
+        headers: More headers of the request, for instance ``Authorization``.
+
+    Raises:
+        NotInHandler: No handler is running.
+        InvalidUrl: The URL cannot be connected to.
+        InvalidInit: A subprotocol is no token, or is named twice.
 
     Attributes:
         id: Names the session among those of its actor, as in ``ctx.sessions[id]``.
@@ -53,36 +67,41 @@ class WebSocket(SocketListeners):
         on_open, on_message, on_close, on_error: One listener each, besides the added ones.
     """
 
-    CONNECTING = READY_STATE_CONNECTING = 0
-    OPEN = READY_STATE_OPEN = 1
-    CLOSING = READY_STATE_CLOSING = 2
-    CLOSED = READY_STATE_CLOSED = 3
-
     __slots__ = (
-        "__dict__",
         "__weakref__",
-        "_early",
-        "_iterator",
-        "_link",
-        "attachment",
         "delivery",
-        "dropped",
         "extensions",
-        "gate",
-        "handlers",
-        "id",
-        "is_paused",
-        "owner",
         "protocol",
-        "state",
         "tags",
-        "unheard",
         "unsent",
         "url",
-        "waiting",
     )
 
-    def __init__(self, *, url: str | None = None, protocol: str = "", extensions: str = "") -> None:
+    def __init__(
+        self,
+        url: "str | URL",
+        protocols: str | Sequence[str] = (),
+        *,
+        headers: HeadersInit = None,
+    ) -> None:
+        request = opening_request(url, protocols, headers)
+        owner = current_execution("WebSocket()")
+        owner.check_may_call_out()
+        self._start(request.url, "", "")
+        self.state = SocketState.CONNECTING
+        self._belong_to(owner)
+        self._link = begin_handshake(self, owner, request)
+
+    @classmethod
+    def unaccepted(
+        cls, *, url: str | None = None, protocol: str = "", extensions: str = ""
+    ) -> "WebSocket":
+        """An end that is for somebody to accept. For the runtime."""
+        self = cls.__new__(cls)
+        self._start(url, protocol, extensions)
+        return self
+
+    def _start(self, url: str | None, protocol: str, extensions: str) -> None:
         super().__init__()
         self.id = os.urandom(16).hex()
         self.url = url
@@ -101,7 +120,7 @@ class WebSocket(SocketListeners):
         self.waiting = 0
         self._link: SocketLink | None = None
         self._early: list[SocketInput] = []
-        self._iterator: SocketIterator | None = None
+        self._iterator = None
         self.is_paused = False
 
     def __repr__(self) -> str:
@@ -109,32 +128,20 @@ class WebSocket(SocketListeners):
 
     # What users call.
 
-    @property
-    def ready_state(self) -> int:
-        """0 connecting, 1 open, 2 closing, 3 closed."""
-        return READY_STATE[self.state]
-
-    @property
-    def buffered_amount(self) -> int:
-        """Bytes sent that the peer has not taken yet."""
-        return self._link.buffered_size_bytes if self._link is not None else 0
-
-    @property
-    def dropped_messages(self) -> int:
-        """How many messages its delivery policy has let go of, as the peer read too slowly."""
-        return self._link.dropped_messages if self._link is not None else 0
-
-    @property
-    def round_trip_s(self) -> float | None:
-        """How many seconds the peer took to answer the last ping; None before that."""
-        return self._link.round_trip_s if self._link is not None else None
-
-    def accept(self, *, delivery: str | None = None, queue_bytes_max: int | None = None) -> None:
+    def accept(
+        self,
+        *,
+        allow_half_open: bool = False,
+        delivery: str | None = None,
+        queue_bytes_max: int | None = None,
+    ) -> None:
         """Take this end: from now on its events come here, and ``send`` works.
 
         Messages that came before are delivered first. A second call changes nothing.
 
         Args:
+            allow_half_open: Do not answer the peer's close frame: after the close event, ``send``
+                still works until ``close`` is called, which the peer waits for.
             delivery: What becomes of messages that a slow peer has not taken: "close" (the
                 default), "drop_oldest", "latest" or "coalesce"; see docs/websockets.md.
             queue_bytes_max: How much may wait; None for ``websocket_queue_size_bytes_max``.
@@ -143,7 +150,10 @@ class WebSocket(SocketListeners):
         if self.handlers is not None:
             raise SocketStateError("Can't accept() WebSocket after enabling hibernation.")
         if self.state is SocketState.NEW:
-            self.take(current_execution("WebSocket.accept()"), said)
+            owner = current_execution("WebSocket.accept()")
+            if allow_half_open:
+                self.is_half_open = True
+            self.take(owner, said)
         elif self.state is SocketState.HANDED_OVER:
             raise SocketStateError(
                 "Can't accept() this WebSocket: it was already used in a Response."
@@ -169,6 +179,8 @@ class WebSocket(SocketListeners):
                 self.unsent.append(frame)
             else:
                 self._queue(frame)
+        elif self.state is SocketState.HALF_CLOSED:
+            self._queue(frame)
         elif self.state is not SocketState.ENDING:
             raise cannot_send(self.state)
 
@@ -190,36 +202,18 @@ class WebSocket(SocketListeners):
         if self.state is SocketState.OPEN:
             self.state = move(self.state, SocketState.CLOSING)
             self._queue(frame)
+        elif self.state is SocketState.HALF_CLOSED:
+            self.state = move(self.state, SocketState.CLOSED)
+            self._queue(frame)
+        elif self.state is SocketState.CONNECTING and self._link is not None:
+            self.state = move(self.state, SocketState.CLOSING)
+            self._link.sever(NORMAL, "")
 
-    def __aiter__(self) -> SocketIterator:
-        """Messages as a stream: ``async for message in socket``; ends with the connection."""
+    def dispatch_event(self, event: SocketEvent) -> None:
+        """Have the listeners of ``event.type`` hear an event of your making, in a later turn."""
         if self.owner is None:
-            raise SocketStateError("call accept() before iterating over a WebSocket")
-        if self._iterator is None:
-            self._iterator = SocketIterator(self.owner.loop, self.resume_if_few_wait)
-            for message in self.unheard:
-                self._iterator.push(message)
-            self.unheard.clear()
-            if self.state is SocketState.CLOSED:
-                self._iterator.end()
-        return self._iterator
-
-    def serialize_attachment(self, value: Any) -> None:
-        """Keep ``value`` with the connection, for as long as that lasts.
-
-        A socket that was taken with ``ctx.accept_web_socket`` has it still when its actor was out
-        of memory meanwhile. Anything that ``ctx.storage`` takes, at most 16384 bytes encoded; a
-        copy is kept.
-
-        Raises:
-            SocketLimitExceeded: It is larger.
-        """
-        limit = SIZE_BYTES_MAX if self.owner is None else self.owner.attachment_size_bytes_max
-        self.attachment = encode_attachment(value, limit)
-
-    def deserialize_attachment(self) -> Any:
-        """Return a copy of what ``serialize_attachment`` was given last; None before."""
-        return None if self.attachment is None else decode(self.attachment)
+            raise SocketStateError("call accept() before dispatch_event()")
+        self.announce(Dispatched(event))
 
     # For the runtime.
 
@@ -257,16 +251,6 @@ class WebSocket(SocketListeners):
                 self._deliver(heard)
             kept.link.resume()
 
-    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
-        """Have the connection answer by itself."""
-        if self._link is not None:
-            self._link.set_auto_response(pair)
-
-    @property
-    def auto_response_time_ms(self) -> int | None:
-        """When it last did so, in Unix milliseconds; None for never."""
-        return None if self._link is None else self._link.auto_response_time_ms
-
     @property
     def is_used(self) -> bool:
         """This end went away in a Response, has ended, or the other end was accepted."""
@@ -284,9 +268,7 @@ class WebSocket(SocketListeners):
         self.delivery = delivery
         if delivery is not None and self._link is not None:
             self._link.set_delivery(*delivery)
-        self.owner = owner
-        # What is accepted inside a critical section is heard inside it.
-        self.gate = owner.root if owner.turn is None else owner.turn.gate
+        self._belong_to(owner)
         owner.sessions.add(self)
         early, self._early = self._early, []
         for frame in early:
@@ -316,10 +298,8 @@ class WebSocket(SocketListeners):
             raise SocketStateError("Can't return WebSocket in a Response after calling accept().")
         if self.state is not SocketState.NEW or self._link is None:
             raise SocketStateError("Can't return WebSocket in a Response: it was already used.")
-        self.state = move(self.state, SocketState.HANDED_OVER)
-        inner, self._link = self._link, None
-        early, self._early = self._early, []
         was_paused, self.is_paused = self.is_paused, False
+        inner, early = self._leave_it()
         if isinstance(inner, PairLink):
             inner.peer.connect(link)
         else:
@@ -331,28 +311,6 @@ class WebSocket(SocketListeners):
             link.transmit(*split(frames))
         if len(frames) < len(early):
             link.sever(INTERNAL_ERROR, "the other side of this connection was lost")
-
-    def receive(self, message: str | bytes) -> None:
-        owner = self.owner
-        if owner is None or self.state is not OPEN:
-            self._receive(message)
-            return
-        self.waiting += 1  # as _deliver does: this runs for every message
-        if self.waiting >= owner.socket_messages_waiting_max:
-            self._pause()
-        owner.resume(SocketTurn(self, owner, message))
-
-    def receive_close(self, code: int | None, reason: str) -> None:
-        self._receive(CloseFrame(code, reason))
-
-    def receive_lost(self, code: int, reason: str) -> None:
-        self._receive(Lost(code, reason))
-
-    def hold(self) -> None:
-        """The peer reads slowly; what that means for an actor is its delivery policy's to say."""
-
-    def go_on(self) -> None:
-        """See ``hold``."""
 
     def transmit(self, frames: "Sequence[Sent | CloseFrame]") -> None:
         link = self._link
@@ -373,35 +331,38 @@ class WebSocket(SocketListeners):
         if self._iterator is not None:
             self._iterator.end()
 
-    @property
-    def iterator(self) -> SocketIterator | None:
-        return self._iterator
-
-    def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
-        """Pass ``message`` on to who iterates."""
-        iterator = self._iterator
-        assert iterator is not None, "somebody has begun to"
-        if not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX:
-            iterator.push(message)
-        # A loop that was left for good must not keep listeners from hearing more.
-        if not is_heard and len(iterator.messages) >= self._waiting_max:
-            self._pause()
-
     def reply_close(self, frame: CloseFrame) -> None:
         """Answer the peer's close frame; what was sent before it leaves before it."""
         self._queue(frame)
 
+    def opened(self, inner: UpgradeSocket) -> None:
+        """The handshake has succeeded: go on with the connection that ``inner`` has got."""
+        assert isinstance(inner, WebSocket), "made by the Outbound"
+        link, early = inner._leave_it()  # noqa: SLF001  # of our own class
+        self.state = move(self.state, SocketState.OPEN)
+        self.protocol, self.extensions = inner.protocol, inner.extensions
+        self.is_paused = inner.is_paused
+        assert self.owner is not None, "who has made it"
+        self.owner.sessions.add(self)
+        self.connect(link)
+        self.announce(OpenEvent())
+        for frame in early:
+            self._deliver(frame)
+
     # Inside.
 
-    @property
-    def _waiting_max(self) -> int:
-        return UNHEARD_MAX if self.owner is None else self.owner.socket_messages_waiting_max
+    def _leave_it(self) -> tuple[SocketLink, list[SocketInput]]:
+        """Give away the connection, and what came over it so far."""
+        self.state = move(self.state, SocketState.HANDED_OVER)
+        link, self._link = self._link, None
+        assert link is not None, "nobody has used it"
+        early, self._early = self._early, []
+        return link, early
 
-    def hear_kept(self) -> None:
-        """Messages that nobody has heard are heard now; listeners hear in turns only."""
-        self.resume_if_few_wait()
-        if self.unheard and self.owner is not None:
-            self._deliver(Kept())
+    def _belong_to(self, owner: Execution) -> None:
+        self.owner = owner
+        # What is accepted inside a critical section is heard inside it.
+        self.gate = owner.root if owner.turn is None else owner.turn.gate
 
     def _queue(self, frame: Sent | CloseFrame) -> None:
         owner = self.owner
@@ -411,39 +372,3 @@ class WebSocket(SocketListeners):
         self.unsent.append(frame)
         if owner.turn is None:  # sent from a callback of the loop, outside of any turn
             owner.sessions.flush(owner.emit)
-
-    def _receive(self, frame: SocketInput) -> None:
-        if self.owner is None:
-            self._early.append(frame)
-            if len(self._early) >= UNHEARD_MAX:
-                self._pause()
-        elif self.state not in OVER:
-            self._deliver(frame)
-
-    def _deliver(self, frame: SocketInput) -> None:
-        owner = self.owner
-        assert owner is not None, "only an accepted end hears"
-        self.waiting += 1
-        if self.waiting >= self._waiting_max:
-            self._pause()
-        owner.resume(SocketTurn(self, owner, frame))
-
-    def _pause(self) -> None:
-        if not self.is_paused:
-            assert self._link is not None, "messages come over a link"
-            self.is_paused = True
-            self._link.pause()
-
-    @property
-    def _kept_for_iteration(self) -> int:
-        """How many messages wait for a loop that nobody else has heard."""
-        if self._iterator is None or self.has_listeners:
-            return 0
-        return len(self._iterator.messages)
-
-    def resume_if_few_wait(self) -> None:
-        few = self._waiting_max // 2
-        if self.is_paused and self.waiting <= few and self._kept_for_iteration <= few:
-            assert self._link is not None, "it was paused"
-            self.is_paused = False
-            self._link.resume()

@@ -2,15 +2,18 @@
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 
 import click
 from rich.text import Text
 
 from ..runtime.config.errors import ConfigError
+from ..runtime.edge.certificates import CertificateRefused, Certificates
 from ..runtime.edge.firewall.firewall import Firewall
 from ..runtime.host.loader import LoadError, load_app
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
+from ..runtime.observe.logs import set_up_logs
 from ..runtime.server import plan_only
 from .bindings import bindings_table
 from .failures import CONFIGURATION, show_failure, show_summary
@@ -36,14 +39,21 @@ def check(
 ) -> None:
     """Check a project without running it.
 
-    Reads the configuration and the secrets that the firewall needs, imports the program, looks
-    for every class that a binding names, and shows what the migrations would do to the data.
+    Reads the configuration, the certificate and the secrets that the firewall needs, imports the
+    program, looks for every class that a binding names, and shows what the migrations would do to
+    the data.
     Exit code 0 means that it would start.
     """
     output = Output()
     project = open_project(config_file, env, data)
     show_problems(output, project.warnings)
-    failures: list[ConfigError | LoadError | MigrationRefused] = []
+    set_up_logs(sys.stderr, level="warning", colour=output.has_colour, brief=True)
+    failures: list[CertificateRefused | ConfigError | LoadError | MigrationRefused] = []
+    try:
+        if project.config.perdure.tls is not None:
+            Certificates(project.config.perdure.tls)
+    except CertificateRefused as error:
+        failures.append(error)
     try:
         Firewall.of(project.config, os.environ)
     except ConfigError as error:

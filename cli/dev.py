@@ -18,11 +18,13 @@ from .options import (
     env_option,
     host_option,
     port_option,
+    tls_cert_option,
+    tls_key_option,
     yes_option,
 )
 from .output import Output
 from .problems import show_problems, shown_path
-from .project import Project, open_project
+from .project import Project, open_project, with_tls
 from .request_line import request_line
 from .serving import run, run_until_stopped
 
@@ -41,6 +43,8 @@ Examples:
 @host_option
 @port_option
 @data_option
+@tls_cert_option
+@tls_key_option
 @env_option
 @click.option(
     "--var",
@@ -55,6 +59,8 @@ def dev(
     host: str | None,
     port: int | None,
     data: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     env: str | None,
     variables: Sequence[str],
     yes: bool,
@@ -66,7 +72,7 @@ def dev(
     asked for it, the next free one is used. Ctrl-C stops; nothing is lost.
     """
     output = Output()
-    project = open_project(config_file, env, data, variables)
+    project = with_tls(open_project(config_file, env, data, variables), tls_cert, tls_key)
     show_problems(output, project.warnings)
     level = project.config.perdure.log.level
     set_up_logs(sys.stderr, level=level, colour=output.has_colour, brief=True)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..runtime.config.errors import ConfigError, Problem
 from ..runtime.control.protocol import OperationFailed
+from ..runtime.edge.certificates import CertificateRefused
 from ..runtime.host.loader import LoadError, MainFailed
 from ..runtime.host.migration_plan import MigrationRefused
 from ..runtime.observe.printable import printable_lines
@@ -24,7 +25,7 @@ from .version import VERSION
 
 CONFIGURATION = 2
 OTHER = 1
-WITH_PROBLEMS = (ConfigError, LoadError, MigrationRefused)
+WITH_PROBLEMS = (CertificateRefused, ConfigError, LoadError, MigrationRefused)
 
 
 def exit_code_of(error: BaseException) -> int:

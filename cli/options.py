@@ -40,6 +40,19 @@ port_option = click.option(
     metavar="PORT",
     help="The port to listen on; 0 takes any free one. Default: 8787.",
 )
+tls_cert_option = click.option(
+    "--tls-cert",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Speak TLS, https:// and wss://, with this certificate: PEM, the server's own first. "
+    "Default: [perdure.tls] cert, else plain HTTP.",
+)
+tls_key_option = click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The certificate's private key: PEM, without a password. Default: in the same file.",
+)
 yes_option = click.option(
     "--yes",
     "-y",

@@ -1,13 +1,13 @@
 """The project a command works on: its configuration, and where its data lies."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..runtime.config.document import find_config
-from ..runtime.config.errors import Problem
+from ..runtime.config.errors import ConfigError, Problem
 from ..runtime.config.load import load
-from ..runtime.config.model import WorkerConfig
+from ..runtime.config.model import TlsConfig, WorkerConfig
 from ..runtime.config.variables import parse_var_options
 from .problems import shown_path
 
@@ -45,6 +45,25 @@ def open_project(
     path = find_config(Path.cwd()) if config_file is None else config_file
     loaded = load(path, env=env, var_overrides=overrides)
     return Project(loaded.config, loaded.warnings, _data_dir(loaded.config, data))
+
+
+def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:
+    """Have a project speak TLS as the command line says; without options it stays as it is.
+
+    Raises:
+        ConfigError: There is a key, but no certificate.
+    """
+    config = project.config
+    if cert is None:
+        if key is None:
+            return project
+        message = "--tls-key names the key of a certificate, but there is no --tls-cert."
+        hint = "Name the certificate too, or write both under [perdure.tls]."
+        raise ConfigError([Problem(None, "--tls-key", None, None, message, hint)])
+    version = "1.2" if config.perdure.tls is None else config.perdure.tls.min_version
+    tls = TlsConfig(cert.absolute(), None if key is None else key.absolute(), version)
+    perdure = replace(config.perdure, tls=tls)
+    return replace(project, config=replace(config, perdure=perdure))
 
 
 def _data_dir(config: WorkerConfig, given: Path | None) -> Path:

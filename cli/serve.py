@@ -19,11 +19,13 @@ from .options import (
     env_option,
     host_option,
     port_option,
+    tls_cert_option,
+    tls_key_option,
     yes_option,
 )
 from .output import Output
 from .problems import show_problems
-from .project import Project, open_project
+from .project import Project, open_project, with_tls
 from .serving import run, run_until_stopped
 
 log = logging.getLogger("perdure.serve")
@@ -44,6 +46,8 @@ Examples:
 @host_option
 @port_option
 @data_option
+@tls_cert_option
+@tls_key_option
 @env_option
 @click.option(
     "--log-format",
@@ -56,6 +60,8 @@ def serve(
     host: str | None,
     port: int | None,
     data: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     env: str | None,
     log_format: str | None,
     yes: bool,
@@ -64,10 +70,11 @@ def serve(
 
     Clients see nothing of an error but its status. SIGTERM and SIGINT let running requests
     finish, for as long as perdure.limits.shutdown_timeout_s says; a second one cuts them off.
+    With TLS, SIGHUP has the certificate read again, and so does a change of its file.
     Listens on 127.0.0.1, for a proxy on the same machine to speak to, unless told otherwise.
     """
     output = Output()
-    project = open_project(config_file, env, data)
+    project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
     as_json = (log_format or project.config.perdure.log.format) == "json"
     level = project.config.perdure.log.level
     set_up_logs(sys.stderr, level=level, as_json=as_json, colour=output.has_colour)
@@ -100,6 +107,7 @@ async def _serve(
         drain_s=project.config.perdure.edge_limits.shutdown_timeout_s,
         on_ready=lambda: on_ready(server.url),
         on_stopping=_log_stopping,
+        on_hangup=server.reload_certificates if project.config.perdure.tls else None,
         failed=server.failed,
     )
     log.info("server.stopped")

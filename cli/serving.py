@@ -45,6 +45,7 @@ async def run_until_stopped(
     on_ready: Callable[[], None],
     on_stopping: Callable[[str], None],
     failed: "asyncio.Future[StorageBroken] | None" = None,
+    on_hangup: Callable[[], None] | None = None,
 ) -> None:
     """Wait for a signal, then stop ``server``.
 
@@ -54,6 +55,7 @@ async def run_until_stopped(
         on_ready: Called when signals are heard; who is told of it may send one at once.
         on_stopping: Told the name of the first signal.
         failed: Done when the server cannot go on.
+        on_hangup: Called at each SIGHUP; None leaves it what it is, the end of the process.
 
     Raises:
         StorageBroken: What ``failed`` said; the server has been stopped.
@@ -62,6 +64,8 @@ async def run_until_stopped(
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, signals.put_nowait, number)
+    if on_hangup is not None:
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
     try:
         on_ready()
         first = asyncio.create_task(signals.get())
@@ -94,7 +98,7 @@ async def _stop(server: Stoppable, drain_s: float, until: Coroutine[Any, Any, An
 
 
 def _give_signals_back(loop: asyncio.AbstractEventLoop) -> None:
-    for number in SIGNALS:
+    for number in (*SIGNALS, signal.SIGHUP):
         loop.remove_signal_handler(number)
 
 

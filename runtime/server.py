@@ -29,9 +29,13 @@ from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .control.server import ControlServer
+from .edge.certificates import Certificates
 from .edge.firewall.firewall import Firewall
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
+from .edge.outside import Outside
+from .edge.statistics import EdgeStatistics
+from .edge.tls_listener import BACKLOG, TlsListener
 from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App, load_app
@@ -142,7 +146,8 @@ class Server:
         self._loop = loop
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._cleanup = AsyncExitStack()
-        self._listener: asyncio.Server | None = None
+        self._listener: asyncio.Server | TlsListener | None = None
+        self._certificates: Certificates | None = None
         self._close_control: Callable[[], Awaitable[None]] = _nobody_asks
 
     @classmethod
@@ -203,6 +208,8 @@ class Server:
         # First the program: a mistake in it must leave the data directory as it was.
         app = load_app(config)
         self.firewall = Firewall.of(config, os.environ)
+        if config.perdure.tls is not None:
+            self._certificates = Certificates(config.perdure.tls)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
@@ -222,6 +229,7 @@ class Server:
             config.perdure.edge_limits,
             config.perdure.socket_limits,
             firewall=self.firewall,
+            outside=Outside(config.perdure.trusted_proxies, config.perdure.proxy_headers),
             show_errors=show_errors,
             on_request=on_request,
             keep_alive=self._keep_alive,
@@ -337,9 +345,7 @@ class Server:
         last = min(port + tries, PORT_MAX + 1) - 1
         for candidate in range(port, last + 1):
             try:
-                listener = await self._loop.create_server(
-                    self._front.server, host, candidate, backlog=1024
-                )
+                listener = await self._open_port(host, candidate)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE or candidate == last:
                     raise PortTaken(host, candidate, _reason(error)) from error
@@ -348,15 +354,44 @@ class Server:
                 self.host, self.port = listener.sockets[0].getsockname()[:2]
                 return
 
+    async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
+        if self._certificates is None:
+            return await self._loop.create_server(self._front.server, host, port, backlog=BACKLOG)
+        listener = TlsListener(
+            self._loop,
+            self._certificates,
+            self._front.admission,
+            self._front.server,
+            self.config.perdure.edge_limits.tls_handshake_timeout_s,
+        )
+        await listener.listen(host, port)
+        self._certificates.watch(self._loop)
+        self._cleanup.callback(self._certificates.close)
+        return listener
+
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'http' if self._certificates is None else 'https'}://{host}:{self.port}"
+
+    def reload_certificates(self) -> None:
+        """Read the certificate and its key again, for connections that come from now on.
+
+        What cannot be used is logged, and what was in use stays. Does nothing without TLS.
+        """
+        if self._certificates is not None:
+            self._certificates.reload()
 
     def statistics(self) -> HostStatistics:
         """What it holds in memory."""
         return self._host.statistics()
+
+    def edge_statistics(self) -> EdgeStatistics:
+        """Its connections, and what was refused to clients."""
+        listener = self._listener
+        tls = listener.statistics() if isinstance(listener, TlsListener) else None
+        return self._front.statistics(tls)
 
     def health(self) -> StoreHealth:
         """How its storage is, and why it is degraded if it is."""

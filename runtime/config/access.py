@@ -1,4 +1,4 @@
-"""Lists of networks and of origins in the settings: ``trusted_proxies``, ``allowed_origins``.
+"""Whom to believe and let in: ``trusted_proxies``, ``proxy_headers``, ``allowed_origins``.
 
 The rules of the firewall hold such lists too.
 """
@@ -13,6 +13,7 @@ from .networks import network_of
 from .origins import ANY, LOCAL_ORIGINS, NULL, HostPatterns, OriginPatterns
 from .report import Table, shown
 
+PROXY_HEADERS = ("x-forwarded", "forwarded")
 NETWORK_HINT = (
     'Write an address or a CIDR block, such as "192.0.2.7", "10.0.0.0/8", "2001:db8::/32"'
 )
@@ -23,6 +24,7 @@ def read_access(table: Table) -> Mapping[str, Any]:
     return {
         "allowed_origins": find_patterns(table, "allowed_origins", _check_origin),
         "trusted_proxies": find_patterns(table, "trusted_proxies", _check_network),
+        "proxy_headers": table.find_choice("proxy_headers", PROXY_HEADERS),
     }
 
 

@@ -81,6 +81,24 @@ class LogConfig:
     format: str = "text"
 
 
+TLS_VERSIONS = ("1.2", "1.3")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """``[perdure.tls]``: what the server needs to speak TLS.
+
+    Attributes:
+        cert: A PEM file with the certificate, and behind it those that lead to the root.
+        key: A PEM file with its private key; None when that is in ``cert`` too.
+        min_version: The oldest version of TLS that is spoken, one of ``TLS_VERSIONS``.
+    """
+
+    cert: Path
+    key: Path | None = None
+    min_version: str = "1.2"
+
+
 @dataclass(frozen=True, slots=True)
 class PerdureConfig:
     """``[perdure]``: what wrangler does not know.
@@ -95,7 +113,9 @@ class PerdureConfig:
             None for the smaller one of 256 MiB and 2 % of the file system.
         allowed_origins: Patterns of the origins, besides the server's own, whose pages may open
             WebSockets.
-        trusted_proxies: Addresses and CIDR blocks whose ``X-Forwarded-*`` headers are believed.
+        trusted_proxies: Addresses and CIDR blocks of proxies that are believed.
+        proxy_headers: What those write: ``"x-forwarded"`` or ``"forwarded"`` (RFC 7239).
+        tls: None for a server that speaks plain HTTP.
         firewall: The rules that requests are held against, in their order.
     """
 
@@ -107,6 +127,8 @@ class PerdureConfig:
     free_space_size_bytes_min: int | None = None
     allowed_origins: Sequence[str] = ()
     trusted_proxies: Sequence[str] = ()
+    proxy_headers: str = "x-forwarded"
+    tls: TlsConfig | None = None
     firewall: Sequence[FirewallRule] = ()
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)

@@ -19,6 +19,7 @@ from .firewall.rules import read_firewall
 from .limits import EdgeLimits
 from .model import LogConfig, PerdureConfig
 from .report import Table, shown
+from .tls import read_tls
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
@@ -31,6 +32,8 @@ KEYS = (
     "point_in_time_size_bytes_max",
     "allowed_origins",
     "trusted_proxies",
+    "proxy_headers",
+    "tls",
     "firewall",
     "limits",
     "log",
@@ -66,6 +69,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
             table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
         ),
         **read_access(table),
+        "tls": read_tls(table, base_dir),
         "firewall": read_firewall(table, base_dir),
     }
     return Settings(

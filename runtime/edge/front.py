@@ -10,16 +10,14 @@ Rules for editing this file:
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import Protocol
 
 from aiohttp import web
-from yarl import URL
 
 from ...actors.body import StreamSource
 from ...actors.http import Request, Response, UpgradeSocket
@@ -31,17 +29,19 @@ from ..host.worker import OnResponse
 from ..sockets.client_socket import ClientSocket
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
+from .admission import Admission, connections_possible
 from .answer import Answer, StreamAnswer, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .request_body import BodyMalformed, BodyTooLarge, ClientGone, RequestBody
+from .outside import Outside, origin_of
+from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
+from .statistics import EdgeStatistics
+from .tls_listener import TlsStatistics
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
 
-# RFC 9110, section 7.2: a name, an IPv4 or an IPv6 address, and maybe a port.
-_HOST = re.compile(r"(?:[A-Za-z0-9._~-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
 HEADERS_MAX = 256
 # All handlers have been cancelled by then, so this is not reached; but 0 would mean no limit.
 HANDLERS_END_S = 1.0
@@ -92,6 +92,7 @@ class Front:
         socket_limits: SocketLimits,
         *,
         firewall: Firewall,
+        outside: Outside,
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
         keep_alive: KeepAlive | None = None,
@@ -102,14 +103,24 @@ class Front:
         self._socket_limits = socket_limits
         self._keep_alive = keep_alive
         self._firewall = firewall
+        self._outside = outside
+        self.admission = Admission(
+            connections_possible(limits.connections_max),
+            limits.connections_per_address_max,
+            outside.trusted,
+        )
         self._show_errors = show_errors
         self._on_request = on_request
         self._sockets: set[ClientSocket] = set()
+        self._on_socket_end = self._socket_ended  # made once: each socket holds it
         self._unanswered = 0
         self._all_answered: asyncio.Future[None] | None = None
         self._is_winding_down = False
         self.server = HttpServer(
-            self._handle,  # type: ignore[arg-type]  # an Answer is all its protocol asks for
+            self._handle,
+            self.admission,
+            header_timeout_s=limits.header_timeout_s,
+            requests_max=limits.keepalive_requests_max,
             loop=loop,
             access_log=None,
             keepalive_timeout=limits.keepalive_timeout_s,
@@ -117,6 +128,19 @@ class Front:
             max_line_size=limits.header_size_bytes_max,
             max_headers=HEADERS_MAX,
             auto_decompress=False,
+        )
+
+    def statistics(self, tls: TlsStatistics | None) -> EdgeStatistics:
+        """What was counted, beside what the listener has."""
+        counts = self.server.counts
+        return EdgeStatistics(
+            self.admission.statistics(),
+            tls,
+            self.server.requests_count,
+            counts.heads_too_large,
+            counts.heads_late,
+            counts.bodies_too_large,
+            counts.bodies_stalled,
         )
 
     # Stopping.
@@ -157,6 +181,7 @@ class Front:
         for transport, ended in ends:
             if not ended.done():
                 transport.abort()
+        self.admission.close()
         await self.server.shutdown(timeout=HANDLERS_END_S)
 
     def _connections(self) -> list[HttpProtocol]:
@@ -171,7 +196,10 @@ class Front:
         try:
             answer = self._refusal(incoming) or await self._answer(incoming)
             status = answer.status
-            if self._is_winding_down:
+            protocol = incoming.protocol
+            assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
+            protocol.answered += 1
+            if self._is_winding_down or protocol.ends_after_answer:
                 answer.force_close()
         except _Upgraded:
             status = 101
@@ -202,14 +230,15 @@ class Front:
         raw_headers = incoming.raw_headers
         head_size = sum(map(len, chain.from_iterable(raw_headers))) + 4 * len(raw_headers)
         if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
+            self.server.counts.heads_too_large += 1
             return plain_response(431, "Request Header Fields Too Large")
         # RFC 9112, section 3.2. That there is one Host header, the parser has seen to.
         host = incoming.headers.get("Host", "")
-        if host and _origin_of(incoming.scheme, host) is None:
+        if host and origin_of(incoming.scheme, host) is None:
             return plain_response(400, "Bad Request: the Host header is no host")
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
-            return _too_large(limits)
+            return self._too_large()
         is_upgrade = "Upgrade" in incoming.headers and asks_for_websocket(incoming)
         if is_upgrade:
             refused = why_no_handshake(incoming)
@@ -223,11 +252,18 @@ class Front:
         return None
 
     async def _answer(self, incoming: web.BaseRequest) -> Answer:
-        if not incoming.can_read_body:
-            request = Request.incoming(incoming.method, self._url(incoming), incoming.headers)
+        body: RequestBody | None = None
+        if incoming.can_read_body:
+            body = RequestBody(incoming, self._limits, self._loop)
+        request = Request.incoming(
+            incoming.method,
+            self._outside.url(incoming),
+            incoming.headers,
+            body,
+            self._outside.address(incoming) or None,
+        )
+        if body is None:
             return await self._answer_request(incoming, request, None)
-        body = RequestBody(incoming, self._limits.body_size_bytes_max, self._loop)
-        request = Request.incoming(incoming.method, self._url(incoming), incoming.headers, body)
         try:
             answer = await self._answer_request(incoming, request, body)
             if body.is_awaited:  # the client may send its body, or may not: who could tell?
@@ -261,21 +297,6 @@ class Front:
             body.invite()
         return await self._stream(incoming, response, content)
 
-    def _url(self, incoming: web.BaseRequest) -> str:
-        target = incoming.raw_path  # ASCII: the parser refuses anything else
-        if target.startswith("/"):
-            return self._origin(incoming) + target
-        # Absolute, as proxies send it; or OPTIONS *
-        return target if "://" in target else f"{self._origin(incoming)}/{target}"
-
-    def _origin(self, incoming: web.BaseRequest) -> str:
-        origin = _origin_of(incoming.scheme, incoming.headers.get("Host", ""))
-        if origin is None:
-            name = incoming.transport.get_extra_info("sockname") if incoming.transport else None
-            host = f"{name[0]}:{name[1]}" if isinstance(name, tuple) else "localhost"
-            origin = f"{incoming.scheme}://{host}"
-        return origin
-
     # Answers.
 
     def _upgrade(
@@ -298,17 +319,24 @@ class Front:
                 None,
             )
         fields = response.header_fields().items()
+        protocol = incoming.protocol
+        assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
         upgraded = upgrade(incoming, fields, self._loop, self._socket_limits, self._keep_alive)
         if upgraded is None:
             let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")
         connection, tail = upgraded
+        protocol.leave_place_to(connection)
         self._sockets.add(connection)
-        connection.on_end = self._firewall.until_end(incoming, self._sockets.discard)
+        connection.on_end = self._firewall.until_end(incoming, self._on_socket_end)
         socket.hand_over(connection)
         if tail:
             connection.data_received(tail)
         raise _Upgraded
+
+    def _socket_ended(self, socket: ClientSocket) -> None:
+        self._sockets.discard(socket)
+        self.admission.release(socket)
 
     async def _stream(
         self, incoming: web.BaseRequest, response: Response, source: StreamSource
@@ -344,11 +372,13 @@ class Front:
     ) -> web.Response:
         """The answer when user code raised."""
         if (body is not None and body.is_too_large) or isinstance(error, BodyTooLarge):
-            return _too_large(self._limits)
+            return self._too_large()
+        if (body is not None and body.has_stalled) or isinstance(error, BodyStalled):
+            self.server.counts.bodies_stalled += 1
+            stalled = BodyStalled(self._limits.body_idle_timeout_s)
+            return _closing(408, f"Request Timeout: {stalled}")
         if isinstance(error, BodyMalformed):
-            response = plain_response(400, f"Bad Request: {error}")
-            response.force_close()
-            return response
+            return _closing(400, f"Bad Request: {error}")
         if isinstance(error, ClientGone):
             log.debug("request.client_gone", extra={"path": incoming.raw_path})
             raise _Unfinished(CLIENT_GONE, str(error))
@@ -363,6 +393,10 @@ class Front:
             page = error_page(error, incoming.method, incoming.raw_path)
             return text_response(500, page, "text/html")
         return plain_response(500, error_text(error).rstrip())
+
+    def _too_large(self) -> web.Response:
+        self.server.counts.bodies_too_large += 1
+        return _closing(413, str(BodyTooLarge(self._limits.body_size_bytes_max)))
 
 
 class _Outcome:
@@ -402,19 +436,8 @@ async def _copy(source: StreamSource, answer: StreamAnswer) -> None:
         )
 
 
-def _too_large(limits: EdgeLimits) -> web.Response:
-    response = plain_response(413, str(BodyTooLarge(limits.body_size_bytes_max)))
+def _closing(status: int, text: str) -> web.Response:
+    """An answer behind which nothing can be read."""
+    response = plain_response(status, text)
     response.force_close()
     return response
-
-
-@lru_cache(256)
-def _origin_of(scheme: str, host: str) -> str | None:
-    """The start of the URL, or None if the Host header is no host."""
-    if not _HOST.fullmatch(host):
-        return None
-    try:
-        URL(origin := f"{scheme}://{host}")
-    except ValueError:  # a port that cannot be, or too many colons
-        return None
-    return origin

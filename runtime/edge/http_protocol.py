@@ -6,15 +6,17 @@ mistake is no error of ours: it gets its documented status, and one line at debu
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol, cast
 
 from aiohttp import web
 from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler
 
+from .client_address import normal_address
 from .request_body import BodyMalformed
 
 log = logging.getLogger("perdure.edge")
@@ -23,36 +25,159 @@ SERVER = "perdure"
 _TOO_MANY_HEADERS = "Too many headers"
 
 
+class Doorkeeper(Protocol):
+    """Who counts connections: ``admission.Admission``."""
+
+    def admit(self, holder: object, address: str) -> Any: ...
+    def pass_on(self, holder: object, heir: object) -> None: ...
+    def release(self, holder: object) -> None: ...
+    def turn_away(
+        self, transport: asyncio.Transport, refusal: Any, loop: asyncio.AbstractEventLoop
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests that broke a limit, since the start; see ``EdgeStatistics``."""
+
+    heads_too_large: int = 0
+    heads_late: int = 0
+    bodies_too_large: int = 0
+    bodies_stalled: int = 0
+
+
 class HttpProtocol(RequestHandler):
     """One HTTP connection.
 
     Attributes:
         on_lost: Called once when the connection has ended, for whoever is answering then.
+        peer_address: Who is at the other end; empty for a connection without addresses.
+        is_admitted: The connection is counted, and its end has to be told.
+        is_half_closed: The client will send nothing more, and may wait for its answers.
+        answered: Requests that got their answer.
     """
 
-    __slots__ = ("_ended", "on_lost")
+    __slots__ = (
+        "_ended",
+        "_head_timer",
+        "_holder",
+        "_server",
+        "answered",
+        "is_admitted",
+        "is_half_closed",
+        "on_lost",
+        "peer_address",
+    )
 
-    def __init__(self, manager: web.Server, **options: Any) -> None:
+    def __init__(self, manager: "HttpServer", holder: object = None, **options: Any) -> None:
         super().__init__(manager, **options)
+        self._server = manager
+        self._holder = holder
         self.on_lost: Callable[[], None] | None = None
+        self.peer_address = ""
+        self.is_admitted = False
+        self.is_half_closed = False
+        self.answered = 0
         self._ended: asyncio.Future[None] | None = None
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        doorkeeper = self._server.doorkeeper
+        peer = transport.get_extra_info("peername")
+        self.peer_address = normal_address(peer[0]) if isinstance(peer, tuple) else ""
+        if self._holder is not None:
+            doorkeeper.pass_on(self._holder, self)
+            self._holder = None
+        elif (refusal := doorkeeper.admit(self, self.peer_address)) is not None:
+            doorkeeper.turn_away(cast("asyncio.Transport", transport), refusal, self._loop)
+            return
+        self.is_admitted = True
+        super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        # What cannot be read is queued behind the request whose body it was meant to be, and
-        # whose handler would wait for the rest of that body for ever.
-        if self._current_request is not None and self._messages:
+        if self._current_request is None:
+            self._watch_head()
+        elif self._messages:
+            # What cannot be read is queued behind the request whose body it was meant to be, and
+            # whose handler would wait for the rest of that body for ever.
             message, body = self._messages[-1][0], self._current_request.content
             if not isinstance(message, RawRequestMessage) and not body.is_eof():
                 body.set_exception(BodyMalformed(_why(message.message)))
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp says None, always
+        """The client has said all it will say: what it has asked, it may still be told.
+
+        Returns:
+            Whether the connection stays open for that.
+        """
+        request = self._current_request
+        asked = request is not None or bool(self._messages)
+        is_whole = request is None or request.content.is_eof()
+        if not asked or not is_whole or self.on_lost is not None or self._upgraded:
+            return False
+        if self.ssl_context is not None:  # neither loop can keep half a TLS connection
+            return False
+        self.is_half_closed = True
+        return True
+
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
+        self._head_came()
+        if self.is_admitted:
+            self.is_admitted = False
+            self._server.doorkeeper.release(self)
         on_lost, self.on_lost = self.on_lost, None
         if on_lost is not None:
             on_lost()
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
+
+    def leave_place_to(self, heir: object) -> None:
+        """Another object stands for the connection from now on, and tells of its end."""
+        self.is_admitted = False
+        self._server.doorkeeper.pass_on(self, heir)
+
+    @property
+    def ends_after_answer(self) -> bool:
+        """Whether the answer to the request under way is the last one here."""
+        if self.answered >= self._server.requests_max:
+            return True
+        return self.is_half_closed and not self._messages
+
+    # Heads that do not come.
+
+    def _watch_head(self) -> None:
+        """Begin to wait for the rest of a head, or see that it has come."""
+        waiter = self._waiter
+        # Without a waiter a request was just taken up, or the connection is new.
+        is_waiting = self._request_count == 0 if waiter is None else not waiter.done()
+        if not is_waiting or self._messages:
+            if self._head_timer is not None:
+                self._head_came()
+        elif self._head_timer is None and not self._force_close:
+            self._head_timer = self._loop.call_later(
+                self._server.header_timeout_s, self._head_is_late
+            )
+
+    def _head_came(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if self.transport is None or self._force_close:
+            return
+        self._server.counts.heads_late += 1
+        self.transport.write(plain_answer(HTTPStatus.REQUEST_TIMEOUT, "Request Timeout"))
+        self.force_close()
+
+    def _process_keepalive(self) -> None:
+        if self._head_timer is not None:  # it is not idle: a request is on its way
+            self._keepalive_handle = None
+            return
+        super()._process_keepalive()
 
     def close_if_idle(self) -> None:
         """Close unless a request is under way; aiohttp's ``close`` would also drop its body."""
@@ -86,6 +211,7 @@ class HttpProtocol(RequestHandler):
         if status != HTTPStatus.BAD_REQUEST:
             return super().handle_error(request, status, exc, message)
         if isinstance(exc, LineTooLong) or (message or "").startswith(_TOO_MANY_HEADERS):
+            self._server.counts.heads_too_large += 1
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             text = "Request Header Fields Too Large"
         else:
@@ -102,10 +228,47 @@ def _why(message: str | None) -> str:
 
 
 class HttpServer(web.Server):
-    """Makes an ``HttpProtocol`` for each connection."""
+    """Makes an ``HttpProtocol`` for each connection.
 
-    def __call__(self) -> RequestHandler:
-        return HttpProtocol(self, loop=self._loop, **self._kwargs)
+    Attributes:
+        doorkeeper: Asked whether a connection is served.
+        header_timeout_s: How long the rest of a head may take.
+        requests_max: How many requests are answered on one connection.
+        counts: Requests that broke a limit.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[Any]],
+        doorkeeper: Doorkeeper,
+        *,
+        header_timeout_s: float,
+        requests_max: int,
+        **options: Any,
+    ) -> None:
+        super().__init__(handler, **options)
+        self.doorkeeper = doorkeeper
+        self.header_timeout_s = header_timeout_s
+        self.requests_max = requests_max
+        self.counts = Counts()
+
+    def __call__(self, holder: object = None) -> HttpProtocol:
+        """Make one; with ``holder``, for a connection that is admitted, and held by that."""
+        return HttpProtocol(self, holder, loop=self._loop, **self._kwargs)
+
+
+def plain_answer(status: int, text: str, *headers: str) -> bytes:
+    """A short answer on a connection that has no request, and ends with it."""
+    body = f"{text}\n".encode()
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Content-Type: text/plain; charset=utf-8",
+        f"Content-Length: {len(body)}",
+        f"Server: {SERVER}",
+        "Connection: close",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def plain_response(status: int, text: str, headers: Any = None) -> web.Response:

@@ -162,7 +162,8 @@ class HttpOutbound:
         if (why := _why_no_handshake(fields, answered, accept_of(key))) is not None:
             incoming.close()
             raise NetworkError(f"fetch {request.url}: {why}")
-        socket = WebSocket(url=request.url, protocol=answered.get("Sec-WebSocket-Protocol", ""))
+        chosen = answered.get("Sec-WebSocket-Protocol", "")
+        socket = WebSocket.unaccepted(url=request.url, protocol=chosen)
         connection, tail = self._take_over(incoming)
         socket.connect(connection)
         if tail:

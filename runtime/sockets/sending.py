@@ -117,7 +117,7 @@ class SendingHalf(asyncio.Protocol):
     @property
     def buffered_size_bytes(self) -> int:
         """Bytes that the transport holds, and those of what waits."""
-        waiting = 0 if self._queue is None else self._queue.size_bytes
+        waiting = 0 if self._queue is None else self._queue.messages_size_bytes
         return self._transport.get_write_buffer_size() + waiting
 
     def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
@@ -127,7 +127,9 @@ class SendingHalf(asyncio.Protocol):
         if self._queue is not None:
             self._transmit_later(self._queue, messages, close)
         elif close is None and len(messages) == 1:
-            self._write(self._encode(messages[0]))
+            data = self._encode(messages[0])
+            if not self._transport.is_closing():  # as _write does
+                self._transport.write(data)
         else:
             self._transmit_turn(messages, close)
 
@@ -171,7 +173,7 @@ class SendingHalf(asyncio.Protocol):
         return self._queue is not None and self._queue.close is not None
 
     def _encode(self, sent: Sent) -> bytes:
-        message = message_of(sent)
+        message = sent[1] if isinstance(sent, tuple) else sent
         return encode_message(message, mask=True) if self.is_client else _last.of(message)
 
     def _write(self, data: bytes) -> None:

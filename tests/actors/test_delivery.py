@@ -89,7 +89,7 @@ async def test_a_connection_that_nothing_was_said_of_is_left_alone(world: World)
 
 
 async def test_an_outgoing_connection_learns_of_it_at_once(world: World) -> None:
-    socket, link = WebSocket(url="ws://elsewhere"), FakeLink()
+    socket, link = WebSocket.unaccepted(url="ws://elsewhere"), FakeLink()
     socket.connect(link)
     await world.inside(lambda lab: socket.accept(delivery="drop_oldest"))
     assert link.delivery == ("drop_oldest", None)

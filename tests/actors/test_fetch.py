@@ -166,7 +166,7 @@ async def test_an_answer_that_nobody_waits_for_is_let_go(world: World) -> None:
 
     await world.inside(script)
     body, link = Body(), FakeLink()
-    socket = WebSocket()
+    socket = WebSocket.unaccepted()
     socket.connect(link)
     answers = [
         Response.incoming(200, "OK", {}, body),  # type: ignore[arg-type]  # no fields are no fields

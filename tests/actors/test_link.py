@@ -38,9 +38,9 @@ def test_a_relay_passes_each_frame_on_by_itself() -> None:
 def test_sockets_and_links_fit_together() -> None:
     """Those that are not told apart by their types: what mypy checks is checked here by use."""
     link: SocketLink = FakeLink()
-    receiver: SocketReceiver = WebSocket()
+    receiver: SocketReceiver = WebSocket.unaccepted()
     link.set_receiver(receiver)
-    pair: SocketLink = PairLink(WebSocket())
+    pair: SocketLink = PairLink(WebSocket.unaccepted())
     members: list[Any] = [name for name in vars(SocketLink) if not name.startswith("_")]
     assert all(hasattr(pair, name) for name in members)
     assert pair.buffered_size_bytes == 0

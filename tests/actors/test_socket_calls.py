@@ -145,7 +145,7 @@ async def test_a_broadcast_reaches_every_open_socket_of_both_kinds(world: World)
         _, plain = take(lab, hibernates=False)
         closing, closed = take(lab)
         closing.close(1000)
-        outgoing = WebSocket(url="ws://elsewhere")
+        outgoing = WebSocket.unaccepted(url="ws://elsewhere")
         outgoing.connect(other := FakeLink())
         outgoing.accept()
         return lab.ctx.broadcast("to all"), [red, plain, closed, other]

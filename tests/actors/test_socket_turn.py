@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from perdure.actors.errors import SocketStateError
 from perdure.actors.session import LOST_REASON, CloseFrame
 from perdure.actors.socket_events import CloseEvent, ErrorEvent, MessageEvent
 from perdure.actors.socket_pair import WebSocketPair
@@ -159,7 +160,7 @@ async def test_a_socket_accepted_in_a_critical_section_is_heard_in_it(world: Wor
 
     async def script(lab: Lab) -> Any:
         async def connects() -> Any:
-            socket = WebSocket(url="ws://upstream.test/")
+            socket = WebSocket.unaccepted(url="ws://upstream.test/")
             socket.connect(link)
             socket.accept()
             asyncio.get_running_loop().call_soon(link.says, "hello")
@@ -351,3 +352,82 @@ async def test_an_error_listener_that_raises_ends_a_broken_connection_too(world:
     assert server.ready_state == WebSocket.CLOSED
     assert server.owner is not None
     assert len(server.owner.sessions) == 0
+
+
+# Half open: the answer to the peer's close frame is user code's.
+
+
+async def half_open(world: World) -> tuple[WebSocket, FakeLink, list[Any]]:
+    heard: list[Any] = []
+
+    def script(lab: Lab) -> tuple[WebSocket, WebSocket]:
+        client, server = WebSocketPair()
+        server.accept(allow_half_open=True)
+        server.on_close = lambda event: heard.append((event.code, server.ready_state))
+        server.on_error = heard.append
+        return client, server
+
+    client, server = await world.inside(script)
+    link = FakeLink()
+    client.hand_over(link)
+    return server, link, heard
+
+
+async def test_a_half_open_socket_does_not_answer_a_close_frame_by_itself(world: World) -> None:
+    server, link, heard = await half_open(world)
+    link.says(CloseFrame(4000, "bye"))
+    assert (heard, link.sent) == ([(4000, WebSocket.CLOSING)], [])
+    assert world.actor().sessions.get(server.id) is None, "its last event has come"
+    server.send("last words")
+    server.close(4001)
+    server.close()
+    assert link.sent == ["last words", CloseFrame(4001)]
+    assert server.ready_state == WebSocket.CLOSED
+    with pytest.raises(SocketStateError, match="after close"):
+        server.send("too late")
+
+
+async def test_a_half_open_socket_that_has_closed_first_is_closed_by_the_answer(
+    world: World,
+) -> None:
+    server, link, heard = await half_open(world)
+    server.close(4000)
+    link.says(CloseFrame(4000))
+    assert heard == [(4000, WebSocket.CLOSED)]
+
+
+async def test_a_half_open_socket_whose_close_listener_raises_waits_for_its_close(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, link, heard = await half_open(world)
+
+    def fail(event: Any) -> None:
+        raise ValueError("no good")
+
+    server.on_close = fail
+    link.says(CloseFrame(4000))
+    assert "no good" in caplog.text
+    assert (heard, link.sent, server.ready_state) == ([], [], WebSocket.CLOSING)
+
+
+# Events of user code's making.
+
+
+async def test_an_event_of_ones_own_is_heard_in_a_turn(world: World) -> None:
+    def script(lab: Lab) -> tuple[WebSocket, list[Any]]:
+        server = WebSocketPair()[1]
+        with pytest.raises(SocketStateError, match=r"accept\(\) before dispatch_event"):
+            server.dispatch_event(MessageEvent("too soon"))
+        server.accept()
+        heard: list[Any] = []
+        server.add_event_listener("message", heard.append)
+        server.add_event_listener("close", heard.append, once=True)
+        for event in (MessageEvent("mine"), CloseEvent(4000, "", was_clean=True)) * 2:
+            server.dispatch_event(event)
+        assert heard == []
+        return server, heard
+
+    server, heard = await world.inside(script)
+    mine = MessageEvent("mine")
+    assert heard == [mine, CloseEvent(4000, "", was_clean=True), mine]
+    assert server.ready_state == WebSocket.OPEN, "an event alone closes nothing"

@@ -193,7 +193,7 @@ async def test_buffered_amount_is_what_the_peer_has_not_taken(world: World) -> N
     assert server.buffered_amount == link.buffered_size_bytes == 7
     client, _ = WebSocketPair()
     assert client.buffered_amount == 0
-    assert WebSocket().buffered_amount == 0
+    assert WebSocket.unaccepted().buffered_amount == 0
 
 
 # close.
@@ -284,12 +284,12 @@ async def test_an_end_that_has_closed_cannot_be_handed_over(world: World) -> Non
     with pytest.raises(SocketStateError, match="after calling accept"):
         server.hand_over(FakeLink())
     with pytest.raises(SocketStateError, match="it was already used"):
-        WebSocket().hand_over(FakeLink())  # leads nowhere
+        WebSocket.unaccepted().hand_over(FakeLink())  # leads nowhere
 
 
 async def test_an_outgoing_connection_that_is_handed_over_is_joined_to_the_client() -> None:
     upstream, downstream = FakeLink(), FakeLink()
-    socket = WebSocket(url="ws://upstream.test/", protocol="chat")
+    socket = WebSocket.unaccepted(url="ws://upstream.test/", protocol="chat")
     socket.connect(upstream)
     assert (socket.url, socket.protocol) == ("ws://upstream.test/", "chat")
     upstream.says("early")
@@ -302,7 +302,7 @@ async def test_an_outgoing_connection_that_is_handed_over_is_joined_to_the_clien
 
 async def test_a_connection_that_was_lost_before_it_was_handed_over_ends_its_client() -> None:
     upstream, downstream = FakeLink(), FakeLink()
-    socket = WebSocket()
+    socket = WebSocket.unaccepted()
     socket.connect(upstream)
     upstream.says("last words")
     assert upstream.receiver is not None

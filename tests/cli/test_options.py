@@ -18,6 +18,8 @@ SHARED = {
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},
     "yes": {"dev", "serve"},
+    "tls_cert": {"dev", "serve"},
+    "tls_key": {"dev", "serve"},
     "is_json": OPERATOR,
 }
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from perdure.cli.project import open_project
+from perdure.cli.project import open_project, with_tls
 from perdure.runtime.config.errors import ConfigError
+from perdure.runtime.config.model import TlsConfig
 
 
 def add(project: Path, text: str) -> None:
@@ -65,3 +66,22 @@ def test_values_from_the_command_line_are_in_the_configuration(project: Path) ->
 def test_a_malformed_value_is_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--var takes NAME:value"):
         open_project(tmp_path / "nothing.toml", None, None, ["URL=x"])
+
+
+def test_the_command_line_may_bring_a_certificate(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    add(project, '[perdure.tls]\ncert = "tls/a.pem"\nkey = "tls/b.pem"\nmin_version = "1.3"')
+    opened = open_project(None, None, None)
+    assert with_tls(opened, None, None) is opened
+    given = with_tls(opened, Path("c.pem"), None).config.perdure.tls
+    assert given == TlsConfig(project / "c.pem", None, "1.3"), "the key was that of another"
+    given = with_tls(opened, Path("c.pem"), Path("/k.pem")).config.perdure.tls
+    assert given == TlsConfig(project / "c.pem", Path("/k.pem"), "1.3")
+
+
+def test_a_key_without_a_certificate_is_a_mistake(project: Path) -> None:
+    opened = open_project(project / "wrangler.toml", None, None)
+    with pytest.raises(ConfigError, match="--tls-cert"):
+        with_tls(opened, None, Path("key.pem"))

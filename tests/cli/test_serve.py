@@ -5,13 +5,17 @@ import contextlib
 import json
 import os
 import signal
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.cli.process import Start
+from tests.runtime.edge.tls import client_context, issue, serial_of
+from tests.wire import Wire
 
 pytestmark = pytest.mark.slow
 
@@ -153,3 +157,45 @@ async def test_a_refused_start_says_why_in_words(start: Start, project: Path) ->
     assert (ended.code, ended.out) == (2, "")
     assert "wrangler.toml:2: error: There is no file" in ended.err
     assert "Traceback" not in ended.err
+
+
+# TLS.
+
+
+async def test_tls_with_a_certificate_that_is_renewed(start: Start, tmp_path: Path) -> None:
+    files = issue(tmp_path / "tls")
+    options = ("--port", 0, "--tls-cert", files.cert, "--tls-key", files.key)
+    running = await start("serve", *options)
+    url = await running.ready()
+    assert url.startswith("https://127.0.0.1:")
+    async with connection_to(url) as (before, wire):
+        issue(tmp_path / "tls")
+        running.send(signal.SIGHUP)
+        await running.message("tls.certificate_loaded")
+        async with connection_to(url) as (after, _):
+            assert before != after
+        wire.say("GET / HTTP/1.1", "Host: a")
+        assert (await wire.answer()).text == "visit 1"
+    ended = await running.stop(signal.SIGTERM)
+    assert ended.code == 0
+    assert "Traceback" not in ended.err
+
+
+async def test_a_certificate_that_cannot_be_used_is_told(start: Start, tmp_path: Path) -> None:
+    cert = tmp_path / "cert.pem"
+    for command in ("serve", "dev"):
+        running = await start(command, "--port", 0, "--tls-cert", cert)
+        ended = await running.ended()
+        assert (ended.code, ended.out) == (2, "")
+        assert "cert.pem: error: The file cannot be read: No such file or directory." in ended.err
+        assert "Traceback" not in ended.err
+
+
+@contextlib.asynccontextmanager
+async def connection_to(url: str) -> AsyncIterator[tuple[int, Wire]]:
+    """The number of the server's certificate, and a connection."""
+    where = URL(url)
+    reader, writer = await asyncio.open_connection(where.host, where.port, ssl=client_context())
+    shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    async with Wire(reader, writer) as wire:
+        yield serial_of(shown), wire

@@ -136,3 +136,27 @@ def test_an_interrupt_ends_it_at_once_and_leaves_signals_as_they_were() -> None:
         run(main())
     assert cleaned == ["up"]
     assert signal.getsignal(signal.SIGINT) is before
+
+
+async def test_a_hangup_is_told_each_time_and_stops_nothing() -> None:
+    server, heard = FakeServer(), asyncio.Event()
+    server.may_stop.set()
+
+    async def hang_up_twice() -> None:
+        for _ in range(2):
+            heard.clear()
+            kill(signal.SIGHUP)
+            await heard.wait()
+        kill(signal.SIGTERM)
+
+    hanging_up: list[asyncio.Task[None]] = []
+    await run_until_stopped(
+        server,
+        drain_s=30.0,
+        on_ready=lambda: hanging_up.append(asyncio.create_task(hang_up_twice())),
+        on_stopping=nothing,
+        on_hangup=heard.set,
+    )
+    await hanging_up[0]
+    assert server.drains == [30.0]
+    assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL

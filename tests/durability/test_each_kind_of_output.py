@@ -168,7 +168,7 @@ async def test_frames_of_an_outgoing_connection_wait(
     world: World, speaker: Any, disk: HeldDisk
 ) -> None:
     link = FakeLink()
-    socket = WebSocket(url="ws://upstream.test/")
+    socket = WebSocket.unaccepted(url="ws://upstream.test/")
     socket.connect(link)
     world.outbound.answer = lambda _: Response.incoming(101, "", {}, None, "", socket)  # type: ignore[arg-type]  # the end that talks
     disk.is_held = False

@@ -15,7 +15,7 @@ from tests.mutants.mutation import (
 
 _FOLDER = "runtime/edge/firewall/"
 _TESTS = "tests/runtime/edge/firewall/"
-_ADDRESS = "tests/runtime/edge/test_client_address.py::"
+_ADDRESS = "tests/runtime/edge/test_outside.py::"
 _SECRETS = "tests/runtime/config/firewall/test_secrets.py::"
 _PROPERTIES = "tests/properties/test_firewall.py::"
 
@@ -50,18 +50,18 @@ FIREWALL = (
     ),
     Mutant(
         "everybody is believed in X-Forwarded-For",
-        "runtime/edge/client_address.py",
-        "client_address",
+        "runtime/edge/outside.py",
+        "Outside.look",
         branch_on("trusted", "peer"),
         nothing,
-        (_ADDRESS + "test_only_a_trusted_peer_is_believed",),
+        (_ADDRESS + "test_from_anybody_else_they_are_headers_like_others",),
     ),
     Mutant(
         "X-Forwarded-For is read from the left",
-        "runtime/edge/client_address.py",
-        "forwarded_address",
-        expression("reversed([item for field in fields for item in field.split(',')])"),
-        to("[item for field in fields for item in field.split(',')]"),
+        "runtime/edge/outside.py",
+        "_items",
+        expression("[item.strip() for field in fields for item in field.split(',')][::-1]"),
+        to("[item.strip() for field in fields for item in field.split(',')]"),
         (
             _ADDRESS + "test_the_list_is_read_from_the_right_over_trusted_proxies",
             _PROPERTIES + "test_nobody_chooses_their_own_address",

@@ -11,7 +11,7 @@ import uvloop
 from tests.serving import Serving
 from tests.town import Town
 
-ON_BOTH_LOOPS = {"edge", "test_server.py"}
+ON_BOTH_LOOPS = {"edge", "sockets", "test_server.py"}
 
 
 def pytest_asyncio_loop_factories(

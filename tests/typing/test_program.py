@@ -145,7 +145,7 @@ async def connect_out() -> None:
 
 
 def a_socket_is_what_a_response_carries() -> UpgradeSocket:
-    return WebSocket()
+    return WebSocket("wss://example.com/", ["chat"], headers={"Authorization": "x"})
 
 
 def mistakes(namespace: DurableObjectNamespace, socket: WebSocket) -> None:

@@ -19,9 +19,8 @@ from aiohttp.web_protocol import RequestHandler
 from ...config.firewall.model import FirewallRule, JwtProof, Secret, SignatureProof
 from ...config.firewall.secrets import refused_key, resolve_secrets
 from ...config.model import WorkerConfig
-from ...config.networks import Networks
-from ..client_address import client_address, comes_from_proxy
 from ..http_protocol import plain_response
+from ..outside import Outside
 from .head import RequestHead, host_of
 from .requiring import Check, signature_check, token_check
 from .rules import Judgement, Now, Rule, judge
@@ -81,13 +80,14 @@ class Firewall:
         *,
         allowed_origins: Sequence[str] = (),
         trusted_proxies: Sequence[str] = (),
+        proxy_headers: str = "x-forwarded",
         clock: Callable[[], Now] | None = None,
     ) -> None:
         self.has_rules = bool(rules)
         self.holds_places = False
         self._rules = rules
         self._origins = OriginCheck(allowed_origins)
-        self._trusted = Networks(trusted_proxies)
+        self._outside = Outside(trusted_proxies, proxy_headers)
         self._clock = clock or _now
         self._judgements: dict[RequestHandler, Judgement] = {}
         self._origins_refused = 0
@@ -109,6 +109,7 @@ class Firewall:
             make_rules(config, environment),
             allowed_origins=perdure.allowed_origins,
             trusted_proxies=perdure.trusted_proxies,
+            proxy_headers=perdure.proxy_headers,
         )
 
     def refusal(self, incoming: web.BaseRequest, *, is_upgrade: bool) -> web.Response | None:
@@ -174,16 +175,12 @@ class Firewall:
         )
 
     def _head(self, incoming: web.BaseRequest, *, is_upgrade: bool) -> RequestHead:
-        headers = incoming.headers
-        host = headers.get("Host", "")
-        if comes_from_proxy(incoming, self._trusted):
-            host = headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
         return RequestHead(
             incoming.method,
             incoming.raw_path,
-            headers,
-            host=host_of(incoming.raw_path, host),
-            address=partial(client_address, incoming, self._trusted),
+            incoming.headers,
+            host=host_of(incoming.raw_path, self._outside.host(incoming)),
+            address=partial(self._outside.address, incoming),
             is_upgrade=is_upgrade,
         )
 

@@ -14,8 +14,8 @@ from multidict import CIMultiDict
 from ...config.errors import ConfigError
 from ...config.firewall.model import Action, FirewallRule, JwtProof, SignatureProof
 from ...config.model import WorkerConfig
-from ...config.networks import Networks
-from ..client_address import forwarded_address, normal_address
+from ..client_address import normal_address
+from ..outside import Outside
 from .firewall import make_rules
 from .head import RequestHead, host_of
 from .matching import Matcher
@@ -168,11 +168,10 @@ def _rule(config: WorkerConfig, rule: FirewallRule, environment: Mapping[str, st
 
 def _head(config: WorkerConfig, request: TriedRequest) -> RequestHead:
     headers = CIMultiDict(request.headers)
-    trusted = Networks(config.perdure.trusted_proxies)
+    outside = Outside(config.perdure.trusted_proxies, config.perdure.proxy_headers)
     address, host = normal_address(request.peer), headers.get("Host", "localhost")
-    if address in trusted:
-        host = headers.get("X-Forwarded-Host", host).partition(",")[0].strip()
-        address = forwarded_address(address, headers.getall("X-Forwarded-For", ()), trusted)
+    if (seen := outside.look(address, headers)) is not None:
+        address, host = seen.address, seen.host or host
     return RequestHead(
         request.method,
         request.target,

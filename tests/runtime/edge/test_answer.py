@@ -11,6 +11,7 @@ from perdure.runtime.config.limits import EdgeLimits
 from perdure.runtime.edge.answer import BODY_SIZE_BYTES_MAX, writable
 from perdure.runtime.edge.firewall.firewall import Firewall
 from perdure.runtime.edge.front import Front
+from perdure.runtime.edge.outside import Outside
 from perdure.runtime.sockets.limits import SocketLimits
 
 Ask = Callable[..., Any]
@@ -36,6 +37,7 @@ async def ask() -> AsyncIterator[Ask]:
         EdgeLimits(),
         SocketLimits(),
         firewall=Firewall(()),
+        outside=Outside(),
         show_errors=False,
         on_request=lambda record: None,
     )

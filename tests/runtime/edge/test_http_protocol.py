@@ -11,7 +11,7 @@ from perdure.runtime.edge.http_protocol import plain_response, text_response
 from perdure.runtime.server import Server
 from tests.runtime.rooms import ROOMS, undisturbed
 from tests.serving import Serving
-from tests.wire import Wire
+from tests.wire import Wire, upgrade_request
 
 # Answers every request with what it was asked.
 MIRROR = """
@@ -249,10 +249,28 @@ async def test_an_idle_connection_is_closed_after_its_time(serve: Serving) -> No
 
 
 async def test_half_a_head_does_not_keep_a_connection(serve: Serving) -> None:
-    server = await serve(MIRROR, limits={"keepalive_timeout_s": 0.05})
+    limits = {"header_timeout_s": 0.1, "keepalive_timeout_s": 0.05}
+    server = await serve(MIRROR, limits=limits)
+    for before in (0, 1):
+        async with await Wire.connect(server.url) as wire:
+            for _ in range(before):
+                wire.say("GET / HTTP/1.1", "Host: a")
+                assert (await wire.answer()).status == 200
+            wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-")
+            answer = await wire.answer()
+            assert (answer.status, answer.get("Connection")) == (408, "close")
+            assert await wire.rest() == b""
+
+
+async def test_a_head_that_comes_in_pieces_is_read(serve: Serving) -> None:
+    server = await serve(MIRROR, limits={"header_timeout_s": 30.0})
     async with await Wire.connect(server.url) as wire:
-        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\nX-")
-        assert await wire.rest() == b""
+        for _ in range(2):
+            for piece in (b"GET / HT", b"TP/1.1\r\nHost: a\r\n", b"X: y\r\n", b"\r\n"):
+                wire.send(piece)
+                await wire.drain()
+                await asyncio.sleep(0)
+            assert (await wire.answer()).status == 200
 
 
 async def test_a_client_that_goes_before_the_answer_is_no_error(
@@ -300,3 +318,79 @@ def test_own_answers_are_text_and_say_who_speaks() -> None:
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert (response.headers["Server"], response.headers["X-Why"]) == ("perdure", "because")
     assert text_response(500, "<p>", "text/html").content_type == "text/html"
+
+
+# Clients that close their sending side.
+
+HELD = """
+    import asyncio
+    from perdure import Response, WebSocketPair, WorkerEntrypoint
+
+    held = asyncio.Event()
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            path = request.parsed_url.path
+            if path == "/let-go":
+                held.set()
+            elif path == "/held":
+                await held.wait()
+            elif path == "/text":
+                return Response(await request.text())
+            elif request.is_upgrade:
+                await held.wait()
+                client, server = WebSocketPair()
+                server.accept()
+                return Response(None, status=101, web_socket=client)
+            return Response(path)
+"""
+
+
+async def let_go(server: Server) -> None:
+    async with aiohttp.request("GET", f"{server.url}/let-go") as response:
+        assert response.status == 200
+
+
+async def test_a_client_that_says_nothing_more_gets_its_answers(serve: Serving) -> None:
+    server = await serve(HELD)
+    async with await Wire.connect(server.url) as wire:
+        for path in ("/a", "/held", "/b"):
+            wire.say(f"GET {path} HTTP/1.1", "Host: a")
+        wire.writer.write_eof()
+        assert (await wire.answer()).text == "/a"
+        await let_go(server)
+        assert [(await wire.answer()).text for _ in range(2)] == ["/held", "/b"]
+        assert await wire.rest() == b""
+
+
+async def test_a_client_that_ends_within_its_request_gets_none(serve: Serving) -> None:
+    server = await serve(HELD)
+    for said in (b"GET / HTTP/1.1\r\nHos", b"POST /text HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
+        async with await Wire.connect(server.url) as wire:
+            wire.send(said)
+            wire.writer.write_eof()
+            assert b" 200 " not in await wire.rest()
+
+
+async def test_no_websocket_is_made_for_a_client_that_has_ended(serve: Serving) -> None:
+    server = await serve(HELD)
+    async with await Wire.connect(server.url) as wire:
+        wire.say(*upgrade_request())
+        wire.writer.write_eof()
+        await let_go(server)
+        await wire.rest()
+    async with asyncio.timeout(30):
+        while server.edge_statistics().connections.open:
+            await asyncio.sleep(0.001)
+
+
+# Requests on one connection.
+
+
+async def test_a_connection_ends_after_its_last_request(serve: Serving) -> None:
+    server = await serve(MIRROR, limits={"keepalive_requests_max": 3})
+    async with await Wire.connect(server.url) as wire:
+        wire.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 5)
+        answers = [await wire.answer() for _ in range(3)]
+        assert [answer.get("Connection") for answer in answers] == [None, None, "close"]
+        assert await wire.rest() == b""

@@ -10,6 +10,7 @@ from aiohttp import HttpVersion11
 from aiohttp.streams import StreamReader
 
 from perdure.actors.http_errors import BodyTooLate
+from perdure.runtime.config.limits import EdgeLimits
 from perdure.runtime.edge.request_body import BodyTooLarge, ClientGone, RequestBody
 from perdure.runtime.server import Server
 from tests.serving import Serving
@@ -439,12 +440,12 @@ class FakeRequest:
     headers: dict[str, str] = {"Expect": "100-continue"}
     transport = None
 
-    def __init__(self) -> None:
+    def __init__(self, limits: EdgeLimits | None = None) -> None:
         protocol: Any = self
         loop = asyncio.get_running_loop()
         self.content = StreamReader(protocol, 2**16, loop=loop)
         request: Any = self
-        self.body = RequestBody(request, 1000, loop)
+        self.body = RequestBody(request, limits or EdgeLimits(), loop)
 
     connected = True
 

@@ -13,7 +13,7 @@ def test_both_sides_of_the_joint_say_the_same() -> None:
     def halves(loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         """Checked by mypy; never run."""
         connection: link.SocketLink = ClientSocket(transport, loop, SocketLimits())
-        receiver: joint.SocketReceiver = WebSocket()
+        receiver: joint.SocketReceiver = WebSocket.unaccepted()
         connection.set_receiver(receiver)
 
     assert callable(halves)

@@ -12,6 +12,7 @@ from perdure.runtime.sockets.counters import counters
 from perdure.runtime.sockets.joint import LOST
 from perdure.runtime.sockets.keepalive import KeepAlive, Peer
 from perdure.runtime.sockets.limits import SocketLimits
+from perdure.runtime.sockets.taking import NOTHING_KNOWN, Taking
 from tests.runtime.rooms import ROOMS, heard
 from tests.runtime.slow import SlowPeer
 from tests.serving import Serving
@@ -31,6 +32,7 @@ class FakePeer:
         self.heard_tick = 0
         self.keep_alive_slot: set[Peer] | None = None
         self.can_answer = True
+        self.taking = NOTHING_KNOWN
         self.answers = answers
         self.asked: list[float] = []
         self.found_dead: list[float] = []
@@ -125,6 +127,18 @@ def test_any_byte_is_a_sign_of_life(clock: FakeClock, keep_alive: KeepAlive) -> 
     assert peer.found_dead == []
 
 
+def test_who_speaks_and_then_does_not_is_asked_anew(clock: FakeClock) -> None:
+    """Also where the time to answer is longer than the interval: it begins again."""
+    keep_alive = KeepAlive(clock, interval_s=10, dead_after_s=60)
+    peer = FakePeer(clock, keep_alive, answers=False)
+    clock.advance(10)
+    peer.speaks()  # but not of the ping
+    spoke = clock.now_s
+    clock.advance(71)
+    assert len(peer.asked) == 2
+    assert peer.found_dead[0] - spoke <= 70.1
+
+
 def test_who_cannot_answer_is_neither_asked_nor_given_up(
     clock: FakeClock, keep_alive: KeepAlive
 ) -> None:
@@ -135,6 +149,34 @@ def test_who_cannot_answer_is_neither_asked_nor_given_up(
     then.can_answer = False
     clock.advance(100)
     assert (never.asked, never.found_dead, then.found_dead) == ([], [], [])
+
+
+def test_who_still_takes_what_was_sent_before_the_ping_has_more_time(
+    clock: FakeClock, keep_alive: KeepAlive
+) -> None:
+    peer = FakePeer(clock, keep_alive, answers=False)
+    peer.taking = Taking(1000, more_waits=True)
+    while not peer.asked:
+        clock.advance(TICK_S)
+    for taken in (2000, 3000, 4000):
+        peer.taking = Taking(taken, more_waits=True)
+        clock.advance(DEAD_AFTER_S)
+    assert (len(peer.asked), peer.found_dead) == (1, [])
+    clock.advance(2 * DEAD_AFTER_S + TICK_S)
+    assert len(peer.found_dead) == 1
+
+
+def test_that_its_machine_takes_the_ping_itself_is_no_answer(
+    clock: FakeClock, keep_alive: KeepAlive
+) -> None:
+    """A program can hang while its system acknowledges."""
+    peer = FakePeer(clock, keep_alive, answers=False)
+    peer.taking = Taking(1000, more_waits=False)
+    while not peer.asked:
+        clock.advance(TICK_S)
+    peer.taking = Taking(1010, more_waits=False)
+    clock.advance(DEAD_AFTER_S + TICK_S)
+    assert len(peer.found_dead) == 1
 
 
 def test_the_round_trip_is_that_of_the_last_ping(clock: FakeClock, keep_alive: KeepAlive) -> None:
@@ -373,6 +415,23 @@ async def test_it_works_while_the_actor_is_out_of_memory(
             async with http.get(server.url) as response:
                 closed, _ = await response.json()
         assert closed == [[1006, WHY, False]]
+
+
+async def test_a_client_in_the_middle_of_a_long_message_is_not_given_up(serve: Serving) -> None:
+    clock = FakeClock()
+    server = await serve(ROOMS, objects=["Room"], clock=clock)
+    async with await Wire.connect(server.url, receive_buffer_size=4096) as wire:
+        await wire.upgrade("/room")
+        wire.send(frame(TEXT, "flood"))  # a megabyte, which the kernel takes all of
+        found_dead = counters.peers_found_dead
+        for _ in range(20):
+            await wire.read(10_000)
+            clock.advance(DEAD_AFTER_S / 2)
+        assert counters.peers_found_dead == found_dead
+        while counters.peers_found_dead == found_dead:  # but when it reads no more
+            clock.advance(DEAD_AFTER_S)
+            await asyncio.sleep(0)
+        assert b"x" in await wire.rest(), "what was on its way, and then the end"
 
 
 async def test_without_an_interval_nobody_is_asked(serve: Serving) -> None:

@@ -13,6 +13,7 @@ from perdure.runtime.config.access import with_local_origins
 from perdure.runtime.config.errors import ConfigError
 from perdure.runtime.config.firewall.model import Action, FirewallRule, Match
 from perdure.runtime.edge.firewall.firewall import Firewall, RuleStatistics
+from perdure.runtime.edge.firewall.requiring import sign
 from perdure.runtime.edge.firewall.rules import Now, Rule
 from perdure.runtime.server import Server
 from tests.serving import Serving
@@ -298,6 +299,34 @@ async def test_a_web_token_may_stand_in_the_query(run: Run) -> None:
     server = await run(JWT)
     assert (await upgrade(server, f"/room/1?token={token()}")).status == 101
     assert (await upgrade(server, "/room/1?token=x")).text == "The token is not valid\n"
+
+
+async def test_a_signed_url_opens_what_it_was_signed_for(run: Run) -> None:
+    server = await run("""
+        [[perdure.firewall]]
+        action = "require"
+        path = "/files/**"
+        signature = { key = { var = "SECRET" } }
+    """)
+    path = f"/files/a?user=ann&expires={int(time.time()) + 1000}"
+    target = f"{path}&signature={sign(path.encode(), SECRET.encode())}"
+    assert (await ask(server, f"GET {target}")).status == 200
+    assert (await upgrade(server, target)).status == 101
+    assert (await ask(server, f"GET {target.replace('ann', 'bob')}")).status == 403
+    assert (await ask(server, f"GET {target}&more=1")).status == 403
+    assert (await ask(server, "GET /files/a")).text == "The URL is not signed\n"
+
+
+async def test_a_token_that_both_sides_know_is_enough(run: Run) -> None:
+    server = await run("""
+        [[perdure.firewall]]
+        action = "require"
+        token = { key = { var = "SECRET" }, from = ["header:X-Api-Key", "bearer"] }
+    """)
+    assert (await ask(server, "GET /", f"X-Api-Key: {SECRET}")).status == 200
+    assert (await ask(server, "GET /", f"Authorization: Bearer {SECRET}")).status == 200
+    answer = await ask(server, "POST /", "X-Api-Key: x", "Content-Length: 5", body=b"12345")
+    assert (answer.status, answer.get("Connection")) == (401, "close")
 
 
 async def test_a_server_does_not_start_without_its_secrets(

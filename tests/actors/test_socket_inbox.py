@@ -8,9 +8,10 @@ import pytest
 from perdure.actors.limits import ActorLimits
 from perdure.actors.link import PairLink
 from perdure.actors.session import CloseFrame
+from perdure.actors.socket_inbox import UNHEARD_MAX
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.socket_turn import UNHEARD_MESSAGES_MAX
-from perdure.actors.websocket import UNHEARD_MAX, WebSocket
+from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink, Lab, World, turns
 
 # What waits, and when reading pauses.
@@ -20,7 +21,7 @@ async def test_reading_pauses_while_nobody_has_accepted_an_end_that_many_message
     world: World,
 ) -> None:
     link = FakeLink()
-    socket = WebSocket()
+    socket = WebSocket.unaccepted()
     socket.connect(link)
     for n in range(UNHEARD_MAX - 1):
         link.says(str(n))
@@ -40,7 +41,7 @@ async def test_reading_pauses_while_nobody_has_accepted_an_end_that_many_message
 
 async def test_a_connection_that_was_paused_is_read_again_when_it_was_handed_over() -> None:
     upstream = FakeLink()
-    socket = WebSocket()
+    socket = WebSocket.unaccepted()
     socket.connect(upstream)
     for n in range(UNHEARD_MAX):
         upstream.says(str(n))
@@ -187,7 +188,7 @@ async def test_an_end_that_nobody_accepted_can_be_severed() -> None:
     client.sever(1001, "late")
     assert client.ready_state == WebSocket.CLOSED
     assert server.is_used is False
-    lone = WebSocket()
+    lone = WebSocket.unaccepted()
     lone.sever(1001, "")
     lone.transmit(["nowhere"])
     assert lone.ready_state == WebSocket.CLOSED
@@ -205,7 +206,7 @@ async def test_what_comes_after_the_end_is_not_heard(world: World) -> None:
 
 def test_a_pair_in_memory_has_no_brake() -> None:
     """The sender is a turn away; pausing it would need its cooperation."""
-    link = PairLink(WebSocket())
+    link = PairLink(WebSocket.unaccepted())
     link.pause()
     link.resume()
     assert link.buffered_size_bytes == 0
@@ -228,7 +229,7 @@ async def test_a_loop_that_was_left_keeps_so_many_messages_that_listeners_heard(
 
 async def test_a_handed_over_end_that_was_paused_takes_listeners_without_complaint() -> None:
     """They hear nothing; users set them on the wrong end at times."""
-    socket = WebSocket()
+    socket = WebSocket.unaccepted()
     link = FakeLink()
     socket.connect(link)
     for n in range(UNHEARD_MAX):
