@@ -112,11 +112,12 @@ async def test_two_pages_see_each_others_pointers(
         for tab in (one, other):
             await tab.open(url)
             await tab.wait_for("document.querySelector('#status').className === 'open'")
+        await one.command("Page.bringToFront")  # a page that nobody sees draws nothing
         await one.command("Input.dispatchMouseEvent", type="mouseMoved", x=100, y=50)
         await other.wait_for("document.querySelector('.pointer') !== null")
         size = await one.run("[innerWidth, innerHeight]")
         at = await other.run("document.querySelector('.pointer').dataset.at.split(' ').map(Number)")
         assert at == pytest.approx([100 / size[0], 50 / size[1]])
         assert await one.run("document.querySelectorAll('.pointer').length") == 0
-        await one.open("about:blank")
+        await one.run("socket.onclose = null; socket.close()")
         await other.wait_for("document.querySelector('.pointer') === null")
