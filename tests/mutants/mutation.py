@@ -237,7 +237,7 @@ def swapped(first: Find, second: Find, between: str = "") -> Change:
 
 
 def at_once(only_if: str | None = None) -> Change:
-    """Turn ``emit(partial(f, a))`` or ``emit(f, a)`` into ``f(a)``, or only into that where ``only_if`` holds."""
+    """Turn ``emit(partial(f, a))`` and ``emit(f, a)`` into ``f(a)``; or where ``only_if`` holds."""
 
     def change(node: ast.AST) -> ast.AST:
         assert isinstance(node, ast.Call), "an output is a call of emit"

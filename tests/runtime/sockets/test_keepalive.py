@@ -3,9 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import pytest
+from websockets.asyncio.client import connect
 
 from perdure.actors.link import join
 from perdure.runtime.sockets.counters import counters
@@ -432,6 +434,65 @@ async def test_a_client_in_the_middle_of_a_long_message_is_not_given_up(serve: S
             clock.advance(DEAD_AFTER_S)
             await asyncio.sleep(0)
         assert b"x" in await wire.rest(), "what was on its way, and then the end"
+
+
+async def test_client_libraries_answer_by_themselves(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    clock = FakeClock()
+    server = await serve(ROOMS, objects=["Room"], clock=clock)
+    async with (
+        connect(f"ws{server.url.removeprefix('http')}/one"),
+        http.ws_connect(f"{server.url}/two") as other,
+    ):
+        reading = asyncio.create_task(other.receive())  # aiohttp answers while it is read from
+        clock.advance(INTERVAL_S + TICK_S)
+        while any(socket.round_trip_s is None for socket in server._front._sockets):
+            await asyncio.sleep(0)
+        clock.advance(INTERVAL_S / 2)
+        assert len(server._front._sockets) == 2
+        reading.cancel()
+
+
+DIALS = """
+    from perdure import DurableObject, Response, WorkerEntrypoint, fetch
+
+    class Dialler(DurableObject):
+        ws = None
+        closed = None
+
+        async def fetch(self, request):
+            if self.ws is None:
+                headers = {"Upgrade": "websocket"}
+                self.ws = (await fetch(self.env.TARGET, headers=headers)).web_socket
+                self.ws.accept(delivery="drop_oldest")
+                self.ws.on_close = lambda event: setattr(self, "closed", event.code)
+            return Response.json([self.ws.round_trip_s is not None, self.closed])
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            return await self.env.DIALLER.get_by_name("one").fetch(request)
+"""
+
+
+async def test_connections_that_go_out_are_kept_alive_and_found_dead(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    async def ask() -> Any:
+        async with http.get(server.url) as response:
+            return await response.json()
+
+    clock = FakeClock()
+    target = await serve(ROOMS, objects=["Room"])
+    values = {"TARGET": f"ws{target.url.removeprefix('http')}/room"}
+    server = await serve(DIALS, objects=["Dialler"], clock=clock, values=values)
+    assert await ask() == [False, None]
+    clock.advance(INTERVAL_S + TICK_S)
+    while await ask() != [True, None]:
+        await asyncio.sleep(0)
+    next(iter(target._front._sockets)).pause()  # the other side hears nothing any more
+    clock.advance(INTERVAL_S + DEAD_AFTER_S + TICK_S)
+    assert await ask() == [True, 1006]
 
 
 async def test_without_an_interval_nobody_is_asked(serve: Serving) -> None:
