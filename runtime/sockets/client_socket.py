@@ -18,6 +18,7 @@ from .joint import LOST, LOST_REASON, SocketReceiver
 from .keepalive import KeepAlive, Peer
 from .limits import SocketLimits
 from .sending import SendingHalf
+from .taking import Taking, taking_of
 
 
 class ClientSocket(SendingHalf):
@@ -210,6 +211,10 @@ class ClientSocket(SendingHalf):
     @property
     def can_answer(self) -> bool:
         return not (self._is_paused or self._sent_close or self._got_close)
+
+    @property
+    def taking(self) -> Taking:
+        return taking_of(self._transport)
 
     def ping(self, payload: bytes) -> None:
         self._write(encode_ping(payload, mask=self.is_client))

@@ -87,6 +87,11 @@ class Waiting:
     def __len__(self) -> int:
         return len(self._messages)
 
+    @property
+    def messages_size_bytes(self) -> int:
+        """Of the messages alone."""
+        return self.size_bytes - MESSAGE_SIZE_BYTES * len(self)
+
     def push(self, sent: Sent) -> bool:
         """Keep a message until it can leave; False if there is no room for it."""
         message = message_of(sent)

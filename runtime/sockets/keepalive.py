@@ -1,8 +1,9 @@
 """Asks silent connections whether anybody is there, and finds those where nobody is.
 
 *Promise*: a peer that says nothing for the interval is pinged, however many there are, and each
-about once in it; one of which no byte comes within ``dead_after_s`` from then is given up. Whoever
-speaks is never asked. Time for which this process stood still itself is not held against anybody.
+about once in it; one of which no byte comes within ``dead_after_s`` from then is given up, unless
+it is still taking what was sent before the ping. Whoever speaks is never asked. Time for which this
+process stood still itself is not held against anybody.
 *Assumes*: everything runs on the loop's thread.
 *Rules for editing*: what a byte from a peer costs is ``heard_tick = tick``, and an idle connection
 one entry of a set; both are paid for by thousands.
@@ -18,11 +19,12 @@ and connections made at the same moment are asked one after the other.
 import os
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .counters import counters
 from .limits import SocketLimits
+from .taking import Taking
 
 # 15,000 idle connections make 235 pings a tick, of about 5 microseconds each.
 SLOTS_MIN = 64
@@ -60,6 +62,11 @@ class Peer(Protocol):
         """It is read from, and has not said goodbye: silence means something."""
         ...
 
+    @property
+    def taking(self) -> Taking:
+        """How much of what was sent its machine has taken."""
+        ...
+
     def ping(self, payload: bytes) -> None: ...
 
     def presume_dead(self, silent_s: float) -> None:
@@ -73,6 +80,7 @@ class _Asked:
     due_tick: int
     payload: bytes
     sent_at_s: float
+    taking: Taking
 
 
 class KeepAlive:
@@ -180,7 +188,8 @@ class KeepAlive:
                 del self._asked[peer]  # it has said something else since
             payload = payload or os.urandom(8)  # so that nobody can have answered before
             due = self.tick + self._dead_after_ticks
-            self._asked[peer] = _Asked(self.tick, due, payload, self._clock.monotonic())
+            taking, now_s = peer.taking, self._clock.monotonic()
+            self._asked[peer] = _Asked(self.tick, due, payload, now_s, taking)
             counters.pings_sent += 1
             peer.ping(payload)
 
@@ -190,6 +199,12 @@ class KeepAlive:
             if asked.due_tick > self.tick:
                 return
             del self._asked[peer]
-            if peer.heard_tick < asked.tick and peer.can_answer:
+            if peer.heard_tick >= asked.tick or not peer.can_answer:
+                continue
+            taking = peer.taking
+            if taking.goes_on_since(asked.taking):  # the ping is behind something long
+                due = self.tick + self._dead_after_ticks
+                self._asked[peer] = replace(asked, due_tick=due, taking=taking)
+            else:
                 counters.peers_found_dead += 1
                 peer.presume_dead(self._dead_after_s)

@@ -117,7 +117,7 @@ class SendingHalf(asyncio.Protocol):
     @property
     def buffered_size_bytes(self) -> int:
         """Bytes that the transport holds, and those of what waits."""
-        waiting = 0 if self._queue is None else self._queue.size_bytes
+        waiting = 0 if self._queue is None else self._queue.messages_size_bytes
         return self._transport.get_write_buffer_size() + waiting
 
     def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.runtime.sockets.keepalive import KeepAlive, Peer
+from perdure.runtime.sockets.taking import NOTHING_KNOWN
 from tests.properties.examples import examples
 from tests.world import FakeClock
 
@@ -20,6 +21,7 @@ class Client:
     answers: int
     answer_after_s: float
     heard_tick: int = 0
+    taking = NOTHING_KNOWN
     keep_alive_slot: "set[Peer] | None" = None
     can_answer: bool = True
     asked_s: list[float] = field(default_factory=list)

@@ -176,3 +176,11 @@ def test_every_host_that_is_let_in_makes_a_url(host: str) -> None:
     if origin is not None:
         assert origin == f"http://{host}"
         assert URL(f"{origin}/path").path == "/path"
+
+
+@pytest.mark.timeout(20)  # a minute, it used to be
+@pytest.mark.parametrize("piece", [" ", "\\a", ",", ";", "a=", 'a="', "a=b ", '"'])
+def test_no_text_is_slow_to_read(piece: str) -> None:
+    text = piece * (64_000 // len(piece))
+    forwarded_elements(f"a=b;{text}x")
+    forwarded_elements(f'a=b;c="{text}')

@@ -3,15 +3,18 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import pytest
+from websockets.asyncio.client import connect
 
 from perdure.actors.link import join
 from perdure.runtime.sockets.counters import counters
 from perdure.runtime.sockets.joint import LOST
 from perdure.runtime.sockets.keepalive import KeepAlive, Peer
 from perdure.runtime.sockets.limits import SocketLimits
+from perdure.runtime.sockets.taking import NOTHING_KNOWN, Taking
 from tests.runtime.rooms import ROOMS, heard
 from tests.runtime.slow import SlowPeer
 from tests.serving import Serving
@@ -31,6 +34,7 @@ class FakePeer:
         self.heard_tick = 0
         self.keep_alive_slot: set[Peer] | None = None
         self.can_answer = True
+        self.taking = NOTHING_KNOWN
         self.answers = answers
         self.asked: list[float] = []
         self.found_dead: list[float] = []
@@ -147,6 +151,34 @@ def test_who_cannot_answer_is_neither_asked_nor_given_up(
     then.can_answer = False
     clock.advance(100)
     assert (never.asked, never.found_dead, then.found_dead) == ([], [], [])
+
+
+def test_who_still_takes_what_was_sent_before_the_ping_has_more_time(
+    clock: FakeClock, keep_alive: KeepAlive
+) -> None:
+    peer = FakePeer(clock, keep_alive, answers=False)
+    peer.taking = Taking(1000, more_waits=True)
+    while not peer.asked:
+        clock.advance(TICK_S)
+    for taken in (2000, 3000, 4000):
+        peer.taking = Taking(taken, more_waits=True)
+        clock.advance(DEAD_AFTER_S)
+    assert (len(peer.asked), peer.found_dead) == (1, [])
+    clock.advance(2 * DEAD_AFTER_S + TICK_S)
+    assert len(peer.found_dead) == 1
+
+
+def test_that_its_machine_takes_the_ping_itself_is_no_answer(
+    clock: FakeClock, keep_alive: KeepAlive
+) -> None:
+    """A program can hang while its system acknowledges."""
+    peer = FakePeer(clock, keep_alive, answers=False)
+    peer.taking = Taking(1000, more_waits=False)
+    while not peer.asked:
+        clock.advance(TICK_S)
+    peer.taking = Taking(1010, more_waits=False)
+    clock.advance(DEAD_AFTER_S + TICK_S)
+    assert len(peer.found_dead) == 1
 
 
 def test_the_round_trip_is_that_of_the_last_ping(clock: FakeClock, keep_alive: KeepAlive) -> None:
@@ -385,6 +417,82 @@ async def test_it_works_while_the_actor_is_out_of_memory(
             async with http.get(server.url) as response:
                 closed, _ = await response.json()
         assert closed == [[1006, WHY, False]]
+
+
+async def test_a_client_in_the_middle_of_a_long_message_is_not_given_up(serve: Serving) -> None:
+    clock = FakeClock()
+    server = await serve(ROOMS, objects=["Room"], clock=clock)
+    async with await Wire.connect(server.url, receive_buffer_size=4096) as wire:
+        await wire.upgrade("/room")
+        wire.send(frame(TEXT, "flood"))  # a megabyte, which the kernel takes all of
+        found_dead = counters.peers_found_dead
+        for _ in range(20):
+            await wire.read(10_000)
+            clock.advance(DEAD_AFTER_S / 2)
+        assert counters.peers_found_dead == found_dead
+        while counters.peers_found_dead == found_dead:  # but when it reads no more
+            clock.advance(DEAD_AFTER_S)
+            await asyncio.sleep(0)
+        assert b"x" in await wire.rest(), "what was on its way, and then the end"
+
+
+async def test_client_libraries_answer_by_themselves(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    clock = FakeClock()
+    server = await serve(ROOMS, objects=["Room"], clock=clock)
+    async with (
+        connect(f"ws{server.url.removeprefix('http')}/one"),
+        http.ws_connect(f"{server.url}/two") as other,
+    ):
+        reading = asyncio.create_task(other.receive())  # aiohttp answers while it is read from
+        clock.advance(INTERVAL_S + TICK_S)
+        while any(socket.round_trip_s is None for socket in server._front._sockets):
+            await asyncio.sleep(0)
+        clock.advance(INTERVAL_S / 2)
+        assert len(server._front._sockets) == 2
+        reading.cancel()
+
+
+DIALS = """
+    from perdure import DurableObject, Response, WorkerEntrypoint, fetch
+
+    class Dialler(DurableObject):
+        ws = None
+        closed = None
+
+        async def fetch(self, request):
+            if self.ws is None:
+                headers = {"Upgrade": "websocket"}
+                self.ws = (await fetch(self.env.TARGET, headers=headers)).web_socket
+                self.ws.accept(delivery="drop_oldest")
+                self.ws.on_close = lambda event: setattr(self, "closed", event.code)
+            return Response.json([self.ws.round_trip_s is not None, self.closed])
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            return await self.env.DIALLER.get_by_name("one").fetch(request)
+"""
+
+
+async def test_connections_that_go_out_are_kept_alive_and_found_dead(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    async def ask() -> Any:
+        async with http.get(server.url) as response:
+            return await response.json()
+
+    clock = FakeClock()
+    target = await serve(ROOMS, objects=["Room"])
+    values = {"TARGET": f"ws{target.url.removeprefix('http')}/room"}
+    server = await serve(DIALS, objects=["Dialler"], clock=clock, values=values)
+    assert await ask() == [False, None]
+    clock.advance(INTERVAL_S + TICK_S)
+    while await ask() != [True, None]:
+        await asyncio.sleep(0)
+    next(iter(target._front._sockets)).pause()  # the other side hears nothing any more
+    clock.advance(INTERVAL_S + DEAD_AFTER_S + TICK_S)
+    assert await ask() == [True, 1006]
 
 
 async def test_without_an_interval_nobody_is_asked(serve: Serving) -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from perdure.runtime.server import Server
+from tests.runtime.edge.tls import client_context, issue
 from tests.serving import Serving
 from tests.wire import CLOSE, TEXT, Frame, Wire, frame
 
@@ -82,9 +85,10 @@ async def pour(server: Server, how: str) -> Any:
 
 async def ask(server: Server, query: str = "") -> Any:
     """The code that the actor was closed with, and what it knows of its socket."""
+    trust = client_context() if server.url.startswith("https") else True
     async with (
         aiohttp.ClientSession() as http,
-        http.get(server.url, params={"pour": query}) as response,
+        http.get(server.url, params={"pour": query}, ssl=trust) as response,
     ):
         assert response.status == 200, await response.text()
         return await response.json()
@@ -181,6 +185,28 @@ async def test_a_client_that_never_reads_is_let_go_of_without_it(serve: Serving)
         while server._front._sockets:
             await asyncio.sleep(0)
         await wire.rest()  # what the kernel had, and then the end
+
+
+async def test_it_is_the_same_over_tls(serve: Serving, tmp_path: Path) -> None:
+    """Only that the transport takes more before it says stop."""
+    files = issue(tmp_path / "tls")
+    server = await serve(POURS, objects=["Tap"], toml=files.toml)
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, (server.host, server.port))
+    ends = await asyncio.open_connection(
+        sock=raw, limit=4096, ssl=client_context(), server_hostname="localhost"
+    )
+    async with Wire(*ends) as wire:
+        await wire.upgrade(f"/?delivery=drop_oldest&size={MAY_WAIT}")
+        closed, [waiting, dropped] = await pour(server, "all")
+        assert closed is None
+        assert dropped > 0
+        assert waiting < MAY_WAIT + 1_000_000
+        got = numbers(await frames(wire))
+        assert len(got) + dropped == COUNT
+        assert got[-1] == COUNT - 1
 
 
 ROOM = """
