@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from ..runtime.config.errors import ConfigError, Problem
+from ..runtime.config.tls import CertificateRefused
 from ..runtime.control.protocol import OperationFailed
-from ..runtime.edge.certificates import CertificateRefused
 from ..runtime.host.loader import LoadError, MainFailed
 from ..runtime.host.migration_plan import MigrationRefused
 from ..runtime.observe.printable import printable_lines

@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..actors.clock import Clock, SystemClock
 from ..actors.errors import ActorReset
@@ -30,7 +30,6 @@ from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .control.port import LOOPBACK, ControlPort
 from .control.server import ControlServer
-from .edge.certificates import Certificates
 from .edge.firewall.firewall import Firewall
 from .edge.front import Front, RequestRecord
 from .edge.outbound import HttpOutbound
@@ -48,6 +47,9 @@ from .host.registry import ActorHost
 from .host.statistics import HostStatistics
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
+
+if TYPE_CHECKING:
+    from .edge.certificates import Certificates
 
 log = logging.getLogger("perdure.server")
 
@@ -213,6 +215,8 @@ class Server:
         app = load_app(config)
         self.firewall = Firewall.of(config, os.environ)
         if config.perdure.tls is not None:
+            from .edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
+
             self._certificates = Certificates(config.perdure.tls)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
@@ -372,16 +376,17 @@ class Server:
     async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
         if self._certificates is None:
             return await self._loop.create_server(self._front.server, host, port, backlog=BACKLOG)
+        certificates = self._certificates
         listener = TlsListener(
             self._loop,
-            self._certificates,
+            lambda: certificates.context,
             self._front.admission,
             self._front.server,
             self.config.perdure.edge_limits.tls_handshake_timeout_s,
         )
         await listener.listen(host, port)
-        self._certificates.watch(self._loop)
-        self._cleanup.callback(self._certificates.close)
+        certificates.watch(self._loop)
+        self._cleanup.callback(certificates.close)
         return listener
 
     @property

@@ -17,7 +17,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ...actors.body import StreamSource
 from ...actors.http import Request, Response, UpgradeSocket
@@ -34,8 +34,9 @@ from .answer import Answer, StreamAnswer, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .outside import Outside, origin_of
+from .outside import Outside
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
+from .sound_request import objection
 from .statistics import EdgeStatistics
 from .tls_listener import TlsStatistics
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
@@ -235,10 +236,8 @@ class Front:
         if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
             self.server.counts.heads_too_large += 1
             return plain_response(431, "Request Header Fields Too Large")
-        # RFC 9112, section 3.2. That there is one Host header, the parser has seen to.
-        host = incoming.headers.get("Host", "")
-        if host and origin_of(incoming.scheme, host) is None:
-            return plain_response(400, "Bad Request: the Host header is no host")
+        if (unsound := objection(incoming)) is not None:
+            return unsound
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
             return self._too_large()
@@ -345,6 +344,8 @@ class Front:
         self, incoming: web.BaseRequest, response: Response, source: StreamSource
     ) -> Answer:
         answer = StreamAnswer(response)
+        if answer.declared is None and incoming.version < HttpVersion11:
+            answer.force_close()  # the end of the connection is the end of the body
         if has_no_body(incoming, response.status):
             source.cancel(None)
             return answer
