@@ -36,7 +36,7 @@ from .edge.outbound import HttpOutbound
 from .edge.outside import Outside
 from .edge.statistics import EdgeStatistics
 from .edge.tls_listener import BACKLOG, TlsListener
-from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
+from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App, load_app
 from .host.migration_plan import MigrationPlan, plan
@@ -194,8 +194,9 @@ class Server:
         server = cls(config, clock or SystemClock(loop), loop)
         try:
             await server._start(data_dir, show_errors, on_request, confirm)
+            if (wanted := config.perdure.control_port) is not None:
+                await server._open_control_port(wanted)
             await server._listen(host, port, port_is_fixed=port_is_fixed)
-            await server._open_control_port()
             # Last: an alarm that is due runs user code at once.
             server._alarms.start()
         except BaseException:
@@ -281,6 +282,7 @@ class Server:
         outbound = HttpOutbound(loop, perdure.socket_limits, self._keep_alive)
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
+        self.alarm_counts = self._alarms.counts
         self._host = ActorHost(
             loop,
             outbound,
@@ -362,10 +364,7 @@ class Server:
                 self.host, self.port = listener.sockets[0].getsockname()[:2]
                 return
 
-    async def _open_control_port(self) -> None:
-        wanted = self.config.perdure.control_port
-        if wanted is None:
-            return
+    async def _open_control_port(self, wanted: int) -> None:
         control = ControlPort(self)
         self._cleanup.push_async_callback(control.close)
         try:
@@ -412,10 +411,6 @@ class Server:
         listener = self._listener
         tls = listener.statistics() if isinstance(listener, TlsListener) else None
         return self._front.statistics(tls)
-
-    def alarm_counts(self) -> AlarmCounts:
-        """What has become of alarms."""
-        return self._alarms.counts
 
     def health(self) -> StoreHealth:
         """How its storage is, and why it is degraded if it is."""

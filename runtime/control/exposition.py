@@ -120,7 +120,7 @@ class ServerCollector(Collector):
         yield _gauge("actor_sockets", "WebSockets that actors hold.", host.sessions)
 
     def _alarms(self) -> Iterator[Metric]:
-        counts = self._observed.alarm_counts()
+        counts = self._observed.alarm_counts
         alarms = _counter("alarms", "Deliveries of alarms, and what became of them.", "event")
         alarms.add_metric(["fired"], counts.fired)
         alarms.add_metric(["retried"], counts.retried)

@@ -50,7 +50,7 @@ def _control(server: Server, path: str) -> str:
 
 
 async def _scrape(server: Server, session: aiohttp.ClientSession) -> dict[tuple[str, ...], float]:
-    """Sample values, by name and the values of the labels."""
+    """Sample values, by name and the values of the labels in the order of their names."""
     async with session.get(_control(server, "/metrics")) as answer:
         assert answer.status == 200
         text = await answer.text()
@@ -112,8 +112,8 @@ async def test_actors_and_commits_are_counted(server: Server) -> None:
         found = await _scrape(server, session)
     namespace = next(iter(server.statistics().namespaces))
     events = "perdure_actor_lifecycle_events_total"
-    assert found[events, namespace, "started"] == 2
-    assert found[events, namespace, "reset"] == 1
+    assert found[events, "started", namespace] == 2
+    assert found[events, "reset", namespace] == 1
     assert found["perdure_actors_live", namespace] == 1
     assert found["perdure_mailbox_events", namespace] == 0
     commits = ("perdure_commit_seconds_count",)
@@ -129,7 +129,9 @@ async def test_openmetrics_is_spoken_when_asked_for(server: Server) -> None:
         session.get(_control(server, "/metrics"), headers=accept) as answer,
     ):
         assert answer.content_type == "application/openmetrics-text"
-        names = {family.name for family in parse_openmetrics(await answer.text())}
+        text = await answer.text()
+    families = parse_openmetrics(text)  # type: ignore[no-untyped-call]  # it is not annotated
+    names = {family.name for family in families}
     assert "perdure_websocket_events" in names
 
 
