@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ..runtime.config.errors import Severity
 from ..runtime.control.port import LOOPBACK
-from ..runtime.edge.front import RequestRecord
+from ..runtime.edge.request_record import RequestRecord
 from ..runtime.observe.logs import set_up_logs
 from ..runtime.server import Server
 from .migrations import Confirm, agree, refuse

@@ -23,7 +23,7 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
-from ..storage.errors import StorageBroken, StorageError, UsageError
+from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
 from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
@@ -31,11 +31,14 @@ from .config.model import WorkerConfig
 from .control.port import LOOPBACK, ControlPort
 from .control.server import ControlServer
 from .edge.firewall.firewall import Firewall
-from .edge.front import Front, RequestRecord
+from .edge.front import Front
 from .edge.outbound import HttpOutbound
 from .edge.outside import Outside
+from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
 from .edge.tls_listener import BACKLOG, TlsListener
+from .errors import MigrationDeclined, PortTaken
+from .host.actor_host import ActorHost
 from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App, load_app
@@ -43,7 +46,6 @@ from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
 from .host.operations.house import House
 from .host.past import HostPast
-from .host.registry import ActorHost
 from .host.statistics import HostStatistics
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
@@ -60,44 +62,6 @@ PORT_MAX = 65_535
 CLIENTS_LEAVE_S = 1.0
 # How often a stopping server looks whether actors are still at work; nobody tells it.
 LOOKS_INTERVAL_S = 0.02
-
-
-class PortTaken(UsageError):
-    """The server cannot listen there: another program does, or the system does not allow it.
-
-    Attributes:
-        host: The address.
-        port: The port.
-        why: In the system's words.
-    """
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        self.host = host
-        self.port = port
-        self.why = why
-        super().__init__(host, port, why)
-
-    def __str__(self) -> str:
-        advice = "Choose another address with --host, or another port with --port"
-        if self.why == os.strerror(errno.EADDRINUSE):
-            advice = "Stop the program that does, or choose another port with --port"
-        return f"cannot listen on {self.host}:{self.port}: {self.why}. {advice}"
-
-
-class MigrationDeclined(UsageError):
-    """A migration would delete data, and nobody said that it may; nothing was changed.
-
-    Attributes:
-        plan: What would have been done.
-    """
-
-    def __init__(self, plan: MigrationPlan) -> None:
-        self.plan = plan
-        super().__init__(plan)
-
-    def __str__(self) -> str:
-        names = ", ".join(deleted.class_name for deleted in self.plan.destroyed)
-        return f"the migration deletes all objects of {names}; it was not confirmed"
 
 
 def _ignore(record: RequestRecord) -> None:
@@ -370,7 +334,7 @@ class Server:
         try:
             self.control_port = await control.listen(wanted)
         except OSError as error:
-            raise PortTaken(LOOPBACK, wanted, _reason(error)) from error
+            raise PortTaken(LOOPBACK, wanted, _reason(error), "--control-port") from error
 
     async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
         if self._certificates is None:

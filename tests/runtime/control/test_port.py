@@ -10,7 +10,9 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families as parse
 
-from perdure.runtime.server import PortTaken, Server
+from perdure.runtime.control.port import is_loopback
+from perdure.runtime.errors import PortTaken
+from perdure.runtime.server import Server
 from tests.serving import Serving
 
 MAIN = """
@@ -177,3 +179,44 @@ async def test_a_taken_control_port_is_refused(serve: Serving) -> None:
         with pytest.raises(PortTaken) as refused:
             await serve(MAIN, objects=["Room"], toml=f"[perdure]\ncontrol_port = {port}")
     assert refused.value.port == port
+    assert str(refused.value).endswith("choose another port with --control-port")
+
+
+async def test_a_page_whose_name_resolves_to_this_machine_reads_nothing(server: Server) -> None:
+    for path in ("/metrics", "/health", "/nothing"):
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(_control(server, path), headers={"Host": "evil.example:9187"}) as answer,
+        ):
+            assert answer.status == 421
+            text = await answer.text()
+        assert text.endswith("localhost, not as 'evil.example:9187'.\n")
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:9187", "127.0.0.1", "[::1]:1", "127.9.9.9"]
+)
+async def test_names_of_this_machine_are_answered(server: Server, host: str) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(_control(server, "/health"), headers={"Host": host}) as answer,
+    ):
+        assert answer.status == 200
+
+
+async def test_a_health_check_without_a_host_is_answered(server: Server) -> None:
+    assert server.control_port is not None
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.control_port)
+    writer.write(b"GET /health HTTP/1.0\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.0 200 ")
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", "evil.example", "localhost.evil.example", "0.0.0.0", "10.0.0.1:80", "a b", "::1", "[x"],
+)
+def test_other_hosts_are_not_this_machine(host: str) -> None:
+    assert not is_loopback(host)
