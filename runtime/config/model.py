@@ -117,6 +117,7 @@ class PerdureConfig:
         proxy_headers: What those write: ``"x-forwarded"`` or ``"forwarded"`` (RFC 7239).
         tls: None for a server that speaks plain HTTP.
         firewall: The rules that requests are held against, in their order.
+        control_port: Where metrics and health are, on 127.0.0.1; 0 for any port, None for nowhere.
     """
 
     data_dir: Path | None = None
@@ -130,6 +131,7 @@ class PerdureConfig:
     proxy_headers: str = "x-forwarded"
     tls: TlsConfig | None = None
     firewall: Sequence[FirewallRule] = ()
+    control_port: int | None = None
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)

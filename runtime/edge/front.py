@@ -11,7 +11,6 @@ Rules for editing this file:
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from time import perf_counter
@@ -30,12 +29,13 @@ from ..sockets.client_socket import ClientSocket
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .admission import Admission, connections_possible
-from .answer import Answer, StreamAnswer, has_no_body, whole_answer
+from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
 from .outside import Outside
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
+from .request_record import CLIENT_GONE, RequestRecord
 from .sound_request import objection
 from .statistics import EdgeStatistics
 from .tls_listener import TlsStatistics
@@ -46,8 +46,6 @@ log = logging.getLogger("perdure.edge")
 HEADERS_MAX = 256
 # All handlers have been cancelled by then, so this is not reached; but 0 would mean no limit.
 HANDLERS_END_S = 1.0
-# What the log says of requests whose clients did not wait for the answer; nginx's number.
-CLIENT_GONE = 499
 
 
 class _Upgraded(Exception):
@@ -70,16 +68,6 @@ class Answerer(Protocol):
     """Who answers requests: the process's Worker."""
 
     def fetch(self, request: Request, on_response: OnResponse) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request that was answered, for logs and metrics."""
-
-    method: str
-    path: str
-    status: int
-    duration_s: float
 
 
 class Front:
@@ -142,6 +130,7 @@ class Front:
             counts.heads_late,
             counts.bodies_too_large,
             counts.bodies_stalled,
+            tuple(counts.answered),
         )
 
     # Stopping.
@@ -221,6 +210,8 @@ class Front:
             self._log(incoming, status, started)
 
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
+        # A status of the program's own is 200 to 599 (Response sees to that).
+        self.server.counts.answered[status // 100] += 1
         self._on_request(
             RequestRecord(incoming.method, incoming.raw_path, status, perf_counter() - started)
         )
@@ -352,7 +343,7 @@ class Front:
         protocol.on_lost = partial(source.cancel, gone)
         try:
             await answer.prepare(incoming)
-            await _copy(source, answer)
+            await copy_body(source, answer)
         except asyncio.CancelledError:
             source.cancel(None)
             raise
@@ -420,21 +411,6 @@ class _Outcome:
         await self._future
         assert self.value is not None, "set wakes after it has set"
         return self.value
-
-
-async def _copy(source: StreamSource, answer: StreamAnswer) -> None:
-    """Write what ``source`` gives, which has to be as long as the head says."""
-    size = 0
-    while chunk := await source.read_chunk():
-        size += len(chunk)
-        if answer.declared is not None and size > answer.declared:
-            break
-        await answer.write(chunk)
-    if answer.declared not in {None, size}:
-        raise ValueError(
-            f"the response's Content-Length is {answer.declared}, but its body is "
-            f"{'longer' if chunk else f'{size} bytes long'}; leave the header out"
-        )
 
 
 def _closing(status: int, text: str) -> web.Response:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -46,6 +46,8 @@ class Counts:
     heads_late: int = 0
     bodies_too_large: int = 0
     bodies_stalled: int = 0
+    # By the first digit of the status; nothing stands at 0.
+    answered: list[int] = field(default_factory=lambda: [0] * 6)
 
 
 class HttpProtocol(RequestHandler):

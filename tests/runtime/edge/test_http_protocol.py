@@ -6,8 +6,8 @@ import logging
 import aiohttp
 import pytest
 
-from perdure.runtime.edge.front import RequestRecord
 from perdure.runtime.edge.http_protocol import plain_response, text_response
+from perdure.runtime.edge.request_record import RequestRecord
 from perdure.runtime.server import Server
 from tests.runtime.rooms import ROOMS, undisturbed
 from tests.serving import Serving
