@@ -14,7 +14,7 @@ from .observe.tracers import tracers
 log = logging.getLogger("perdure.server")
 
 # For what is left when the server ends; a collector that is away is not waited for longer.
-CLOSE_S = 5.0
+CLOSE_S = 2.0
 
 
 def start_tracing(
