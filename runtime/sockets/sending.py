@@ -10,9 +10,11 @@ stop, messages wait in a queue of ``delivery.py``; a client that stalls costs no
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import inf
 
 from .counters import counters
+from .deflate import Deflate
 from .delivery import (
     CLOSE,
     COALESCE,
@@ -31,28 +33,42 @@ from .limits import SocketLimits
 
 # What is larger is not kept once it is sent: encoding it again costs little beside sending it.
 KEPT_LENGTH_MAX = 64 * 1024
+# To compress it again costs much more than to send it.
+KEPT_DEFLATED_LENGTH_MAX = 2**20
 
 
 class _LastFrame:
     """The frame of the message encoded last: one message sent to many is encoded once."""
 
-    __slots__ = ("_encode", "frame", "message")
+    __slots__ = ("_encode", "_length_max", "frame", "message")
 
-    def __init__(self, encode: Callable[[Message], bytes]) -> None:
+    def __init__(
+        self, encode: Callable[[Message], bytes], length_max: int = KEPT_LENGTH_MAX
+    ) -> None:
         self._encode = encode
+        self._length_max = length_max
         self.message: Message | None = None
         self.frame = b""
 
     def of(self, message: Message) -> bytes:
         if message is not self.message:
-            if len(message) > KEPT_LENGTH_MAX:
+            if len(message) > self._length_max:
                 return self._encode(message)
             self.frame = self._encode(message)
             self.message = message
         return self.frame
 
 
-_last = _LastFrame(encode_message)
+def _encode_masked(message: Message) -> bytes:
+    return encode_message(message, mask=True)
+
+
+@lru_cache(maxsize=16)
+def _last_deflated(deflate: Deflate) -> _LastFrame:
+    return _LastFrame(deflate.encode, KEPT_DEFLATED_LENGTH_MAX)
+
+
+_encode_plain = _LastFrame(encode_message).of
 _last_coalesced = _LastFrame(lambda message: encode_message(coalesced([message])[0]))
 # Stands for the queue of a socket that coalesces while nothing waits; nothing is put into it.
 _NOTHING_WAITS = Coalesce(0)
@@ -68,6 +84,7 @@ class SendingHalf(asyncio.Protocol):
 
     __slots__ = (
         "_delivery",
+        "_encode_message",
         "_limits",
         "_queue",
         "_sent_close",
@@ -78,11 +95,22 @@ class SendingHalf(asyncio.Protocol):
     )
 
     def __init__(
-        self, transport: asyncio.Transport, limits: SocketLimits, *, is_client: bool
+        self,
+        transport: asyncio.Transport,
+        limits: SocketLimits,
+        *,
+        is_client: bool,
+        deflate: Deflate | None = None,
     ) -> None:
         self._transport = transport
         self._limits = limits
         self.is_client = is_client
+        if deflate is None:
+            self._encode_message = _encode_masked if is_client else _encode_plain
+        else:
+            self._encode_message = (
+                deflate.encode_masked if is_client else _last_deflated(deflate).of
+            )
         self._sent_close = False  # or it waits behind what was sent before
         self._takes_more = True  # of the transport: it has not said stop
         # What is sent goes straight to the transport as long as this is None.
@@ -173,8 +201,7 @@ class SendingHalf(asyncio.Protocol):
         return self._queue is not None and self._queue.close is not None
 
     def _encode(self, sent: Sent) -> bytes:
-        message = sent[1] if isinstance(sent, tuple) else sent
-        return encode_message(message, mask=True) if self.is_client else _last.of(message)
+        return self._encode_message(sent[1] if isinstance(sent, tuple) else sent)
 
     def _write(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -211,7 +238,7 @@ class SendingHalf(asyncio.Protocol):
         self, queue: Waiting, messages: Sequence[Sent], close: Close | None
     ) -> None:
         if queue is _NOTHING_WAITS:
-            if close is None and len(messages) == 1 and not self.is_client:
+            if close is None and len(messages) == 1 and self._encode_message is _encode_plain:
                 self._write(_last_coalesced.of(message_of(messages[0])))
                 return
             queue = self._queue = queue_of(self._delivery)
@@ -261,7 +288,7 @@ class SendingHalf(asyncio.Protocol):
 
     def _write_some(self, queue: Waiting) -> None:
         messages = queue.take(WRITE_SIZE_BYTES)
-        self._write(b"".join([encode_message(m, mask=self.is_client) for m in messages]))
+        self._write(b"".join([self._encode_message(m) for m in messages]))
 
     def _overflow(self, queue: Waiting) -> None:
         """The peer does not read, and more may not wait: it gets to know if it ever reads on."""
