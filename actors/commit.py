@@ -23,12 +23,14 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter  # uvloop's clock counts whole milliseconds
 from typing import Protocol
 
 from ..storage.engine import ActorDatabase
 from ..storage.errors import PerdureError
 from ..storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from ..storage.metadata import Metadata
+from .counters import counters
 from .gates import OutputGate
 from .ids import DurableObjectId
 
@@ -172,10 +174,11 @@ class Committer:
             self._awaited = self._made
         durability = self._database.durability
         self._counted_lsn = durability.last_lsn
-        durability.when_durable(partial(self._now_durable, self._made))
+        durability.when_durable(partial(self._now_durable, self._made, perf_counter()))
 
-    def _now_durable(self, number: int) -> None:
+    def _now_durable(self, number: int, made_s: float) -> None:
         if self.output.broken:
             return
+        counters.committed(perf_counter() - made_s)
         self._durable = number
         self.output.open(number)

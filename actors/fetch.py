@@ -44,12 +44,12 @@ def fetch(
     future: asyncio.Future[Response] = execution.loop.create_future()
 
     def on_reply(answer: Any, failure: bytes | None) -> None:
-        if not future.done():
+        if not future.done() and not execution.is_over:
             if failure is None:
                 future.set_result(answer)
             else:
                 future.set_exception(decode_error(failure, is_ours=True))
-        elif answer is not None:  # whoever called has been cancelled
+        elif answer is not None:  # whoever called has been cancelled, or its actor was reset
             let_go(answer)
 
     execution.emit(partial(execution.outbound.fetch, request, on_reply))

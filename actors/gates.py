@@ -22,6 +22,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
+from .counters import counters
+
 
 class Turn(Protocol):
     """Something that runs an actor's code up to its next suspension."""
@@ -98,6 +100,7 @@ class OutputGate:
             return
         number = self._depends_on()
         if number or self.waiting:
+            counters.outputs_held += 1
             self.waiting.append((number, partial(action, *arguments) if arguments else action))
         else:
             action(*arguments)

@@ -9,7 +9,7 @@ import click
 from rich.text import Text
 
 from ..runtime.config.errors import ConfigError
-from ..runtime.edge.certificates import CertificateRefused, Certificates
+from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
 from ..runtime.host.loader import LoadError, load_app
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
@@ -51,6 +51,8 @@ def check(
     failures: list[CertificateRefused | ConfigError | LoadError | MigrationRefused] = []
     try:
         if project.config.perdure.tls is not None:
+            from ..runtime.edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
+
             Certificates(project.config.perdure.tls)
     except CertificateRefused as error:
         failures.append(error)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from ..runtime.config.errors import ConfigError, Problem
+from ..runtime.config.tls import CertificateRefused
 from ..runtime.control.protocol import OperationFailed
-from ..runtime.edge.certificates import CertificateRefused
+from ..runtime.errors import MigrationDeclined
 from ..runtime.host.loader import LoadError, MainFailed
 from ..runtime.host.migration_plan import MigrationRefused
 from ..runtime.observe.printable import printable_lines
-from ..runtime.server import MigrationDeclined
 from ..storage.errors import InternalError, PerdureError, StorageError
 from .output import Output
 from .problems import INDENT, counted, show_problems

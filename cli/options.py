@@ -53,6 +53,13 @@ tls_key_option = click.option(
     metavar="FILE",
     help="The certificate's private key: PEM, without a password. Default: in the same file.",
 )
+control_port_option = click.option(
+    "--control-port",
+    type=click.IntRange(0, 65_535),
+    metavar="PORT",
+    help="Serve /metrics and /health on this port of 127.0.0.1; 0 takes any free one. "
+    "Default: [perdure] control_port, else nowhere.",
+)
 yes_option = click.option(
     "--yes",
     "-y",

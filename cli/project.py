@@ -66,6 +66,14 @@ def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:
     return replace(project, config=replace(config, perdure=perdure))
 
 
+def with_control_port(project: Project, port: int | None) -> Project:
+    """Have a project tell of itself on ``port``; with None it stays as it is."""
+    if port is None:
+        return project
+    perdure = replace(project.config.perdure, control_port=port)
+    return replace(project, config=replace(project.config, perdure=perdure))
+
+
 def _data_dir(config: WorkerConfig, given: Path | None) -> Path:
     if given is not None:
         return given.absolute()

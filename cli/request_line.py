@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from rich.text import Text
 
-from ..runtime.edge.front import CLIENT_GONE, RequestRecord
+from ..runtime.edge.request_record import CLIENT_GONE, RequestRecord
 from ..runtime.observe.printable import printable
 
 # By the first digit of the status.

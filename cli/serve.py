@@ -9,12 +9,14 @@ import click
 from rich.text import Text
 
 from ..runtime.config.errors import Severity
-from ..runtime.edge.front import RequestRecord
+from ..runtime.control.port import LOOPBACK
+from ..runtime.edge.request_record import RequestRecord
 from ..runtime.observe.logs import set_up_logs
 from ..runtime.server import Server
 from .migrations import Confirm, agree, refuse
 from .options import (
     config_option,
+    control_port_option,
     data_option,
     env_option,
     host_option,
@@ -25,7 +27,7 @@ from .options import (
 )
 from .output import Output
 from .problems import show_problems
-from .project import Project, open_project, with_tls
+from .project import Project, open_project, with_control_port, with_tls
 from .serving import run, run_until_stopped
 
 log = logging.getLogger("perdure.serve")
@@ -46,6 +48,7 @@ Examples:
 @host_option
 @port_option
 @data_option
+@control_port_option
 @tls_cert_option
 @tls_key_option
 @env_option
@@ -60,6 +63,7 @@ def serve(
     host: str | None,
     port: int | None,
     data: Path | None,
+    control_port: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     env: str | None,
@@ -75,6 +79,7 @@ def serve(
     """
     output = Output()
     project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
+    project = with_control_port(project, control_port)
     as_json = (log_format or project.config.perdure.log.format) == "json"
     level = project.config.perdure.log.level
     set_up_logs(sys.stderr, level=level, as_json=as_json, colour=output.has_colour)
@@ -105,12 +110,19 @@ async def _serve(
     await run_until_stopped(
         server,
         drain_s=project.config.perdure.edge_limits.shutdown_timeout_s,
-        on_ready=lambda: on_ready(server.url),
+        on_ready=lambda: _ready(server, on_ready),
         on_stopping=_log_stopping,
         on_hangup=server.reload_certificates if project.config.perdure.tls else None,
         failed=server.failed,
     )
     log.info("server.stopped")
+
+
+def _ready(server: Server, on_ready: Callable[[str], None]) -> None:
+    if server.control_port is not None:
+        url = f"http://{LOOPBACK}:{server.control_port}/metrics"
+        log.info("control.ready", extra={"url": url})
+    on_ready(server.url)
 
 
 def _log_warnings(project: Project) -> None:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..actors.clock import Clock, SystemClock
 from ..actors.errors import ActorReset
@@ -23,19 +23,22 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
-from ..storage.errors import StorageBroken, StorageError, UsageError
+from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
 from ..storage.layout import Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
+from .control.port import LOOPBACK, ControlPort
 from .control.server import ControlServer
-from .edge.certificates import Certificates
 from .edge.firewall.firewall import Firewall
-from .edge.front import Front, RequestRecord
+from .edge.front import Front
 from .edge.outbound import HttpOutbound
 from .edge.outside import Outside
+from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
 from .edge.tls_listener import BACKLOG, TlsListener
+from .errors import MigrationDeclined, PortTaken
+from .host.actor_host import ActorHost
 from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App, load_app
@@ -43,10 +46,12 @@ from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
 from .host.operations.house import House
 from .host.past import HostPast
-from .host.registry import ActorHost
 from .host.statistics import HostStatistics
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
+
+if TYPE_CHECKING:
+    from .edge.certificates import Certificates
 
 log = logging.getLogger("perdure.server")
 
@@ -57,44 +62,6 @@ PORT_MAX = 65_535
 CLIENTS_LEAVE_S = 1.0
 # How often a stopping server looks whether actors are still at work; nobody tells it.
 LOOKS_INTERVAL_S = 0.02
-
-
-class PortTaken(UsageError):
-    """The server cannot listen there: another program does, or the system does not allow it.
-
-    Attributes:
-        host: The address.
-        port: The port.
-        why: In the system's words.
-    """
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        self.host = host
-        self.port = port
-        self.why = why
-        super().__init__(host, port, why)
-
-    def __str__(self) -> str:
-        advice = "Choose another address with --host, or another port with --port"
-        if self.why == os.strerror(errno.EADDRINUSE):
-            advice = "Stop the program that does, or choose another port with --port"
-        return f"cannot listen on {self.host}:{self.port}: {self.why}. {advice}"
-
-
-class MigrationDeclined(UsageError):
-    """A migration would delete data, and nobody said that it may; nothing was changed.
-
-    Attributes:
-        plan: What would have been done.
-    """
-
-    def __init__(self, plan: MigrationPlan) -> None:
-        self.plan = plan
-        super().__init__(plan)
-
-    def __str__(self) -> str:
-        names = ", ".join(deleted.class_name for deleted in self.plan.destroyed)
-        return f"the migration deletes all objects of {names}; it was not confirmed"
 
 
 def _ignore(record: RequestRecord) -> None:
@@ -130,6 +97,7 @@ class Server:
     Attributes:
         host: Where it listens.
         port: The port it got.
+        control_port: Where metrics and health are; None when that was not asked for.
         env: The bindings and vars, as the program sees them.
         firewall: What decides which requests the program sees; it counts.
         failed: Done when nothing can be made durable any more: its result says why. No event is
@@ -140,6 +108,7 @@ class Server:
         self.config = config
         self.host = ""
         self.port = 0
+        self.control_port: int | None = None
         self.env = Env({})
         self.firewall = Firewall(())
         self._clock = clock
@@ -189,6 +158,8 @@ class Server:
         server = cls(config, clock or SystemClock(loop), loop)
         try:
             await server._start(data_dir, show_errors, on_request, confirm)
+            if (wanted := config.perdure.control_port) is not None:
+                await server._open_control_port(wanted)
             await server._listen(host, port, port_is_fixed=port_is_fixed)
             # Last: an alarm that is due runs user code at once.
             server._alarms.start()
@@ -209,6 +180,8 @@ class Server:
         app = load_app(config)
         self.firewall = Firewall.of(config, os.environ)
         if config.perdure.tls is not None:
+            from .edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
+
             self._certificates = Certificates(config.perdure.tls)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
@@ -279,6 +252,7 @@ class Server:
         )
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
+        self.alarm_counts = self._alarms.counts
         self._host = ActorHost(
             loop,
             outbound,
@@ -360,19 +334,28 @@ class Server:
                 self.host, self.port = listener.sockets[0].getsockname()[:2]
                 return
 
+    async def _open_control_port(self, wanted: int) -> None:
+        control = ControlPort(self)
+        self._cleanup.push_async_callback(control.close)
+        try:
+            self.control_port = await control.listen(wanted)
+        except OSError as error:
+            raise PortTaken(LOOPBACK, wanted, _reason(error), "--control-port") from error
+
     async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
         if self._certificates is None:
             return await self._loop.create_server(self._front.server, host, port, backlog=BACKLOG)
+        certificates = self._certificates
         listener = TlsListener(
             self._loop,
-            self._certificates,
+            lambda: certificates.context,
             self._front.admission,
             self._front.server,
             self.config.perdure.edge_limits.tls_handshake_timeout_s,
         )
         await listener.listen(host, port)
-        self._certificates.watch(self._loop)
-        self._cleanup.callback(self._certificates.close)
+        certificates.watch(self._loop)
+        self._cleanup.callback(certificates.close)
         return listener
 
     @property

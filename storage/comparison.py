@@ -9,11 +9,11 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import apsw
 
 from .errors import DatabaseFailed
+from .immutable import immutable_uri, open_immutable
 from .sqlite_errors import name_of
 
 # So many keys are named of each kind of change.
@@ -53,19 +53,13 @@ def compare(before: Path, after: Path) -> list[TableChange]:
     Raises:
         DatabaseFailed: One of them cannot be read.
     """
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     try:
-        connection = apsw.Connection(_uri(before), flags=flags)
-        with contextlib.closing(connection):
-            connection.execute("ATTACH ? AS after", (_uri(after),))
+        with contextlib.closing(open_immutable(before)) as connection:
+            connection.execute("ATTACH ? AS after", (immutable_uri(after),))
             return _compare(connection)
     except apsw.Error as error:
         problem = f"cannot be compared: {error}"
         raise DatabaseFailed(before, problem, code=name_of(error)) from error
-
-
-def _uri(path: Path) -> str:
-    return f"file:{quote(str(path))}?immutable=1"
 
 
 def _compare(connection: apsw.Connection) -> list[TableChange]:

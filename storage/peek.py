@@ -7,10 +7,10 @@ half written. Hence nothing is taken from here but what is written once: the act
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 
+from .immutable import open_immutable
 from .template import APPLICATION_ID
 
 _NAME = "SELECT value FROM _cf_METADATA WHERE key = 'name'"
@@ -46,9 +46,8 @@ def peek(path: Path) -> Peeked:
 
 
 def _name(path: Path) -> str | None:
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     try:
-        connection = apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=flags)
+        connection = open_immutable(path)
     except apsw.Error:
         return None
     try:

@@ -17,7 +17,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 
@@ -28,6 +27,7 @@ from .durable_append import all_durable, append_durably
 from .durable_files import make_directory, sync_directory, sync_file
 from .errors import DatabaseFailed, StorageError
 from .history import History
+from .immutable import open_immutable
 from .journal import Leftovers
 from .layout import Layout
 from .log import CommitLog
@@ -237,11 +237,7 @@ def _check(path: Path) -> int | None:
     """
     hint = "Import it with `perdure actors import`, which adds what is missing"
     try:
-        connection = apsw.Connection(
-            f"file:{quote(str(path))}?immutable=1",
-            flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI,
-        )
-        with contextlib.closing(connection):
+        with contextlib.closing(open_immutable(path)) as connection:
             found = (
                 connection.execute("PRAGMA application_id").get,
                 connection.execute("PRAGMA page_size").get,

@@ -2,11 +2,11 @@
 
 import contextlib
 from pathlib import Path
-from urllib.parse import quote
 
 import apsw
 
 from .errors import LogCorrupt
+from .immutable import open_immutable
 from .log_directory import LogDirectory
 from .log_scan import scan
 
@@ -21,10 +21,8 @@ def check_database(path: Path) -> str | None:
 
     Nothing is locked: a file that is written to meanwhile may look damaged.
     """
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     try:
-        connection = apsw.Connection(f"file:{quote(str(path))}?immutable=1", flags=flags)
-        with contextlib.closing(connection):
+        with contextlib.closing(open_immutable(path)) as connection:
             found = connection.execute(f"PRAGMA integrity_check({_FINDINGS_MAX})").fetchall()
     except apsw.Error as error:
         return str(error)

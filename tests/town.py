@@ -15,12 +15,12 @@ from perdure.actors.handlers import construct_native
 from perdure.actors.ids import DurableObjectId, IdFactory
 from perdure.actors.limits import ActorLimits
 from perdure.actors.namespace import DurableObjectNamespace
+from perdure.runtime.host.actor_host import ActorHost
 from perdure.runtime.host.alarms import AlarmScheduler, AlarmTarget
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.operations.house import House, Values
 from perdure.runtime.host.operations.table import run
 from perdure.runtime.host.past import HostPast
-from perdure.runtime.host.registry import ActorHost
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.catalog import Catalog, CatalogStep, CreateNamespace
 from perdure.storage.directory import DataDirectory

@@ -22,8 +22,8 @@ from perdure.actors.namespace import DurableObjectNamespace
 from perdure.actors.session import LOST, LOST_REASON, CloseFrame
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.websocket import WebSocket
+from perdure.runtime.host.actor_host import ActorHost, Databases
 from perdure.runtime.host.bindings import Env
-from perdure.runtime.host.registry import ActorHost, Databases
 from perdure.storage.bookmark import Bookmark
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import HistoryUnavailable

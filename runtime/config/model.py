@@ -118,6 +118,7 @@ class PerdureConfig:
         websocket_compression: Whether WebSocket messages are compressed for peers that can.
         tls: None for a server that speaks plain HTTP.
         firewall: The rules that requests are held against, in their order.
+        control_port: Where metrics and health are, on 127.0.0.1; 0 for any port, None for nowhere.
     """
 
     data_dir: Path | None = None
@@ -132,6 +133,7 @@ class PerdureConfig:
     websocket_compression: bool = False
     tls: TlsConfig | None = None
     firewall: Sequence[FirewallRule] = ()
+    control_port: int | None = None
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)

@@ -21,6 +21,7 @@ from .model import LogConfig, PerdureConfig
 from .report import Table, shown
 from .tls import read_tls
 
+PORT_MAX = 65_535
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 KEYS = (
@@ -36,6 +37,7 @@ KEYS = (
     "websocket_compression",
     "tls",
     "firewall",
+    "control_port",
     "limits",
     "log",
 )
@@ -73,6 +75,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         "websocket_compression": table.find_bool("websocket_compression"),
         "tls": read_tls(table, base_dir),
         "firewall": read_firewall(table, base_dir),
+        "control_port": _find_port(table, "control_port"),
     }
     return Settings(
         {key: value for key, value in top.items() if value is not None},
@@ -149,6 +152,15 @@ def _find_amount(
     message = f'Expected "{table.name(key)}" to be {bound} but got {given}.'
     table.report.error(table.key(key), message)
     return None
+
+
+def _find_port(table: Table, key: str) -> int | None:
+    value = _find_amount(table, key, whole=True, zero_is_fine=True)
+    if value is not None and value > PORT_MAX:
+        message = f'Expected "{table.name(key)}" to be a port, 0 to {PORT_MAX}, but got {value}.'
+        table.report.error(table.key(key), message)
+        return None
+    return None if value is None else int(value)
 
 
 def _refuse_unknown_keys(table: Table, known: "tuple[str, ...] | Mapping[str, object]") -> None:

@@ -1,12 +1,36 @@
 """``[perdure.tls]``: the certificate the server shows, when it speaks TLS itself."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import did_you_mean
+from ...storage.errors import UsageError
+from .errors import Problem, did_you_mean
 from .model import TLS_VERSIONS, TlsConfig
 from .report import Table
 
 KEYS = ("cert", "key", "min_version")
+
+
+class CertificateRefused(UsageError):
+    """A certificate or its key cannot be used.
+
+    Attributes:
+        file: The file that is at fault.
+        why: What is wrong with it, and what to do.
+    """
+
+    def __init__(self, file: Path, why: str) -> None:
+        self.file = file
+        self.why = why
+        super().__init__(file, why)
+
+    @property
+    def problems(self) -> Sequence[Problem]:
+        """The same, as what is wrong with a configuration is told."""
+        return [Problem(self.file, "", None, None, self.why)]
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.why}"
 
 
 def read_tls(table: Table, base_dir: Path) -> TlsConfig | None:

@@ -27,11 +27,11 @@ from ...storage.errors import StorageBroken
 from ...storage.layout import Layout
 from ...storage.limits import StorageLimits
 from ...storage.store import Store
+from ..host.actor_host import ActorHost
 from ..host.alarms import AlarmScheduler
 from ..host.operations.errors import OperatorError
 from ..host.operations.house import House
 from ..host.past import HostPast
-from ..host.registry import ActorHost
 
 # Nobody waits for another statement here, and the owner's limits are not known.
 _LIMITS = replace(StorageLimits(), sql_time_budget_s=86_400.0, database_size_bytes_max=2**31 * 4096)

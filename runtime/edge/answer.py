@@ -12,6 +12,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import CIMultiDict
 
+from ...actors.body import StreamSource
 from ...actors.http import Response
 from .http_protocol import SERVER
 
@@ -163,3 +164,18 @@ def writable(value: str) -> str:
     except UnicodeEncodeError:
         return value.encode("utf-8", "surrogateescape").decode("latin-1")
     return value
+
+
+async def copy_body(source: StreamSource, answer: StreamAnswer) -> None:
+    """Write what ``source`` gives, which has to be as long as the head says."""
+    size = 0
+    while chunk := await source.read_chunk():
+        size += len(chunk)
+        if answer.declared is not None and size > answer.declared:
+            break
+        await answer.write(chunk)
+    if answer.declared not in {None, size}:
+        raise ValueError(
+            f"the response's Content-Length is {answer.declared}, but its body is "
+            f"{'longer' if chunk else f'{size} bytes long'}; leave the header out"
+        )

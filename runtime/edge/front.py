@@ -11,13 +11,12 @@ Rules for editing this file:
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from time import perf_counter
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from ...actors.body import StreamSource
 from ...actors.http import Request, Response, UpgradeSocket
@@ -30,12 +29,14 @@ from ..sockets.client_socket import ClientSocket
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .admission import Admission, connections_possible
-from .answer import Answer, StreamAnswer, has_no_body, whole_answer
+from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .outside import Outside, origin_of
+from .outside import Outside
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
+from .request_record import CLIENT_GONE, RequestRecord
+from .sound_request import objection
 from .statistics import EdgeStatistics
 from .tls_listener import TlsStatistics
 from .upgrade import asks_for_websocket, upgrade, why_no_handshake
@@ -45,8 +46,6 @@ log = logging.getLogger("perdure.edge")
 HEADERS_MAX = 256
 # All handlers have been cancelled by then, so this is not reached; but 0 would mean no limit.
 HANDLERS_END_S = 1.0
-# What the log says of requests whose clients did not wait for the answer; nginx's number.
-CLIENT_GONE = 499
 
 
 class _Upgraded(Exception):
@@ -69,16 +68,6 @@ class Answerer(Protocol):
     """Who answers requests: the process's Worker."""
 
     def fetch(self, request: Request, on_response: OnResponse) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class RequestRecord:
-    """One request that was answered, for logs and metrics."""
-
-    method: str
-    path: str
-    status: int
-    duration_s: float
 
 
 class Front:
@@ -143,6 +132,7 @@ class Front:
             counts.heads_late,
             counts.bodies_too_large,
             counts.bodies_stalled,
+            tuple(counts.answered),
         )
 
     # Stopping.
@@ -222,6 +212,8 @@ class Front:
             self._log(incoming, status, started)
 
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
+        # A status of the program's own is 200 to 599 (Response sees to that).
+        self.server.counts.answered[status // 100] += 1
         self._on_request(
             RequestRecord(incoming.method, incoming.raw_path, status, perf_counter() - started)
         )
@@ -234,10 +226,8 @@ class Front:
         if head_size + len(incoming.raw_path) > limits.header_size_bytes_max:
             self.server.counts.heads_too_large += 1
             return plain_response(431, "Request Header Fields Too Large")
-        # RFC 9112, section 3.2. That there is one Host header, the parser has seen to.
-        host = incoming.headers.get("Host", "")
-        if host and origin_of(incoming.scheme, host) is None:
-            return plain_response(400, "Bad Request: the Host header is no host")
+        if (unsound := objection(incoming)) is not None:
+            return unsound
         length = incoming.content_length
         if length is not None and length > limits.body_size_bytes_max:
             return self._too_large()
@@ -351,6 +341,8 @@ class Front:
         self, incoming: web.BaseRequest, response: Response, source: StreamSource
     ) -> Answer:
         answer = StreamAnswer(response)
+        if answer.declared is None and incoming.version < HttpVersion11:
+            answer.force_close()  # the end of the connection is the end of the body
         if has_no_body(incoming, response.status):
             source.cancel(None)
             return answer
@@ -360,7 +352,7 @@ class Front:
         protocol.on_lost = partial(source.cancel, gone)
         try:
             await answer.prepare(incoming)
-            await _copy(source, answer)
+            await copy_body(source, answer)
         except asyncio.CancelledError:
             source.cancel(None)
             raise
@@ -428,21 +420,6 @@ class _Outcome:
         await self._future
         assert self.value is not None, "set wakes after it has set"
         return self.value
-
-
-async def _copy(source: StreamSource, answer: StreamAnswer) -> None:
-    """Write what ``source`` gives, which has to be as long as the head says."""
-    size = 0
-    while chunk := await source.read_chunk():
-        size += len(chunk)
-        if answer.declared is not None and size > answer.declared:
-            break
-        await answer.write(chunk)
-    if answer.declared not in {None, size}:
-        raise ValueError(
-            f"the response's Content-Length is {answer.declared}, but its body is "
-            f"{'longer' if chunk else f'{size} bytes long'}; leave the header out"
-        )
 
 
 def _closing(status: int, text: str) -> web.Response:

@@ -6,17 +6,19 @@ mistake is no error of ours: it gets its documented status, and one line at debu
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 from aiohttp import web
-from aiohttp.http import RawRequestMessage
+from aiohttp.http import HttpRequestParser, RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
-from aiohttp.web_protocol import RequestHandler
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
 from .client_address import normal_address
+from .pieces import is_one_piece, pieces
 from .request_body import BodyMalformed
 
 log = logging.getLogger("perdure.edge")
@@ -44,6 +46,8 @@ class Counts:
     heads_late: int = 0
     bodies_too_large: int = 0
     bodies_stalled: int = 0
+    # By the first digit of the status; nothing stands at 0.
+    answered: list[int] = field(default_factory=lambda: [0] * 6)
 
 
 class HttpProtocol(RequestHandler):
@@ -58,8 +62,10 @@ class HttpProtocol(RequestHandler):
     """
 
     __slots__ = (
+        "_chunked",
         "_ended",
         "_head_timer",
+        "_held",
         "_holder",
         "_server",
         "answered",
@@ -78,6 +84,8 @@ class HttpProtocol(RequestHandler):
         self.is_admitted = False
         self.is_half_closed = False
         self.answered = 0
+        self._chunked: Any = None  # the body of the last request, while it comes in chunks
+        self._held: deque[bytes] = deque()  # for the parser, when it has room
         self._ended: asyncio.Future[None] | None = None
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -95,7 +103,11 @@ class HttpProtocol(RequestHandler):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        super().data_received(data)
+        if self._chunked is None and not self._held and is_one_piece(data):
+            self._feed(data)
+        else:
+            self._held.extend(pieces(data))
+            self._feed_held()
         if self._current_request is None:
             self._watch_head()
         elif self._messages:
@@ -104,6 +116,64 @@ class HttpProtocol(RequestHandler):
             message, body = self._messages[-1][0], self._current_request.content
             if not isinstance(message, RawRequestMessage) and not body.is_eof():
                 body.set_exception(BodyMalformed(_why(message.message)))
+
+    def _feed_held(self) -> None:
+        """Feed the pieces, one after the other, as long as there is room for what they bring.
+
+        A parser that is full would keep them, and lay what ends a body together with what follows.
+        """
+        self._feed(b"")  # what the parser kept when it was full
+        while self._held and not self._reading_paused and not self._is_queue_full():
+            self._feed(self._held.popleft())
+            if self._upgraded:  # they are no HTTP any more
+                super().data_received(b"".join(self._held))
+            if self._upgraded or self._has_error():
+                self._held.clear()
+
+    def _is_queue_full(self) -> bool:
+        return len(self._messages) >= self._max_msg_queue_size
+
+    def _has_error(self) -> bool:
+        return bool(self._messages) and not isinstance(self._messages[-1][0], RawRequestMessage)
+
+    def _feed(self, data: bytes) -> None:
+        """Feed bytes of which a chunked body, when it ends in them, is the last thing.
+
+        aiohttp's parser gives the trailers of a chunked body to the request behind it, as headers
+        of its own, and through a proxy that may be somebody else's request. So behind a chunked
+        body a new parser begins.
+        """
+        known = len(self._messages)
+        super().data_received(data)
+        for place, (message, body) in enumerate(list(self._messages)[known:], known):
+            if not isinstance(message, RawRequestMessage):
+                self._chunked = None  # it is answered with why, and ends the connection
+                if place > 0 and not self._messages[place - 1][1].is_eof():
+                    del self._messages[place - 1]  # not begun, and its body is what is wrong
+            elif self._chunked is None:
+                self._chunked = body if message.chunked else None
+            else:  # it is not as it was taken to be, so nothing is known about this request
+                while len(self._messages) > place:
+                    self._messages.pop()
+                self.close()
+                break
+        if self._chunked is not None and self._chunked.is_eof():
+            self._chunked = None
+            self._parser = self._new_parser()
+
+    def _new_parser(self) -> HttpRequestParser:
+        """As ``RequestHandler`` makes its own."""
+        return HttpRequestParser(
+            self,
+            self._loop,
+            self._read_bufsize,
+            max_line_size=self.max_line_size,
+            max_field_size=self.max_field_size,
+            max_headers=self.max_headers,
+            payload_exception=RequestPayloadError,
+            auto_decompress=False,
+            max_msg_queue_size=self._max_msg_queue_size,
+        )
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp says None, always
         """The client has said all it will say: what it has asked, it may still be told.

@@ -9,6 +9,7 @@ import base64
 import contextvars
 import errno
 import os
+import ssl
 import weakref
 from collections.abc import AsyncIterator
 from typing import Any
@@ -293,7 +294,11 @@ def _text(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error  # what stands around it speaks of aiohttp's options
         number = cause.errno
-        if number is not None and number in errno.errorcode:
+        if isinstance(cause, ssl.SSLCertVerificationError):  # its number is none of the system's
+            why = f"its certificate is not trusted: {cause.verify_message}"
+        elif isinstance(cause, ssl.SSLError):
+            why = f"TLS failed: {cause.reason}"
+        elif number is not None and number in errno.errorcode:
             why = os.strerror(number)
         else:
             why = cause.strerror or str(cause)

@@ -19,6 +19,7 @@ class EdgeStatistics:
         heads_late: Answered with 408 for ``header_timeout_s``.
         bodies_too_large: Answered with 413 for ``body_size_bytes_max``, or cut off.
         bodies_stalled: Waited for in vain for ``body_idle_timeout_s``.
+        answered: How many requests by the first digit of their status: ``answered[2]`` are 2xx.
     """
 
     connections: AdmissionStatistics
@@ -28,3 +29,4 @@ class EdgeStatistics:
     heads_late: int
     bodies_too_large: int
     bodies_stalled: int
+    answered: tuple[int, ...]

@@ -13,12 +13,12 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 from .admission import Admission
-from .certificates import Certificates
 from .client_address import normal_address
 from .http_protocol import HttpProtocol, plain_answer
 
@@ -63,18 +63,26 @@ class MakeProtocol(Protocol):
 
 
 class TlsListener:
-    """Listens, and hands connections over when they are encrypted. Stands for a ``Server``."""
+    """Listens, and hands connections over when they are encrypted. Stands for a ``Server``.
+
+    Args:
+        loop: Where it runs.
+        context: Gives the context that holds for new connections.
+        admission: Asked whether a connection is served.
+        make: Makes what speaks HTTP.
+        handshake_timeout_s: From the accept to the end of the handshake.
+    """
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        certificates: Certificates,
+        context: Callable[[], ssl.SSLContext],
         admission: Admission,
         make: MakeProtocol,
         handshake_timeout_s: float,
     ) -> None:
         self._loop = loop
-        self._certificates = certificates
+        self._context = context
         self._admission = admission
         self._make = make
         self._timeout_s = handshake_timeout_s
@@ -198,7 +206,7 @@ class TlsListener:
         await self._loop.connect_accepted_socket(
             make,
             connection,
-            ssl=self._certificates.context,
+            ssl=self._context(),
             ssl_handshake_timeout=max(deadline - self._loop.time(), 0.001),
             ssl_shutdown_timeout=SHUTDOWN_TIMEOUT_S,
         )

@@ -72,8 +72,27 @@ class _Attempt:
     is_outdated: bool = False
 
 
+@dataclass(slots=True)
+class AlarmCounts:
+    """Since the start.
+
+    Attributes:
+        fired: Alarms that were delivered to their actors, tries included.
+        retried: Tries that came to nothing and are followed by another.
+        given_up: Alarms whose handlers have failed so often that they are not tried again.
+    """
+
+    fired: int = 0
+    retried: int = 0
+    given_up: int = 0
+
+
 class AlarmScheduler:
-    """Fires the alarms of one process. Is the ``AlarmIndex`` of its actors."""
+    """Fires the alarms of one process. Is the ``AlarmIndex`` of its actors.
+
+    Attributes:
+        counts: What has become of them.
+    """
 
     def __init__(self, index: AlarmIndex, clock: Clock, find_target: FindTarget) -> None:
         self._index = index
@@ -84,6 +103,7 @@ class AlarmScheduler:
         self._attempts: dict[tuple[str, bytes], _Attempt] = {}
         self._retries: list[tuple[int, tuple[str, bytes]]] = []  # a heap; some are outdated
         self._is_closed = False
+        self.counts = AlarmCounts()
 
     # What actors tell at their commits.
 
@@ -174,6 +194,7 @@ class AlarmScheduler:
             return
         attempt.not_before_ms, attempt.is_outdated = None, False
         channel, actor_id = target
+        self.counts.fired += 1
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
             self._settle(actor_id, answer, failure)
@@ -194,6 +215,7 @@ class AlarmScheduler:
                 is_tried_again = True
                 attempt.retry_count += 1
             elif verdict is AfterAlarm.GIVE_UP:
+                self.counts.given_up += 1
                 log.error("alarm.given_up", extra={"actor": str(actor_id)})
         else:  # the actor was reset, or could not be made: tried again without end
             is_tried_again = True
@@ -212,6 +234,7 @@ class AlarmScheduler:
         if attempt.time_ms != time_ms:  # set by the handler before its actor was reset
             attempt.time_ms, attempt.retry_count = time_ms, 0
         attempt.tries += 1
+        self.counts.retried += 1
         delay_s = retry_delay_s(attempt.tries, random.random())  # noqa: S311  # spreads load
         attempt.not_before_ms = max(self._clock.time_ms() + int(delay_s * 1000), time_ms)
         heapq.heappush(self._retries, (attempt.not_before_ms, key))

@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from .counters import counters
 from .deflate import Deflate, InflatingReader
 from .frames import FrameReader, encode_ping
 from .joint import LOST, LOST_REASON, SocketReceiver
@@ -61,6 +62,7 @@ class ClientSocket(SendingHalf):
         deflate: Deflate | None = None,
     ) -> None:
         super().__init__(transport, limits, is_client=is_client, deflate=deflate)
+        counters.connections_accepted += not is_client
         self._loop = loop
         self.on_end: Callable[[ClientSocket], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -152,6 +154,7 @@ class ClientSocket(SendingHalf):
     def connection_lost(self, exc: BaseException | None) -> None:
         del exc
         told = self._got_close
+        counters.connections_closed += not self.is_client
         self._end()
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -163,6 +166,7 @@ class ClientSocket(SendingHalf):
     # What the peer says: is a ``FrameSink``.
 
     def on_message(self, message: str | bytes) -> None:
+        counters.messages_received += 1
         auto = self._auto_response
         if auto is not None and message == auto[0]:
             self.auto_response_time_ms = time.time_ns() // 1_000_000
@@ -198,6 +202,7 @@ class ClientSocket(SendingHalf):
         """The peer broke the protocol: say how, tell the receiver, hang up."""
         if self._got_close:  # what follows a close frame is not looked at
             return
+        counters.protocol_errors += 1
         reason = why[:100]
         unsaid = not self._sent_close or self._close_waits
         self._queue = None  # what waits would only keep the peer from hearing why

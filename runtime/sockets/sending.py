@@ -157,6 +157,7 @@ class SendingHalf(asyncio.Protocol):
         elif close is None and len(messages) == 1:
             data = self._encode(messages[0])
             if not self._transport.is_closing():  # as _write does
+                counters.messages_sent += 1
                 self._transport.write(data)
         else:
             self._transmit_turn(messages, close)
@@ -220,12 +221,14 @@ class SendingHalf(asyncio.Protocol):
             frames.append(frame)
             size += len(frame)
             if size > WRITE_SIZE_BYTES:
+                counters.messages_sent += len(frames)
                 self._write(b"".join(frames))
                 frames.clear()
                 size = 0
                 if self._queue is not None:
                     self._transmit_later(self._queue, messages[index + 1 :], close)
                     return
+        counters.messages_sent += len(frames)
         if close is not None:
             self._sent_close = True
             frames.append(encode_close(close, mask=self.is_client))
@@ -239,6 +242,7 @@ class SendingHalf(asyncio.Protocol):
     ) -> None:
         if queue is _NOTHING_WAITS:
             if close is None and len(messages) == 1 and self._encode_message is _encode_plain:
+                counters.messages_sent += 1
                 self._write(_last_coalesced.of(message_of(messages[0])))
                 return
             queue = self._queue = queue_of(self._delivery)
@@ -288,6 +292,7 @@ class SendingHalf(asyncio.Protocol):
 
     def _write_some(self, queue: Waiting) -> None:
         messages = queue.take(WRITE_SIZE_BYTES)
+        counters.messages_sent += len(messages)
         self._write(b"".join([self._encode_message(m) for m in messages]))
 
     def _overflow(self, queue: Waiting) -> None:

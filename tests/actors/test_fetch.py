@@ -177,3 +177,18 @@ async def test_an_answer_that_nobody_waits_for_is_let_go(world: World) -> None:
         on_reply(answer, None if answer else encode_error(OSError("late")))
     assert body.is_cancelled
     assert [frame.code for frame in link.severed] == [1011]
+
+
+async def test_a_connection_that_comes_when_its_actor_is_gone_is_not_kept(world: World) -> None:
+    async def script(lab: Lab) -> None:
+        await fetch("ws://upstream.test/", headers={"Upgrade": "websocket"})
+
+    asked = asyncio.ensure_future(world.inside(script))
+    await turns()
+    world.actor().break_(RuntimeError("over"))
+    with pytest.raises(RuntimeError, match="over"):
+        await asked
+    socket, link = WebSocket.unaccepted(url="ws://upstream.test/"), FakeLink()
+    socket.connect(link)
+    world.outbound.sent.pop()[1](Response(None, 101, web_socket=socket), None)
+    assert [frame.code for frame in link.severed] == [1011]

@@ -8,9 +8,9 @@ from perdure.cli.failures import exit_code_of, show_failure, show_summary
 from perdure.cli.output import Output
 from perdure.cli.version import VERSION
 from perdure.runtime.config.errors import ConfigError, Problem, Severity
+from perdure.runtime.errors import PortTaken
 from perdure.runtime.host.loader import LoadError, MainFailed
 from perdure.runtime.host.migration_plan import MigrationRefused
-from perdure.runtime.server import PortTaken
 from perdure.storage.errors import DirectoryInUse, InternalError, PerdureError, UsageError
 
 PROBLEM = Problem(None, "", None, None, "is wrong", "mend it")

@@ -3,7 +3,7 @@
 import pytest
 
 from perdure.cli.request_line import request_line
-from perdure.runtime.edge.front import RequestRecord
+from perdure.runtime.edge.request_record import RequestRecord
 
 
 def line(status: int = 200, path: str = "/", duration_s: float = 0.0) -> str:

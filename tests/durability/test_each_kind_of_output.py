@@ -71,6 +71,10 @@ class Speaker(DurableObject):
         socket.accept()
         self.outgoing = socket
 
+    async def put_and_connect(self) -> None:
+        await self.ctx.storage.put("x", 1)
+        self.outgoing = WebSocket("ws://upstream.test/?knows=x")
+
     async def put_and_speak(self) -> None:
         self.outgoing.send("knows nothing")
         await asyncio.sleep(0)
@@ -180,6 +184,17 @@ async def test_frames_of_an_outgoing_connection_wait(
     disk.let_all_go()
     await spoken
     assert link.sent == ["knows nothing", "knows of x"]
+
+
+async def test_the_opening_of_an_outgoing_connection_waits(
+    world: World, speaker: Any, disk: HeldDisk
+) -> None:
+    connecting = await start(speaker.put_and_connect())
+    await disk.is_reached()
+    assert world.outbound.sent == []
+    disk.let_all_go()
+    await connecting
+    assert [request.url for request, _ in world.outbound.sent] == ["ws://upstream.test/?knows=x"]
 
 
 async def test_what_became_of_an_alarm_is_told_when_its_effects_are_durable(

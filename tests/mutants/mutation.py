@@ -237,16 +237,16 @@ def swapped(first: Find, second: Find, between: str = "") -> Change:
 
 
 def at_once(only_if: str | None = None) -> Change:
-    """Turn ``emit(partial(f, a))`` into ``f(a)``, or only into that where ``only_if`` holds."""
+    """Turn ``emit(partial(f, a))`` and ``emit(f, a)`` into ``f(a)``; or where ``only_if`` holds."""
 
     def change(node: ast.AST) -> ast.AST:
         assert isinstance(node, ast.Call), "an output is a call of emit"
-        (action,) = node.args
+        action, *arguments = node.args
         if called(action) == "partial":
             assert isinstance(action, ast.Call), "just asked"
             direct = ast.Call(action.args[0], action.args[1:], action.keywords)
         else:
-            direct = ast.Call(action, [], [])
+            direct = ast.Call(action, arguments, [])
         if only_if is None:
             return direct
         condition = ast.parse(only_if, mode="eval").body

@@ -224,7 +224,7 @@ POLICIES = (
     ),
     Mutant(
         "a server that stops cuts handlers of sockets off",
-        "runtime/host/registry.py",
+        "runtime/host/actor_host.py",
         "ActorHost.is_busy",
         expression("actor.replies_due or actor.is_at_work or actor.committer.is_dirty()"),
         to("actor.replies_due or actor.committer.is_dirty()"),

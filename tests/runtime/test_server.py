@@ -14,10 +14,11 @@ import aiohttp
 import pytest
 
 from perdure.runtime.config.model import WorkerConfig
-from perdure.runtime.edge.front import RequestRecord
+from perdure.runtime.edge.request_record import RequestRecord
+from perdure.runtime.errors import MigrationDeclined, PortTaken
 from perdure.runtime.host.loader import LoadError, MainFailed
 from perdure.runtime.host.migration_plan import MigrationPlan, MigrationRefused
-from perdure.runtime.server import MigrationDeclined, PortTaken, Server, plan_only
+from perdure.runtime.server import Server, plan_only
 from perdure.storage.errors import DirectoryInUse
 from tests.serving import Serving
 from tests.wire import TEXT, Wire, close_frame, frame

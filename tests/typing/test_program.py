@@ -26,6 +26,7 @@ from perdure import (
     WebSocketPair,
     WorkerEntrypoint,
     fetch,
+    upgrade_websocket,
 )
 from perdure.actors.http import UpgradeSocket
 
@@ -142,6 +143,16 @@ async def connect_out() -> None:
     async for message in socket:
         assert_type(message, str | bytes)
     socket.close(1000, "done")
+
+
+def an_upgrade_unpacks(request: Request) -> Response:
+    upgrade = upgrade_websocket(request, protocol="chat")
+    assert_type(upgrade.socket, WebSocket)
+    response, socket = upgrade
+    assert_type(response, Response)
+    socket.accept(allow_half_open=True, delivery="latest")
+    socket.dispatch_event(MessageEvent("mine"))
+    return response
 
 
 def a_socket_is_what_a_response_carries() -> UpgradeSocket:

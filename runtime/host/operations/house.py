@@ -14,7 +14,7 @@ from ....storage.engine import ActorDatabase
 from ....storage.errors import StorageBroken
 from ....storage.layout import Layout
 from ....storage.store import Store
-from ..registry import ActorHost
+from ..actor_host import ActorHost
 from .errors import ActorBusy
 
 # So long is waited for an actor that is in the middle of something, and so often looked.

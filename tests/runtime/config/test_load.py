@@ -1,5 +1,6 @@
 """A file as a whole: everything it says, or everything that is wrong with it."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -154,6 +155,19 @@ def test_the_example_loads_without_a_word(env: str) -> None:
     assert load(EXAMPLE, env=env).warnings == ()
 
 
+def _switched_off() -> list[str]:
+    """Keys that would turn something on for whoever copies the file."""
+    return re.findall(r"^# (\w+) = ", EXAMPLE.read_text(), re.MULTILINE)
+
+
+def test_what_the_example_has_switched_off_can_be_switched_on(tmp_path: Path) -> None:
+    path = tmp_path / "wrangler.toml"
+    path.write_text(re.sub(r"^# (\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE))
+    assert "control_port" in _switched_off()
+    assert load(EXAMPLE, env="").config.perdure.control_port is None
+    assert load(path, env="").config.perdure.control_port == 9187
+
+
 def test_the_example_shows_the_defaults() -> None:
     config = load(EXAMPLE, env="").config
     data_dir = EXAMPLE.parent / ".perdure"
@@ -166,7 +180,7 @@ def test_the_example_shows_the_defaults() -> None:
 def test_the_example_shows_every_key() -> None:
     values = read_document(EXAMPLE).values
     assert set(values) == {*USED_INHERITED, *USED_NOT_INHERITED, *USED_TOP_LEVEL, "perdure"}
-    shown = {path[-1] for path in read_document(EXAMPLE).positions._places}
+    shown = {path[-1] for path in read_document(EXAMPLE).positions._places} | set(_switched_off())
     assert shown >= {*binding_keys, *migration_keys, *RENAMED, *TRANSFERRED, "ip", "port"}
     assert shown >= {*setting_keys, *LIMITS, *(field.name for field in fields(LogConfig))}
     assert shown >= {*RULE_KEYS, *(field.name for field in fields(JwtProof))} - {"keys", "places"}

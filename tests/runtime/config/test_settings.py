@@ -30,6 +30,7 @@ data_dir = "state"
 idle_timeout_s = 2.5
 trash_retention_days = 0
 free_space_size_bytes_min = 1_000_000
+control_port = 0
 [perdure.limits]
 value_size_bytes_max = 7
 block_concurrency_s = 1
@@ -44,6 +45,7 @@ format = "json"
         idle_timeout_s=2.5,
         trash_retention_days=0,
         free_space_size_bytes_min=1_000_000,
+        control_port=0,
         storage_limits=StorageLimits(value_size_bytes_max=7),
         actor_limits=ActorLimits(block_concurrency_s=1),
         edge_limits=EdgeLimits(body_size_bytes_max=9),
@@ -89,6 +91,10 @@ def test_a_limit_that_zero_turns_off_may_be_zero(
         (
             "perdure.idle_timeout_s = inf",
             '3:9 Expected "perdure.idle_timeout_s" to be more than 0 but got inf.',
+        ),
+        (
+            "perdure.control_port = 65536",
+            '3:9 Expected "perdure.control_port" to be a port, 0 to 65535, but got 65536.',
         ),
         (
             "perdure.trash_retention_days = -1",

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from perdure.runtime.config.model import TlsConfig
-from perdure.runtime.edge.certificates import CertificateRefused, Certificates
+from perdure.runtime.config.tls import CertificateRefused
+from perdure.runtime.edge.certificates import Certificates
 from tests.runtime.edge.tls import TlsFiles, issue
 
 Change = Callable[[TlsFiles], None]

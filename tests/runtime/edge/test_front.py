@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import aiohttp
 import pytest
 
-from perdure.runtime.edge.front import RequestRecord
+from perdure.runtime.edge.request_record import RequestRecord
 from perdure.runtime.server import Server
 from tests.runtime.rooms import ROOMS, heard, sessions, undisturbed
 from tests.serving import Serving

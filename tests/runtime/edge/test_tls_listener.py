@@ -348,7 +348,7 @@ async def test_open_connections_outlive_their_certificate(serve: Serving, tmp_pa
 
 async def test_a_port_that_is_taken_is_told(server: Server, serve: Serving, tmp_path: Path) -> None:
     config = serve.write(MAIN, toml=issue(tmp_path).toml)
-    from perdure.runtime.server import PortTaken
+    from perdure.runtime.errors import PortTaken
 
     with pytest.raises(PortTaken):
         await serve.start(config, port=server.port)

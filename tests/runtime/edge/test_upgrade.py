@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
-from perdure.runtime.edge.front import RequestRecord
+from perdure.runtime.edge.request_record import RequestRecord
 from perdure.runtime.edge.upgrade import accept_of
 from perdure.runtime.server import Server
 from tests.runtime.rooms import ROOMS, heard
