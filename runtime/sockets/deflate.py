@@ -8,14 +8,24 @@ each frame whether its message is compressed, and refuses the bit on later frame
 says 1009 for all that is wrong.
 """
 
+import asyncio
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from aiohttp._websocket.models import WebSocketError
 
 from .extension import Agreed
-from .frames import BINARY, CONTINUATION, TEXT, FrameReader, FrameSink, encode_frame
+from .frames import (
+    BINARY,
+    CONTINUATION,
+    TEXT,
+    FrameReader,
+    FrameSink,
+    encode_frame,
+    encode_message,
+)
 from .joint import INVALID_TEXT, MESSAGE_TOO_BIG
 from .limits import SocketLimits
 
@@ -27,6 +37,9 @@ _REST = _FLUSHED + b"\x01\x00\x00\xff\xff"
 # Parts of one message that end with a last block of their own. Nobody needs more than one; a
 # message of nothing else would keep the loop busy.
 _STREAMS_MAX = 16
+# Of messages and their frames together, kept when the loop goes on: slow clients of a broadcast
+# find it compressed, and a process that has fallen silent does not hold much.
+SHARED_SIZE_BYTES_MAX = 2**20
 # zlib does not look back further than its window less this (MIN_LOOKAHEAD).
 _LOOKAHEAD = 262
 
@@ -71,6 +84,49 @@ def deflate(payload: bytes, window_bits: int) -> bytes:
     # The loop waits for it, so the fastest level.
     stream = zlib.compressobj(zlib.Z_BEST_SPEED, zlib.DEFLATED, -bits, min(8, bits - 6))
     return (stream.compress(payload) + stream.flush(zlib.Z_SYNC_FLUSH))[: -len(_FLUSHED)]
+
+
+class SharedFrames:
+    """The frames of messages that were sent lately: one sent to many is compressed once.
+
+    However much a turn broadcasts, it stays until the loop goes on, and then as much of it as
+    ``SHARED_SIZE_BYTES_MAX``, the newest. A message is known by its identity.
+    """
+
+    __slots__ = ("_deflate", "_frames", "_size_bytes", "_will_trim")
+
+    def __init__(self, deflate: Deflate) -> None:
+        self._deflate = deflate
+        self._frames: dict[int, tuple[str | bytes, bytes]] = {}
+        self._size_bytes = 0
+        self._will_trim = False
+
+    def of(self, message: str | bytes) -> bytes:
+        """The frame of a message."""
+        if len(message) < self._deflate.size_bytes_min // 4:  # text has at most 4 bytes each
+            return encode_message(message)
+        kept = self._frames.get(id(message))
+        if kept is not None:
+            return kept[1]
+        frame = self._deflate.encode(message)
+        self._frames[id(message)] = (message, frame)
+        self._size_bytes += len(message) + len(frame)
+        if self._size_bytes > SHARED_SIZE_BYTES_MAX and not self._will_trim:
+            self._will_trim = True
+            asyncio.get_running_loop().call_soon(self._trim)
+        return frame
+
+    def _trim(self) -> None:
+        self._will_trim = False
+        while self._size_bytes > SHARED_SIZE_BYTES_MAX:
+            message, frame = self._frames.pop(next(iter(self._frames)))
+            self._size_bytes -= len(message) + len(frame)
+
+
+@lru_cache(maxsize=16)  # windows of 9 to 15 bits, of one configuration
+def shared_frames(deflate: Deflate) -> SharedFrames:
+    """Those of all connections that compress alike."""
+    return SharedFrames(deflate)
 
 
 class Inflater:

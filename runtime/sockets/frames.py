@@ -150,8 +150,8 @@ class FrameReader(WebSocketReader):
 
     def feed(self, data: bytes) -> None:
         """Read on."""
-        if self.feed_data(data)[0]:
-            self._tell(_outcome.take_error())
+        if self.feed_data(data)[0] and (error := _outcome.take_error()) is not None:
+            self._tell(error)
         if _outcome.raised is not None:
             raised, _outcome.raised = _outcome.raised, None
             raise raised
@@ -239,10 +239,9 @@ class _Outcome(WebSocketDataQueue):
         del exc_cause
         self._error = exc
 
-    def take_error(self) -> BaseException:
-        """What was wrong with what the reader has just been fed."""
+    def take_error(self) -> BaseException | None:
+        """What was wrong with what the reader has just been fed; None if it was before that."""
         error, self._error = self._error, None
-        assert error is not None, "the reader has just said so"
         return error
 
     def feed_eof(self) -> None:

@@ -10,11 +10,10 @@ stop, messages wait in a queue of ``delivery.py``; a client that stalls costs no
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from math import inf
 
 from .counters import counters
-from .deflate import Deflate
+from .deflate import Deflate, shared_frames
 from .delivery import (
     CLOSE,
     COALESCE,
@@ -33,26 +32,21 @@ from .limits import SocketLimits
 
 # What is larger is not kept once it is sent: encoding it again costs little beside sending it.
 KEPT_LENGTH_MAX = 64 * 1024
-# To compress it again costs much more than to send it.
-KEPT_DEFLATED_LENGTH_MAX = 2**20
 
 
 class _LastFrame:
     """The frame of the message encoded last: one message sent to many is encoded once."""
 
-    __slots__ = ("_encode", "_length_max", "frame", "message")
+    __slots__ = ("_encode", "frame", "message")
 
-    def __init__(
-        self, encode: Callable[[Message], bytes], length_max: int = KEPT_LENGTH_MAX
-    ) -> None:
+    def __init__(self, encode: Callable[[Message], bytes]) -> None:
         self._encode = encode
-        self._length_max = length_max
         self.message: Message | None = None
         self.frame = b""
 
     def of(self, message: Message) -> bytes:
         if message is not self.message:
-            if len(message) > self._length_max:
+            if len(message) > KEPT_LENGTH_MAX:
                 return self._encode(message)
             self.frame = self._encode(message)
             self.message = message
@@ -61,11 +55,6 @@ class _LastFrame:
 
 def _encode_masked(message: Message) -> bytes:
     return encode_message(message, mask=True)
-
-
-@lru_cache(maxsize=16)
-def _last_deflated(deflate: Deflate) -> _LastFrame:
-    return _LastFrame(deflate.encode, KEPT_DEFLATED_LENGTH_MAX)
 
 
 _encode_plain = _LastFrame(encode_message).of
@@ -108,9 +97,7 @@ class SendingHalf(asyncio.Protocol):
         if deflate is None:
             self._encode_message = _encode_masked if is_client else _encode_plain
         else:
-            self._encode_message = (
-                deflate.encode_masked if is_client else _last_deflated(deflate).of
-            )
+            self._encode_message = deflate.encode_masked if is_client else shared_frames(deflate).of
         self._sent_close = False  # or it waits behind what was sent before
         self._takes_more = True  # of the transport: it has not said stop
         # What is sent goes straight to the transport as long as this is None.
