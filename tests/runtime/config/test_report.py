@@ -98,10 +98,10 @@ def test_values_of_a_wrong_type_are_told_in_wranglers_words() -> None:
     assert list(read.find_tables("ts")) == []
     assert told(read) == [
         'Expected "s" to be of type string but got 5.',
+        'Expected "s" to be of type boolean but got 5.',
         'Expected "l" to be of type string array but got "x".',
         'Expected "m.[1]" to be of type string but got 2.',
         'Expected "n" to be of type number but got true.',
-        'Expected "s" to be of type boolean but got 5.',
         'Expected "f" to be of type integer but got 1.5.',
         'Expected "c" field to be one of ["debug","info"] but got "dbug".',
         'The field "t" should be an object but got "x".',
