@@ -21,6 +21,7 @@ from .keepalive import KeepAlive, Peer
 from .limits import SocketLimits
 from .sending import SendingHalf
 from .taking import Taking, taking_of
+from .watch import message_fields, watch
 
 
 class ClientSocket(SendingHalf):
@@ -90,12 +91,18 @@ class ClientSocket(SendingHalf):
             receiver.hold()
 
     @property
+    def receiver(self) -> SocketReceiver | None:
+        """Who hears what the peer says; None when nobody does any more."""
+        return self._receiver
+
+    @property
     def buffered_size_bytes(self) -> int:
         return 0 if self._is_over else super().buffered_size_bytes
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now: the close frame if it can still be sent, then nothing more."""
         if not self._is_over and not self._sent_close:
+            self._tell_closed(code, reason, was_clean=False)
             self._receiver = None
             self.transmit((), (code, reason))
 
@@ -167,6 +174,8 @@ class ClientSocket(SendingHalf):
 
     def on_message(self, message: str | bytes) -> None:
         counters.messages_received += 1
+        if watch.tell is not None:
+            watch.tell("message.received", self, message_fields(message))
         auto = self._auto_response
         if auto is not None and message == auto[0]:
             self.auto_response_time_ms = time.time_ns() // 1_000_000
@@ -179,6 +188,7 @@ class ClientSocket(SendingHalf):
         if self._got_close:
             return
         self._got_close = True
+        self._tell_closed(code, reason, was_clean=True)
         receiver, self._receiver = self._receiver, None
         if self._sent_close:
             if not self._close_waits:
@@ -204,6 +214,8 @@ class ClientSocket(SendingHalf):
             return
         counters.protocol_errors += 1
         reason = why[:100]
+        if watch.tell is not None:
+            watch.tell("websocket.protocol.error", self, {"code": code, "reason": reason})
         unsaid = not self._sent_close or self._close_waits
         self._queue = None  # what waits would only keep the peer from hearing why
         if unsaid:
@@ -226,6 +238,8 @@ class ClientSocket(SendingHalf):
         self._write(encode_ping(payload, mask=self.is_client))
 
     def presume_dead(self, silent_s: float) -> None:
+        if watch.tell is not None:
+            watch.tell("websocket.peer.dead", self, {"silent_s": silent_s})
         self._queue = None
         self._sent_close = True
         self._tell_lost(LOST, f"no answer to a ping for {silent_s:g} s")
@@ -281,7 +295,14 @@ class ClientSocket(SendingHalf):
             self._close_timer.cancel()
             self._close_timer = None
 
+    def _tell_closed(self, code: int | None, reason: str, *, was_clean: bool) -> None:
+        """Tell who watches; of each connection once, while it has a receiver."""
+        if watch.tell is not None and self._receiver is not None:
+            fields = {"code": code, "reason": reason, "was_clean": was_clean}
+            watch.tell("websocket.connection.closed", self, fields)
+
     def _tell_lost(self, code: int, reason: str) -> None:
+        self._tell_closed(code, reason, was_clean=False)
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.receive_lost(code, reason)

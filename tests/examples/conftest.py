@@ -1,14 +1,14 @@
 """Each example is started as a person would start it, on a port of its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import aiohttp
 import pytest
 import uvloop
 
-from perdure.runtime.config.load import load
+from perdure.runtime.config.load import NO_VARS, load
 from perdure.runtime.server import Server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -24,8 +24,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Server]
     """Starts the program in a directory; started again, it finds its data."""
     running: list[Server] = []
 
-    async def start(directory: Path, port: int = 0) -> Server:
-        loaded = load(directory / "wrangler.toml")
+    async def start(
+        directory: Path, port: int = 0, variables: Mapping[str, str] = NO_VARS
+    ) -> Server:
+        loaded = load(directory / "wrangler.toml", var_overrides=variables)
         assert list(loaded.warnings) == []
         data_dir = tmp_path / "data" / directory.name
         server = await Server.start(loaded.config, data_dir=data_dir, host="127.0.0.1", port=port)

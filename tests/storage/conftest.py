@@ -56,8 +56,8 @@ def small_limits() -> StorageLimits:
     )
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path / "data")
+@pytest.fixture(params=[pytest.param(1, id="one log"), pytest.param(3, id="three logs")])
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    bench = Bench(tmp_path / "data", request.param)
     yield bench
     bench.close()

@@ -8,6 +8,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+import pytest
+
 from perdure.storage.archive.archive import alone
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import StorageBroken
@@ -20,12 +22,17 @@ A, B = b"a" * 32, b"b" * 32
 KEY = "app-Room"
 T = TypeVar("T")
 
+# For tests that count what lies in all logs of a directory; the others run with three too.
+one_log = pytest.mark.parametrize("bench", [pytest.param(1, id="one log")], indirect=True)
+
 
 class Bench:
     """One data directory, opened again and again."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, logs: int = 1) -> None:
         self.root = root
+        self.logs = logs
+        self.others: dict[Path, list[Store]] = {}
         self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.failures: list[StorageBroken] = []
         self.alarms: Alarms = {}
@@ -34,6 +41,9 @@ class Bench:
         self.time_ms = 1000
 
     def open(self, root: Path | None = None, *, is_alone: bool = True, **options: object) -> Store:
+        """The store of the directory's first log; those of its other logs are open beside it."""
+        if self.logs > 1:
+            return self._open_first(root or self.root, is_alone=is_alone, **options)
         layout = Layout(root or self.root)
         layout.actors_dir.mkdir(parents=True, exist_ok=True)
         store = Store.open(
@@ -47,6 +57,16 @@ class Bench:
         )
         self.stores.append(store)
         return store
+
+    def _open_first(self, root: Path, *, is_alone: bool, **options: object) -> Store:
+        for other in self.others.pop(root, []):
+            other.close()
+        slots = [str(slot) for slot in range(self.logs)]
+        first, *others = self.open_all(slots, root, is_alone=is_alone, **options)
+        self.others[root] = others
+        for number, other in enumerate(others):  # actors that no test looks at
+            put(other.database(KEY, bytes([0xF0 + number]) * 32), n=number)
+        return first
 
     def open_all(
         self,

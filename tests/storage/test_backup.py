@@ -8,7 +8,7 @@ from perdure.storage.backup import copy_catalog, copy_checkpoints, copy_file, co
 from perdure.storage.errors import StorageError
 from perdure.storage.layout import Layout
 from perdure.storage.log_directory import LogDirectory
-from tests.storage.logged import KEY, A, B, Bench, content, put
+from tests.storage.logged import KEY, A, B, Bench, content, one_log, put
 
 
 def back_up(bench: Bench, target: Path) -> int:
@@ -71,6 +71,7 @@ def test_a_clean_directory_has_no_log_to_speak_of(bench: Bench, tmp_path: Path) 
     assert content(bench.open(tmp_path / "copy")) == {"a": 1}
 
 
+@one_log
 def test_what_is_made_anew_is_left_out(bench: Bench, tmp_path: Path) -> None:
     store = bench.open()
     database = store.database(KEY, A)

@@ -14,7 +14,7 @@ from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import DatabaseFailed
 from perdure.storage.kv import KeyValue
 from perdure.storage.store import Store
-from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
+from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 
 def of(store: Store) -> Checkpointer:
@@ -98,6 +98,7 @@ def test_records_of_many_actors_are_reason_enough(bench: Bench) -> None:
     assert store.log.live_actors == 4
 
 
+@one_log
 def test_recovery_begins_behind_what_was_checkpointed(bench: Bench) -> None:
     store = bench.open()
     database = store.database(KEY, A)
@@ -133,6 +134,7 @@ def test_an_actor_in_a_transaction_is_waited_for(bench: Bench) -> None:
     assert content(bench.after_crash()) == {"a": 3}
 
 
+@one_log
 def test_the_files_of_actors_that_were_reset_are_brought_up_to_date(bench: Bench) -> None:
     store = bench.open()
     database = store.database(KEY, A)
@@ -243,6 +245,7 @@ def test_a_file_that_cannot_be_tidied_up_is_tried_again_later(
     assert content(bench.after_crash()) == {"a": 1}
 
 
+@one_log
 def test_an_actor_whose_file_is_damaged_does_not_keep_the_log(bench: Bench) -> None:
     store = bench.open()
     database = store.database(KEY, A)

@@ -29,10 +29,12 @@ from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from perdure.storage.metadata import Metadata
 from perdure.storage.moves import Move
 from perdure.storage.store import Store
-from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
+from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 # What every actor has before it is moved, and what it is written afterwards.
 BEFORE: dict[str, object] = {"a": 1, "text": "x" * 10_000}
+
+pytestmark = one_log  # each test opens the logs that it needs
 
 
 def test_an_actor_goes_on_where_it_was(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from perdure.storage.logformat import RecordKind
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import nothing_recovered
-from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, put
+from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 
 def test_what_was_durable_survives_a_kill(bench: Bench) -> None:
@@ -312,6 +312,7 @@ def test_a_file_that_lacks_what_the_log_builds_on_is_damage_of_one_actor(
         store.close()
 
 
+@one_log
 def test_a_directory_without_most_of_its_files_is_refused(bench: Bench) -> None:
     root = written_to(bench, [A, B])
     for actor in (A, B):
