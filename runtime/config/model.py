@@ -128,6 +128,7 @@ class PerdureConfig:
             WebSockets.
         trusted_proxies: Addresses and CIDR blocks of proxies that are believed.
         proxy_headers: What those write: ``"x-forwarded"`` or ``"forwarded"`` (RFC 7239).
+        websocket_compression: Whether WebSocket messages are compressed for peers that can.
         tls: None for a server that speaks plain HTTP.
         tracing: None when the file does not ask for traces.
         firewall: The rules that requests are held against, in their order.
@@ -143,6 +144,7 @@ class PerdureConfig:
     allowed_origins: Sequence[str] = ()
     trusted_proxies: Sequence[str] = ()
     proxy_headers: str = "x-forwarded"
+    websocket_compression: bool = False
     tls: TlsConfig | None = None
     tracing: TracingConfig | None = None
     firewall: Sequence[FirewallRule] = ()

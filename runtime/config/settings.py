@@ -35,6 +35,7 @@ KEYS = (
     "allowed_origins",
     "trusted_proxies",
     "proxy_headers",
+    "websocket_compression",
     "tls",
     "tracing",
     "firewall",
@@ -73,6 +74,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
             table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
         ),
         **read_access(table),
+        "websocket_compression": table.find_bool("websocket_compression"),
         "tls": read_tls(table, base_dir),
         "tracing": read_tracing(table),
         "firewall": read_firewall(table, base_dir),
