@@ -87,7 +87,9 @@ class Front:
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
         keep_alive: KeepAlive | None = None,
+        compression: bool = False,
     ) -> None:
+        self._compression = compression
         self._worker = worker
         self._loop = loop
         self._limits = limits
@@ -321,7 +323,14 @@ class Front:
         fields = response.header_fields().items()
         protocol = incoming.protocol
         assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
-        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits, self._keep_alive)
+        upgraded = upgrade(
+            incoming,
+            fields,
+            self._loop,
+            self._socket_limits,
+            self._keep_alive,
+            compression=self._compression,
+        )
         if upgraded is None:
             let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from .counters import counters
+from .deflate import Deflate, InflatingReader
 from .frames import FrameReader, encode_ping
 from .joint import LOST, LOST_REASON, SocketReceiver
 from .keepalive import KeepAlive, Peer
@@ -59,8 +60,9 @@ class ClientSocket(SendingHalf):
         *,
         is_client: bool = False,
         keep_alive: KeepAlive | None = None,
+        deflate: Deflate | None = None,
     ) -> None:
-        super().__init__(transport, limits, is_client=is_client)
+        super().__init__(transport, limits, is_client=is_client, deflate=deflate)
         counters.connections_accepted += not is_client
         self._loop = loop
         self.on_end: Callable[[ClientSocket], None] | None = None
@@ -78,9 +80,8 @@ class ClientSocket(SendingHalf):
         self._keep_alive = keep_alive
         if keep_alive is not None:
             keep_alive.add(self)
-        self._reader = FrameReader(
-            self, limits.websocket_message_size_bytes_max, masked=not is_client
-        )
+        read = FrameReader if deflate is None else InflatingReader
+        self._reader = read(self, limits.websocket_message_size_bytes_max, masked=not is_client)
 
     # SocketLink.
 

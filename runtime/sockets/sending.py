@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from .counters import counters
+from .deflate import Deflate, shared_frames
 from .delivery import (
     CLOSE,
     COALESCE,
@@ -53,7 +54,11 @@ class _LastFrame:
         return self.frame
 
 
-_last = _LastFrame(encode_message)
+def _encode_masked(message: Message) -> bytes:
+    return encode_message(message, mask=True)
+
+
+_encode_plain = _LastFrame(encode_message).of
 _last_coalesced = _LastFrame(lambda message: encode_message(coalesced([message])[0]))
 # Stands for the queue of a socket that coalesces while nothing waits; nothing is put into it.
 _NOTHING_WAITS = Coalesce(0)
@@ -69,6 +74,7 @@ class SendingHalf(asyncio.Protocol):
 
     __slots__ = (
         "_delivery",
+        "_encode_message",
         "_limits",
         "_queue",
         "_sent_close",
@@ -79,11 +85,20 @@ class SendingHalf(asyncio.Protocol):
     )
 
     def __init__(
-        self, transport: asyncio.Transport, limits: SocketLimits, *, is_client: bool
+        self,
+        transport: asyncio.Transport,
+        limits: SocketLimits,
+        *,
+        is_client: bool,
+        deflate: Deflate | None = None,
     ) -> None:
         self._transport = transport
         self._limits = limits
         self.is_client = is_client
+        if deflate is None:
+            self._encode_message = _encode_masked if is_client else _encode_plain
+        else:
+            self._encode_message = deflate.encode_masked if is_client else shared_frames(deflate).of
         self._sent_close = False  # or it waits behind what was sent before
         self._takes_more = True  # of the transport: it has not said stop
         # What is sent goes straight to the transport as long as this is None.
@@ -182,8 +197,7 @@ class SendingHalf(asyncio.Protocol):
         return self._queue is not None and self._queue.close is not None
 
     def _encode(self, sent: Sent) -> bytes:
-        message = sent[1] if isinstance(sent, tuple) else sent
-        return encode_message(message, mask=True) if self.is_client else _last.of(message)
+        return self._encode_message(sent[1] if isinstance(sent, tuple) else sent)
 
     def _tell_sent(self, messages: Sequence[Sent]) -> None:
         tell = watch.tell
@@ -232,7 +246,7 @@ class SendingHalf(asyncio.Protocol):
         self, queue: Waiting, messages: Sequence[Sent], close: Close | None
     ) -> None:
         if queue is _NOTHING_WAITS:
-            if close is None and len(messages) == 1 and not self.is_client:
+            if close is None and len(messages) == 1 and self._encode_message is _encode_plain:
                 counters.messages_sent += 1
                 if watch.tell is not None:
                     self._tell_sent(messages)
@@ -290,7 +304,7 @@ class SendingHalf(asyncio.Protocol):
         counters.messages_sent += len(messages)
         if watch.tell is not None:
             self._tell_sent(messages)
-        self._write(b"".join([encode_message(m, mask=self.is_client) for m in messages]))
+        self._write(b"".join([self._encode_message(m) for m in messages]))
 
     def _overflow(self, queue: Waiting) -> None:
         """The peer does not read, and more may not wait: it gets to know if it ever reads on."""
