@@ -15,7 +15,6 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
 from typing import Any, Protocol
 
 from ..storage.engine import ActorDatabase
@@ -24,36 +23,36 @@ from .channel import Outbound
 from .clock import Clock, Timer
 from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
-from .events import CallEvent, Delivered, Event, FetchEvent, OnReply, SocketEvent
-from .execution import Execution, is_coroutine, wait_for_it
+from .event_turn import ConstructorTurn, EventHandlers, EventTurn
+from .events import (
+    Delivered,
+    FetchEvent,
+    OnReply,
+    SocketEvent,
+)
+from .execution import Execution
 from .gates import InputGate
 from .hibernated_socket import HibernatedSocket
 from .ids import DurableObjectId
 from .lifecycle import GONE, LifeStage, move
 from .limits import ActorLimits
 from .past import Past
-from .rpc import encode_error, is_fatal
+from .rpc import encode_error
 from .sessions import Sessions
 from .task import ActorTask
+from .told_errors import tell_of_error
+from .watch import watch
 from .websocket import WebSocket
 
 log = logging.getLogger("perdure.actors")
 
 
-class Handlers(Protocol):
+class Handlers(EventHandlers, Protocol):
     """The user's object, as an actor calls it; the one place that knows handlers by name."""
 
     @property
     def class_name(self) -> str:
         """The name of the object's class."""
-        ...
-
-    def handle(self, event: Event) -> Any:
-        """Call the handler of ``event``; a coroutine is driven by the actor."""
-        ...
-
-    def answer(self, event: Event, result: Any) -> Any:
-        """The reply that ``result`` of that handler makes; raises when it makes none."""
         ...
 
     def message(self, socket: Any, message: str | bytes) -> Any: ...
@@ -138,6 +137,9 @@ class Actor(Execution):
             on_reply(None, encode_error(ActorOverloaded(self.waiting)))
             return
         turn = EventTurn(self, event, on_reply)
+        if watch.tracer is not None:
+            request = event.request if isinstance(event, FetchEvent) else None
+            turn.trace = watch.tracer.event(self, turn.handler, request)
         self.replies_due.add(turn)
         self.waiting += 1
         if self.stage is LifeStage.COLD:
@@ -164,6 +166,7 @@ class Actor(Execution):
         turn = ConstructorTurn(self)
         self._take(turn)
         if turn.error is not None:
+            tell_of_error(self, "constructor", turn.error)
             self.break_(turn.error, is_reset=False)  # there was no memory to lose
         elif self.stage is LifeStage.STARTING:  # it may have aborted itself
             self.stage = move(self.stage, LifeStage.LIVE)
@@ -171,6 +174,14 @@ class Actor(Execution):
 
     def construct(self) -> None:
         self.handlers = self.context.copy().run(self._construct, self)
+
+    @property
+    def actor_id(self) -> DurableObjectId:
+        return self.id
+
+    @property
+    def commit_s(self) -> float:
+        return self.committer.took_s
 
     def describe(self) -> Mapping[str, str]:
         name = self.id.name or str(self.id)
@@ -305,100 +316,6 @@ class _HandlersToBe:
 
     def error(self, socket: Any, error: BaseException) -> Any:
         return self._handlers().error(socket, error)
-
-
-class ConstructorTurn:
-    """The first turn of an actor: its class's ``__init__``."""
-
-    __slots__ = ("actor", "error", "gate")
-    handler = "__init__"
-
-    def __init__(self, actor: Actor) -> None:
-        self.actor = actor
-        self.gate = actor.root
-        self.error: Exception | None = None
-
-    def step(self) -> None:
-        try:
-            self.actor.construct()
-        except Exception as error:
-            self.error = error
-        except ActorAborted:
-            return
-
-
-class EventTurn:
-    """One event: the first turn of its handler, and its reply."""
-
-    __slots__ = ("_event", "_on_reply", "actor", "gate")
-
-    def __init__(self, actor: Actor, event: Event, on_reply: OnReply) -> None:
-        self.actor = actor
-        self.gate = actor.root
-        self._event = event
-        self._on_reply = on_reply
-
-    def step(self) -> None:
-        actor = self.actor
-        actor.waiting -= 1
-        handlers = actor.handlers
-        assert handlers is not None, "an event is taken up after the constructor has returned"
-        context = actor.context.copy()
-        try:
-            result = context.run(handlers.handle, self._event)
-        except BaseException as error:
-            self.fail(error)
-            if is_fatal(error):
-                raise
-            return
-        if is_coroutine(result):
-            self._follow(result, context)
-        elif hasattr(type(result), "__await__"):
-            self._follow(wait_for_it(result), context)
-        else:
-            self.finish(result)
-
-    @property
-    def handler(self) -> str:
-        event = self._event
-        if isinstance(event, CallEvent):
-            return event.method
-        return "fetch" if isinstance(event, FetchEvent) else "alarm"
-
-    def _follow(self, coro: Any, context: contextvars.Context) -> None:
-        self.actor.begin(coro, self.gate, self._on_task_done, context)
-
-    def _on_task_done(self, task: ActorTask) -> None:
-        if task.cancelled():
-            self.fail(asyncio.CancelledError("the handler was cancelled"))
-        elif (error := task.exception()) is not None:
-            self.fail(error)
-        else:
-            self.finish(task.result())
-
-    def finish(self, result: Any) -> None:
-        """The handler returned: reply, when everything it may tell of is durable."""
-        actor = self.actor
-        if self not in actor.replies_due:  # broken meanwhile; its caller knows
-            return
-        handlers = actor.handlers
-        assert handlers is not None, "it has handled this event"
-        try:
-            answer = handlers.answer(self._event, result)
-        except Exception as error:
-            self.fail(error)
-            return
-        actor.emit(partial(self.reply, answer, None))
-
-    def fail(self, error: BaseException) -> None:
-        """The handler raised. What it wrote stands; its caller gets the error."""
-        if self in self.actor.replies_due:
-            failure = encode_error(error, is_handlers=True)
-            self.actor.emit(partial(self.reply, None, failure))
-
-    def reply(self, answer: Any, failure: bytes | None) -> None:
-        self.actor.replies_due.discard(self)
-        self._on_reply(answer, failure)
 
 
 def _mark_as_reset(error: BaseException) -> None:

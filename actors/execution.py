@@ -21,12 +21,15 @@ from typing import Any
 
 from .channel import Outbound
 from .clock import Timer
+from .counters import counters
 from .errors import NotInHandler
 from .gates import InputGate, Turn
+from .ids import DurableObjectId
 from .limits import ActorLimits
 from .sessions import Sessions
 from .slow_turns import SLOW_TURNS
 from .task import ActorTask
+from .told_errors import tell_of_error
 
 log = logging.getLogger("perdure.actors")
 
@@ -85,6 +88,16 @@ class Execution:
 
     # For subclasses.
 
+    @property
+    def actor_id(self) -> DurableObjectId | None:
+        """Whose code runs here; None for a Worker."""
+        return None
+
+    @property
+    def commit_s(self) -> float:
+        """How long the last commit here took to be durable; 0 where nothing is committed."""
+        return 0.0
+
     def describe(self) -> Mapping[str, str]:
         """Whose code runs here, as fields of a log record."""
         return {}
@@ -128,6 +141,7 @@ class Execution:
             if self.gate.held:
                 self.pump()
         else:
+            turn.since_s = self._monotonic()
             gate.held.append(turn)
 
     def pump(self) -> None:
@@ -140,6 +154,9 @@ class Execution:
                 return
             turn = held.popleft()
             turn.gate = self.gate
+            if turn.since_s:
+                counters.input_waits.add(self._monotonic() - turn.since_s)
+                turn.since_s = 0.0
             if not (isinstance(turn, ActorTask) and turn.done()):
                 self._take(turn)
         if not self._pump_is_due:
@@ -235,6 +252,16 @@ class Execution:
         self.spawn(wait_for_it(awaitable)).on_done = _log_failure
 
     @property
+    def turns_held(self) -> int:
+        """How many turns wait at its gates."""
+        count = len(self.gate.held)
+        outer = self.gate.parent
+        while outer is not None:
+            count += len(outer.held)
+            outer = outer.parent
+        return count
+
+    @property
     def is_at_work(self) -> bool:
         """Handlers are under way, or what was given to ``wait_until``."""
         return any(task.is_at_work for task in self.tasks)
@@ -250,9 +277,10 @@ async def wait_for_it(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def _log_failure(task: asyncio.Future[Any]) -> None:
+def _log_failure(task: ActorTask) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("wait_until.failed", exc_info=error)
+        tell_of_error(task.owner, "wait_until", error)
 
 
 def current_execution(what: str) -> Execution:

@@ -29,6 +29,7 @@ class Turn(Protocol):
     """Something that runs an actor's code up to its next suspension."""
 
     gate: "InputGate"
+    since_s: float  # when it began to wait at the gate; whoever holds it there says so
 
     def step(self) -> None: ...
 
@@ -85,13 +86,15 @@ class OutputGate:
     The actor's commits are numbered. ``depends_on`` gives the number of the first one after
     which everything is durable that the actor has written, or may have read, by now; 0 if all
     of that is durable already. It is asked for every output, so it has to be cheap.
+    ``clock`` is read only to count how long outputs wait.
     """
 
-    __slots__ = ("_depends_on", "broken", "waiting")
+    __slots__ = ("_clock", "_depends_on", "broken", "waiting")
 
-    def __init__(self, depends_on: Callable[[], int]) -> None:
+    def __init__(self, depends_on: Callable[[], int], clock: Callable[[], float]) -> None:
         self._depends_on = depends_on
-        self.waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._clock = clock
+        self.waiting: deque[tuple[int, Callable[[], None], float]] = deque()
         self.broken = False
 
     def emit(self, action: Callable[..., None], *arguments: object) -> None:
@@ -101,7 +104,8 @@ class OutputGate:
         number = self._depends_on()
         if number or self.waiting:
             counters.outputs_held += 1
-            self.waiting.append((number, partial(action, *arguments) if arguments else action))
+            held = partial(action, *arguments) if arguments else action
+            self.waiting.append((number, held, self._clock()))
         else:
             action(*arguments)
 
@@ -111,8 +115,14 @@ class OutputGate:
         What depends on nothing still waits for what was emitted before it.
         """
         waiting = self.waiting
+        if not waiting:
+            return
+        now_s = self._clock()
         while waiting and not self.broken and waiting[0][0] <= durable:
-            waiting.popleft()[1]()
+            _, action, since_s = waiting.popleft()
+            # Of what is emitted meanwhile nothing has waited yet.
+            counters.output_waits.add(max(now_s - since_s, 0.0))
+            action()
 
     def come_apart(self) -> None:
         """As ``break_``, and let go of who was asked."""

@@ -19,6 +19,7 @@ from .http import Response
 from .response_stream import stream_through
 from .rpc import check_size, find_method
 from .state import DurableObjectState
+from .told_errors import tell_of_error
 
 log = logging.getLogger("perdure.actors")
 
@@ -90,9 +91,10 @@ class NativeHandlers:
         failed = False
         try:
             await self._call_alarm(AlarmInfo(due_ms, event.retry_count))
-        except Exception:
+        except Exception as error:
             failed = True
             log.exception("alarm.failed", extra={"actor": str(self._actor.id)})
+            tell_of_error(self._actor, "alarm", error)
         finally:
             row.is_running = False
         verdict = after_alarm(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .ids import DurableObjectId
 from .link import SocketLink
 from .session import CloseFrame, Heard, Lost
 
@@ -58,6 +59,12 @@ class HibernatedSocket:
 
     def go_on(self) -> None:
         """See ``hold``."""
+
+    @property
+    def actor_id(self) -> DurableObjectId | None:
+        """Whose it is, if who wakes that actor knows."""
+        found: DurableObjectId | None = getattr(self._wake, "actor_id", None)
+        return found
 
     def _hear(self, heard: Heard) -> None:
         self.early.append(heard)

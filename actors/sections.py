@@ -31,7 +31,17 @@ class CriticalSection:
         gate: The section's own gate; None until it opens.
     """
 
-    __slots__ = ("_actor", "_callback", "_caller", "_context", "_settle", "_task", "gate", "result")
+    __slots__ = (
+        "_actor",
+        "_callback",
+        "_caller",
+        "_context",
+        "_settle",
+        "_task",
+        "gate",
+        "result",
+        "since_s",
+    )
 
     def __init__(
         self,
@@ -48,6 +58,7 @@ class CriticalSection:
         turn = actor.turn
         self._caller = turn if isinstance(turn, ActorTask) else None
         self.gate = InputGate()  # replaced when the section opens
+        self.since_s = 0.0
 
     def request(self, parent: InputGate, depth_max: int) -> None:
         """Open now if ``parent`` is the innermost gate, else when the sections there have ended.
@@ -162,11 +173,12 @@ def _is_callback(task: ActorTask) -> bool:
 class _Then:
     """A turn that runs none of the user's code: what is to be done when its gate is innermost."""
 
-    __slots__ = ("gate", "step")
+    __slots__ = ("gate", "since_s", "step")
 
     def __init__(self, gate: InputGate, step: Callable[[], None]) -> None:
         self.gate = gate
         self.step = step
+        self.since_s = 0.0
 
 
 def _open_next(actor: Execution) -> None:

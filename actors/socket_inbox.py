@@ -13,6 +13,8 @@ from .gates import InputGate
 from .session import OVER, CloseFrame, Lost, SocketState
 from .socket_iterator import SocketIterator
 from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
+from .traced_socket_turn import turn_of
+from .watch import watch
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
 UNHEARD_MAX = 64
@@ -67,7 +69,10 @@ class SocketInbox(ConnectionFacts):
         self.waiting += 1  # as _deliver does: this runs for every message
         if self.waiting >= owner.socket_messages_waiting_max:
             self._pause()
-        owner.resume(SocketTurn(self, owner, message))
+        if watch.tracer is None:
+            owner.resume(SocketTurn(self, owner, message))
+        else:
+            owner.resume(turn_of(self, owner, message))
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._receive(CloseFrame(code, reason))
@@ -133,7 +138,7 @@ class SocketInbox(ConnectionFacts):
         self.waiting += 1
         if self.waiting >= self._waiting_max:
             self._pause()
-        owner.resume(SocketTurn(self, owner, frame))
+        owner.resume(turn_of(self, owner, frame))
 
     def _pause(self) -> None:
         if not self.is_paused:

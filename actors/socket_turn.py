@@ -31,6 +31,7 @@ from .socket_events import (
 )
 from .socket_iterator import SocketIterator
 from .task import ActorTask
+from .told_errors import tell_of_error
 
 log = logging.getLogger("perdure.actors")
 
@@ -99,9 +100,10 @@ class HearingSocket(Protocol):
 class SocketTurn:
     """Tells listeners, or the class's handlers, of one frame."""
 
-    __slots__ = ("_frame", "_owner", "_socket", "gate")
+    __slots__ = ("_frame", "_owner", "_socket", "gate", "since_s")
 
     def __init__(self, socket: HearingSocket, owner: Execution, frame: SocketInput) -> None:
+        self.since_s = 0.0
         self._socket = socket
         self._owner = owner
         self._frame = frame
@@ -114,6 +116,13 @@ class SocketTurn:
         if isinstance(frame, OpenEvent):
             kind = "open"
         return f"{kind} listener" if self._socket.handlers is None else f"web_socket_{kind}"
+
+    @property
+    def _kind(self) -> str:
+        """For who counts errors."""
+        if self._socket.handlers is None:
+            return "listener"
+        return "message" if isinstance(self._frame, str | bytes) else "close"
 
     def step(self) -> None:
         socket = self._socket
@@ -268,6 +277,7 @@ class SocketTurn:
         if not isinstance(error, Exception):
             return  # ctx.abort() has ended the actor, and this handler with it
         log.error("socket.handler_raised", extra={"socket": socket.id}, exc_info=error)
+        tell_of_error(self._owner, self._kind, error, self.handler)
         if socket.handlers is not None or socket.state in OVER:
             return
         reason = "a listener of this WebSocket raised"

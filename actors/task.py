@@ -25,6 +25,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from .gates import InputGate
+from .ids import DurableObjectId
 from .slow_turns import name_of
 from .socket_iterator import Listening
 
@@ -38,6 +39,11 @@ class TaskOwner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     neutral: contextvars.Context
+
+    @property
+    def actor_id(self) -> DurableObjectId | None:
+        """None for a Worker."""
+        ...
 
     def resume(self, turn: "ActorTask") -> None:
         """Step ``turn`` now, or hold it at its gate and step it later."""
@@ -68,6 +74,7 @@ class ActorTask(asyncio.Future[Any]):
         "gate",
         "on_done",
         "owner",
+        "since_s",
     )
 
     def __init__(
@@ -89,6 +96,7 @@ class ActorTask(asyncio.Future[Any]):
         self._woken_by: asyncio.Future[Any] | None = None
         self._must_cancel = False
         self._num_cancels_requested = 0
+        self.since_s = 0.0
 
     # What asyncio.Task offers besides a Future.
 

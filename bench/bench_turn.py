@@ -25,6 +25,8 @@ TURNS_PER_CALL = 10  # a call takes so much longer than a turn that fewer are en
 class Nothing:
     """A turn that does nothing."""
 
+    since_s = 0.0
+
     def __init__(self, gate: InputGate) -> None:
         self.gate = gate
 

@@ -18,6 +18,7 @@ from .replacing import delete_command, fork_command, import_command, restore_com
 from .rules import rules
 from .serve import serve
 from .sql import sql
+from .tail import tail
 from .verify import verify
 from .version import VERSION
 
@@ -59,5 +60,7 @@ def main() -> None:
 
 for command in (import_command, fork_command, restore_command, delete_command):
     actors.add_command(command)
-for command in (init, dev, check, serve, rules, actors, sql, bookmarks, backup, verify, doctor):
+for command in (init, dev, check, serve, tail, rules, actors, sql):
+    main.add_command(command)
+for command in (bookmarks, backup, verify, doctor):
     main.add_command(command)

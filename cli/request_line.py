@@ -18,12 +18,13 @@ def request_line(record: RequestRecord) -> Text:
         (time.strftime("%H:%M:%S "), "dim"),
         (f"{printable(record.method)} ", "name"),
         f"{printable(record.path)} ",
-        (_status(record.status), STYLES.get(record.status // 100, "")),
+        (status_text(record.status), STYLES.get(record.status // 100, "")),
         (f" {_milliseconds(record.duration_s)} ms", "dim"),
     )
 
 
-def _status(status: int) -> str:
+def status_text(status: int) -> str:
+    """Return a status with its name, if it has one."""
     if status == CLIENT_GONE:
         return f"{status} Client Gone"
     try:

@@ -206,6 +206,7 @@ class Server:
             show_errors=show_errors,
             on_request=on_request,
             keep_alive=self._keep_alive,
+            compression=config.perdure.websocket_compression,
         )
         self._front = front
 
@@ -243,7 +244,12 @@ class Server:
         self._keep_alive = KeepAlive.of(perdure.socket_limits, self._clock)
         if self._keep_alive is not None:
             self._cleanup.callback(self._keep_alive.close)
-        outbound = HttpOutbound(loop, perdure.socket_limits, self._keep_alive)
+        outbound = HttpOutbound(
+            loop,
+            perdure.socket_limits,
+            self._keep_alive,
+            compression=perdure.websocket_compression,
+        )
         self._cleanup.push_async_callback(outbound.close)
         self._alarms = AlarmScheduler(index, self._clock, self._find_alarm_target)
         self.alarm_counts = self._alarms.counts

@@ -115,6 +115,7 @@ class PerdureConfig:
             WebSockets.
         trusted_proxies: Addresses and CIDR blocks of proxies that are believed.
         proxy_headers: What those write: ``"x-forwarded"`` or ``"forwarded"`` (RFC 7239).
+        websocket_compression: Whether WebSocket messages are compressed for peers that can.
         tls: None for a server that speaks plain HTTP.
         firewall: The rules that requests are held against, in their order.
         control_port: Where metrics and health are, on 127.0.0.1; 0 for any port, None for nowhere.
@@ -129,6 +130,7 @@ class PerdureConfig:
     allowed_origins: Sequence[str] = ()
     trusted_proxies: Sequence[str] = ()
     proxy_headers: str = "x-forwarded"
+    websocket_compression: bool = False
     tls: TlsConfig | None = None
     firewall: Sequence[FirewallRule] = ()
     control_port: int | None = None

@@ -118,6 +118,13 @@ class Table:
         self.wrong_type(key, "integer" if whole else "number")
         return None
 
+    def find_bool(self, key: str) -> bool | None:
+        value = self.values.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        self.wrong_type(key, "boolean")
+        return None
+
     def find_choice(self, key: str, choices: Iterable[str]) -> str | None:
         value = self.find_string(key)
         if value is None or value in (choices := list(choices)):

@@ -34,6 +34,7 @@ KEYS = (
     "allowed_origins",
     "trusted_proxies",
     "proxy_headers",
+    "websocket_compression",
     "tls",
     "firewall",
     "control_port",
@@ -71,6 +72,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
             table, "free_space_size_bytes_min", whole=True, zero_is_fine=True
         ),
         **read_access(table),
+        "websocket_compression": table.find_bool("websocket_compression"),
         "tls": read_tls(table, base_dir),
         "firewall": read_firewall(table, base_dir),
         "control_port": _find_port(table, "control_port"),

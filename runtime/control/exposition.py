@@ -15,7 +15,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from ...actors.counters import COMMIT_BOUNDS_S
+from ...actors.counters import BOUNDS_S, Durations
 from ...actors.counters import counters as actor_counters
 from ..sockets.counters import counters as socket_counters
 from .observed import Observed
@@ -43,7 +43,8 @@ class ServerCollector(Collector):
         yield from self._firewall()
         yield from self._actors()
         yield from self._alarms()
-        yield from _commits()
+        yield from _errors()
+        yield from _gates()
         yield from self._storage()
 
     def _requests(self) -> Iterator[Metric]:
@@ -107,16 +108,22 @@ class ServerCollector(Collector):
             "Events delivered to actors that have no reply yet.",
             labels=["namespace"],
         )
+        held = GaugeMetricFamily(
+            "perdure_input_gate_turns",
+            "Turns that wait until other code of their actor has run.",
+            labels=["namespace"],
+        )
         events = _counter("actor_lifecycle_events", "What became of actors.", "namespace", "event")
         for key, names in host.namespaces.items():
             live.add_metric([key], names.live)
             slept.add_metric([key], names.hibernated)
             depth.add_metric([key], names.events_unanswered)
+            held.add_metric([key], names.turns_held)
             events.add_metric([key, "started"], names.counts.started)
             events.add_metric([key, "evicted"], names.counts.evicted)
             events.add_metric([key, "hibernated"], names.counts.hibernated)
             events.add_metric([key, "reset"], names.counts.reset)
-        yield from (live, slept, depth, events)
+        yield from (live, slept, depth, held, events)
         yield _gauge("actor_sockets", "WebSockets that actors hold.", host.sessions)
 
     def _alarms(self) -> Iterator[Metric]:
@@ -155,21 +162,38 @@ def _sockets() -> Iterator[Metric]:
     yield events
 
 
-def _commits() -> Iterator[Metric]:
+def _gates() -> Iterator[Metric]:
     counts = actor_counters
     held = _counter("outputs_held", "Outputs of actors that waited for a commit.")
     held.add_metric([], counts.outputs_held)
     yield held
+    yield _histogram(
+        "output_gate_wait_seconds", "How long outputs that had to wait did so.", counts.output_waits
+    )
+    yield _histogram(
+        "input_gate_wait_seconds", "How long turns that had to wait did so.", counts.input_waits
+    )
+    yield _histogram(
+        "commit_seconds", "From a commit of an actor until it is durable.", counts.commits
+    )
+
+
+def _errors() -> Iterator[Metric]:
+    raised = _counter("handler_errors", "Handlers that have raised.", "namespace", "kind")
+    for (unique_key, kind), count in sorted(actor_counters.handler_errors.items()):
+        raised.add_metric([unique_key, kind], count)
+    yield raised
+
+
+def _histogram(name: str, text: str, durations: Durations) -> HistogramMetricFamily:
     buckets: list[tuple[str, float]] = []
     total = 0
-    for bound, count in zip((*COMMIT_BOUNDS_S, None), counts.commits, strict=True):
+    for bound, count in zip((*BOUNDS_S, None), durations.counts, strict=True):
         total += count
         buckets.append(("+Inf" if bound is None else str(bound), total))
-    took = HistogramMetricFamily(
-        "perdure_commit_seconds", "From a commit of an actor until it is durable."
-    )
-    took.add_metric([], buckets, sum_value=counts.commits_s)
-    yield took
+    family = HistogramMetricFamily(f"perdure_{name}", text)
+    family.add_metric([], buckets, sum_value=durations.sum_s)
+    return family
 
 
 def _counter(name: str, text: str, *labels: str) -> CounterMetricFamily:

@@ -70,6 +70,8 @@ class ControlServer:
 
     async def close(self) -> None:
         """Answer nobody any more; operations that are under way end where they stand."""
+        for reader in list(self._house.readers):
+            reader.end()
         await self._runner.cleanup()
         self._cleanup.close()
 

@@ -23,11 +23,13 @@ from ...actors.http import Request, Response, UpgradeSocket
 from ...actors.http_errors import BodyTooLate
 from ...actors.response_stream import let_go
 from ...actors.session import GOING_AWAY
+from ...actors.watch import watch
 from ..config.limits import EdgeLimits
 from ..host.worker import OnResponse
 from ..sockets.client_socket import ClientSocket
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
+from ..sockets.watch import watch as socket_watch
 from .admission import Admission, connections_possible
 from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
@@ -85,7 +87,9 @@ class Front:
         show_errors: bool,
         on_request: Callable[[RequestRecord], None],
         keep_alive: KeepAlive | None = None,
+        compression: bool = False,
     ) -> None:
+        self._compression = compression
         self._worker = worker
         self._loop = loop
         self._limits = limits
@@ -212,9 +216,17 @@ class Front:
     def _log(self, incoming: web.BaseRequest, status: int, started: float) -> None:
         # A status of the program's own is 200 to 599 (Response sees to that).
         self.server.counts.answered[status // 100] += 1
-        self._on_request(
-            RequestRecord(incoming.method, incoming.raw_path, status, perf_counter() - started)
-        )
+        took_s = perf_counter() - started
+        self._on_request(RequestRecord(incoming.method, incoming.raw_path, status, took_s))
+        if watch.tell is not None:
+            fields = {
+                "method": incoming.method,
+                "path": incoming.raw_path,
+                "status": status,
+                "duration_ms": round(took_s * 1000, 3),
+                "address": self._outside.address(incoming) or None,
+            }
+            watch.tell("request", None, fields)
 
     def _refusal(self, incoming: web.BaseRequest) -> web.Response | None:
         """The answer to a request that may not pass, or None."""
@@ -311,7 +323,14 @@ class Front:
         fields = response.header_fields().items()
         protocol = incoming.protocol
         assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
-        upgraded = upgrade(incoming, fields, self._loop, self._socket_limits, self._keep_alive)
+        upgraded = upgrade(
+            incoming,
+            fields,
+            self._loop,
+            self._socket_limits,
+            self._keep_alive,
+            compression=self._compression,
+        )
         if upgraded is None:
             let_go(response)
             raise _Unfinished(CLIENT_GONE, "the client has gone")
@@ -320,6 +339,10 @@ class Front:
         self._sockets.add(connection)
         connection.on_end = self._firewall.until_end(incoming, self._on_socket_end)
         socket.hand_over(connection)
+        if socket_watch.tell is not None:
+            address = self._outside.address(incoming) or None
+            about = {"path": incoming.raw_path, "address": address}
+            socket_watch.tell("websocket.connection.accepted", connection, about)
         if tail:
             connection.data_received(tail)
         raise _Upgraded

@@ -25,6 +25,8 @@ from ...actors.rpc import encode_error
 from ...actors.session import GOING_AWAY
 from ...actors.websocket import WebSocket
 from ..sockets.client_socket import ClientSocket
+from ..sockets.deflate import Deflate
+from ..sockets.extension import OFFER, Agreed, BadExtensions, check_answer
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .answer import writable
@@ -51,7 +53,10 @@ class HttpOutbound:
         loop: asyncio.AbstractEventLoop,
         limits: SocketLimits,
         keep_alive: KeepAlive | None = None,
+        *,
+        compression: bool = False,
     ) -> None:
+        self._compression = compression
         self._loop = loop
         self._limits = limits
         self._keep_alive = keep_alive
@@ -148,6 +153,8 @@ class HttpOutbound:
             ("Sec-WebSocket-Key", key),
         ):
             fields[name] = value
+        if self._compression:
+            fields["Sec-WebSocket-Extensions"] = OFFER
         incoming = await self._open_session().get(
             _http_url(request), headers=fields, allow_redirects=False
         )
@@ -160,18 +167,27 @@ class HttpOutbound:
                 _ResponseBody(incoming, self._loop),
                 str(incoming.url),
             )
-        if (why := _why_no_handshake(fields, answered, accept_of(key))) is not None:
+        try:
+            agreed = _agreed(fields, answered)
+            why = _why_no_handshake(fields, answered, accept_of(key))
+        except BadExtensions as error:
+            agreed, why = None, str(error)
+        if why is not None:
             incoming.close()
             raise NetworkError(f"fetch {request.url}: {why}")
         chosen = answered.get("Sec-WebSocket-Protocol", "")
-        socket = WebSocket.unaccepted(url=request.url, protocol=chosen)
-        connection, tail = self._take_over(incoming)
+        extensions = "" if agreed is None else agreed.header
+        socket = WebSocket.unaccepted(url=request.url, protocol=chosen, extensions=extensions)
+        deflate = None if agreed is None else Deflate.as_agreed(agreed, self._limits)
+        connection, tail = self._take_over(incoming, deflate)
         socket.connect(connection)
         if tail:
             connection.data_received(tail)
         return Response.incoming(101, incoming.reason or "", answered, None, request.url, socket)
 
-    def _take_over(self, incoming: aiohttp.ClientResponse) -> tuple[ClientSocket, bytes]:
+    def _take_over(
+        self, incoming: aiohttp.ClientResponse, deflate: Deflate | None
+    ) -> tuple[ClientSocket, bytes]:
         """Take the connection out of aiohttp's hands, as ``ws_connect`` does.
 
         Returns:
@@ -183,7 +199,12 @@ class HttpOutbound:
         transport = pooled.transport
         assert transport is not None, "it has just carried a 101"
         connection = ClientSocket(
-            transport, self._loop, self._limits, is_client=True, keep_alive=self._keep_alive
+            transport,
+            self._loop,
+            self._limits,
+            is_client=True,
+            keep_alive=self._keep_alive,
+            deflate=deflate,
         )
         tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it
         transport.set_protocol(connection)
@@ -229,14 +250,20 @@ def _fields(request: Request) -> CIMultiDict[str]:
     return fields
 
 
+def _agreed(asked: CIMultiDict[str], answered: CIMultiDict[str]) -> Agreed | None:
+    values = answered.getall("Sec-WebSocket-Extensions", ())
+    if values and "Sec-WebSocket-Extensions" not in asked:
+        header = ", ".join(values)
+        raise BadExtensions(f"the server uses an extension that it was not offered: {header}")
+    return check_answer(values)
+
+
 def _why_no_handshake(
     asked: CIMultiDict[str], answered: CIMultiDict[str], accept: str
 ) -> str | None:
     """What is wrong with a server's 101, if anything (RFC 6455, section 4.1)."""
     if answered.get("Sec-WebSocket-Accept") != accept:
         return "the server answered another handshake"
-    if extensions := answered.get("Sec-WebSocket-Extensions"):
-        return f"the server uses an extension that it was not offered: {extensions}"
     protocol = answered.get("Sec-WebSocket-Protocol")
     offered = ",".join(asked.getall("Sec-WebSocket-Protocol", ()))
     if protocol is not None and protocol not in {name.strip() for name in offered.split(",")}:

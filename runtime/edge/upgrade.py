@@ -10,6 +10,8 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from ..sockets.client_socket import ClientSocket
+from ..sockets.deflate import Deflate
+from ..sockets.extension import BadExtensions, choose, read_extensions
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 
@@ -21,7 +23,7 @@ _OURS = frozenset(
         "connection",
         "keep-alive",
         "sec-websocket-accept",
-        "sec-websocket-extensions",  # none is spoken here
+        "sec-websocket-extensions",
         "content-length",
         "content-type",
         "transfer-encoding",
@@ -76,6 +78,10 @@ def why_no_handshake(request: web.BaseRequest) -> NoHandshake | None:
         key = b""
     if len(key) != 16:
         return NoHandshake(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+    try:  # section 9.1 has this fail, whether or not any extension is spoken here
+        read_extensions(headers.getall("Sec-WebSocket-Extensions", ()))
+    except BadExtensions as error:
+        return NoHandshake(400, str(error))
     return None
 
 
@@ -85,6 +91,8 @@ def upgrade(
     loop: asyncio.AbstractEventLoop,
     limits: SocketLimits,
     keep_alive: KeepAlive | None = None,
+    *,
+    compression: bool = False,
 ) -> tuple[ClientSocket, bytes] | None:
     """Write the 101 and take the connection over; None if the client has gone meanwhile.
 
@@ -105,9 +113,13 @@ def upgrade(
         "Connection: Upgrade",
         f"Sec-WebSocket-Accept: {accept_of(request.headers['Sec-WebSocket-Key'])}",
     ]
+    agreed = choose(request.headers.getall("Sec-WebSocket-Extensions", ())) if compression else None
+    if agreed is not None:
+        head.append(f"Sec-WebSocket-Extensions: {agreed.header}")
     head += [f"{name}: {value}" for name, value in fields if name.lower() not in _OURS]
     transport.write("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape"))
-    connection = ClientSocket(transport, loop, limits, keep_alive=keep_alive)
+    deflate = None if agreed is None else Deflate.as_agreed(agreed, limits)
+    connection = ClientSocket(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
     tail = _release(request.protocol, loop)
     transport.set_protocol(connection)
     transport.resume_reading()  # aiohttp pauses when much came behind the head

@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
 from copy import copy
-from functools import partial
 from typing import Any, Protocol
 
 from ...actors.actor import Actor, Handlers
@@ -18,12 +17,14 @@ from ...actors.lifecycle import GONE
 from ...actors.limits import ActorLimits
 from ...actors.past import Past
 from ...actors.rpc import encode_error
+from ...actors.watch import watch
 from ...storage.bookmark import Bookmark
 from ...storage.engine import ActorDatabase
 from ...storage.errors import DatabaseFailed, StorageBroken, StorageError
 from ...storage.limits import StorageLimits
 from ...storage.marks import Marks
 from .custody import Custody
+from .hibernation import Waker
 from .quarantine import quarantine_mark, quarantined
 from .registry import ActorRegistry
 from .statistics import HostStatistics
@@ -162,6 +163,8 @@ class ActorHost:
 
     def started(self, actor: Actor) -> None:
         self.namespaces[actor.id.unique_key].counts.started += 1
+        if watch.tell is not None:
+            watch.tell("actor.started", actor.id, {})
         self._live[actor] = None
         self._look_later(actor, self.clock.monotonic())
         if self._sweeper is None:
@@ -172,7 +175,7 @@ class ActorHost:
         self.namespaces[actor.id.unique_key].gone(actor)
 
     def waker(self, actor: Actor) -> Callable[[HibernatedSocket], None]:
-        return partial(self.namespaces[actor.id.unique_key].hibernated.wake, actor.id)
+        return Waker(self.namespaces[actor.id.unique_key].hibernated, actor.id)
 
     def quarantine(self, actor: Actor, failure: DatabaseFailed) -> Exception:
         """Serve no more events of an actor whose file is damaged, in this process and later."""

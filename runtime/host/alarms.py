@@ -28,6 +28,7 @@ from ...actors.clock import Clock, Timer
 from ...actors.events import AlarmEvent, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.rpc import decode_error
+from ...actors.watch import watch
 from ...storage.alarm_index import AlarmEntry, AlarmIndex
 
 log = logging.getLogger("perdure.host")
@@ -221,6 +222,8 @@ class AlarmScheduler:
             is_tried_again = True
             cause = str(decode_error(failure))
             log.error("alarm.not_delivered", extra={"actor": str(actor_id), "cause": cause})
+        if watch.tell is not None:
+            self._tell(actor_id, attempt, is_tried_again=is_tried_again, answer=answer)
         time_ms = self._index.get(*key)
         if is_tried_again and time_ms is not None:
             self._try_later(key, attempt, time_ms)
@@ -228,6 +231,20 @@ class AlarmScheduler:
         del self._attempts[key]
         self._index.give_back(*key)
         self._arm_for_next()
+
+    @staticmethod
+    def _tell(
+        actor_id: DurableObjectId, attempt: _Attempt, *, is_tried_again: bool, answer: Any
+    ) -> None:
+        is_given_up = answer is not None and answer[0] is AfterAlarm.GIVE_UP
+        fields = {
+            "outcome": "error" if is_tried_again or is_given_up else "ok",
+            "then": "retry" if is_tried_again else "given_up" if is_given_up else "done",
+            "scheduled_time_ms": attempt.time_ms,
+            "retry_count": attempt.retry_count,
+        }
+        assert watch.tell is not None, "it was asked"
+        watch.tell("alarm", actor_id, fields)
 
     def _try_later(self, key: tuple[str, bytes], attempt: _Attempt, time_ms: int) -> None:
         """Try again after a while, and not before ``time_ms``, which is what is set by now."""

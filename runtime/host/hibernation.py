@@ -21,6 +21,21 @@ class _Hibernated:
     sessions: Sessions[Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Waker:
+    """Wakes an actor for one of its sockets.
+
+    Attributes:
+        actor_id: Whose sockets they are.
+    """
+
+    actors: "HibernatedActors"
+    actor_id: DurableObjectId
+
+    def __call__(self, socket: HibernatedSocket) -> None:
+        self.actors.wake(self.actor_id, socket)
+
+
 class HibernatedActors:
     """By their raw ids: what is left of them, and how they wake.
 

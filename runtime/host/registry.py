@@ -21,6 +21,7 @@ from ...actors.events import AlarmEvent, Delivered, OnReply
 from ...actors.ids import DurableObjectId
 from ...actors.lifecycle import LifeStage
 from ...actors.rpc import encode_error
+from ...actors.watch import watch
 from ...storage.bookmark import Bookmark
 from ...storage.engine import ActorDatabase
 from ...storage.errors import StorageError
@@ -103,7 +104,11 @@ class ActorRegistry:
     def gone(self, actor: Actor) -> None:
         """``actor`` takes no more events."""
         del self.live[actor.id.raw]
-        if actor.stage is not LifeStage.EVICTED:
+        is_reset = actor.stage is not LifeStage.EVICTED
+        if watch.tell is not None:
+            fields = {} if is_reset else {"sockets": len(actor.sessions)}
+            watch.tell("actor.reset" if is_reset else "actor.evicted", actor.id, fields)
+        if is_reset:
             self.counts.reset += 1
             return
         self.counts.evicted += 1
@@ -113,8 +118,9 @@ class ActorRegistry:
 
     def statistics(self) -> NamespaceStatistics:
         unanswered = sum(len(actor.replies_due) for actor in self.live.values())
-        counts = copy(self.counts)
-        return NamespaceStatistics(len(self.live), len(self.hibernated), unanswered, counts)
+        held = sum(actor.turns_held for actor in self.live.values())
+        slept = len(self.hibernated)
+        return NamespaceStatistics(len(self.live), slept, unanswered, held, copy(self.counts))
 
     def _why_not(self, actor_id: DurableObjectId) -> bytes | None:
         """Return the failure of every event for this actor, if it may not be started."""

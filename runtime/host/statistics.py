@@ -30,12 +30,14 @@ class NamespaceStatistics:
         live: Actors in memory.
         hibernated: Actors that are not, and whose sockets are open.
         events_unanswered: Events that were delivered to actors and have no reply yet.
+        turns_held: Turns, first ones and later ones, that wait at gates of actors.
         counts: Since the start; a copy.
     """
 
     live: int
     hibernated: int
     events_unanswered: int
+    turns_held: int
     counts: LifeCounts
 
 

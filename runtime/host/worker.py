@@ -18,6 +18,7 @@ from ...actors.response_stream import stream_through
 from ...actors.rpc import is_fatal
 from ...actors.state import ExecutionContext
 from ...actors.task import ActorTask
+from ...actors.told_errors import tell_of_error
 
 # (response, None), or (None, what was raised).
 OnResponse = Callable[[Response | None, BaseException | None], None]
@@ -62,7 +63,7 @@ class Worker(Execution):
 class _RequestTurn:
     """One request: the first turn of its handler, and its response."""
 
-    __slots__ = ("_on_response", "_request", "_worker", "gate")
+    __slots__ = ("_on_response", "_request", "_worker", "gate", "since_s")
     handler = "fetch"
 
     def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
@@ -70,6 +71,7 @@ class _RequestTurn:
         self._request = request
         self._on_response = on_response
         self.gate = worker.root
+        self.since_s = 0.0
 
     def step(self) -> None:
         worker = self._worker
@@ -77,7 +79,7 @@ class _RequestTurn:
         try:
             result = context.run(worker.handle, self._request)
         except BaseException as error:
-            self._on_response(None, error)
+            self._fail(error)
             if is_fatal(error):
                 raise
             return
@@ -92,7 +94,7 @@ class _RequestTurn:
         if task.cancelled():
             self._on_response(None, asyncio.CancelledError("the handler was cancelled"))
         elif (error := task.exception()) is not None:
-            self._on_response(None, error)
+            self._fail(error)
         else:
             self._finish(task.result())
 
@@ -100,6 +102,10 @@ class _RequestTurn:
         try:
             response = stream_through(self._worker, check_response(result))
         except Exception as error:
-            self._on_response(None, error)
+            self._fail(error)
             return
         self._on_response(response, None)
+
+    def _fail(self, error: BaseException) -> None:
+        tell_of_error(self._worker, "fetch", error)
+        self._on_response(None, error)

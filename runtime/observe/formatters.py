@@ -76,18 +76,23 @@ class JsonFormatter(logging.Formatter):
         }
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            kind = type(error)
-            entry["exception"] = {
-                "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-                "message": _text_of(error),
-                "traceback": user_traceback(error),
-            }
+            entry["exception"] = exception_fields(error)
         if record.stack_info:
             entry["stack"] = record.stack_info
         for name, value in fields_of(record).items():
             entry[f"{name}_" if name in entry else name] = value
         # ASCII only: a lone surrogate, as in a bad file name, has no form in UTF-8.
         return json.dumps(_strict(entry), default=str, separators=(",", ":"))
+
+
+def exception_fields(error: BaseException) -> dict[str, str]:
+    """Return ``type``, ``message`` and ``traceback`` of an error."""
+    kind = type(error)
+    return {
+        "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
+        "message": _text_of(error),
+        "traceback": user_traceback(error),
+    }
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, object]:

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable
 
 from .counters import counters
+from .deflate import Deflate, InflatingReader
 from .frames import FrameReader, encode_ping
 from .joint import LOST, LOST_REASON, SocketReceiver
 from .keepalive import KeepAlive, Peer
 from .limits import SocketLimits
 from .sending import SendingHalf
 from .taking import Taking, taking_of
+from .watch import message_fields, watch
 
 
 class ClientSocket(SendingHalf):
@@ -58,8 +60,9 @@ class ClientSocket(SendingHalf):
         *,
         is_client: bool = False,
         keep_alive: KeepAlive | None = None,
+        deflate: Deflate | None = None,
     ) -> None:
-        super().__init__(transport, limits, is_client=is_client)
+        super().__init__(transport, limits, is_client=is_client, deflate=deflate)
         counters.connections_accepted += not is_client
         self._loop = loop
         self.on_end: Callable[[ClientSocket], None] | None = None
@@ -77,9 +80,8 @@ class ClientSocket(SendingHalf):
         self._keep_alive = keep_alive
         if keep_alive is not None:
             keep_alive.add(self)
-        self._reader = FrameReader(
-            self, limits.websocket_message_size_bytes_max, masked=not is_client
-        )
+        read = FrameReader if deflate is None else InflatingReader
+        self._reader = read(self, limits.websocket_message_size_bytes_max, masked=not is_client)
 
     # SocketLink.
 
@@ -89,12 +91,18 @@ class ClientSocket(SendingHalf):
             receiver.hold()
 
     @property
+    def receiver(self) -> SocketReceiver | None:
+        """Who hears what the peer says; None when nobody does any more."""
+        return self._receiver
+
+    @property
     def buffered_size_bytes(self) -> int:
         return 0 if self._is_over else super().buffered_size_bytes
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection now: the close frame if it can still be sent, then nothing more."""
         if not self._is_over and not self._sent_close:
+            self._tell_closed(code, reason, was_clean=False)
             self._receiver = None
             self.transmit((), (code, reason))
 
@@ -166,6 +174,8 @@ class ClientSocket(SendingHalf):
 
     def on_message(self, message: str | bytes) -> None:
         counters.messages_received += 1
+        if watch.tell is not None:
+            watch.tell("message.received", self, message_fields(message))
         auto = self._auto_response
         if auto is not None and message == auto[0]:
             self.auto_response_time_ms = time.time_ns() // 1_000_000
@@ -178,6 +188,7 @@ class ClientSocket(SendingHalf):
         if self._got_close:
             return
         self._got_close = True
+        self._tell_closed(code, reason, was_clean=True)
         receiver, self._receiver = self._receiver, None
         if self._sent_close:
             if not self._close_waits:
@@ -203,6 +214,8 @@ class ClientSocket(SendingHalf):
             return
         counters.protocol_errors += 1
         reason = why[:100]
+        if watch.tell is not None:
+            watch.tell("websocket.protocol.error", self, {"code": code, "reason": reason})
         unsaid = not self._sent_close or self._close_waits
         self._queue = None  # what waits would only keep the peer from hearing why
         if unsaid:
@@ -225,6 +238,8 @@ class ClientSocket(SendingHalf):
         self._write(encode_ping(payload, mask=self.is_client))
 
     def presume_dead(self, silent_s: float) -> None:
+        if watch.tell is not None:
+            watch.tell("websocket.peer.dead", self, {"silent_s": silent_s})
         self._queue = None
         self._sent_close = True
         self._tell_lost(LOST, f"no answer to a ping for {silent_s:g} s")
@@ -280,7 +295,14 @@ class ClientSocket(SendingHalf):
             self._close_timer.cancel()
             self._close_timer = None
 
+    def _tell_closed(self, code: int | None, reason: str, *, was_clean: bool) -> None:
+        """Tell who watches; of each connection once, while it has a receiver."""
+        if watch.tell is not None and self._receiver is not None:
+            fields = {"code": code, "reason": reason, "was_clean": was_clean}
+            watch.tell("websocket.connection.closed", self, fields)
+
     def _tell_lost(self, code: int, reason: str) -> None:
+        self._tell_closed(code, reason, was_clean=False)
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.receive_lost(code, reason)

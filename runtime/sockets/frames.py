@@ -24,7 +24,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from .joint import INVALID_TEXT, MESSAGE_TOO_BIG, PROTOCOL_ERROR, Close
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
-_CONTINUATION = 0x0
+CONTINUATION = 0x0
 _FINAL = 0x80
 _MASKED = 0x80
 # RFC 6455, section 7.4, and the registry it founded.
@@ -35,29 +35,30 @@ _OWN_CLOSE_CODES = range(3000, 5000)
 def encode_message(message: str | bytes, *, mask: bool = False) -> bytes:
     """The frame of a whole message."""
     if isinstance(message, str):
-        return _frame(TEXT, message.encode(), mask=mask)
-    return _frame(BINARY, message, mask=mask)
+        return encode_frame(TEXT, message.encode(), mask=mask)
+    return encode_frame(BINARY, message, mask=mask)
 
 
 def encode_close(close: Close, *, mask: bool = False) -> bytes:
     """A close frame."""
     code, reason = close
     if code is None:
-        return _frame(CLOSE, b"", mask=mask)
-    return _frame(CLOSE, code.to_bytes(2, "big") + reason.encode(), mask=mask)
+        return encode_frame(CLOSE, b"", mask=mask)
+    return encode_frame(CLOSE, code.to_bytes(2, "big") + reason.encode(), mask=mask)
 
 
 def encode_ping(payload: bytes, *, mask: bool = False) -> bytes:
     """A ping of at most 125 bytes."""
-    return _frame(PING, payload, mask=mask)
+    return encode_frame(PING, payload, mask=mask)
 
 
 def encode_pong(payload: bytes, *, mask: bool = False) -> bytes:
     """The answer to a ping."""
-    return _frame(PONG, payload, mask=mask)
+    return encode_frame(PONG, payload, mask=mask)
 
 
-def _frame(opcode: int, payload: bytes, *, mask: bool) -> bytes:
+def encode_frame(opcode: int, payload: bytes, *, mask: bool) -> bytes:
+    """A frame that is a whole message; ``opcode`` may have reserved bits in it."""
     size = len(payload)
     bit = _MASKED if mask else 0
     if size < 126:
@@ -124,10 +125,20 @@ class FrameReader(WebSocketReader):
 
     __slots__ = ("_fragments", "_maskless", "_message_size_bytes_max", "_sink")
 
-    def __init__(self, sink: FrameSink, message_size_bytes_max: int, *, masked: bool) -> None:
-        """Read what a client sends, or with ``masked`` False what a server sends."""
+    def __init__(
+        self,
+        sink: FrameSink,
+        message_size_bytes_max: int,
+        *,
+        masked: bool,
+        compressed: bool = False,
+    ) -> None:
+        """Read what a client sends, or with ``masked`` False what a server sends.
+
+        ``compressed`` lets the bit pass that says so; ``deflate.py`` reads such messages.
+        """
         # aiohttp refuses messages of the limit itself; ours is the largest that is allowed.
-        super().__init__(_outcome, message_size_bytes_max + 1, False, True)  # noqa: FBT003  # positional in the C signature
+        super().__init__(_outcome, message_size_bytes_max + 1, compressed, True)  # noqa: FBT003  # positional in the C signature
         self._sink = sink
         self._message_size_bytes_max = message_size_bytes_max
         self._fragments: _Fragments | None = None
@@ -139,8 +150,8 @@ class FrameReader(WebSocketReader):
 
     def feed(self, data: bytes) -> None:
         """Read on."""
-        if self.feed_data(data)[0]:
-            self._tell(_outcome.take_error())
+        if self.feed_data(data)[0] and (error := _outcome.take_error()) is not None:
+            self._tell(error)
         if _outcome.raised is not None:
             raised, _outcome.raised = _outcome.raised, None
             raise raised
@@ -152,7 +163,7 @@ class FrameReader(WebSocketReader):
         try:
             if opcode > 0x7:
                 self._control(opcode, payload)
-            elif opcode == _CONTINUATION or not fin or self._fragments is not None:
+            elif opcode == CONTINUATION or not fin or self._fragments is not None:
                 self._fragment(opcode, payload, is_final=fin)
             else:
                 self._sink.on_message(payload.decode() if opcode == TEXT else bytes(payload))
@@ -174,10 +185,10 @@ class FrameReader(WebSocketReader):
     def _fragment(self, opcode: int, payload: bytes | bytearray, *, is_final: bool) -> None:
         fragments = self._fragments
         if fragments is None:
-            if opcode == _CONTINUATION:
+            if opcode == CONTINUATION:
                 raise WebSocketError(PROTOCOL_ERROR, "a continuation of nothing")
             fragments = self._fragments = _Fragments(opcode)
-        elif opcode != _CONTINUATION:
+        elif opcode != CONTINUATION:
             raise WebSocketError(PROTOCOL_ERROR, "a message began within another")
         if fragments.size_bytes + len(payload) > self._message_size_bytes_max:
             raise WebSocketError(MESSAGE_TOO_BIG, "")
@@ -228,10 +239,9 @@ class _Outcome(WebSocketDataQueue):
         del exc_cause
         self._error = exc
 
-    def take_error(self) -> BaseException:
-        """What was wrong with what the reader has just been fed."""
+    def take_error(self) -> BaseException | None:
+        """What was wrong with what the reader has just been fed; None if it was before that."""
         error, self._error = self._error, None
-        assert error is not None, "the reader has just said so"
         return error
 
     def feed_eof(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from .counters import counters
+from .deflate import Deflate, shared_frames
 from .delivery import (
     CLOSE,
     COALESCE,
@@ -26,8 +27,9 @@ from .delivery import (
     queue_of,
 )
 from .frames import encode_close, encode_message, encode_pong
-from .joint import TRY_AGAIN_LATER, Close, Sent
+from .joint import TRY_AGAIN_LATER, Close, Sent, SocketReceiver
 from .limits import SocketLimits
+from .watch import message_fields, watch
 
 # What is larger is not kept once it is sent: encoding it again costs little beside sending it.
 KEPT_LENGTH_MAX = 64 * 1024
@@ -52,7 +54,11 @@ class _LastFrame:
         return self.frame
 
 
-_last = _LastFrame(encode_message)
+def _encode_masked(message: Message) -> bytes:
+    return encode_message(message, mask=True)
+
+
+_encode_plain = _LastFrame(encode_message).of
 _last_coalesced = _LastFrame(lambda message: encode_message(coalesced([message])[0]))
 # Stands for the queue of a socket that coalesces while nothing waits; nothing is put into it.
 _NOTHING_WAITS = Coalesce(0)
@@ -68,6 +74,7 @@ class SendingHalf(asyncio.Protocol):
 
     __slots__ = (
         "_delivery",
+        "_encode_message",
         "_limits",
         "_queue",
         "_sent_close",
@@ -78,17 +85,31 @@ class SendingHalf(asyncio.Protocol):
     )
 
     def __init__(
-        self, transport: asyncio.Transport, limits: SocketLimits, *, is_client: bool
+        self,
+        transport: asyncio.Transport,
+        limits: SocketLimits,
+        *,
+        is_client: bool,
+        deflate: Deflate | None = None,
     ) -> None:
         self._transport = transport
         self._limits = limits
         self.is_client = is_client
+        if deflate is None:
+            self._encode_message = _encode_masked if is_client else _encode_plain
+        else:
+            self._encode_message = deflate.encode_masked if is_client else shared_frames(deflate).of
         self._sent_close = False  # or it waits behind what was sent before
         self._takes_more = True  # of the transport: it has not said stop
         # What is sent goes straight to the transport as long as this is None.
         self._queue: Waiting | None = None
         self._delivery = delivery_of(CLOSE, limits.websocket_queue_size_bytes_max)
         self.dropped_messages = 0
+
+    @property
+    @abstractmethod
+    def receiver(self) -> SocketReceiver | None:
+        """Who hears what the peer says."""
 
     @abstractmethod
     def _after_close_frame(self) -> None:
@@ -131,6 +152,8 @@ class SendingHalf(asyncio.Protocol):
             if not self._transport.is_closing():  # as _write does
                 counters.messages_sent += 1
                 self._transport.write(data)
+                if watch.tell is not None:
+                    self._tell_sent(messages)
         else:
             self._transmit_turn(messages, close)
 
@@ -174,8 +197,13 @@ class SendingHalf(asyncio.Protocol):
         return self._queue is not None and self._queue.close is not None
 
     def _encode(self, sent: Sent) -> bytes:
-        message = sent[1] if isinstance(sent, tuple) else sent
-        return encode_message(message, mask=True) if self.is_client else _last.of(message)
+        return self._encode_message(sent[1] if isinstance(sent, tuple) else sent)
+
+    def _tell_sent(self, messages: Sequence[Sent]) -> None:
+        tell = watch.tell
+        assert tell is not None, "it was asked"
+        for sent in messages:
+            tell("message.sent", self, message_fields(message_of(sent)))
 
     def _write(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -196,12 +224,16 @@ class SendingHalf(asyncio.Protocol):
             if size > WRITE_SIZE_BYTES:
                 counters.messages_sent += len(frames)
                 self._write(b"".join(frames))
+                if watch.tell is not None:
+                    self._tell_sent(messages[index + 1 - len(frames) : index + 1])
                 frames.clear()
                 size = 0
                 if self._queue is not None:
                     self._transmit_later(self._queue, messages[index + 1 :], close)
                     return
         counters.messages_sent += len(frames)
+        if watch.tell is not None:
+            self._tell_sent(messages[len(messages) - len(frames) :])
         if close is not None:
             self._sent_close = True
             frames.append(encode_close(close, mask=self.is_client))
@@ -214,8 +246,10 @@ class SendingHalf(asyncio.Protocol):
         self, queue: Waiting, messages: Sequence[Sent], close: Close | None
     ) -> None:
         if queue is _NOTHING_WAITS:
-            if close is None and len(messages) == 1 and not self.is_client:
+            if close is None and len(messages) == 1 and self._encode_message is _encode_plain:
                 counters.messages_sent += 1
+                if watch.tell is not None:
+                    self._tell_sent(messages)
                 self._write(_last_coalesced.of(message_of(messages[0])))
                 return
             queue = self._queue = queue_of(self._delivery)
@@ -245,6 +279,8 @@ class SendingHalf(asyncio.Protocol):
         if queue.dropped:
             self.dropped_messages += queue.dropped
             counters.messages_dropped += queue.dropped
+            if watch.tell is not None:
+                watch.tell("message.dropped", self, {"count": queue.dropped})
             queue.dropped = 0
 
     def _drain(self, queue: Waiting) -> None:
@@ -266,12 +302,16 @@ class SendingHalf(asyncio.Protocol):
     def _write_some(self, queue: Waiting) -> None:
         messages = queue.take(WRITE_SIZE_BYTES)
         counters.messages_sent += len(messages)
-        self._write(b"".join([encode_message(m, mask=self.is_client) for m in messages]))
+        if watch.tell is not None:
+            self._tell_sent(messages)
+        self._write(b"".join([self._encode_message(m) for m in messages]))
 
     def _overflow(self, queue: Waiting) -> None:
         """The peer does not read, and more may not wait: it gets to know if it ever reads on."""
         reason = f"{queue.size_bytes} bytes wait for a client that does not read them"
         counters.queues_overflowed += 1
+        if watch.tell is not None:
+            watch.tell("websocket.queue.overflowed", self, {"waiting_bytes": queue.size_bytes})
         self._queue = None
         self._write_close((TRY_AGAIN_LATER, reason))
         self._overflowed(TRY_AGAIN_LATER, reason)

@@ -280,6 +280,7 @@ async def test_a_turn_that_is_due_when_its_actor_is_gone_is_not_taken(world: Wor
 
     class Late:
         gate = actor.root
+        since_s = 0.0
 
         def step(self) -> None:
             ran.append("ran")

@@ -29,6 +29,7 @@ class Turn:
     def __init__(self, gate: InputGate, action: Callable[[], None]) -> None:
         self.gate = gate
         self.step = action
+        self.since_s = 0.0
 
 
 # Turns.

@@ -8,6 +8,8 @@ from perdure.actors.gates import InputGate, OutputGate
 
 
 class FakeTurn:
+    since_s = 0.0
+
     def __init__(self, name: str, gate: InputGate) -> None:
         self.name = name
         self.gate = gate
@@ -91,7 +93,8 @@ class Outputs:
     def __init__(self) -> None:
         self.number = 0
         self.left: list[str] = []
-        self.gate = OutputGate(lambda: self.number)
+        self.now_s = 0.0
+        self.gate = OutputGate(lambda: self.number, lambda: self.now_s)
 
     def emit(self, name: str) -> None:
         self.gate.emit(lambda: self.left.append(name))

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -199,3 +200,28 @@ async def connection_to(url: str) -> AsyncIterator[tuple[int, Wire]]:
     shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     async with Wire(reader, writer) as wire:
         yield serial_of(shown), wire
+
+
+async def test_metrics_are_on_the_port_that_was_asked_for(start: Start) -> None:
+    running = await start("serve", "--port", 0, "--control-port", 0, "--log-format", "json")
+    told = json.loads(await running.message("control.ready"))
+    status, text = await get(told["url"])
+    assert told["url"].startswith("http://127.0.0.1:")
+    assert status == 200
+    assert "perdure_connections " in text
+    assert (await get(told["url"].replace("/metrics", "/health")))[0] == 200
+
+
+async def test_a_control_port_of_the_configuration_is_opened_and_an_option_wins(
+    start: Start, project: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        configure(project, f"[perdure]\ncontrol_port = {port}")
+        ended = await (await start("serve", "--port", 0)).ended()
+        assert ended.code == 1
+        assert f"cannot listen on 127.0.0.1:{port}" in ended.err
+        assert "--control-port" in ended.err
+        running = await start("serve", "--port", 0, "--control-port", 0)
+        await running.ready()
+        assert (await running.stop(signal.SIGTERM)).code == 0

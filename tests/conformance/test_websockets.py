@@ -398,7 +398,7 @@ async def test_subprotocols_are_not_negotiated(sentence: Sentence) -> None:
 
 
 async def test_no_compression(sentence: Sentence) -> None:
-    """2.8: permessage-deflate is a compatibility flag there; here it is never negotiated."""
+    """2.8: permessage-deflate is a compatibility flag there; here websocket_compression."""
     await sentence.serve(RETURN_SOCKET)
     async with sentence.http.ws_connect(sentence.server.url, compress=15) as ws:
         assert ws.compress == 0

@@ -1,7 +1,8 @@
 """examples/proxy: two backends behind one Worker, for requests and for WebSockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -26,12 +27,12 @@ class Backend:
         self.taken = 0
         self.closes: asyncio.Queue[int | None] = asyncio.Queue()
 
-    async def start(self) -> str:
+    async def start(self) -> None:
         self.runner = web.ServerRunner(web.Server(self.handle), shutdown_timeout=0.1)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
-        return f"http://127.0.0.1:{self.runner.addresses[0][1]}"
+        self.url = f"http://127.0.0.1:{self.runner.addresses[0][1]}"
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Upgrade") != "websocket":
@@ -81,28 +82,23 @@ class Backend:
 
 
 @pytest.fixture
-async def backends(tmp_path: Path) -> AsyncIterator[tuple[Backend, Backend, Path]]:
-    """Both, and a copy of the example that leads to them."""
+async def backends() -> AsyncIterator[tuple[Backend, Backend]]:
     chat, api = Backend("chat"), Backend("api")
-    folder = tmp_path / "proxy"
-    (folder / "src").mkdir(parents=True)
-    (folder / "src" / "main.py").write_text((EXAMPLES / "proxy/src/main.py").read_text())
-    text = (EXAMPLES / "proxy/wrangler.toml").read_text()
-    text = text.replace("http://127.0.0.1:9001", await chat.start())
-    text = text.replace("http://127.0.0.1:9002", await api.start())
-    (folder / "wrangler.toml").write_text(text)
-    yield chat, api, folder
+    for backend in (chat, api):
+        await backend.start()
+    yield chat, api
     for backend in (chat, api):
         backend.is_to_read.set()
         await backend.runner.cleanup()
 
 
-Start = Callable[[Path], Awaitable[Server]]
+Start = Callable[[Path, int, Mapping[str, str]], Awaitable[Server]]
 
 
 @pytest.fixture
-async def proxy(backends: tuple[Backend, Backend, Path], start: Start) -> AsyncIterator[Server]:
-    server = await start(backends[2])
+async def proxy(backends: tuple[Backend, Backend], start: Start) -> AsyncIterator[Server]:
+    chat, api = backends
+    server = await start(EXAMPLES / "proxy", 0, {"CHAT": chat.url, "API": api.url})
     yield server
     await server.stop(drain_s=0)  # before the backends, which wait for their clients
 
@@ -118,19 +114,34 @@ async def test_requests_go_to_the_backend_of_their_path(
     url = f"{proxy.url}/{name}/x%2Fy?a=b"
     async with http.post(url, data=b"x" * 1_000_000) as response:
         assert response.status == 201
-        assert await response.text() == f"{name} POST /{name}/x%2Fy?a=b 1000000"
+        assert await response.text() == f"{name} POST /x%2Fy?a=b 1000000"
         assert response.headers["X-For"] == proxy.url.removeprefix("http://")
     async with http.get(url) as response:
-        assert await response.text() == f"{name} GET /{name}/x%2Fy?a=b 0"
+        assert await response.text() == f"{name} GET /x%2Fy?a=b 0"
 
 
 async def test_other_paths_are_not_found(proxy: Server, http: aiohttp.ClientSession) -> None:
-    async with http.get(f"{proxy.url}/other") as response:
-        assert response.status == 404
+    for path in ("/", "/other", "/other/x", "/chat", "/chat?a=b", "/chatty/x"):
+        async with http.get(f"{proxy.url}{path}") as response:
+            assert response.status == 404, path
+
+
+async def test_it_stands_in_front_of_the_examples_that_its_readme_names(
+    start: Start, http: aiohttp.ClientSession
+) -> None:
+    chat = await start(EXAMPLES / "chat", 0, {})
+    counter = await start(EXAMPLES / "counter", 0, {})
+    proxy = await start(EXAMPLES / "proxy", 0, {"CHAT": chat.url, "API": counter.url})
+    async with http.get(f"{proxy.url}/chat/") as page:
+        assert "<title>Chat</title>" in await page.text()
+    async with through(proxy, "/chat/room/lobby?name=Ada") as ws:
+        assert json.loads(await ws.recv())["here"] == ["Ada"]
+    async with http.post(f"{proxy.url}/api/counter/apples") as response:
+        assert await response.json() == {"name": "apples", "value": 1}
 
 
 async def test_a_backend_that_is_not_there_is_a_502(
-    backends: tuple[Backend, Backend, Path], proxy: Server, http: aiohttp.ClientSession
+    backends: tuple[Backend, Backend], proxy: Server, http: aiohttp.ClientSession
 ) -> None:
     await backends[0].runner.cleanup()
     async with http.get(f"{proxy.url}/chat/x") as response:
@@ -181,7 +192,7 @@ async def test_the_end_of_a_backend_is_seen_by_the_client(
 
 
 async def test_the_goodbye_of_a_client_is_heard_by_the_backend(
-    backends: tuple[Backend, Backend, Path], proxy: Server
+    backends: tuple[Backend, Backend], proxy: Server
 ) -> None:
     async with through(proxy, "/chat/echo") as ws:
         await ws.send(b"hello")
@@ -192,7 +203,7 @@ async def test_the_goodbye_of_a_client_is_heard_by_the_backend(
 
 
 async def test_a_client_that_vanishes_is_lost_to_the_backend(
-    backends: tuple[Backend, Backend, Path], proxy: Server
+    backends: tuple[Backend, Backend], proxy: Server
 ) -> None:
     async with through(proxy, "/chat/echo") as ws:
         await ws.send(b"hello")
@@ -210,7 +221,7 @@ async def test_a_client_that_reads_slowly_slows_the_backend_and_loses_nothing(
 
 
 async def test_a_backend_that_does_not_read_slows_the_client_and_memory_stays_small(
-    backends: tuple[Backend, Backend, Path], proxy: Server
+    backends: tuple[Backend, Backend], proxy: Server
 ) -> None:
     """The client can send no more long before it has sent it all; then all of it arrives."""
     chat = backends[0]

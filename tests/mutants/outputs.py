@@ -24,7 +24,7 @@ _EMIT = call_of("emit")
 OUTPUTS = (
     Mutant(
         "an HTTP response skips the gate",
-        "actors/actor.py",
+        "actors/event_turn.py",
         "EventTurn.finish",
         _EMIT,
         at_once("getattr(answer, 'status', 101) != 101"),
@@ -32,7 +32,7 @@ OUTPUTS = (
     ),
     Mutant(
         "a 101 skips the gate",
-        "actors/actor.py",
+        "actors/event_turn.py",
         "EventTurn.finish",
         _EMIT,
         at_once("getattr(answer, 'status', 0) == 101"),
@@ -40,7 +40,7 @@ OUTPUTS = (
     ),
     Mutant(
         "the result of an RPC call skips the gate",
-        "actors/actor.py",
+        "actors/event_turn.py",
         "EventTurn.finish",
         _EMIT,
         at_once("isinstance(answer, bytes)"),
@@ -51,7 +51,7 @@ OUTPUTS = (
     ),
     Mutant(
         "what became of an alarm skips the gate",
-        "actors/actor.py",
+        "actors/event_turn.py",
         "EventTurn.finish",
         _EMIT,
         at_once("isinstance(answer, tuple)"),
@@ -59,7 +59,7 @@ OUTPUTS = (
     ),
     Mutant(
         "the error of a handler skips the gate",
-        "actors/actor.py",
+        "actors/event_turn.py",
         "EventTurn.fail",
         _EMIT,
         at_once(),

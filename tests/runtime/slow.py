@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from perdure.runtime.sockets.client_socket import ClientSocket
-from perdure.runtime.sockets.frames import FrameReader
+from perdure.runtime.sockets.deflate import Deflate, InflatingReader
 from perdure.runtime.sockets.keepalive import KeepAlive
 from perdure.runtime.sockets.limits import SocketLimits
 
@@ -121,13 +121,21 @@ class SlowPeer:
         delivery: str = "close",
         size_max: int | None = None,
         keep_alive: KeepAlive | None = None,
+        *,
+        is_client: bool = False,
+        deflate: Deflate | None = None,
         **limits: Any,
     ) -> None:
         self.transport = SlowTransport()
         self.receiver = Noting()
         loop = asyncio.get_running_loop()
         self.connection = ClientSocket(
-            self.transport, loop, SocketLimits(**limits), keep_alive=keep_alive
+            self.transport,
+            loop,
+            SocketLimits(**limits),
+            is_client=is_client,
+            keep_alive=keep_alive,
+            deflate=deflate,
         )
         self.transport.protocol = self.connection
         self.connection.set_receiver(self.receiver)
@@ -151,7 +159,8 @@ class SlowPeer:
     def got(self) -> list[Any]:
         """What the peer has read so far."""
         peer = Noting()
-        FrameReader(peer, 2**30, masked=False).feed(bytes(self.transport.arrived))
+        reader = InflatingReader(peer, 2**30, masked=self.connection.is_client)
+        reader.feed(bytes(self.transport.arrived))
         return [heard for heard in peer.heard if heard != b"\0" * (HIGH_WATER + 1)]
 
     def end(self) -> None:

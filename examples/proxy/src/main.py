@@ -1,4 +1,4 @@
-"""A proxy for two backends: /chat/... goes to one, /api/... to the other.
+"""A proxy for two backends: /chat/room/x is /room/x of one, /api/x is /x of the other.
 
 Ordinary requests and WebSockets take the same way: what ``fetch`` gives is returned. perdure passes
 bodies and messages on as they come, reads no faster than the other side takes them, and keeps
@@ -14,12 +14,13 @@ log = logging.getLogger(__name__)
 
 class Default(WorkerEntrypoint):
     async def fetch(self, request):
-        backend = self.backend_of(request.parsed_url.path)
-        if backend is None:
-            return Response("there is /chat/ and /api/", status=404)
+        name, slash, rest = request.parsed_url.raw_path_qs.removeprefix("/").partition("/")
+        backend = {"chat": self.env.CHAT, "api": self.env.API}.get(name)
+        if backend is None or not slash:
+            return Response("There is /chat/ and /api/", status=404)
         # A redirect is the client's to follow.
         forwarded = Request(
-            backend + request.parsed_url.raw_path_qs,
+            f"{backend}/{rest}",
             method=request.method,
             headers=request.headers,
             body=request.body,
@@ -31,10 +32,3 @@ class Default(WorkerEntrypoint):
         except OSError as error:  # nobody listens there, or the connection broke
             log.warning("%s: %s", forwarded.url, error)
             return Response("Bad Gateway", status=502)
-
-    def backend_of(self, path):
-        if path.startswith("/chat/"):
-            return self.env.CHAT
-        if path.startswith("/api/"):
-            return self.env.API
-        return None

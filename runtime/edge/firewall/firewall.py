@@ -16,6 +16,7 @@ from typing import TypeVar
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from ....actors.watch import watch
 from ...config.firewall.model import FirewallRule, JwtProof, Secret, SignatureProof
 from ...config.firewall.secrets import refused_key, resolve_secrets
 from ...config.model import WorkerConfig
@@ -186,22 +187,29 @@ class Firewall:
 
     def _tell(self, event: str, name: str, head: RequestHead, why: str, now: Now) -> None:
         """Log it, unless a line of the same rule was written a moment ago."""
+        if watch.tell is not None:
+            outcome = event.removeprefix("firewall.")
+            watch.tell("firewall", None, {"outcome": outcome, **_facts(event, name, head, why)})
         key = f"{event} {name}" if event != "firewall.origin_refused" else event
         told_ns, unsaid = self._told.get(key, (-LOG_INTERVAL_NS, 0))
         if now.monotonic_ns - told_ns < LOG_INTERVAL_NS:
             self._told[key] = told_ns, unsaid + 1
             return
         self._told[key] = now.monotonic_ns, 0
-        fields: dict[str, object] = {
-            "origin" if event == "firewall.origin_refused" else "rule": name,
-            "why": why,
-            "method": head.method,
-            "path": head.target.partition("?")[0],  # a token may stand in the query
-            "address": head.address,
-        }
+        fields = _facts(event, name, head, why)
         if unsaid:
             fields["unsaid"] = unsaid
         log.info(event, extra=fields)
+
+
+def _facts(event: str, name: str, head: RequestHead, why: str) -> dict[str, object]:
+    return {
+        "origin" if event == "firewall.origin_refused" else "rule": name,
+        "why": why,
+        "method": head.method,
+        "path": head.target.partition("?")[0],  # a token may stand in the query
+        "address": head.address,
+    }
 
 
 def make_rules(config: WorkerConfig, environment: Mapping[str, str]) -> Sequence[Rule]:

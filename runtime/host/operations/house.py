@@ -14,6 +14,7 @@ from ....storage.engine import ActorDatabase
 from ....storage.errors import StorageBroken
 from ....storage.layout import Layout
 from ....storage.store import Store
+from ...observe.stream import Reader
 from ..actor_host import ActorHost
 from .errors import ActorBusy
 
@@ -61,6 +62,7 @@ class House:
         is_serving: A server runs it, whose loop must not be held up.
         bindings: Name of a binding to the unique key of its namespace.
         failed: Done when nothing can be made durable any more.
+        readers: Who reads along what happens here; they end with the server.
         no_backup: Held while an actor's file is replaced, and by a backup, which must not see half
             of that.
     """
@@ -73,6 +75,7 @@ class House:
     is_serving: bool
     bindings: Mapping[str, str]
     failed: "asyncio.Future[StorageBroken]"
+    readers: set[Reader] = field(default_factory=set)
     no_backup: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property

@@ -27,6 +27,7 @@ from .removing import (
 )
 from .replacing import ForkArguments, ImportArguments, fork_actor, import_actor
 from .showing import ShowArguments, show_actor
+from .tailing import TailArguments, tail
 from .verifying import VerifyArguments, verify
 
 _ANOTHER_VERSION = "Restart the server, so that it is of the same version as this command"
@@ -60,6 +61,7 @@ OPERATIONS = {
     "bring-back": Operation(DeleteArguments, bring_back),
     "backup": Operation(BackupArguments, back_up),
     "verify": Operation(VerifyArguments, verify),
+    "tail": Operation(TailArguments, tail),
     "doctor": Operation(DoctorArguments, doctor),
 }
 

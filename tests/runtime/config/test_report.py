@@ -61,6 +61,7 @@ def test_an_absent_key_is_none_and_no_problem() -> None:
     assert read.find_string("x") is None
     assert read.find_strings("x") is None
     assert read.find_number("x") is None
+    assert read.find_bool("x") is None
     assert read.find_choice("x", ["a"]) is None
     assert read.find_table("x") is None
     assert list(read.find_tables("x")) == []
@@ -69,12 +70,13 @@ def test_an_absent_key_is_none_and_no_problem() -> None:
 
 
 def test_values_of_the_right_type_are_returned() -> None:
-    read = table('s = "t"\nl = ["a"]\ni = 1\nf = 1.5\nt = {x = 1}\nts = [{y = 2}]')
+    read = table('s = "t"\nl = ["a"]\ni = 1\nf = 1.5\nb = true\nt = {x = 1}\nts = [{y = 2}]')
     assert read.find_string("s") == "t"
     assert read.find_choice("s", ["t", "u"]) == "t"
     assert read.find_strings("l") == ("a",)
     assert read.find_number("i", whole=True) == 1
     assert read.find_number("f") == 1.5
+    assert read.find_bool("b") is True
     inner = read.find_table("t")
     assert inner is not None
     assert (inner.values, inner.path, inner.label) == ({"x": 1}, ("t",), "t")
@@ -89,12 +91,14 @@ def test_values_of_a_wrong_type_are_told_in_wranglers_words() -> None:
     assert read.find_strings("l") is None
     assert read.find_strings("m") == ("a",)
     assert read.find_number("n") is None
+    assert read.find_bool("s") is None
     assert read.find_number("f", whole=True) is None
     assert read.find_choice("c", ["debug", "info"]) is None
     assert read.find_table("t") is None
     assert list(read.find_tables("ts")) == []
     assert told(read) == [
         'Expected "s" to be of type string but got 5.',
+        'Expected "s" to be of type boolean but got 5.',
         'Expected "l" to be of type string array but got "x".',
         'Expected "m.[1]" to be of type string but got 2.',
         'Expected "n" to be of type number but got true.',
@@ -103,7 +107,7 @@ def test_values_of_a_wrong_type_are_told_in_wranglers_words() -> None:
         'The field "t" should be an object but got "x".',
         '"ts[0]" should be an object but got 1.',
     ]
-    assert read.report.problems()[5].hint == 'Did you mean "debug"?'
+    assert read.report.problems()[6].hint == 'Did you mean "debug"?'
 
 
 def test_a_date_where_text_belongs_is_shown_in_quotes() -> None:

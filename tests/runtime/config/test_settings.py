@@ -31,6 +31,7 @@ idle_timeout_s = 2.5
 trash_retention_days = 0
 free_space_size_bytes_min = 1_000_000
 control_port = 0
+websocket_compression = true
 [perdure.limits]
 value_size_bytes_max = 7
 block_concurrency_s = 1
@@ -46,6 +47,7 @@ format = "json"
         trash_retention_days=0,
         free_space_size_bytes_min=1_000_000,
         control_port=0,
+        websocket_compression=True,
         storage_limits=StorageLimits(value_size_bytes_max=7),
         actor_limits=ActorLimits(block_concurrency_s=1),
         edge_limits=EdgeLimits(body_size_bytes_max=9),

@@ -1,6 +1,8 @@
 """What becomes of messages when their client reads slowly, or not at all."""
 
+import asyncio
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -8,6 +10,12 @@ import pytest
 
 from perdure.actors.link import join
 from perdure.runtime.sockets.counters import counters
+from perdure.runtime.sockets.deflate import (
+    SHARED_SIZE_BYTES_MAX,
+    Deflate,
+    deflate,
+    shared_frames,
+)
 from perdure.runtime.sockets.delivery import MESSAGE_SIZE_BYTES, WRITE_SIZE_BYTES
 from tests.runtime.slow import HIGH_WATER, SlowPeer, texts
 from tests.wire import PING, close_frame, frame
@@ -182,9 +190,61 @@ async def test_with_coalesce_every_text_frame_is_an_array(make: Make) -> None:
     peer.connection.data_received(frame(0x1, "ping"))
     assert peer.reads_all() == ['["alone"]', b"bytes", '["alone"]', '["of","one","turn"]', '["pong"]']  # fmt: skip
     assert len(peer.transport.writes) == 5
-    peer.connection.is_client = True
-    peer.send("masked")
-    assert peer.transport.writes[-1] == len('["masked"]') + 6
+
+
+async def test_what_a_client_sends_is_masked_with_every_policy(make: Make) -> None:
+    for delivery, text in (("coalesce", '["alone"]'), ("close", "alone")):
+        peer = make(delivery, is_client=True)
+        peer.send("alone")
+        peer.connection.transmit(["of", "one", "turn"])
+        assert peer.reads_all()[0] == text
+        assert peer.transport.writes[0] == len(text) + 6
+
+
+@pytest.mark.parametrize("is_client", [False, True])
+async def test_compressed_messages_leave_and_wait_as_others_do(
+    make: Make, *, is_client: bool
+) -> None:
+    for delivery in ("close", "drop_oldest", "latest", "coalesce"):
+        peer = make(delivery, is_client=is_client, deflate=Deflate(15, 256))
+        peer.send(texts(1)[0])
+        peer.connection.transmit([texts(1)[0], b"short"])
+        assert sum(peer.transport.writes) < 100
+        peer.connection.transmit((noise := random.Random(1).randbytes(HIGH_WATER + 1),))
+        peer.send(*texts(3), ("key", "e"))
+        peer.connection.on_ping(b"now")
+        got = peer.reads_all()
+        assert got.pop(got.index(("pong", b"now"))), "it is not compressed, or it would be refused"
+        if delivery == "coalesce":
+            got = [t for got in got for t in (json.loads(got) if isinstance(got, str) else [got])]
+        assert got == [*texts(1), *texts(1), b"short", noise, *texts(3), "e"]
+
+
+async def test_a_message_to_many_is_compressed_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compressed: list[bytes] = []
+
+    def note(payload: bytes, window_bits: int) -> bytes:
+        compressed.append(payload)
+        return deflate(payload, window_bits)
+
+    monkeypatch.setattr("perdure.runtime.sockets.deflate.deflate", note)
+    shared_frames.cache_clear()
+    how = Deflate(15, 256)
+    peers = [make(deflate=how) for _ in range(4)]
+    peers[0].connection.transmit((b"\0" * 10,))
+    peers[1].connection.pause_writing()
+    turn: list[str | bytes] = ["large" * 10**6, "medium" * 100, b"bytes" * 100]
+    for peer in peers:
+        peer.connection.transmit(turn)
+    peers[1].connection.resume_writing()
+    assert [peer.reads_all()[-3:] for peer in peers] == [turn] * 4
+    assert len(compressed) == 3
+    await asyncio.sleep(0)
+    peers[0].send(turn[2])
+    assert len(compressed) == 3, "what is small is kept for a while"
+    assert shared_frames(how)._size_bytes <= SHARED_SIZE_BYTES_MAX
 
 
 async def test_an_array_is_of_bounded_size(make: Make) -> None:

@@ -1,0 +1,79 @@
+"""The joint between actors and whoever watches them: a stream of events, and traces.
+
+*Promise*: while nobody watches, an event costs a look at an attribute, and nothing is made for it.
+*Assumes*: all calls come from the loop's thread.
+*Rules for editing*: ask whether somebody is there before anything is put together for him.
+"""
+
+import contextvars
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from .http import Request
+from .ids import DurableObjectId
+
+# Of what the event tells; the actor it happened to, None for a Worker; and its fields.
+Tell = Callable[[str, DurableObjectId | None, Mapping[str, object]], None]
+
+
+class EventTrace(Protocol):
+    """Follows one event of an actor or a Worker, from its arrival to what it has sent."""
+
+    def begin(self, context: contextvars.Context) -> None:
+        """Its handler runs from now on, in ``context``."""
+        ...
+
+    def end(self, error: BaseException | None, answer: object) -> None:
+        """Its handler is over; what it says is given to the output gate."""
+        ...
+
+    def hold(self) -> None:
+        """The output gate holds that back."""
+        ...
+
+    def left(self, commit_s: float) -> None:
+        """It has left, after the commit that it waited for, if it did; the last of an event."""
+        ...
+
+
+class Traced(Protocol):
+    """Whose event is followed."""
+
+    @property
+    def actor_id(self) -> DurableObjectId | None:
+        """None for a Worker."""
+        ...
+
+    def describe(self) -> Mapping[str, str]:
+        """``class`` or ``namespace``, and ``actor``; a Worker has none."""
+        ...
+
+
+class Tracer(Protocol):
+    """Decides which events are followed."""
+
+    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
+        """An event has come for ``owner``, with a request if it is one; None: not this one."""
+        ...
+
+    def outgoing(self, request: Request) -> None:
+        """User code sends ``request``: let the other server know whose trace it belongs to."""
+        ...
+
+
+class Watch:
+    """Who watches this process.
+
+    Attributes:
+        tell: Hears of events; None while nobody wants any.
+        tracer: Follows them; None while nobody does.
+    """
+
+    __slots__ = ("tell", "tracer")
+
+    def __init__(self) -> None:
+        self.tell: Tell | None = None
+        self.tracer: Tracer | None = None
+
+
+watch = Watch()

@@ -1,0 +1,89 @@
+"""One who follows is asked directly, several one by one."""
+
+import contextvars
+
+import pytest
+
+from perdure.actors.http import Request
+from perdure.actors.ids import DurableObjectId
+from perdure.actors.watch import EventTrace, Traced, watch
+from perdure.runtime.observe.tracers import Tracers
+
+
+class Nobody:
+    actor_id: DurableObjectId | None = None
+
+    def describe(self) -> dict[str, str]:
+        return {}
+
+
+class Follower:
+    """Follows all events, or none."""
+
+    def __init__(self, *, follows: bool = True) -> None:
+        self.follows = follows
+        self.heard: list[str] = []
+
+    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
+        self.heard.append(handler)
+        return self if self.follows else None
+
+    def outgoing(self, request: Request) -> None:
+        self.heard.append("outgoing")
+
+    def begin(self, context: contextvars.Context) -> None:
+        self.heard.append("begin")
+
+    def end(self, error: BaseException | None, answer: object) -> None:
+        self.heard.append("end")
+
+    def hold(self) -> None:
+        self.heard.append("hold")
+
+    def left(self, commit_s: float) -> None:
+        self.heard.append("left")
+
+
+@pytest.fixture
+def tracers() -> Tracers:
+    return Tracers()
+
+
+def test_one_is_asked_directly_and_none_not_at_all(tracers: Tracers) -> None:
+    one, two = Follower(), Follower()
+    tracers.add(one)
+    tracers.add(one)
+    assert watch.tracer is one
+    tracers.add(two)
+    assert isinstance(watch.tracer, Tracers)
+    tracers.remove(one)
+    assert watch.tracer is two
+    tracers.remove(two)
+    tracers.remove(two)
+    assert watch.tracer is None
+
+
+def test_several_hear_the_same_unless_they_do_not_follow(tracers: Tracers) -> None:
+    one, two, idle = Follower(), Follower(), Follower(follows=False)
+    for follower in (one, two, idle):
+        tracers.add(follower)
+    trace = tracers.event(Nobody(), "fetch", None)
+    assert trace is not None
+    trace.begin(contextvars.Context())
+    trace.end(None, None)
+    trace.hold()
+    trace.left(0.0)
+    tracers.outgoing(Request("http://a/"))
+    assert one.heard == two.heard == ["fetch", "begin", "end", "hold", "left", "outgoing"]
+    assert idle.heard == ["fetch", "outgoing"]
+    for follower in (one, two, idle):
+        tracers.remove(follower)
+
+
+def test_when_nobody_follows_an_event_there_is_nothing_to_tell(tracers: Tracers) -> None:
+    followers = Follower(follows=False), Follower(follows=False)
+    for follower in followers:
+        tracers.add(follower)
+    assert tracers.event(Nobody(), "fetch", None) is None
+    for follower in followers:
+        tracers.remove(follower)
