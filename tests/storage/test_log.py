@@ -17,6 +17,7 @@ from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
 from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORDS_START, Change, RecordKind
+from tests.failing import fails_with
 
 CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
 START = LogStart()
@@ -218,10 +219,7 @@ def test_a_failure_is_known_to_append_before_the_loop_is_told(
 ) -> None:
     log = make_log()
 
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     log.append(CHANGE)
     loop.calls.get()()
     told = loop.calls.get(timeout=10)
@@ -307,10 +305,7 @@ def test_a_spare_file_of_which_the_disk_says_it_has_failed_ends_the_log(
     monkeypatch.setattr(log_module, "RESERVED_FROM_SIZE_BYTES", 0)
     log = make_log(segment_size_bytes=ROOM_FOR_TWO)
 
-    def fails(*_: object) -> bool:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(log_module, "make_spare", fails)
+    monkeypatch.setattr(log_module, "make_spare", fails_with(errno.EIO))
     assert log.append(CHANGE) == 1
     loop.run_until(lambda: bool(loop.failures))
     assert log.durable_lsn == 1
