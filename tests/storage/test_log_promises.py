@@ -2,8 +2,7 @@
 
 import errno
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -15,29 +14,8 @@ from perdure.storage.log import CommitLog
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
 from perdure.storage.log_start import LogStart
-from perdure.storage.logformat import RECORD_MAGIC, Change, Record, RecordKind
-
-CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
-START = LogStart()
-
-
-class Loop:
-    """Calls what it is asked to when it is told to; notes when the flusher asked."""
-
-    def __init__(self) -> None:
-        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.events: list[str] = []
-        self.failures: list[StorageBroken] = []
-        self._thread = threading.get_ident()
-
-    def notify(self, call: Callable[[], None]) -> None:
-        if threading.get_ident() != self._thread:
-            self.events.append("told")
-        self.calls.put(call)
-
-    def run_until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self.calls.get(timeout=10)()
+from perdure.storage.logformat import RECORD_MAGIC, Record
+from tests.storage.flushed import CHANGE, Loop, MakeLog
 
 
 class HeldSync:
@@ -55,34 +33,6 @@ class HeldSync:
             real(descriptor)
 
         monkeypatch.setattr(os, "fdatasync", held)
-
-
-@pytest.fixture
-def loop() -> Loop:
-    return Loop()
-
-
-MakeLog = Callable[..., CommitLog]
-
-
-@pytest.fixture
-def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
-    made: list[CommitLog] = []
-
-    def make(start: LogStart = START) -> CommitLog:
-        log = CommitLog(
-            tmp_path,
-            start,
-            notify=loop.notify,
-            time_ms=lambda: 0,
-            on_failure=loop.failures.append,
-        )
-        made.append(log)
-        return log
-
-    yield make
-    for log in made:
-        log.close()
 
 
 def records(directory: Path, segment: int = 1) -> list[Record]:
