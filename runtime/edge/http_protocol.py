@@ -67,6 +67,7 @@ class HttpProtocol(RequestHandler):
         "_head_timer",
         "_held",
         "_holder",
+        "_last",
         "_server",
         "answered",
         "is_admitted",
@@ -86,6 +87,7 @@ class HttpProtocol(RequestHandler):
         self.answered = 0
         self._chunked: Any = None  # the body of the last request, while it comes in chunks
         self._held: deque[bytes] = deque()  # for the parser, when it has room
+        self._last: RawRequestMessage | None = None  # of which the parser loses what follows
         self._ended: asyncio.Future[None] | None = None
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -152,6 +154,9 @@ class HttpProtocol(RequestHandler):
                     del self._messages[place - 1]  # not begun, and its body is what is wrong
             elif self._chunked is None:
                 self._chunked = body if message.chunked else None
+                if message.upgrade and not self._upgraded and not body.is_eof():
+                    # aiohttp drops what comes in one piece with the end of such a body.
+                    self._last = message
             else:  # it is not as it was taken to be, so nothing is known about this request
                 while len(self._messages) > place:
                     self._messages.pop()
@@ -212,6 +217,10 @@ class HttpProtocol(RequestHandler):
     def ends_after_answer(self) -> bool:
         """Whether the answer to the request under way is the last one here."""
         if self.answered >= self._server.requests_max:
+            return True
+        request = self._current_request
+        message = None if request is None else request._message  # noqa: SLF001  # no public name
+        if message is not None and message is self._last:
             return True
         return self.is_half_closed and not self._messages
 
