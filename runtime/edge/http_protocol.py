@@ -44,6 +44,7 @@ class Counts:
 
     heads_too_large: int = 0
     heads_late: int = 0
+    answers_unread: int = 0
     bodies_too_large: int = 0
     bodies_stalled: int = 0
     # By the first digit of the status; nothing stands at 0.
@@ -69,6 +70,7 @@ class HttpProtocol(RequestHandler):
         "_holder",
         "_last",
         "_server",
+        "_unread_timer",
         "answered",
         "is_admitted",
         "is_half_closed",
@@ -90,6 +92,7 @@ class HttpProtocol(RequestHandler):
         self._last: RawRequestMessage | None = None  # of which the parser loses what follows
         self._ended: asyncio.Future[None] | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         doorkeeper = self._server.doorkeeper
@@ -199,6 +202,7 @@ class HttpProtocol(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._head_came()
+        self._is_read_again()
         if self.is_admitted:
             self.is_admitted = False
             self._server.doorkeeper.release(self)
@@ -251,6 +255,41 @@ class HttpProtocol(RequestHandler):
         self._server.counts.heads_late += 1
         self.transport.write(plain_answer(HTTPStatus.REQUEST_TIMEOUT, "Request Timeout"))
         self.force_close()
+
+    # Answers that are not read.
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read_again()
+
+    def _watch_reading(self) -> None:
+        """Wait for the client to read on; what it has taken meanwhile is a sign that it does."""
+        transport = self.transport
+        if transport is not None:
+            self._unread_timer = self._loop.call_later(
+                self._server.answer_idle_timeout_s,
+                self._may_be_unread,
+                transport,
+                transport.get_write_buffer_size(),
+            )
+
+    def _may_be_unread(self, transport: asyncio.Transport, size_bytes: int) -> None:
+        self._unread_timer = None
+        if transport.get_write_buffer_size() < size_bytes:
+            self._watch_reading()
+            return
+        self._server.counts.answers_unread += 1
+        log.debug("answer.unread", extra={"address": self.peer_address})
+        transport.abort()  # whatever else was said would wait behind what is not read
+
+    def _is_read_again(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _process_keepalive(self) -> None:
         if self._head_timer is not None:  # it is not idle: a request is on its way
@@ -312,6 +351,7 @@ class HttpServer(web.Server):
     Attributes:
         doorkeeper: Asked whether a connection is served.
         header_timeout_s: How long the rest of a head may take.
+        answer_idle_timeout_s: How long a client may take none of an answer that waits for it.
         requests_max: How many requests are answered on one connection.
         counts: Requests that broke a limit.
     """
@@ -322,12 +362,14 @@ class HttpServer(web.Server):
         doorkeeper: Doorkeeper,
         *,
         header_timeout_s: float,
+        answer_idle_timeout_s: float,
         requests_max: int,
         **options: Any,
     ) -> None:
         super().__init__(handler, **options)
         self.doorkeeper = doorkeeper
         self.header_timeout_s = header_timeout_s
+        self.answer_idle_timeout_s = answer_idle_timeout_s
         self.requests_max = requests_max
         self.counts = Counts()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import aiohttp
 import pytest
@@ -422,3 +423,30 @@ async def test_a_connection_ends_after_its_last_request(serve: Serving) -> None:
         answers = [await wire.answer() for _ in range(3)]
         assert [answer.get("Connection") for answer in answers] == [None, None, "close"]
         assert await wire.rest() == b""
+
+
+class HalfFull:
+    """A transport whose client has stopped reading."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 100
+        self.is_cut_off = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.size_bytes
+
+    def abort(self) -> None:
+        self.is_cut_off = True
+
+
+async def test_a_client_that_takes_a_little_of_its_answer_is_waited_for(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a")
+        await wire.answer()
+        (protocol,) = server._front._connections()
+        transport: Any = HalfFull()
+        protocol._may_be_unread(transport, 101)
+        assert not transport.is_cut_off
+        protocol._is_read_again()
+        protocol._may_be_unread(transport, 100)
+        assert transport.is_cut_off
