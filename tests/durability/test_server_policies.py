@@ -55,13 +55,6 @@ def files(data_dir: Path) -> list[Path]:
     return sorted(data_dir.glob("actors/*/*/*.db"))
 
 
-@pytest.fixture
-async def serve(tmp_path: Path) -> Any:
-    serving = Serving(tmp_path)
-    yield serving
-    await serving.stop()
-
-
 async def test_on_a_full_disk_old_actors_go_on_and_new_ones_wait_for_room(
     serve: Serving, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

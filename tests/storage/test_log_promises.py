@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -88,6 +89,21 @@ def records(directory: Path, segment: int = 1) -> list[Record]:
     return scan(directory, Checkpoint(segment=segment)).records
 
 
+@contextmanager
+def second_sync_held(
+    log: CommitLog, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HeldSync]:
+    """One record is durable, and another one on its way as long as nothing is said of it."""
+    log.append(CHANGE)
+    loop.run_until(lambda: log.durable_lsn == 1)
+    with monkeypatch.context() as patch:
+        sync = HeldSync(patch)
+        log.append(CHANGE)
+        log._hand_over()
+        sync.entered.get(timeout=10)
+        yield sync
+
+
 def test_each_batch_is_synced_before_it_is_told(
     make_log: MakeLog, loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,13 +130,7 @@ def test_what_came_in_before_an_error_is_never_written_after_it(
 ) -> None:
     """A sync that failed says what was lost once; the next one would succeed without it."""
     log = make_log()
-    log.append(CHANGE)
-    loop.run_until(lambda: log.durable_lsn == 1)
-    with monkeypatch.context() as patch:
-        sync = HeldSync(patch)
-        log.append(CHANGE)
-        log._hand_over()
-        sync.entered.get(timeout=10)
+    with second_sync_held(log, loop, monkeypatch) as sync:
         log.append(CHANGE)  # waits for the batch that is on its way
         sync.words.put("fail")
         loop.run_until(lambda: log.failure is not None)
@@ -151,13 +161,7 @@ def test_records_say_no_more_than_what_was_durable(
 ) -> None:
     """Else a batch that was torn would be taken for a loss, and nothing would start again."""
     log = make_log()
-    log.append(CHANGE)
-    loop.run_until(lambda: log.durable_lsn == 1)
-    with monkeypatch.context() as patch:
-        sync = HeldSync(patch)
-        log.append(CHANGE)
-        log._hand_over()
-        sync.entered.get(timeout=10)
+    with second_sync_held(log, loop, monkeypatch) as sync:
         log.append(CHANGE)
         log.append(CHANGE)
         sync.words.put("go")
