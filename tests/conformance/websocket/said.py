@@ -20,7 +20,6 @@ class Frames:
         says: The sentence, in its words as far as they fit.
         send: What the client sends after the handshake.
         perdure: What our server says, as ``conversation`` writes it.
-        aiohttp, workerd: What they say; None for the same.
         ends: Whether ``END`` is sent behind ``send``. Without it, an answer comes before the
             message is whole.
         client: What our client says to a server that sends all of it with the 101; None for the
@@ -31,8 +30,6 @@ class Frames:
     says: str
     send: bytes
     perdure: str
-    aiohttp: str | None = None
-    workerd: str | None = None
     ends: bool = True
     client: str | None = None
 
@@ -40,11 +37,6 @@ class Frames:
     def title(self) -> str:
         """The name of its tests."""
         return f"{self.section} {self.says}"
-
-    def expected(self, server: str) -> str:
-        """What ``server`` is to answer."""
-        answer: str | None = getattr(self, server)
-        return self.perdure if answer is None else answer
 
     async def try_on(self, wire: Wire) -> str:
         """What the server at the other end of a new connection answers."""
@@ -68,13 +60,13 @@ class Opening:
     says: str
     headers: Sequence[str]
     perdure: str
-    aiohttp: str | None = None
-    workerd: str | None = None
     line: str = "GET / HTTP/1.1"
     shows: Sequence[str] = ()
 
-    title = Frames.title
-    expected = Frames.expected
+    @property
+    def title(self) -> str:
+        """The name of its tests."""
+        return f"{self.section} {self.says}"
 
     async def try_on(self, wire: Wire) -> str:
         """What the server at the other end of a new connection answers."""
@@ -110,5 +102,3 @@ async def next_frame(wire: Wire) -> Frame | None:
         return await wire.frame()
     except (EOFError, ConnectionError):
         return None
-
-

@@ -8,11 +8,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bench.servers import Missing
+from tests.conformance.websocket.differences import DIFFERENCES, expected
 from tests.conformance.websocket.said import SERVERS, Frames, Opening
-from tests.conformance.websocket.sentences import OPEN, OPENING
 from tests.conformance.websocket.servers import PERDURE, echo, running_workerd
+from tests.conformance.websocket.table import ALL, table
 from tests.serving import Serving
 from tests.wire import Wire
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +28,7 @@ def workerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-async def url(
-    request: pytest.FixtureRequest, server: str, serve: Serving
-) -> AsyncIterator[str]:
+async def url(request: pytest.FixtureRequest, server: str, serve: Serving) -> AsyncIterator[str]:
     """Where ``server`` listens."""
     if server == "perdure":
         yield (await serve(PERDURE)).url
@@ -41,7 +42,26 @@ async def url(
 
 
 @pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("sentence", [*OPENING, *OPEN], ids=lambda s: s.title)
+@pytest.mark.parametrize("sentence", ALL, ids=lambda s: s.title)
 async def test_a_server(sentence: Frames | Opening, server: str, url: str) -> None:
     async with await Wire.connect(url) as wire:
-        assert await sentence.try_on(wire) == sentence.expected(server)
+        assert await sentence.try_on(wire) == expected(sentence, server)
+
+
+def test_differences_are_of_sentences_that_are_there() -> None:
+    titles = [sentence.title for sentence in ALL]
+    assert len(set(titles)) == len(titles)
+    assert set(DIFFERENCES) <= set(titles)
+    assert all(
+        expected(s, server) != s.perdure
+        for s in ALL
+        if s.title in DIFFERENCES
+        for server in ("aiohttp", "workerd")
+        if DIFFERENCES[s.title][server == "workerd"] is not None
+    )
+
+
+def test_the_documentation_tells_where_they_differ() -> None:
+    text = (ROOT / "docs/websocket-conformance.md").read_text()
+    assert "\n".join(table()) in text, "python -m tests.conformance.websocket.table writes it"
+    assert f"{len(ALL)} sentences" in text
