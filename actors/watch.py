@@ -49,10 +49,19 @@ class Traced(Protocol):
         ...
 
 
+class TracedTurn(Protocol):
+    """The event as a turn."""
+
+    @property
+    def handler(self) -> str:
+        """What handles it: ``fetch``, a method's name, ``web_socket_message``..."""
+        ...
+
+
 class Tracer(Protocol):
     """Decides which events are followed."""
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace | None:
         """An event has come for ``owner``, with a request if it is one; None: not this one."""
         ...
 
