@@ -8,6 +8,7 @@ from .execution import current_execution
 from .http import Redirect, Request, Response
 from .response_stream import let_go, stream_through
 from .rpc import decode_error
+from .watch import with_trace
 
 
 def fetch(
@@ -40,6 +41,7 @@ def fetch(
         request = resource
     else:
         request = Request(resource, method=method, headers=headers, body=body, redirect=redirect)
+    request = with_trace(request)
     stream_through(execution, request)
     future: asyncio.Future[Response] = execution.loop.create_future()
 

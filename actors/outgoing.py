@@ -19,6 +19,7 @@ from .rpc import decode_error
 from .session import SocketState
 from .socket_turn import NotConnected, SocketInput
 from .url import absolute_url
+from .watch import with_trace
 
 # RFC 9110, section 5.6.2.
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -97,7 +98,7 @@ class Handshake(NoPeer):
 
 def begin_handshake(socket: ConnectingSocket, owner: Execution, request: Request) -> Handshake:
     """Have ``request`` leave when the turn's writes are durable; ``socket`` hears what comes."""
-    return Handshake(socket, owner, request)
+    return Handshake(socket, owner, with_trace(request))
 
 
 def opening_request(

@@ -56,8 +56,8 @@ class Tracer(Protocol):
         """An event has come for ``owner``, with a request if it is one; None: not this one."""
         ...
 
-    def outgoing(self, request: Request) -> None:
-        """User code sends ``request``: let the other server know whose trace it belongs to."""
+    def outgoing(self) -> Mapping[str, str]:
+        """Header fields that tell another server whose trace a request of this code belongs to."""
         ...
 
 
@@ -77,3 +77,13 @@ class Watch:
 
 
 watch = Watch()
+
+
+def with_trace(request: Request) -> Request:
+    """Return what is to be sent for ``request``, which may be itself."""
+    if watch.tracer is None or not (fields := watch.tracer.outgoing()):
+        return request
+    request = Request(request)
+    for name, value in fields.items():
+        request.headers.set(name, value)
+    return request

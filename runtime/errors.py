@@ -47,3 +47,13 @@ class MigrationDeclined(UsageError):
     def __str__(self) -> str:
         names = ", ".join(deleted.class_name for deleted in self.plan.destroyed)
         return f"the migration deletes all objects of {names}; it was not confirmed"
+
+
+class TracingUnavailable(UsageError):
+    """Traces are to be exported, and what does that is not installed."""
+
+    def __str__(self) -> str:
+        return (
+            "[perdure.tracing] needs OpenTelemetry, which is not installed. "
+            "Install it with pip install 'perdure[otel]', or take the table out"
+        )

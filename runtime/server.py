@@ -49,6 +49,7 @@ from .host.past import HostPast
 from .host.statistics import HostStatistics
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
+from .tracing import start_tracing
 
 if TYPE_CHECKING:
     from .edge.certificates import Certificates
@@ -149,6 +150,7 @@ class Server:
         Raises:
             StorageError: The data directory cannot be used; the message says why.
             LoadError: The program cannot be used as the configuration describes it.
+            TracingUnavailable: Traces are asked for, and OpenTelemetry is not installed.
             ConfigError: A secret that a rule of the firewall needs is not there.
             MigrationRefused: Configuration and data directory do not fit.
             MigrationDeclined: ``confirm`` said no.
@@ -183,6 +185,8 @@ class Server:
             from .edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
 
             self._certificates = Certificates(config.perdure.tls)
+        if (end_tracing := start_tracing(config, os.environ)) is not None:
+            cleanup.push_async_callback(end_tracing)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)

@@ -100,6 +100,19 @@ class TlsConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class TracingConfig:
+    """``[perdure.tracing]``: where spans are sent.
+
+    Attributes:
+        endpoint: Of a collector that speaks OTLP over HTTP; None for what the environment says.
+        sampling_ratio: How many of the traces that begin here are sampled, 0 to 1; the same.
+    """
+
+    endpoint: str | None = None
+    sampling_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PerdureConfig:
     """``[perdure]``: what wrangler does not know.
 
@@ -117,6 +130,7 @@ class PerdureConfig:
         proxy_headers: What those write: ``"x-forwarded"`` or ``"forwarded"`` (RFC 7239).
         websocket_compression: Whether WebSocket messages are compressed for peers that can.
         tls: None for a server that speaks plain HTTP.
+        tracing: None when the file does not ask for traces.
         firewall: The rules that requests are held against, in their order.
         control_port: Where metrics and health are, on 127.0.0.1; 0 for any port, None for nowhere.
     """
@@ -132,6 +146,7 @@ class PerdureConfig:
     proxy_headers: str = "x-forwarded"
     websocket_compression: bool = False
     tls: TlsConfig | None = None
+    tracing: TracingConfig | None = None
     firewall: Sequence[FirewallRule] = ()
     control_port: int | None = None
     storage_limits: StorageLimits = field(default_factory=StorageLimits)

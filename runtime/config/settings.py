@@ -20,6 +20,7 @@ from .limits import EdgeLimits
 from .model import LogConfig, PerdureConfig
 from .report import Table, shown
 from .tls import read_tls
+from .tracing import read_tracing
 
 PORT_MAX = 65_535
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -36,6 +37,7 @@ KEYS = (
     "proxy_headers",
     "websocket_compression",
     "tls",
+    "tracing",
     "firewall",
     "control_port",
     "limits",
@@ -74,6 +76,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         **read_access(table),
         "websocket_compression": table.find_bool("websocket_compression"),
         "tls": read_tls(table, base_dir),
+        "tracing": read_tracing(table),
         "firewall": read_firewall(table, base_dir),
         "control_port": _find_port(table, "control_port"),
     }

@@ -19,6 +19,7 @@ from ...actors.rpc import is_fatal
 from ...actors.state import ExecutionContext
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
+from ...actors.watch import EventTrace, watch
 
 # (response, None), or (None, what was raised).
 OnResponse = Callable[[Response | None, BaseException | None], None]
@@ -42,7 +43,10 @@ class Worker(Execution):
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
         """Have ``request`` answered; ``on_response`` is called once, maybe at once."""
-        self.resume(_RequestTurn(self, request, on_response))
+        turn = _RequestTurn(self, request, on_response)
+        if watch.tracer is not None:
+            turn.trace = watch.tracer.event(self, turn.handler, request)
+        self.resume(turn)
 
     def handle(self, request: Request) -> Any:
         instance = self._entrypoint(self._ctx, self._env)
@@ -63,7 +67,7 @@ class Worker(Execution):
 class _RequestTurn:
     """One request: the first turn of its handler, and its response."""
 
-    __slots__ = ("_on_response", "_request", "_worker", "gate", "since_s")
+    __slots__ = ("_on_response", "_request", "_worker", "gate", "since_s", "trace")
     handler = "fetch"
 
     def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
@@ -72,10 +76,13 @@ class _RequestTurn:
         self._on_response = on_response
         self.gate = worker.root
         self.since_s = 0.0
+        self.trace: EventTrace | None = None
 
     def step(self) -> None:
         worker = self._worker
         context = worker.context.copy()
+        if self.trace is not None:
+            self.trace.begin(context)
         try:
             result = context.run(worker.handle, self._request)
         except BaseException as error:
@@ -92,7 +99,7 @@ class _RequestTurn:
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():
-            self._on_response(None, asyncio.CancelledError("the handler was cancelled"))
+            self._answer(None, asyncio.CancelledError("the handler was cancelled"))
         elif (error := task.exception()) is not None:
             self._fail(error)
         else:
@@ -104,8 +111,14 @@ class _RequestTurn:
         except Exception as error:
             self._fail(error)
             return
-        self._on_response(response, None)
+        self._answer(response, None)
 
     def _fail(self, error: BaseException) -> None:
         tell_of_error(self._worker, "fetch", error)
-        self._on_response(None, error)
+        self._answer(None, error)
+
+    def _answer(self, response: Response | None, error: BaseException | None) -> None:
+        if self.trace is not None:
+            self.trace.end(error, response)
+            self.trace.left(0.0)
+        self._on_response(response, error)

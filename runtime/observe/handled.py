@@ -22,8 +22,9 @@ class HandledTracer:
         actor_id = owner.actor_id
         return None if actor_id is None else _Handled(self._tell, actor_id, handler)
 
-    def outgoing(self, request: Request) -> None:
-        """What goes out is no event of an actor."""
+    def outgoing(self) -> Mapping[str, str]:
+        """Other servers need not know."""
+        return {}
 
 
 class _Handled:

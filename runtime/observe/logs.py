@@ -6,7 +6,7 @@ from typing import TextIO
 from .formatters import JsonFormatter, TextFormatter
 
 # They log what only their authors need; their warnings are worth hearing.
-LIBRARIES = ("aiohttp", "aiosqlite", "asyncio")
+LIBRARIES = ("aiohttp", "aiosqlite", "asyncio", "opentelemetry", "urllib3")
 
 
 def set_up_logs(

@@ -1,6 +1,7 @@
 """Several who follow events, as the one that actors know of."""
 
 import contextvars
+from collections.abc import Mapping
 
 from ...actors.http import Request
 from ...actors.watch import EventTrace, Traced, Tracer, watch
@@ -29,9 +30,8 @@ class Tracers:
         traces = [trace for trace in found if trace is not None]
         return _Together(traces) if traces else None
 
-    def outgoing(self, request: Request) -> None:
-        for tracer in self._all:
-            tracer.outgoing(request)
+    def outgoing(self) -> Mapping[str, str]:
+        return {name: value for one in self._all for name, value in one.outgoing().items()}
 
     def _install(self) -> None:
         """With one, nobody stands between it and the actors; with none, nobody is asked."""

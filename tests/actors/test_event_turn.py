@@ -23,8 +23,8 @@ class Steps:
         self.heard.append(f"{handler} of {self._who(owner.describe())}")
         return self
 
-    def outgoing(self, request: Request) -> None:
-        """Nothing goes out here."""
+    def outgoing(self) -> dict[str, str]:
+        return {}
 
     def begin(self, context: contextvars.Context) -> None:
         context.run(inside.set, "the trace")

@@ -25,8 +25,8 @@ class Steps:
     def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
         return self if self.follows else None
 
-    def outgoing(self, request: Request) -> None:
-        """Nothing goes out here."""
+    def outgoing(self) -> dict[str, str]:
+        return {}
 
     def begin(self, context: contextvars.Context) -> None:
         context.run(inside.set, "the trace")

@@ -30,6 +30,7 @@ from perdure.storage.marks import Marks
 from perdure.storage.metadata import Metadata
 from perdure.storage.moves import Move
 from perdure.storage.store import Store
+from tests.failing import fails_with
 from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 # What every actor has before it is moved, and what it is written afterwards.
@@ -342,11 +343,8 @@ def test_an_actor_stays_if_its_file_cannot_be_synced(
     put(database, a=1)
     database.close()
 
-    def fail(path: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(moves, call, fail)
+        patch.setattr(moves, call, fails_with(errno.EIO))
         with pytest.raises(StorageError, match="Input/output error"):
             bench.do(first.moves.hand_over(KEY, A))
     assert content(first) == {"a": 1}
@@ -426,11 +424,8 @@ def test_no_actor_is_handed_over_by_a_log_that_has_failed(
     first.log.wait()
     incarnation = first.log.incarnation
 
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", fail)
+        patch.setattr(os, "fdatasync", fails_with(errno.EIO))
         with pytest.raises(StorageBroken):
             bench.do(first.moves.hand_over(KEY, A))
         with pytest.raises(StorageBroken):

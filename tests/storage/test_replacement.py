@@ -24,6 +24,7 @@ from perdure.storage.errors import (
 )
 from perdure.storage.kv import KeyValue
 from perdure.storage.logformat import Change
+from tests.failing import fails_with
 from tests.storage.logged import flusher_asleep
 from tests.storage.timeline import KEY, A, B, State, Timeline, state_of, state_of_file
 
@@ -184,10 +185,7 @@ async def test_a_full_disk_leaves_the_old_file_and_no_draft(
     timeline.put(A, key=2)
     timeline.close_actor(A)
 
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(replacement, "sync_file", full)
+    monkeypatch.setattr(replacement, "sync_file", fails_with(errno.ENOSPC))
     with pytest.raises(StorageError, match="No space left"):
         await timeline.store.replacements.restore(KEY, A, first)
     with pytest.raises(StorageError, match="No space left"):
@@ -204,11 +202,8 @@ async def test_the_trash_holds_no_name_of_a_file_that_lives_on(
     timeline.put(A, key=1)
     timeline.close_actor(A)
 
-    def fail(_: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     (timeline.root / "trash").mkdir()
-    monkeypatch.setattr(replacement, "sync_directory", fail)
+    monkeypatch.setattr(replacement, "sync_directory", fails_with(errno.EIO))
     with pytest.raises(StorageError):
         await timeline.store.replacements.delete(KEY, A, timeline.root / "trash" / "a.db")
     monkeypatch.undo()
@@ -240,11 +235,8 @@ async def test_if_the_rename_fails_the_next_opening_makes_it(
     timeline.put(A, key=2)
     timeline.close_actor(A)
 
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     real = Path.replace
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(Path, "replace", fails_with(errno.EIO))
     with pytest.raises(StorageBroken):
         await timeline.store.replacements.restore(KEY, A, first)
     monkeypatch.setattr(Path, "replace", real)

@@ -16,7 +16,13 @@ from perdure.runtime.config.keys import USED_INHERITED, USED_NOT_INHERITED, USED
 from perdure.runtime.config.load import COMPATIBILITY_DATE, load
 from perdure.runtime.config.migrations import KEYS as migration_keys
 from perdure.runtime.config.migrations import RENAMED, TRANSFERRED
-from perdure.runtime.config.model import DevConfig, LoadedConfig, LogConfig, PerdureConfig
+from perdure.runtime.config.model import (
+    DevConfig,
+    LoadedConfig,
+    LogConfig,
+    PerdureConfig,
+    TracingConfig,
+)
 from perdure.runtime.config.settings import KEYS as setting_keys
 from perdure.runtime.config.settings import LIMITS
 from perdure.storage.free_space import SIZE_BYTES_MIN
@@ -157,15 +163,20 @@ def test_the_example_loads_without_a_word(env: str) -> None:
 
 def _switched_off() -> list[str]:
     """Keys that would turn something on for whoever copies the file."""
-    return re.findall(r"^# (\w+) = ", EXAMPLE.read_text(), re.MULTILINE)
+    text = EXAMPLE.read_text()
+    tables = re.findall(r"^# \[perdure\.(\w+)\]", text, re.MULTILINE)
+    return [*tables, *re.findall(r"^# (\w+) = ", text, re.MULTILINE)]
 
 
 def test_what_the_example_has_switched_off_can_be_switched_on(tmp_path: Path) -> None:
     path = tmp_path / "wrangler.toml"
-    path.write_text(re.sub(r"^# (\w+ = )", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE))
-    assert "control_port" in _switched_off()
-    assert load(EXAMPLE, env="").config.perdure.control_port is None
-    assert load(path, env="").config.perdure.control_port == 9187
+    text = EXAMPLE.read_text()
+    path.write_text(re.sub(r"^# (\w+ = |\[perdure)", r"\1", text, flags=re.MULTILINE))
+    off, on = load(EXAMPLE, env="").config.perdure, load(path, env="").config.perdure
+    assert (off.control_port, off.tracing) == (None, None)
+    assert on.control_port == 9187
+    assert on.tracing == TracingConfig("http://127.0.0.1:4318", 0.01)
+    assert set(_switched_off()) == {"control_port", "tracing", "endpoint", "sampling_ratio"}
 
 
 def test_the_example_shows_the_defaults() -> None:
