@@ -5,7 +5,7 @@
 Three servers in alternation, each a new process for each round, the order turned round every time:
 
   without   perdure without a statement of theirs (bench/unwatched.py)
-  metrics   perdure as it is: it always counts; no reader and no exporter
+  metrics   perdure as it is, for it always counts; no reader and no exporter
   traces    the same with an exporter that samples 1 % of the messages (needs perdure[otel])
 
 Prints for each round the microseconds a message took, and at the end the medians and the median
