@@ -90,9 +90,8 @@ watch = Watch()
 
 def with_trace(request: Request) -> Request:
     """Return what is to be sent for ``request``, which may be itself."""
-    if watch.tracer is None or not (fields := watch.tracer.outgoing()):
-        return request
-    request = Request(request)
-    for name, value in fields.items():
-        request.headers.set(name, value)
+    if watch.tracer is not None and (fields := watch.tracer.outgoing()):
+        request = Request(request)
+        for name, value in fields.items():
+            request.headers.set(name, value)
     return request
