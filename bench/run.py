@@ -105,11 +105,11 @@ def sockets(mode: str, path: str, key: str, options: str) -> Callable[[Subject, 
     return measure
 
 
-def idle_memory(connections: int) -> Callable[[Subject, float, Tools], Any]:
+def idle_memory(path: str, connections: int) -> Callable[[Subject, float, Tools], Any]:
     def measure(subject: Subject, seconds: float, tools: Tools) -> tuple[float, float]:
         before = subject.memory_kib()
         command = [
-            tools.wsload, "-m", "idle", "-p", str(subject.port), "-u", "/ws/idle",
+            tools.wsload, "-m", "idle", "-p", str(subject.port), "-u", path,
             "-c", str(connections), "-t", "2",
         ]  # fmt: skip
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
@@ -156,7 +156,24 @@ ROWS = [
         "frames/s",
         sockets("bcast", "/docs/d", "deliveries_s", "-c 100 -k 1 -W 4 -f 2"),
     ),
-    Row("memory per idle connection", "KiB", idle_memory(1000), less_is_better=True),
+    Row(
+        "seed's broadcast, 1000",
+        "frames/s",
+        sockets("bcast", "/docs/e", "deliveries_s", "-c 1000 -k 1 -W 2 -f 2 -w 1"),
+    ),
+    Row("hibernating echo, 64", "messages/s", sockets("echo", "/hib/e", "msgs_s", "-c 64")),
+    Row(
+        "WebSocket upgrades, 32 at a time",
+        "upgrades/s",
+        sockets("conn", "/ws/u", "per_s", "-c 32"),
+    ),
+    Row("memory per idle connection", "KiB", idle_memory("/ws/idle", 1000), less_is_better=True),
+    Row(
+        "memory per idle hibernating connection",
+        "KiB",
+        idle_memory("/hib/idle", 1000),
+        less_is_better=True,
+    ),
     Row("memory per actor", "KiB", actor_memory("http"), less_is_better=True),
     Row("memory per actor with storage", "KiB", actor_memory("kv"), less_is_better=True),
 ]

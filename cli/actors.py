@@ -15,12 +15,21 @@ from ..runtime.observe.printable import printable
 from .columns import Column, Columns
 from .commands import Suggesting
 from .operating import Asking, Item, Where, with_place
-from .options import id_option
+from .options import one_object, one_object_and
 from .output import Output
 from .problems import shown_path
 from .shown import distance, moment_or_nothing, size
 
 _ID_DIGITS_SHOWN = 16
+_NAMED = (Column("Name", style="name"), Column("Id", style="dim"))
+_LISTED = (
+    *_NAMED,
+    Column("Size", is_number=True),
+    Column("Written"),
+    Column("Alarm"),
+    Column("In memory"),
+)
+_DELETED = (Column("Class"), *_NAMED, Column("Size", is_number=True), Column("Deleted"))
 
 
 @click.group(
@@ -58,17 +67,10 @@ def list_command(
         return
 
     async def talk(asking: Asking) -> None:
-        table = _list_table(asking.output, has_namespace=namespace is None)
-        now_ms = time.time_ns() // 1_000_000
-
-        def on_item(item: Item) -> None:
-            if where.is_json:
-                asking.answer(item)
-            else:
-                table.row(_list_row(item, now_ms, has_namespace=namespace is None))
-
-        result = await asking.run("list", ListArguments(namespace, match, limit), on_item)
-        table.end()
+        row = partial(_list_row, time.time_ns() // 1_000_000, has_namespace=namespace is None)
+        columns = _LISTED if namespace is not None else (Column("Class"), *_LISTED)
+        arguments = ListArguments(namespace, match, limit)
+        result = await asking.run_for_rows("list", arguments, columns, row)
         if not where.is_json:
             more = ", and there are more" if result["has_more"] else ""
             asking.output.message(f"{counted(result['count'], 'object')}{more}.")
@@ -77,48 +79,22 @@ def list_command(
 
 
 async def _list_deleted(namespace: str | None, asking: Asking) -> None:
-    headings = [
-        Column("Class"),
-        Column("Name", style="name"),
-        Column("Id", style="dim"),
-        Column("Size", is_number=True),
-        Column("Deleted"),
-    ]
-    table = Columns(asking.output, headings)
     now_ms = time.time_ns() // 1_000_000
 
-    def on_item(item: Item) -> None:
-        if asking.is_json:
-            asking.answer(item)
-            return
-        name = Text("-", "dim") if item["name"] is None else printable(item["name"])
+    def row(item: Item) -> list[str | Text]:
         when = distance(item["deleted_ms"], now_ms)
-        digits = item["id"][:_ID_DIGITS_SHOWN]
-        table.row([item["namespace"], name, digits, size(item["size_bytes"]), when])
+        return [item["namespace"], *_named(item), size(item["size_bytes"]), when]
 
-    result = await asking.run("deleted", ListDeletedArguments(namespace), on_item)
-    table.end()
+    arguments = ListDeletedArguments(namespace)
+    result = await asking.run_for_rows("deleted", arguments, _DELETED, row)
     if not asking.is_json:
         asking.output.message(f"{counted(result['count'], 'deleted object')}.")
 
 
-def _list_table(output: Output, *, has_namespace: bool) -> Columns:
-    columns = [
-        Column("Name", style="name"),
-        Column("Id", style="dim"),
-        Column("Size", is_number=True),
-        Column("Written"),
-        Column("Alarm"),
-        Column("In memory"),
-    ]
-    return Columns(output, [Column("Class"), *columns] if has_namespace else columns)
-
-
-def _list_row(item: Item, now_ms: int, *, has_namespace: bool) -> list[str | Text]:
-    name, alarm_ms = item["name"], item["alarm_ms"]
+def _list_row(now_ms: int, item: Item, *, has_namespace: bool) -> list[str | Text]:
+    alarm_ms = item["alarm_ms"]
     cells: list[str | Text] = [
-        Text("-", "dim") if name is None else printable(name),
-        item["id"][:_ID_DIGITS_SHOWN],
+        *_named(item),
         size(item["size_bytes"]),
         distance(item["written_ms"], now_ms),
         "-" if alarm_ms is None else distance(alarm_ms, now_ms),
@@ -127,10 +103,15 @@ def _list_row(item: Item, now_ms: int, *, has_namespace: bool) -> list[str | Tex
     return [item["namespace"], *cells] if has_namespace else cells
 
 
+def _named(item: Item) -> tuple[str | Text, str]:
+    """Return the cells that say which object it is."""
+    name = item["name"]
+    digits = item["id"][:_ID_DIGITS_SHOWN]
+    return (Text("-", "dim") if name is None else printable(name)), digits
+
+
 @actors.command("show")
-@click.argument("namespace")
-@click.argument("name", required=False)
-@id_option
+@one_object
 @click.option(
     "--exact", is_flag=True, help="Count all rows, though it may hold up a running server."
 )
@@ -196,15 +177,14 @@ def _describe(output: Output, found: Item) -> None:
 
 
 @actors.command("export")
-@click.argument("namespace")
-@click.argument("names", metavar="[NAME] FILE", nargs=-1, required=True)
-@id_option
+@one_object_and("FILE")
 @click.option("--force", is_flag=True, help="Replace FILE if it is there.")
 @with_place
 def export_command(
     namespace: str,
-    names: tuple[str, ...],
+    name: str | None,
     id_text: str | None,
+    file: str,
     force: bool,
     where: Where,
 ) -> None:
@@ -212,7 +192,6 @@ def export_command(
 
     The object goes on meanwhile. FILE is one state of it, the newest one, and durable.
     """
-    name, file = name_and_last(names, id_text, "FILE")
     target = str(Path(file).absolute())
 
     async def talk(asking: Asking) -> None:
@@ -227,14 +206,6 @@ def export_command(
         )
 
     where.operate(talk)
-
-
-def name_and_last(names: tuple[str, ...], id_text: str | None, last: str) -> tuple[str | None, str]:
-    """Return the name, which ``--id`` stands in for, and what follows it."""
-    if len(names) != (2 if id_text is None else 1):
-        wanted = f"NAME and {last}" if id_text is None else f"{last}, and no name beside --id"
-        raise click.UsageError(f"After NAMESPACE, give {wanted}.")
-    return (names[0] if id_text is None else None), names[-1]
 
 
 def counted(number: int, noun: str) -> str:

@@ -7,9 +7,9 @@ from rich.text import Text
 
 from ..runtime.host.operations.history import BookmarksArguments
 from .actors import counted
-from .columns import Column, Columns
+from .columns import Column
 from .operating import Asking, Item, Where, with_place
-from .options import id_option
+from .options import one_object
 from .shown import distance, moment, size
 
 
@@ -19,9 +19,7 @@ Examples:
   perdure bookmarks Room lobby
   perdure actors restore Room lobby --to 00000001-000000000000012a-5f3a91c2"""
 )
-@click.argument("namespace")
-@click.argument("name", required=False)
-@id_option
+@one_object
 @click.option(
     "--limit",
     type=click.IntRange(1, 100_000),
@@ -44,20 +42,15 @@ def bookmarks(
             Column("Size", is_number=True),
             Column("What"),
         ]
-        table = Columns(asking.output, headings)
         now_ms = time.time_ns() // 1_000_000
 
-        def on_item(item: Item) -> None:
-            if where.is_json:
-                asking.answer(item)
-                return
+        def row(item: Item) -> list[str | Text]:
             time_ms = item["time_ms"]
             when = (moment(time_ms), distance(time_ms, now_ms))
-            table.row([item["bookmark"], *when, size(item["size_bytes"]), item["kind"]])
+            return [item["bookmark"], *when, size(item["size_bytes"]), item["kind"]]
 
         arguments = BookmarksArguments(namespace, name, id_text, limit)
-        result = await asking.run("bookmarks", arguments, on_item)
-        table.end()
+        result = await asking.run_for_rows("bookmarks", arguments, headings, row)
         if not where.is_json:
             asking.output.message(
                 Text(f"{counted(result['count'], 'bookmark')}. Now: {result['current']}")

@@ -5,7 +5,7 @@ is written is the same in both cases.
 """
 
 import functools
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from rich.text import Text
 from ..runtime.config.errors import ConfigError
 from ..runtime.control.client import Operations, operate_on
 from ..runtime.control.protocol import OperationFailed
+from .columns import Column, Columns
 from .options import config_option, data_option, env_option, json_option
 from .output import Output
 from .progress import Bars
@@ -88,6 +89,36 @@ class Asking:
             return await self._operations.run(name, asdict(arguments), self)  # type: ignore[call-overload]  # a dataclass, whichever
         finally:
             self._bars.hide()
+
+    async def run_for_rows(
+        self,
+        name: str,
+        arguments: object,
+        columns: Sequence[Column],
+        row: Callable[[Item], Sequence[str | Text]],
+    ) -> Item:
+        """Run an operation of which each item is a row of a table, or a line of JSON.
+
+        Args:
+            name: The operation.
+            arguments: As for ``run``.
+            columns: Of the table.
+            row: The cells of an item.
+
+        Raises:
+            OperationFailed: It did not come to its end.
+        """
+        table = Columns(self.output, columns)
+
+        def on_item(item: Item) -> None:
+            if self.is_json:
+                self.answer(item)
+            else:
+                table.row(row(item))
+
+        result = await self.run(name, arguments, on_item)
+        table.end()
+        return result
 
     async def progress(self, what: str, done: int, total: int | None) -> None:
         self._bars.show(what, done, total)

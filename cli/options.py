@@ -1,5 +1,7 @@
-"""Options that several commands have, each with one meaning everywhere."""
+"""Options and arguments that several commands have, each with one meaning everywhere."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -67,9 +69,46 @@ yes_option = click.option(
     help="Agree to migrations that delete objects.",
 )
 json_option = click.option("--json", "is_json", is_flag=True, help="Write JSON, one object a line.")
-id_option = click.option(
+_namespace = click.argument("namespace")
+_name = click.argument("name", required=False)
+_id_option = click.option(
     "--id",
     "id_text",
     metavar="HEX",
     help="The object's id instead of its name: 64 hexadecimal digits, or the first few of them.",
 )
+
+Command = Callable[..., None]
+
+
+def one_object(command: Command) -> Command:
+    """Add NAMESPACE, NAME and --id, as ``namespace``, ``name`` and ``id_text``."""
+    return _namespace(_name(_id_option(command)))
+
+
+def one_object_and(last: str) -> Callable[[Command], Command]:
+    """Likewise, and an argument behind them; it has the name ``last`` in small letters.
+
+    With --id, NAME is left out.
+    """
+
+    def add(command: Command) -> Command:
+        @functools.wraps(command)
+        def called(*, names: tuple[str, ...], id_text: str | None, **others: object) -> None:
+            name, value = _name_and_last(names, id_text, last)
+            command(name=name, id_text=id_text, **{last.lower(): value}, **others)
+
+        names = click.argument("names", metavar=f"[NAME] {last}", nargs=-1, required=True)
+        return _namespace(names(_id_option(called)))
+
+    return add
+
+
+def _name_and_last(
+    names: tuple[str, ...], id_text: str | None, last: str
+) -> tuple[str | None, str]:
+    """Return the name, which ``--id`` stands in for, and what follows it."""
+    if len(names) != (2 if id_text is None else 1):
+        wanted = f"NAME and {last}" if id_text is None else f"{last}, and no name beside --id"
+        raise click.UsageError(f"After NAMESPACE, give {wanted}.")
+    return (names[0] if id_text is None else None), names[-1]

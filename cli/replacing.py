@@ -10,12 +10,11 @@ from ..runtime.host.operations.history import RestoreArguments
 from ..runtime.host.operations.removing import DeleteArguments
 from ..runtime.host.operations.replacing import ForkArguments, ImportArguments
 from ..runtime.observe.printable import printable
-from .actors import name_and_last
 from .asking import agreed
 from .columns import Column, Columns
 from .moments import parse_moment
 from .operating import Asking, Item, Where, with_place
-from .options import id_option
+from .options import one_object, one_object_and
 from .output import Output
 from .shown import size
 
@@ -26,16 +25,15 @@ force_option = click.option(
 
 
 @click.command("import")
-@click.argument("namespace")
-@click.argument("names", metavar="[NAME] FILE", nargs=-1, required=True)
-@id_option
+@one_object_and("FILE")
 @force_option
 @click.option("--without-alarm", is_flag=True, help="Leave out the alarm that is in FILE.")
 @with_place
 def import_command(
     namespace: str,
-    names: tuple[str, ...],
+    name: str | None,
     id_text: str | None,
+    file: str,
     force: bool,
     without_alarm: bool,
     where: Where,
@@ -45,7 +43,6 @@ def import_command(
     Its tables are what the object's SQL sees. An object that is in memory is ended; the next
     event starts it with the new data.
     """
-    name, file = name_and_last(names, id_text, "FILE")
     source = str(Path(file).absolute())
 
     async def talk(asking: Asking) -> None:
@@ -56,22 +53,20 @@ def import_command(
 
 
 @click.command("fork")
-@click.argument("namespace")
-@click.argument("names", metavar="[NAME] COPY", nargs=-1, required=True)
-@id_option
+@one_object_and("COPY")
 @force_option
 @click.option("--with-alarm", is_flag=True, help="The copy has the alarm, too.")
 @with_place
 def fork_command(
     namespace: str,
-    names: tuple[str, ...],
+    name: str | None,
     id_text: str | None,
+    copy: str,
     force: bool,
     with_alarm: bool,
     where: Where,
 ) -> None:
     """Copy an object to the name COPY, while it goes on."""
-    name, copy = name_and_last(names, id_text, "COPY")
 
     async def talk(asking: Asking) -> None:
         arguments = ForkArguments(namespace, copy, name, id_text, force, with_alarm)
@@ -81,9 +76,7 @@ def fork_command(
 
 
 @click.command("delete")
-@click.argument("namespace")
-@click.argument("name", required=False)
-@id_option
+@one_object
 @agree_option
 @with_place
 def delete_command(
@@ -106,9 +99,7 @@ def delete_command(
 
 
 @click.command("restore")
-@click.argument("namespace")
-@click.argument("name", required=False)
-@id_option
+@one_object
 @click.option(
     "--to",
     metavar="STATE",

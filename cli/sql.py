@@ -4,10 +4,10 @@ import click
 
 from ..runtime.host.operations.querying import ROWS_MAX, SqlArguments
 from ..runtime.observe.printable import printable
-from .actors import counted, name_and_last
+from .actors import counted
 from .columns import Column, Columns
 from .operating import Asking, Item, Where, with_place
-from .options import id_option
+from .options import one_object_and
 from .shown import cell, row_object
 
 
@@ -18,9 +18,7 @@ Examples:
   perdure sql Room lobby --json "SELECT count(*) AS n FROM messages"
   perdure sql Room lobby --write "DELETE FROM messages WHERE id < 100\""""
 )
-@click.argument("namespace")
-@click.argument("names", metavar="[NAME] QUERY", nargs=-1, required=True)
-@id_option
+@one_object_and("QUERY")
 @click.option("--write", is_flag=True, help="Let it write; all statements are done, or none.")
 @click.option(
     "--limit",
@@ -33,8 +31,9 @@ Examples:
 @with_place
 def sql(
     namespace: str,
-    names: tuple[str, ...],
+    name: str | None,
     id_text: str | None,
+    query: str,
     write: bool,
     limit: int,
     where: Where,
@@ -45,7 +44,6 @@ def sql(
     the object's own SQL. What was written is durable when the command ends; the object is not
     told of it.
     """
-    name, query = name_and_last(names, id_text, "QUERY")
 
     async def talk(asking: Asking) -> None:
         rows = _Rows(asking)

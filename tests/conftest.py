@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 import perdure
+from tests.serving import Serving
 from tests.world import World
 
 
@@ -30,3 +32,17 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     world = World(tmp_path)
     yield world
     world.close()
+
+
+@pytest.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serving]:
+    """Serves programs that a test has written, on real ports."""
+    serving = Serving(tmp_path)
+    yield serving
+    await serving.stop()
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session

@@ -52,6 +52,10 @@ class Actor(DurableObject):
             server.accept()
             server.add_event_listener("message", lambda event: server.send(event.data))
             return Response(None, status=101, web_socket=client)
+        if what == "hib":
+            client, server = WebSocketPair()
+            self.ctx.accept_web_socket(server)
+            return Response(None, status=101, web_socket=client)
         if what == "room":
             client, server = WebSocketPair()
             server.accept()
@@ -60,6 +64,9 @@ class Actor(DurableObject):
             server.add_event_listener("close", lambda event: self.sockets.discard(server))
             return Response(None, status=101, web_socket=client)
         return Response("not found", status=404)
+
+    def web_socket_message(self, ws, message):
+        ws.send(message)
 
     def broadcast(self, event):
         for socket in self.sockets:

@@ -20,6 +20,8 @@ class EdgeLimits:
         keepalive_timeout_s: How long a connection without a request is kept.
         header_timeout_s: From the first byte of a request to the end of its headers; then a 408.
         body_idle_timeout_s: For the next piece of a body that is waited for; then a 408.
+        answer_idle_timeout_s: For a client that has stopped reading to take more of an answer; then
+            its connection is cut.
         tls_handshake_timeout_s: From the accept to the end of the handshake.
         shutdown_timeout_s: For requests under way when the server stops.
     """
@@ -33,5 +35,6 @@ class EdgeLimits:
     keepalive_timeout_s: float = 75.0
     header_timeout_s: float = 30.0
     body_idle_timeout_s: float = 60.0
+    answer_idle_timeout_s: float = 60.0
     tls_handshake_timeout_s: float = 10.0
     shutdown_timeout_s: float = 30.0

@@ -56,6 +56,7 @@ class ServerCollector(Collector):
         refused = _counter("requests_refused", "Requests that broke a limit.", "reason")
         refused.add_metric(["head_too_large"], edge.heads_too_large)
         refused.add_metric(["head_late"], edge.heads_late)
+        refused.add_metric(["answer_unread"], edge.answers_unread)
         refused.add_metric(["body_too_large"], edge.bodies_too_large)
         refused.add_metric(["body_stalled"], edge.bodies_stalled)
         yield refused

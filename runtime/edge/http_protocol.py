@@ -44,6 +44,7 @@ class Counts:
 
     heads_too_large: int = 0
     heads_late: int = 0
+    answers_unread: int = 0
     bodies_too_large: int = 0
     bodies_stalled: int = 0
     # By the first digit of the status; nothing stands at 0.
@@ -67,7 +68,9 @@ class HttpProtocol(RequestHandler):
         "_head_timer",
         "_held",
         "_holder",
+        "_last",
         "_server",
+        "_unread_timer",
         "answered",
         "is_admitted",
         "is_half_closed",
@@ -86,8 +89,10 @@ class HttpProtocol(RequestHandler):
         self.answered = 0
         self._chunked: Any = None  # the body of the last request, while it comes in chunks
         self._held: deque[bytes] = deque()  # for the parser, when it has room
+        self._last: RawRequestMessage | None = None  # of which the parser loses what follows
         self._ended: asyncio.Future[None] | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         doorkeeper = self._server.doorkeeper
@@ -152,6 +157,9 @@ class HttpProtocol(RequestHandler):
                     del self._messages[place - 1]  # not begun, and its body is what is wrong
             elif self._chunked is None:
                 self._chunked = body if message.chunked else None
+                if message.upgrade and not self._upgraded and not body.is_eof():
+                    # aiohttp drops what comes in one piece with the end of such a body.
+                    self._last = message
             else:  # it is not as it was taken to be, so nothing is known about this request
                 while len(self._messages) > place:
                     self._messages.pop()
@@ -194,6 +202,7 @@ class HttpProtocol(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._head_came()
+        self._is_read_again()
         if self.is_admitted:
             self.is_admitted = False
             self._server.doorkeeper.release(self)
@@ -212,6 +221,10 @@ class HttpProtocol(RequestHandler):
     def ends_after_answer(self) -> bool:
         """Whether the answer to the request under way is the last one here."""
         if self.answered >= self._server.requests_max:
+            return True
+        request = self._current_request
+        message = None if request is None else request._message  # noqa: SLF001  # no public name
+        if message is not None and message is self._last:
             return True
         return self.is_half_closed and not self._messages
 
@@ -242,6 +255,41 @@ class HttpProtocol(RequestHandler):
         self._server.counts.heads_late += 1
         self.transport.write(plain_answer(HTTPStatus.REQUEST_TIMEOUT, "Request Timeout"))
         self.force_close()
+
+    # Answers that are not read.
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read_again()
+
+    def _watch_reading(self) -> None:
+        """Wait for the client to read on; what it has taken meanwhile is a sign that it does."""
+        transport = self.transport
+        if transport is not None:
+            self._unread_timer = self._loop.call_later(
+                self._server.answer_idle_timeout_s,
+                self._may_be_unread,
+                transport,
+                transport.get_write_buffer_size(),
+            )
+
+    def _may_be_unread(self, transport: asyncio.Transport, size_bytes: int) -> None:
+        self._unread_timer = None
+        if transport.get_write_buffer_size() < size_bytes:
+            self._watch_reading()
+            return
+        self._server.counts.answers_unread += 1
+        log.debug("answer.unread", extra={"address": self.peer_address})
+        transport.abort()  # whatever else was said would wait behind what is not read
+
+    def _is_read_again(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _process_keepalive(self) -> None:
         if self._head_timer is not None:  # it is not idle: a request is on its way
@@ -303,6 +351,7 @@ class HttpServer(web.Server):
     Attributes:
         doorkeeper: Asked whether a connection is served.
         header_timeout_s: How long the rest of a head may take.
+        answer_idle_timeout_s: How long a client may take none of an answer that waits for it.
         requests_max: How many requests are answered on one connection.
         counts: Requests that broke a limit.
     """
@@ -313,12 +362,14 @@ class HttpServer(web.Server):
         doorkeeper: Doorkeeper,
         *,
         header_timeout_s: float,
+        answer_idle_timeout_s: float,
         requests_max: int,
         **options: Any,
     ) -> None:
         super().__init__(handler, **options)
         self.doorkeeper = doorkeeper
         self.header_timeout_s = header_timeout_s
+        self.answer_idle_timeout_s = answer_idle_timeout_s
         self.requests_max = requests_max
         self.counts = Counts()
 

@@ -262,6 +262,11 @@ def _why_no_handshake(
     asked: CIMultiDict[str], answered: CIMultiDict[str], accept: str
 ) -> str | None:
     """What is wrong with a server's 101, if anything (RFC 6455, section 4.1)."""
+    for name in ("Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"):  # sections 11.3.3 and 11.3.4
+        if len(answered.getall(name, ())) > 1:
+            return f"the server answered with more than one {name}"
+    if answered.get("Upgrade", "").lower() != "websocket":
+        return "the server switched to another protocol than WebSocket"
     if answered.get("Sec-WebSocket-Accept") != accept:
         return "the server answered another handshake"
     protocol = answered.get("Sec-WebSocket-Protocol")

@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiohttp import HttpVersion11, web
@@ -16,6 +17,7 @@ from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # What the handshake says itself; the Worker's own word on these does not count.
 _OURS = frozenset(
     {
@@ -72,17 +74,31 @@ def why_no_handshake(request: web.BaseRequest) -> NoHandshake | None:
     if headers.get("Sec-WebSocket-Version") != "13":  # section 4.4: say which one would do
         why = 'this server speaks WebSocket version 13 ("Sec-WebSocket-Version: 13")'
         return NoHandshake(426, why)
-    try:
-        key = base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != 16:
+    for name in ("Sec-WebSocket-Key", "Sec-WebSocket-Version"):  # sections 11.3.1 and 11.3.5
+        if len(headers.getall(name, ())) > 1:
+            return NoHandshake(400, f"{name} must not appear more than once")
+    if not _is_key(headers.get("Sec-WebSocket-Key", "")):
         return NoHandshake(400, "Sec-WebSocket-Key must be 16 bytes in base64")
+    if not _are_protocols(headers.getall("Sec-WebSocket-Protocol", ())):
+        return NoHandshake(400, "Sec-WebSocket-Protocol must be a list of tokens, each once")
     try:  # section 9.1 has this fail, whether or not any extension is spoken here
         read_extensions(headers.getall("Sec-WebSocket-Extensions", ()))
     except BadExtensions as error:
         return NoHandshake(400, str(error))
     return None
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, validate=True)) == 16
+    except ValueError:
+        return False
+
+
+def _are_protocols(values: Sequence[str]) -> bool:
+    """Whether subprotocols are offered as section 4.1 says, or none at all."""
+    names = [name.strip(" \t") for value in values for name in value.split(",")]
+    return len(set(names)) == len(names) and all(map(_TOKEN.fullmatch, names))
 
 
 def upgrade(

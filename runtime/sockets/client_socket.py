@@ -199,7 +199,8 @@ class ClientSocket(SendingHalf):
             receiver.receive_close(code, reason)
 
     def on_ping(self, payload: bytes) -> None:
-        self.send_pong(payload)
+        if not self._got_close:  # section 5.5.2
+            self.send_pong(payload)
 
     def on_pong(self, payload: bytes) -> None:
         """The answer to a ping; what it is otherwise means nothing (section 5.5.3)."""

@@ -16,38 +16,16 @@ from perdure.actors.errors import (
     ActorReset,
     GateDeadlock,
 )
-from perdure.actors.http import Request, Response
+from perdure.actors.http import Request
 from perdure.actors.http_errors import InvalidUrl
 from perdure.actors.limits import ActorLimits
 from perdure.storage.errors import LimitExceeded, ValueNotSerializable
+from tests.actors.called import Called
 from tests.world import Lab, World, turns
 
 
-class Target(DurableObject):
-    """What the stubs of this file call."""
-
-    def __init__(self, ctx: Any, env: Any) -> None:
-        super().__init__(ctx, env)
-        self.kept: Any = []
-        self.order: list[Any] = []
-
-    async def fetch(self, request: Request) -> Response:
-        text = await request.text()
-        return Response(f"{request.method} {request.url} {request.headers.get('X-A')} {text}")
-
-    def echo(self, /, *args: Any, **kwargs: Any) -> Any:
-        return [args, kwargs]
-
-    def keep(self, value: Any) -> Any:
-        self.kept = value
-        return value
-
-    def what_is_kept(self) -> Any:
-        return self.kept
-
-    def note(self, entry: Any) -> list[Any]:
-        self.order.append(entry)
-        return self.order
+class Target(Called):
+    """What the stubs of this file call, besides."""
 
     def unsendable(self) -> Any:
         return {"deep": [object()]}

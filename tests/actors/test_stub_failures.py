@@ -17,6 +17,7 @@ from perdure.actors.http import Request, Response
 from perdure.actors.session import LOST
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.host.bindings import Env
+from tests.actors.called import Called
 from tests.world import FakeLink, Lab, World, turns
 
 
@@ -24,31 +25,12 @@ class AppError(Exception):
     """Of the app's own."""
 
 
-class Target(DurableObject):
-    """What the stubs of this file call."""
-
-    def __init__(self, ctx: Any, env: Any) -> None:
-        super().__init__(ctx, env)
-        self.kept: Any = []
-        self.order: list[Any] = []
-
-    def keep(self, value: Any) -> Any:
-        self.kept = value
-        return value
-
-    def what_is_kept(self) -> Any:
-        return self.kept
-
-    def note(self, entry: Any) -> list[Any]:
-        self.order.append(entry)
-        return self.order
+class Target(Called):
+    """What the stubs of this file call, besides."""
 
     async def note_later(self, entry: Any) -> None:
         await turns(3)
         self.order.append(entry)
-
-    def echo(self, /, *args: Any, **kwargs: Any) -> Any:
-        return [args, kwargs]
 
     def fails(self, kind: str) -> None:
         raise {"builtin": ValueError("no"), "app": AppError("no")}[kind]
@@ -67,10 +49,6 @@ class Target(DurableObject):
         await self.env.TARGETS.get_by_name("third").reset()
 
     def _private(self) -> None: ...
-
-    async def fetch(self, request: Request) -> Response:
-        text = await request.text()
-        return Response(f"{request.method} {request.url} {request.headers.get('X-A')} {text}")
 
 
 # Errors.

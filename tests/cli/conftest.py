@@ -1,16 +1,15 @@
 """Projects on disk, and the command ``perdure`` as people run it."""
 
 import asyncio
-import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from perdure.cli.main import main
-from tests.cli.process import Running, Start
+from tests.cli.process import Processes, Running, Start
 
 CONFIG = """\
 name = "chat"
@@ -77,30 +76,12 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
 @pytest.fixture
 async def start(project: Path) -> AsyncIterator[Start]:
     """Start a command in the project's directory: ``await start("dev", "--port", 0)``."""
-    started: list[Running] = []
+    processes = Processes()
 
     async def start_it(
         *arguments: object, stdin: int = asyncio.subprocess.DEVNULL, **environment: str
     ) -> Running:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "perdure",
-            *[str(argument) for argument in arguments],
-            cwd=project,
-            env=_environment(environment),
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        started.append(running := Running(process))
-        return running
+        return await processes.start(*arguments, cwd=project, env=environment, stdin=stdin)
 
     yield start_it
-    for running in started:
-        await running.clean_up()
-
-
-def _environment(more: Mapping[str, str]) -> Mapping[str, str]:
-    ours = {name: value for name, value in os.environ.items() if name != "CLOUDFLARE_ENV"}
-    return {**ours, "NO_COLOR": "1", **more}
+    await processes.clean_up()

@@ -1,9 +1,12 @@
 """The command ``perdure`` in a process of its own, as a test talks to it."""
 
 import asyncio
+import os
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,37 @@ class Running:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.communicate()
+
+
+class Processes:
+    """Starts ``perdure``, and leaves none behind: ``clean_up`` is for the end of a fixture."""
+
+    def __init__(self) -> None:
+        self._started: list[Running] = []
+
+    async def start(
+        self,
+        *arguments: object,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: int = asyncio.subprocess.DEVNULL,
+    ) -> Running:
+        """Start a command; ``env`` is added to the environment, without colours in any case."""
+        ours = {name: value for name, value in os.environ.items() if name != "CLOUDFLARE_ENV"}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "perdure", *map(str, arguments)),
+            cwd=cwd,
+            env={**ours, "NO_COLOR": "1", **(env or {})},
+            stdin=stdin,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._started.append(running := Running(process))
+        return running
+
+    async def clean_up(self) -> None:
+        for running in self._started:
+            await running.clean_up()
 
 
 Start = Callable[..., Awaitable[Running]]

@@ -11,10 +11,11 @@ from perdure.cli.main import main
 
 Invoke = Callable[..., Result]
 OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor"}
+OF_DATA = {"dev", "check", "serve", "tail", *OPERATOR}
 SHARED = {
-    "config_file": {"dev", "check", "serve", *OPERATOR},
-    "env": {"dev", "check", "serve", *OPERATOR},
-    "data": {"dev", "check", "serve", *OPERATOR},
+    "config_file": OF_DATA,
+    "env": OF_DATA,
+    "data": OF_DATA,
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},
     "yes": {"dev", "serve"},

@@ -14,6 +14,7 @@ from perdure.runtime.server import Server
 from perdure.storage import checkpointer
 from perdure.storage.bookmark import Bookmark
 from tests.durability.conftest import HeldDisk
+from tests.failing import fails_with
 from tests.serving import Serving
 from tests.world import turns
 
@@ -53,13 +54,6 @@ async def ask(server: Server, path: str) -> Any:
 
 def files(data_dir: Path) -> list[Path]:
     return sorted(data_dir.glob("actors/*/*/*.db"))
-
-
-@pytest.fixture
-async def serve(tmp_path: Path) -> Any:
-    serving = Serving(tmp_path)
-    yield serving
-    await serving.stop()
 
 
 async def test_on_a_full_disk_old_actors_go_on_and_new_ones_wait_for_room(
@@ -154,11 +148,8 @@ async def test_a_checkpoint_that_fails_is_seen_in_the_servers_health(
     server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
     await ask(server, "/a/put/1")
 
-    def fails(_: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(checkpointer, "sync_file_system", fails)
+        patch.setattr(checkpointer, "sync_file_system", fails_with(errno.EIO))
         server._store.shorten()
         while server.health().checkpoint_problem is None:
             await asyncio.sleep(0)

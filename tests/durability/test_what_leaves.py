@@ -80,10 +80,16 @@ async def start(call: Any) -> "asyncio.Future[Any]":
     return future
 
 
-async def test_a_reply_waits_for_the_sync_that_covers_it(world: World, disk: HeldDisk) -> None:
+async def room_on_a_held_disk(world: World, disk: HeldDisk) -> Any:
+    """A room whose x is 0; what is written from now on is durable when the test lets it be."""
     room = world.stub(Room)
     await room.put("x", 0)
     disk.is_held = True
+    return room
+
+
+async def test_a_reply_waits_for_the_sync_that_covers_it(world: World, disk: HeldDisk) -> None:
+    room = await room_on_a_held_disk(world, disk)
     reply = await start(room.put("x", 1))
     await disk.is_reached()
     assert not reply.done()
@@ -94,9 +100,7 @@ async def test_a_reply_waits_for_the_sync_that_covers_it(world: World, disk: Hel
 async def test_a_reply_that_tells_of_a_pending_write_waits_too(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     written = await start(room.put("x", 1))
     await disk.is_reached()
     read = await start(room.get("x"))
@@ -119,9 +123,7 @@ async def test_a_reply_waits_for_its_own_commit_and_for_no_later_one(
     world: World, disk: HeldDisk
 ) -> None:
     """Else an actor that writes all the time would never answer."""
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     first = await start(room.put("x", 1))
     await disk.is_reached()
     second = await start(room.put("x", 2))
@@ -155,9 +157,7 @@ async def _put_and_call(lab: Any, rooms: Any) -> Any:
 
 
 async def test_an_outgoing_request_waits(world: World, disk: HeldDisk) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     await start(room.put_and_fetch())
     await disk.is_reached()
     assert world.outbound.sent == []
@@ -203,9 +203,7 @@ async def test_the_alarm_index_in_memory_does_not_wait_for_the_disk(
 async def test_sync_ends_when_all_is_durable_and_nothing_runs_in_between(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     synced = await start(room.put_and_sync("a"))
     await disk.is_reached()
     other = await start(room.put_and_sync("b"))
@@ -220,9 +218,7 @@ async def test_sync_ends_when_all_is_durable_and_nothing_runs_in_between(
 async def test_a_successor_does_not_tell_of_what_is_not_durable_yet(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     aborted = await start(room.put_and_abort())
     with pytest.raises(ActorReset):
         await aborted
@@ -235,9 +231,7 @@ async def test_a_successor_does_not_tell_of_what_is_not_durable_yet(
 async def test_an_actor_with_a_write_on_its_way_stays_in_memory(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     future = await start(room.put_and_wait("y"))
     await disk.is_reached()
     world.clock.advance(60)
@@ -252,9 +246,7 @@ async def test_an_actor_with_a_write_on_its_way_stays_in_memory(
 async def test_a_write_that_nobody_waits_for_keeps_its_actor_in_memory(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     await room.put_later("y")  # has replied: nothing was written by then
     await disk.is_reached()
     world.clock.advance(60)
@@ -321,9 +313,7 @@ async def test_an_actors_own_failure_leaves_the_others_alone(world: World, disk:
 async def test_what_need_not_be_confirmed_holds_neither_its_reply_nor_one_that_read_it(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     assert await room.put_unconfirmed("x", 1) == 1
     await disk.is_reached()
     assert await room.get("x") == 1
@@ -332,9 +322,7 @@ async def test_what_need_not_be_confirmed_holds_neither_its_reply_nor_one_that_r
 
 
 async def test_a_turn_that_wrote_both_ways_waits(world: World, disk: HeldDisk) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     reply = await start(room.put_both("x", 1))
     await disk.is_reached()
     assert not reply.done()
@@ -345,9 +333,7 @@ async def test_a_turn_that_wrote_both_ways_waits(world: World, disk: HeldDisk) -
 async def test_what_need_not_be_confirmed_waits_behind_what_must_be(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     confirmed = await start(room.put("x", 1))
     await disk.is_reached()
     unconfirmed = await start(room.put_unconfirmed("y", 2))
@@ -360,9 +346,7 @@ async def test_what_need_not_be_confirmed_waits_behind_what_must_be(
 
 
 async def test_sync_waits_for_what_need_not_be_confirmed(world: World, disk: HeldDisk) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     reply = await start(room.unconfirmed_and_sync("x", 1))
     await disk.is_reached()
     assert not reply.done()
@@ -373,9 +357,7 @@ async def test_sync_waits_for_what_need_not_be_confirmed(world: World, disk: Hel
 async def test_a_failed_sync_of_what_need_not_be_confirmed_breaks_the_actor(
     world: World, disk: HeldDisk
 ) -> None:
-    room = world.stub(Room)
-    await room.put("x", 0)
-    disk.is_held = True
+    room = await room_on_a_held_disk(world, disk)
     assert await room.put_unconfirmed("x", 1) == 1
     await disk.is_reached()
     disk.fail()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
-import aiohttp
 import pytest
 import uvloop
 
@@ -47,9 +46,3 @@ async def serve(start: Callable[[Path], Awaitable[Server]]) -> Callable[[str], A
         return (await start(EXAMPLES / name)).url
 
     return serve
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -19,7 +18,7 @@ from websockets.http11 import Request, Response
 
 from perdure.runtime.server import Server
 from tests.browser import Tab, chromium
-from tests.cli.process import Running
+from tests.cli.process import Processes, Running
 from tests.examples.conftest import EXAMPLES
 
 FEED = EXAMPLES / "feed"
@@ -275,23 +274,17 @@ async def run(
     tmp_path: Path, upstream: Upstream
 ) -> AsyncIterator[Callable[[], Awaitable[Running]]]:
     """Runs ``perdure dev`` as the README says, with the same data each time."""
-    running: list[Running] = []
+    processes = Processes()
+    variables = variables_of(upstream, SILENCE_S)
 
     async def run() -> Running:
-        variables = variables_of(upstream, SILENCE_S)
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "perdure", "dev", "-c", str(FEED / "wrangler.toml")),
-            *("--port", "0", "--data", str(tmp_path / "data")),
-            *(f"--var={name}:{value}" for name, value in variables.items()),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+        place = ("-c", FEED / "wrangler.toml", "--port", 0, "--data", tmp_path / "data")
+        return await processes.start(
+            "dev", *place, *(f"--var={name}:{value}" for name, value in variables.items())
         )
-        running.append(Running(process))
-        return running[-1]
 
     yield run
-    for each in running:
-        await each.clean_up()
+    await processes.clean_up()
 
 
 @pytest.mark.slow

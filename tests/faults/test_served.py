@@ -25,12 +25,6 @@ Make = Callable[..., Served]
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
-
-
-@pytest.fixture
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
     """Servers of one data directory."""
     made: list[Served] = []

@@ -1,16 +1,13 @@
 """When the commit log fails, the process ends and says why; its successor has what was told."""
 
-import asyncio
-import os
 import re
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.cli.process import Running
+from tests.cli.process import Processes, Running
 from tests.serving import Serving
 
 pytestmark = pytest.mark.slow
@@ -43,28 +40,15 @@ def broken(tmp_path: Path) -> Path:
 async def start(tmp_path: Path, shim: Path, broken: Path) -> AsyncIterator[Start]:
     """Serve the program on a disk that can be broken: ``await start("serve")``."""
     config = Serving(tmp_path).write(PROGRAM, objects=["Room"])
-    started: list[Running] = []
+    disk = {"COLUMNS": "500", "LD_PRELOAD": str(shim), "BROKEN_DISK": str(broken)}
+    processes = Processes()
 
     async def start_it(*command: str) -> Running:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "perdure", *command, "-c", str(config.path)),
-            *("--port", "0", "--data", str(tmp_path / "data")),
-            env={
-                **os.environ,
-                "NO_COLOR": "1",
-                "COLUMNS": "500",
-                "LD_PRELOAD": str(shim),
-                "BROKEN_DISK": str(broken),
-            },
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        started.append(running := Running(process))
-        return running
+        place = ("-c", config.path, "--port", 0, "--data", tmp_path / "data")
+        return await processes.start(*command, *place, env=disk)
 
     yield start_it
-    for running in started:
-        await running.clean_up()
+    await processes.clean_up()
 
 
 async def visit(url: str) -> str | None:

@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import aiohttp
 import pytest
 import uvloop
 
-from tests.serving import Serving
 from tests.town import Town
 
 ON_BOTH_LOOPS = {"edge", "sockets", "test_server.py"}
@@ -21,19 +19,6 @@ def pytest_asyncio_loop_factories(
     if ON_BOTH_LOOPS & set(item.path.parts):
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
-
-
-@pytest.fixture
-async def serve(tmp_path: Path) -> AsyncIterator[Serving]:
-    serving = Serving(tmp_path)
-    yield serving
-    await serving.stop()
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession() as session:
-        yield session
 
 
 @pytest.fixture

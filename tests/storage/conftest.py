@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
 from perdure.storage.limits import StorageLimits
+from perdure.storage.log import CommitLog
+from perdure.storage.log_start import LogStart
 from perdure.storage.sql import Sql
+from tests.storage.flushed import TIME_MS, Loop, MakeLog
 from tests.storage.logged import Bench
 
 MakeDatabase = Callable[..., ActorDatabase]
@@ -61,3 +65,30 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     bench = Bench(tmp_path / "data", request.param)
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
+    """Commit logs in one directory, each begun by the test."""
+    made: list[CommitLog] = []
+
+    def make(start: LogStart | None = None, **options: Any) -> CommitLog:
+        log = CommitLog(
+            tmp_path,
+            start or LogStart(),
+            notify=loop.notify,
+            time_ms=lambda: TIME_MS,
+            on_failure=loop.failures.append,
+            **options,
+        )
+        made.append(log)
+        return log
+
+    yield make
+    for log in made:
+        log.close()

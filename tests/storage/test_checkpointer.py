@@ -3,7 +3,6 @@
 import errno
 import logging
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,7 @@ from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import DatabaseFailed
 from perdure.storage.kv import KeyValue
 from perdure.storage.store import Store
+from tests.failing import fails_with
 from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 
@@ -159,11 +159,8 @@ def test_after_a_sync_that_failed_the_log_is_kept_for_good(
     put(database, a=1)
     store.log.wait()
 
-    def fail(path: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(checkpointer, "sync_file_system", fail)
+        patch.setattr(checkpointer, "sync_file_system", fails_with(errno.EIO))
         store.shorten()
         with caplog.at_level(logging.ERROR):
             finish(bench, store)

@@ -1,5 +1,6 @@
 """A data directory belongs to one server, has a known format, and keeps its trash for a while."""
 
+import errno
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 from perdure.storage import directory as directory_module
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import DirectoryInUse, StorageError, UnknownFormat
+from tests.failing import fails_with
 
 DAY_MS = 86_400_000
 
@@ -135,11 +137,8 @@ def test_what_cannot_be_a_directory(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
     with monkeypatch.context() as patch:
-        patch.setattr(directory_module, "write_file", refuse)
+        patch.setattr(directory_module, "write_file", fails_with(errno.EACCES))
         with pytest.raises(StorageError, match="Permission denied"):
             DataDirectory.open(root)
     with monkeypatch.context() as patch:
@@ -191,17 +190,14 @@ def test_what_is_not_of_the_trash_is_left_in_it(root: Path) -> None:
 
 
 def test_trash_that_cannot_be_moved_or_deleted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
     with DataDirectory.open(root) as directory:
         put(directory, "app-Room")
         with monkeypatch.context() as patch:
-            patch.setattr(directory_module, "move_directory", refuse)
+            patch.setattr(directory_module, "move_directory", fails_with(errno.EACCES))
             with pytest.raises(StorageError, match="Permission denied"):
                 directory.move_to_trash("app-Room", 5)
         directory.move_to_trash("app-Room", 5)
         with monkeypatch.context() as patch:
-            patch.setattr(shutil, "rmtree", refuse)
+            patch.setattr(shutil, "rmtree", fails_with(errno.EACCES))
             with pytest.raises(StorageError, match="Permission denied"):
                 directory.purge_trash(10, 1)

@@ -1,6 +1,7 @@
 """Appending to the log, awaited."""
 
 import asyncio
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from perdure.storage.durable_append import all_durable, append_durably
 from perdure.storage.errors import StorageBroken
 from perdure.storage.logformat import Change, RecordKind
+from tests.failing import fails_with
 from tests.storage.timeline import KEY, A, Timeline
 
 CHANGE = Change(RecordKind.TAKEN_OVER, KEY, A)
@@ -29,10 +31,7 @@ async def test_who_waits_is_told_when_the_log_fails(
 ) -> None:
     timeline = Timeline(tmp_path / "data")
 
-    def fail(_: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     acted: list[int] = []
     with pytest.raises(StorageBroken):
         await append_durably(timeline.store.log, CHANGE, acted.append)

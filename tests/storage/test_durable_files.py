@@ -1,6 +1,7 @@
 """Files are there whole or not at all, and what holds their names is synced."""
 
 import ctypes
+import errno
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from perdure.storage.durable_files import (
     sync_file_system,
     write_file,
 )
+from tests.failing import fails_with
 
 
 @pytest.fixture
@@ -44,11 +46,8 @@ def test_a_write_that_fails_leaves_what_was_there(
 ) -> None:
     write_file(tmp_path / "a", b"one")
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "fsync", fails_with(errno.ENOSPC))
         with pytest.raises(OSError, match="No space"):
             write_file(tmp_path / "a", b"two")
     assert (tmp_path / "a").read_bytes() == b"one"

@@ -1,12 +1,13 @@
 """What is wrong is told in words, and nothing while all is well."""
 
+import errno
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from perdure.storage.free_space import Space
 from perdure.storage.health import StoreHealth
+from tests.failing import fails_with
 from tests.storage.logged import KEY, A, Bench, put
 
 WELL = StoreHealth(None, None, True, 3, 5_000, Space(10**9, 10**6), 0)
@@ -59,10 +60,7 @@ def test_a_store_tells_how_it_is(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
     store.marks.set("quarantine", KEY, A, {})
     assert store.health().quarantined == 1
 
-    def fails(_: Path) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr("os.statvfs", fails)
+    monkeypatch.setattr("os.statvfs", fails_with(errno.EIO))
     assert store.health().space is None
 
 

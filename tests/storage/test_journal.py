@@ -15,6 +15,7 @@ from perdure.storage.log_scan import scan
 from perdure.storage.logformat import Record, RecordKind
 from perdure.storage.page_images import ImageKind, decode_images
 from perdure.storage.sql import Sql
+from tests.failing import fails_with
 from tests.storage.logged import KEY, A, B, Bench, content, put
 
 
@@ -225,11 +226,8 @@ def test_whatever_goes_wrong_between_the_commit_and_the_log_undoes_the_turn(
 
 
 def fail_calls(patched: pytest.MonkeyPatch, *names: str) -> None:
-    def fails(*_: object, **__: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     for name in names:
-        patched.setattr(os, name, fails)
+        patched.setattr(os, name, fails_with(errno.EIO))
 
 
 @pytest.mark.parametrize("turns_before", [0, 1])
@@ -295,11 +293,8 @@ def test_a_file_of_which_nothing_can_be_read_fails_its_actor(
     store.close()
     database = bench.open().database(KEY, A)
 
-    def fails(*_: object, **__: object) -> None:
-        raise OSError(errno.EMFILE, "Too many open files")
-
     with monkeypatch.context() as patched:
-        patched.setattr(io, "open", fails)
+        patched.setattr(io, "open", fails_with(errno.EMFILE))
         with pytest.raises(DatabaseFailed, match="Too many open files") as caught:
             database.value("SELECT 1")
     assert caught.value.code == "SQLITE_CANTOPEN"

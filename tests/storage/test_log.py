@@ -2,10 +2,9 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
 
 import pytest
 
@@ -17,52 +16,11 @@ from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
 from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORDS_START, Change, RecordKind
+from tests.failing import fails_with
+from tests.storage.flushed import CHANGE, TIME_MS, Loop, MakeLog
 
-CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
-START = LogStart()
 BEGINNING = Checkpoint()
 ROOM_FOR_TWO = RECORDS_START + 2 * 240
-
-
-class Loop:
-    """What the event loop does for a log: calls, in this thread, what another thread asks for."""
-
-    def __init__(self) -> None:
-        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.failures: list[StorageBroken] = []
-
-    def run_until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self.calls.get(timeout=10)()
-
-
-@pytest.fixture
-def loop() -> Loop:
-    return Loop()
-
-
-MakeLog = Callable[..., CommitLog]
-
-
-@pytest.fixture
-def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
-    made: list[CommitLog] = []
-
-    def make(start: LogStart = START, **options: Any) -> CommitLog:
-        log = CommitLog(
-            tmp_path,
-            start,
-            notify=loop.calls.put,
-            time_ms=lambda: 1_000,
-            on_failure=loop.failures.append,
-            **options,
-        )
-        made.append(log)
-        return log
-
-    yield make
-    for log in made:
-        log.close()
 
 
 def lsns(directory: Path, checkpoint: Checkpoint = BEGINNING) -> list[int]:
@@ -78,7 +36,7 @@ def test_what_is_published_as_durable_can_be_read_back(
     loop.run_until(lambda: log.durable_lsn == 3)
     found = scan(tmp_path, Checkpoint())
     assert [record.lsn for record in found.records] == [1, 2, 3]
-    assert found.records[0].time_ms == 1_000
+    assert found.records[0].time_ms == TIME_MS
     assert found.records[0].epoch == 1
     assert log.statistics().records == 3
     assert 1 <= log.statistics().batches <= 3
@@ -218,10 +176,7 @@ def test_a_failure_is_known_to_append_before_the_loop_is_told(
 ) -> None:
     log = make_log()
 
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     log.append(CHANGE)
     loop.calls.get()()
     told = loop.calls.get(timeout=10)
@@ -307,10 +262,7 @@ def test_a_spare_file_of_which_the_disk_says_it_has_failed_ends_the_log(
     monkeypatch.setattr(log_module, "RESERVED_FROM_SIZE_BYTES", 0)
     log = make_log(segment_size_bytes=ROOM_FOR_TWO)
 
-    def fails(*_: object) -> bool:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(log_module, "make_spare", fails)
+    monkeypatch.setattr(log_module, "make_spare", fails_with(errno.EIO))
     assert log.append(CHANGE) == 1
     loop.run_until(lambda: bool(loop.failures))
     assert log.durable_lsn == 1

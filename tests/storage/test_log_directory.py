@@ -1,11 +1,13 @@
 """A log's directory has one owner, and a checkpoint that is whole."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 from perdure.storage.errors import DirectoryInUse, LogCorrupt
 from perdure.storage.log_directory import Checkpoint, LogDirectory
+from tests.failing import fails_with
 
 
 def test_one_owner_at_a_time(tmp_path: Path) -> None:
@@ -22,10 +24,7 @@ def test_a_lock_that_cannot_be_had_for_another_reason_is_told(
 ) -> None:
     import fcntl
 
-    def fail(descriptor: int, operation: int) -> None:
-        raise OSError(37, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", fail)
+    monkeypatch.setattr(fcntl, "flock", fails_with(errno.ENOLCK))
     with pytest.raises(OSError, match="No locks"):
         LogDirectory.open(tmp_path)
 

@@ -2,8 +2,8 @@
 
 import errno
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -14,29 +14,8 @@ from perdure.storage.log import CommitLog
 from perdure.storage.log_directory import Checkpoint
 from perdure.storage.log_scan import scan
 from perdure.storage.log_start import LogStart
-from perdure.storage.logformat import RECORD_MAGIC, Change, Record, RecordKind
-
-CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
-START = LogStart()
-
-
-class Loop:
-    """Calls what it is asked to when it is told to; notes when the flusher asked."""
-
-    def __init__(self) -> None:
-        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self.events: list[str] = []
-        self.failures: list[StorageBroken] = []
-        self._thread = threading.get_ident()
-
-    def notify(self, call: Callable[[], None]) -> None:
-        if threading.get_ident() != self._thread:
-            self.events.append("told")
-        self.calls.put(call)
-
-    def run_until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self.calls.get(timeout=10)()
+from perdure.storage.logformat import RECORD_MAGIC, Record
+from tests.storage.flushed import CHANGE, Loop, MakeLog
 
 
 class HeldSync:
@@ -56,36 +35,23 @@ class HeldSync:
         monkeypatch.setattr(os, "fdatasync", held)
 
 
-@pytest.fixture
-def loop() -> Loop:
-    return Loop()
-
-
-MakeLog = Callable[..., CommitLog]
-
-
-@pytest.fixture
-def make_log(tmp_path: Path, loop: Loop) -> Iterator[MakeLog]:
-    made: list[CommitLog] = []
-
-    def make(start: LogStart = START) -> CommitLog:
-        log = CommitLog(
-            tmp_path,
-            start,
-            notify=loop.notify,
-            time_ms=lambda: 0,
-            on_failure=loop.failures.append,
-        )
-        made.append(log)
-        return log
-
-    yield make
-    for log in made:
-        log.close()
-
-
 def records(directory: Path, segment: int = 1) -> list[Record]:
     return scan(directory, Checkpoint(segment=segment)).records
+
+
+@contextmanager
+def second_sync_held(
+    log: CommitLog, loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[HeldSync]:
+    """One record is durable, and another one on its way as long as nothing is said of it."""
+    log.append(CHANGE)
+    loop.run_until(lambda: log.durable_lsn == 1)
+    with monkeypatch.context() as patch:
+        sync = HeldSync(patch)
+        log.append(CHANGE)
+        log._hand_over()
+        sync.entered.get(timeout=10)
+        yield sync
 
 
 def test_each_batch_is_synced_before_it_is_told(
@@ -114,13 +80,7 @@ def test_what_came_in_before_an_error_is_never_written_after_it(
 ) -> None:
     """A sync that failed says what was lost once; the next one would succeed without it."""
     log = make_log()
-    log.append(CHANGE)
-    loop.run_until(lambda: log.durable_lsn == 1)
-    with monkeypatch.context() as patch:
-        sync = HeldSync(patch)
-        log.append(CHANGE)
-        log._hand_over()
-        sync.entered.get(timeout=10)
+    with second_sync_held(log, loop, monkeypatch) as sync:
         log.append(CHANGE)  # waits for the batch that is on its way
         sync.words.put("fail")
         loop.run_until(lambda: log.failure is not None)
@@ -151,13 +111,7 @@ def test_records_say_no_more_than_what_was_durable(
 ) -> None:
     """Else a batch that was torn would be taken for a loss, and nothing would start again."""
     log = make_log()
-    log.append(CHANGE)
-    loop.run_until(lambda: log.durable_lsn == 1)
-    with monkeypatch.context() as patch:
-        sync = HeldSync(patch)
-        log.append(CHANGE)
-        log._hand_over()
-        sync.entered.get(timeout=10)
+    with second_sync_held(log, loop, monkeypatch) as sync:
         log.append(CHANGE)
         log.append(CHANGE)
         sync.words.put("go")

@@ -1,14 +1,15 @@
 """A mark of an actor outlives the process that set it, until it is cleared."""
 
+import errno
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from perdure.storage.errors import StorageError
 from perdure.storage.layout import Layout
 from perdure.storage.marks import Marks
+from tests.failing import fails_with
 
 A, B = b"a" * 32, b"b" * 32
 
@@ -74,10 +75,7 @@ def test_half_a_mark_is_none(layout: Layout, monkeypatch: pytest.MonkeyPatch) ->
     marks = Marks(layout)
     marks.set("quarantine", "n", A, {"why": "first"})
 
-    def fails(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", fails)
+    monkeypatch.setattr(os, "fsync", fails_with(errno.ENOSPC))
     with pytest.raises(StorageError, match="cannot be changed: No space left"):
         marks.set("quarantine", "n", A, {"why": "second"})
     with pytest.raises(StorageError, match="cannot be changed"):
@@ -92,13 +90,10 @@ def test_a_mark_that_cannot_be_taken_away_still_counts(
     marks = Marks(layout)
     marks.set("quarantine", "n", A, {})
 
-    def fails(*_: object, **__: object) -> None:
-        raise OSError(30, "Read-only file system")
-
-    monkeypatch.setattr(Path, "unlink", fails)
+    monkeypatch.setattr(Path, "unlink", fails_with(errno.EROFS))
     with pytest.raises(StorageError, match="cannot be changed: Read-only file system"):
         marks.clear("quarantine", "n", A)
-    monkeypatch.setattr("shutil.rmtree", fails)
+    monkeypatch.setattr("shutil.rmtree", fails_with(errno.EROFS))
     with pytest.raises(StorageError, match="cannot be changed: Read-only file system"):
         marks.clear_namespace("n")
     assert marks.get("quarantine", "n", A) == {}
@@ -152,9 +147,6 @@ def test_a_directory_that_cannot_be_read_says_so(
 ) -> None:
     Marks(layout).set("quarantine", "n", A, {})
 
-    def fails(*_: Any, **__: Any) -> str:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(Path, "read_text", fails)
+    monkeypatch.setattr(Path, "read_text", fails_with(errno.EIO))
     with pytest.raises(StorageError, match="cannot be read: Input/output error"):
         Marks(layout)

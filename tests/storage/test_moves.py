@@ -26,9 +26,11 @@ from perdure.storage.errors import (
 )
 from perdure.storage.kv import KeyValue
 from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
+from perdure.storage.marks import Marks
 from perdure.storage.metadata import Metadata
 from perdure.storage.moves import Move
 from perdure.storage.store import Store
+from tests.failing import fails_with
 from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 # What every actor has before it is moved, and what it is written afterwards.
@@ -341,11 +343,8 @@ def test_an_actor_stays_if_its_file_cannot_be_synced(
     put(database, a=1)
     database.close()
 
-    def fail(path: Path) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(moves, call, fail)
+        patch.setattr(moves, call, fails_with(errno.EIO))
         with pytest.raises(StorageError, match="Input/output error"):
             bench.do(first.moves.hand_over(KEY, A))
     assert content(first) == {"a": 1}
@@ -404,6 +403,17 @@ def test_a_damaged_file_moves_with_its_mark(bench: Bench) -> None:
         content(second)
 
 
+def test_what_another_process_marked_is_known_where_the_actor_goes(bench: Bench) -> None:
+    first, second, _ = bench.open_all()
+    database = first.database(KEY, A)
+    put(database, a=1)
+    database.close()
+    Marks(first._layout).set("quarantine", KEY, A, {"cause": "test"})
+    assert second.marks.get("quarantine", KEY, A) is None
+    bench.move(first, second)
+    assert second.marks.get("quarantine", KEY, A) == {"cause": "test"}
+
+
 def test_no_actor_is_handed_over_by_a_log_that_has_failed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -414,11 +424,8 @@ def test_no_actor_is_handed_over_by_a_log_that_has_failed(
     first.log.wait()
     incarnation = first.log.incarnation
 
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fdatasync", fail)
+        patch.setattr(os, "fdatasync", fails_with(errno.EIO))
         with pytest.raises(StorageBroken):
             bench.do(first.moves.hand_over(KEY, A))
         with pytest.raises(StorageBroken):

@@ -1,5 +1,6 @@
 """What can be measured of a machine."""
 
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from perdure.storage.probes import (
     sqlite_facts,
     sync_latency_us,
 )
+from tests.failing import fails_with
 
 
 def test_the_file_system_is_that_of_the_closest_mount_point(tmp_path: Path) -> None:
@@ -36,10 +38,7 @@ def test_syncs_are_timed_and_nothing_is_left_behind(tmp_path: Path) -> None:
 def test_a_disk_that_cannot_sync_is_told_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(fd: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
         sync_latency_us(tmp_path)
     assert list(tmp_path.iterdir()) == []

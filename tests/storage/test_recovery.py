@@ -1,5 +1,6 @@
 """Recovery: files become what the logs say, whatever was left half done, and as often as asked."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM, Change, RecordKind
 from perdure.storage.page_images import encode_image
 from perdure.storage.recovery import Recovered, recover
+from tests.failing import fails_with
 
 SIZE = 512
 A, B = ("app-Room", b"a" * 32), ("app-Room", b"b" * 32)
@@ -206,11 +208,8 @@ def test_the_files_are_synced_before_the_log_forgets(
     (start,) = world.recover().starts
     world.write(start, 0, world.change(A, {1: "a"}, 1, CREATE))
 
-    def fail(path: Path) -> None:
-        raise OSError(5, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(recovery, "sync_file_system", fail)
+        patch.setattr(recovery, "sync_file_system", fails_with(errno.EIO))
         with pytest.raises(OSError, match="Input/output"):
             world.recover()
     world.file(*A).write_bytes(b"")  # what an unsynced file may become

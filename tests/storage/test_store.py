@@ -15,6 +15,7 @@ from perdure.storage.logformat import RecordKind
 from perdure.storage.metadata import Metadata
 from perdure.storage.sql import Sql
 from perdure.storage.store import nothing_recovered
+from tests.failing import fails_with
 from tests.storage.logged import KEY, A, B, Bench, content, flusher_asleep, one_log, put
 
 
@@ -159,11 +160,8 @@ def test_a_commit_that_cannot_be_read_back_leaves_no_trace(
     put(database, a=1)
     put(database, a=2)
 
-    def fail(*_: object) -> bytes:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pread", fail)
+        patch.setattr(os, "pread", fails_with(errno.EIO))
         with pytest.raises(StorageError, match="cannot be read back"):
             put(database, a=3)
     assert database.failure is not None
@@ -182,10 +180,7 @@ def test_when_the_log_fails_all_databases_do(bench: Bench, monkeypatch: pytest.M
     put(database, a=1)
     store.log.wait()
 
-    def fail(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fdatasync", fail)
+    monkeypatch.setattr(os, "fdatasync", fails_with(errno.ENOSPC))
     put(database, a=2)
     told: list[int] = []
     database.durability.when_durable(lambda: told.append(2))
@@ -247,11 +242,8 @@ def test_a_directory_that_cannot_be_recovered_is_left_alone(bench: Bench) -> Non
 def test_an_error_of_the_disk_at_recovery_is_told(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
     with monkeypatch.context() as patch:
-        patch.setattr("perdure.storage.recovery.sync_file_system", fail)
+        patch.setattr("perdure.storage.recovery.sync_file_system", fails_with(errno.EIO))
         with pytest.raises(StorageError, match="cannot be recovered: Input/output error"):
             bench.open()
     bench.open()  # the lock was given back

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import aiohttp
 import pytest
@@ -201,6 +202,34 @@ async def test_pipelined_requests_are_answered_in_order(server: Server) -> None:
             assert got == f'["POST", "http://a/{n}", "{n % 10}"]'
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket", "TLS/1.0"])
+async def test_a_request_behind_an_upgrade_that_is_not_made_is_answered(
+    server: Server, protocol: str
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        upgrade = (
+            f"GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n"
+        )
+        wire.send(upgrade.encode() + b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n")
+        for number in (1, 2):
+            assert (await wire.answer()).text == f'["GET", "http://a/{number}", ""]'
+
+
+async def test_no_client_waits_for_an_answer_to_what_was_lost_behind_such_a_body(
+    server: Server,
+) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.send(
+            b"GET /0 HTTP/1.1\r\nHost: a\r\n\r\n"
+            b"POST /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+            b"Content-Length: 2\r\n\r\nhiGET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+        )
+        assert (await wire.answer()).get("Connection") is None
+        answer = await wire.answer()
+        assert (answer.text, answer.get("Connection")) == ('["POST", "http://a/1", "hi"]', "close")
+        assert await wire.rest() == b""
+
+
 async def test_a_connection_is_kept_for_the_next_request(server: Server) -> None:
     async with await Wire.connect(server.url) as wire:
         for _ in range(3):
@@ -394,3 +423,30 @@ async def test_a_connection_ends_after_its_last_request(serve: Serving) -> None:
         answers = [await wire.answer() for _ in range(3)]
         assert [answer.get("Connection") for answer in answers] == [None, None, "close"]
         assert await wire.rest() == b""
+
+
+class HalfFull:
+    """A transport whose client has stopped reading."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 100
+        self.is_cut_off = False
+
+    def get_write_buffer_size(self) -> int:
+        return self.size_bytes
+
+    def abort(self) -> None:
+        self.is_cut_off = True
+
+
+async def test_a_client_that_takes_a_little_of_its_answer_is_waited_for(server: Server) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a")
+        await wire.answer()
+        (protocol,) = server._front._connections()
+        transport: Any = HalfFull()
+        protocol._may_be_unread(transport, 101)
+        assert not transport.is_cut_off
+        protocol._is_read_again()
+        protocol._may_be_unread(transport, 100)
+        assert transport.is_cut_off

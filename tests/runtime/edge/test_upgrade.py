@@ -11,7 +11,7 @@ from perdure.runtime.edge.upgrade import accept_of
 from perdure.runtime.server import Server
 from tests.runtime.rooms import ROOMS, heard
 from tests.serving import Serving
-from tests.wire import TEXT, Wire, close_frame, frame, upgrade_request
+from tests.wire import KEY, TEXT, Wire, close_frame, frame, upgrade_request
 
 MAIN = """
     from perdure import Response, WebSocketPair, WorkerEntrypoint
@@ -123,6 +123,13 @@ async def test_the_headers_of_a_handshake_are_lists_without_case(
         (["Sec-WebSocket-Key: !AAAAAAAAAAAAAAAAAAAAA=="], 400, "must be 16 bytes in base64"),
         (["Sec-WebSocket-Key: grüße"], 400, "must be 16 bytes in base64"),
         (["Connection: keep-alive"], 400, "Connection: Upgrade"),
+        ([f"Sec-WebSocket-Key: {KEY}"] * 2, 400, "Sec-WebSocket-Key must not appear more than"),
+        (["Sec-WebSocket-Version: 13"] * 2, 400, "Sec-WebSocket-Version must not appear more"),
+        (["Sec-WebSocket-Protocol: a b"], 400, "must be a list of tokens, each once"),
+        (["Sec-WebSocket-Protocol: a, a"], 400, "must be a list of tokens, each once"),
+        (["Sec-WebSocket-Protocol: a,"], 400, "must be a list of tokens, each once"),
+        (["Sec-WebSocket-Protocol: a", "Sec-WebSocket-Protocol: a"], 400, "tokens, each once"),
+        (["Sec-WebSocket-Extensions: ;"], 400, "Sec-WebSocket-Extensions cannot be read"),
     ],
 )
 async def test_a_handshake_that_is_wrong_is_refused(

@@ -11,28 +11,8 @@ from perdure.actors.errors import ActorReset
 from perdure.actors.session import CloseFrame
 from perdure.runtime.host.actor_host import CALLS_IN_A_ROW_MAX, NESTED_CALLS_MAX
 from perdure.storage.errors import ConstraintsViolatedAtCommit
+from tests.runtime.host.counter import Counter, waits
 from tests.world import World, turns
-
-
-class Counter(DurableObject):
-    made = 0
-
-    def __init__(self, ctx: Any, env: Any) -> None:
-        super().__init__(ctx, env)
-        type(self).made += 1
-
-    async def increment(self) -> int:
-        value: int = (await self.ctx.storage.get("n") or 0) + 1
-        await self.ctx.storage.put("n", value)
-        return value
-
-    async def sleep(self, future_of: str) -> str:
-        await self.ctx.storage.get("x")
-        await waits[future_of]
-        return "woken"
-
-
-waits: dict[str, "asyncio.Future[None]"] = {}
 
 
 async def test_an_actor_that_is_idle_long_enough_leaves_memory_and_comes_back_from_disk(

@@ -2,7 +2,6 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -10,28 +9,8 @@ from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorQuarantined
 from perdure.storage.errors import DatabaseFailed, StorageError
 from perdure.storage.marks import Marks
+from tests.runtime.host.counter import Counter
 from tests.world import World
-
-
-class Counter(DurableObject):
-    made = 0
-
-    def __init__(self, ctx: Any, env: Any) -> None:
-        super().__init__(ctx, env)
-        type(self).made += 1
-
-    async def increment(self) -> int:
-        value: int = (await self.ctx.storage.get("n") or 0) + 1
-        await self.ctx.storage.put("n", value)
-        return value
-
-    async def sleep(self, future_of: str) -> str:
-        await self.ctx.storage.get("x")
-        await waits[future_of]
-        return "woken"
-
-
-waits: dict[str, "asyncio.Future[None]"] = {}
 
 
 async def test_racing_first_calls_make_one_instance(world: World) -> None:

@@ -15,6 +15,7 @@ from perdure.runtime.sockets.client_socket import ClientSocket
 from perdure.runtime.sockets.joint import LOST, LOST_REASON
 from perdure.runtime.sockets.limits import SocketLimits
 from tests.runtime.rooms import ROOMS, heard, sessions, undisturbed
+from tests.runtime.slow import Noting
 from tests.serving import Serving
 from tests.wire import (
     BINARY,
@@ -473,34 +474,12 @@ class FakeTransport(asyncio.Transport):
         return super().__getattribute__(name)
 
 
-class Receiver:
-    """Notes what a link tells it."""
-
-    def __init__(self) -> None:
-        self.heard: list[Any] = []
-
-    def receive(self, message: str | bytes) -> None:
-        self.heard.append(message)
-
-    def receive_close(self, code: int | None, reason: str) -> None:
-        self.heard.append(("close", code, reason))
-
-    def receive_lost(self, code: int, reason: str) -> None:
-        self.heard.append((code, reason))
-
-    def hold(self) -> None:
-        self.heard.append("hold")
-
-    def go_on(self) -> None:
-        self.heard.append("go on")
-
-
 class Bench:
     """A connection on a fake transport, and who hears it."""
 
     def __init__(self, **limits: float) -> None:
         self.transport = FakeTransport()
-        self.receiver = Receiver()
+        self.receiver = Noting()
         socket_limits = SocketLimits(**limits)  # type: ignore[arg-type]  # as a configuration has them
         loop = asyncio.get_running_loop()
         self.connection = ClientSocket(self.transport, loop, socket_limits)
@@ -573,7 +552,7 @@ async def test_nothing_happens_after_the_end(bench: Bench) -> None:
     connection.pause()
     connection.sever(1001, "")
     assert (bench.transport.written, bench.transport.calls) == (b"", [])
-    assert (bench.receiver.heard, ended) == ([(LOST, LOST_REASON)], [connection])
+    assert (bench.receiver.heard, ended) == ([("lost", LOST, LOST_REASON)], [connection])
     assert connection.buffered_size_bytes == 0
 
 
@@ -590,7 +569,7 @@ async def test_a_transport_that_closes_takes_nothing(bench: Bench) -> None:
     bench.connection.transmit(("late",))
     bench.connection.data_received(frame(0x3))
     assert bench.transport.written == b""
-    assert bench.receiver.heard[0][0] == 1002
+    assert bench.receiver.heard[0][:2] == ("lost", 1002)
 
 
 async def test_slow_writing_holds_up_only_what_is_passed_on(bench: Bench) -> None:

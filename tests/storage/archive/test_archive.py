@@ -11,7 +11,8 @@ import pytest
 from perdure.storage.archive import archive as archive_module
 from perdure.storage.archive import spans
 from perdure.storage.archive.archive import DAY_MS, Archive, Retention
-from perdure.storage.archive.index import ArchiveIndex
+from perdure.storage.archive.copies import Snapshot
+from perdure.storage.archive.index import ArchiveFile, ArchiveIndex
 from perdure.storage.archive.past import Past, index_path
 from perdure.storage.errors import HistoryUnavailable, LogCorrupt
 from perdure.storage.layout import Layout
@@ -160,10 +161,8 @@ async def test_behind_damage_an_actor_gets_a_new_copy(timeline: Timeline) -> Non
     assert [await timeline.look(moment) for moment in timeline.moments[since:]] == [True] * 10
 
 
-async def test_a_lost_first_file_takes_the_copies_from_before_its_records_along(
-    timeline: Timeline,
-) -> None:
-    """Else they would be taken for what later records are to be applied to."""
+async def oldest_copy_and_files(timeline: Timeline) -> tuple[Snapshot, list[ArchiveFile]]:
+    """Of an actor whose first records are gone with their age, and only a copy stands for them."""
     await fill(timeline, A)
     await archive_all(timeline)
     timeline.now_ms += 3 * DAY_MS
@@ -171,7 +170,14 @@ async def test_a_lost_first_file_takes_the_copies_from_before_its_records_along(
         await fill(timeline, A, count=10)
         await archive_all(timeline)
     with closing(index_of(timeline)) as index:
-        (copy, *_), files = index.snapshots((KEY, A)), index.files()
+        return index.snapshots((KEY, A))[0], index.files()
+
+
+async def test_a_lost_first_file_takes_the_copies_from_before_its_records_along(
+    timeline: Timeline,
+) -> None:
+    """Else they would be taken for what later records are to be applied to."""
+    copy, files = await oldest_copy_and_files(timeline)
     assert copy.order < files[0].first
     timeline.close()
     (timeline.layout.archive_dir / files[0].name).unlink()
@@ -182,14 +188,7 @@ async def test_a_lost_first_file_takes_the_copies_from_before_its_records_along(
 
 
 async def test_a_damaged_first_file_takes_all_older_copies_along(timeline: Timeline) -> None:
-    await fill(timeline, A)
-    await archive_all(timeline)
-    timeline.now_ms += 3 * DAY_MS
-    for _ in range(2):
-        await fill(timeline, A, count=10)
-        await archive_all(timeline)
-    with closing(index_of(timeline)) as index:
-        (copy, *_), files = index.snapshots((KEY, A)), index.files()
+    copy, files = await oldest_copy_and_files(timeline)
     timeline.close()
     path = timeline.layout.archive_dir / files[0].name
     path.write_bytes(path.read_bytes()[:16])

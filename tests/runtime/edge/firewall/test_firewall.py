@@ -231,17 +231,25 @@ async def test_a_place_is_free_again_when_its_websocket_has_ended(run: Run) -> N
     assert server.firewall.holds_places is False
 
 
+ONE_SLOW_AT_A_TIME = """
+    [[perdure.firewall]]
+    action = "limit"
+    path = "/slow"
+    connections = 1
+"""
+
+
+async def begin_slow(server: Server, wire: Wire) -> None:
+    """Have a request under way that ends when another one says so."""
+    wire.say("GET /slow HTTP/1.1", "Host: a")
+    while "/slow" not in await seen(server):
+        await asyncio.sleep(0)
+
+
 async def test_a_place_is_free_again_when_a_request_was_answered(run: Run) -> None:
-    server = await run("""
-        [[perdure.firewall]]
-        action = "limit"
-        path = "/slow"
-        connections = 1
-    """)
+    server = await run(ONE_SLOW_AT_A_TIME)
     async with await Wire.connect(server.url) as wire:
-        wire.say("GET /slow HTTP/1.1", "Host: a")
-        while "/slow" not in await seen(server):
-            await asyncio.sleep(0)
+        await begin_slow(server, wire)
         assert (await ask(server, "GET /slow")).status == 429
         assert (await ask(server, "GET /go")).status == 200
         assert (await wire.answer()).status == 200
@@ -251,16 +259,9 @@ async def test_a_place_is_free_again_when_a_request_was_answered(run: Run) -> No
 
 
 async def test_a_place_is_free_again_when_a_client_gave_up(run: Run) -> None:
-    server = await run("""
-        [[perdure.firewall]]
-        action = "limit"
-        path = "/slow"
-        connections = 1
-    """)
+    server = await run(ONE_SLOW_AT_A_TIME)
     async with await Wire.connect(server.url) as wire:
-        wire.say("GET /slow HTTP/1.1", "Host: a")
-        while "/slow" not in await seen(server):
-            await asyncio.sleep(0)
+        await begin_slow(server, wire)
         wire.vanish()
     await ask(server, "GET /go")
     while (await ask(server, "GET /slow")).status != 200:  # until the answer has met the reset

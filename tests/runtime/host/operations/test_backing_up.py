@@ -1,6 +1,7 @@
 """Backups: whole data directories that start, of a directory that is written to all the time."""
 
 import asyncio
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from perdure.runtime.control.stopped import open_stopped
 from perdure.runtime.host.operations.errors import TargetUnusable
 from perdure.runtime.host.operations.table import run
+from tests.failing import fails_with
 from tests.town import KEY, Listener, Town
 
 ROOMS = 8
@@ -108,11 +110,10 @@ async def test_no_place_that_has_something_in_it_is_written_to(town: Town, tmp_p
 async def test_what_could_not_be_finished_is_no_data_directory(
     town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
     await town.room().put(x=1)
-    monkeypatch.setattr("perdure.runtime.host.operations.backing_up.copy_catalog", fail)
+    monkeypatch.setattr(
+        "perdure.runtime.host.operations.backing_up.copy_catalog", fails_with(errno.ENOSPC)
+    )
     with pytest.raises(TargetUnusable, match="No space left on device"):
         await town.ask("backup", target=str(tmp_path / "copy"))
     assert list((tmp_path / "copy").iterdir()) == []

@@ -1,5 +1,6 @@
 """What is judged how, and what is advised."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from perdure.runtime.host.operations import doctoring
 from perdure.runtime.host.operations.doctoring import Finding, examine, summary
 from perdure.storage.layout import Layout
 from perdure.storage.probes import FileSystem, Room, SqliteFacts
+from tests.failing import fails_with
 from tests.town import KEY, Town
 
 
@@ -65,10 +67,7 @@ def test_a_disk_too_quick_to_be_true_is_warned_of(
 def test_a_disk_that_cannot_sync_must_be_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Path) -> float:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(doctoring, "sync_latency_us", fail)
+    monkeypatch.setattr(doctoring, "sync_latency_us", fails_with(errno.EIO))
     finding = looked(Layout(tmp_path), "fsync")
     assert (finding.state, finding.found) == ("bad", "fails: Input/output error")
 
