@@ -7,5 +7,15 @@ from tests.mutants.outputs import OUTPUTS
 from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
+from tests.mutants.sessions import SESSIONS
 
-MUTANTS = (*OUTPUTS, *PROMISES, *ELSEWHERE, *ALARMS, *POLICIES, *FIREWALL, *REPLACEMENTS)
+MUTANTS = (
+    *OUTPUTS,
+    *PROMISES,
+    *ELSEWHERE,
+    *ALARMS,
+    *POLICIES,
+    *FIREWALL,
+    *REPLACEMENTS,
+    *SESSIONS,
+)
