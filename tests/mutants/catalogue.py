@@ -8,6 +8,7 @@ from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.sessions import SESSIONS
+from tests.mutants.sockets import SOCKETS
 
 MUTANTS = (
     *OUTPUTS,
@@ -18,4 +19,5 @@ MUTANTS = (
     *FIREWALL,
     *REPLACEMENTS,
     *SESSIONS,
+    *SOCKETS,
 )
