@@ -1,6 +1,7 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.edge import EDGE
 from tests.mutants.elsewhere import ELSEWHERE
 from tests.mutants.firewall import FIREWALL
 from tests.mutants.outputs import OUTPUTS
@@ -20,4 +21,5 @@ MUTANTS = (
     *REPLACEMENTS,
     *SESSIONS,
     *SOCKETS,
+    *EDGE,
 )
