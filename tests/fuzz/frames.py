@@ -86,8 +86,8 @@ def one_message(source: Any) -> None:
     deflate = Deflate(source.ConsumeIntInRange(9, 15), source.ConsumeIntInRange(0, 300))
     message = source.ConsumeBytes(source.remaining_bytes())
     sent = deflate.encode(message)
-    how = {"limit": len(message), "masked": False}
-    assert read(InflatingReader, sent, 7, **how) == [("message", message)]
+    heard = read(InflatingReader, sent, 7, limit=len(message), masked=False)
+    assert heard == [("message", message)]
 
 
 def one_input(data: bytes) -> None:
