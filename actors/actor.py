@@ -139,7 +139,7 @@ class Actor(Execution):
         turn = EventTurn(self, event, on_reply)
         if watch.tracer is not None:
             request = event.request if isinstance(event, FetchEvent) else None
-            turn.trace = watch.tracer.event(self, turn.handler, request)
+            turn.trace = watch.tracer.event(self, turn, request)
         self.replies_due.add(turn)
         self.waiting += 1
         if self.stage is LifeStage.COLD:

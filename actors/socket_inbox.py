@@ -13,7 +13,7 @@ from .gates import InputGate
 from .session import OVER, CloseFrame, Lost, SocketState
 from .socket_iterator import SocketIterator
 from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
-from .traced_socket_turn import turn_of
+from .traced_socket_turn import TracedSocketTurn, turn_of
 from .watch import watch
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
@@ -69,10 +69,12 @@ class SocketInbox(ConnectionFacts):
         self.waiting += 1  # as _deliver does: this runs for every message
         if self.waiting >= owner.socket_messages_waiting_max:
             self._pause()
-        if watch.tracer is None:
-            owner.resume(SocketTurn(self, owner, message))
-        else:
-            owner.resume(turn_of(self, owner, message))
+        turn = SocketTurn(self, owner, message)
+        if watch.tracer is not None:  # as turn_of does
+            trace = watch.tracer.event(owner, turn, None)
+            if trace is not None:
+                turn = TracedSocketTurn(self, owner, message, trace)
+        owner.resume(turn)
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._receive(CloseFrame(code, reason))

@@ -16,9 +16,8 @@ def turn_of(socket: HearingSocket, owner: Execution, frame: SocketInput) -> Sock
     """The turn in which ``frame`` is heard."""
     turn = SocketTurn(socket, owner, frame)
     if watch.tracer is not None and isinstance(frame, str | bytes):
-        trace = watch.tracer.event(owner, turn.handler, None)
-        if trace is not None:
-            return TracedSocketTurn(socket, owner, frame, trace)
+        trace = watch.tracer.event(owner, turn, None)
+        return turn if trace is None else TracedSocketTurn(socket, owner, frame, trace)
     return turn
 
 

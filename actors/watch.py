@@ -49,10 +49,19 @@ class Traced(Protocol):
         ...
 
 
+class TracedTurn(Protocol):
+    """The event as a turn."""
+
+    @property
+    def handler(self) -> str:
+        """What handles it: ``fetch``, a method's name, ``web_socket_message``..."""
+        ...
+
+
 class Tracer(Protocol):
     """Decides which events are followed."""
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace | None:
         """An event has come for ``owner``, with a request if it is one; None: not this one."""
         ...
 
@@ -81,9 +90,8 @@ watch = Watch()
 
 def with_trace(request: Request) -> Request:
     """Return what is to be sent for ``request``, which may be itself."""
-    if watch.tracer is None or not (fields := watch.tracer.outgoing()):
-        return request
-    request = Request(request)
-    for name, value in fields.items():
-        request.headers.set(name, value)
+    if watch.tracer is not None and (fields := watch.tracer.outgoing()):
+        request = Request(request)
+        for name, value in fields.items():
+            request.headers.set(name, value)
     return request

@@ -8,6 +8,7 @@ import click
 from rich.text import Text
 
 from ..runtime.config.access import with_local_origins
+from ..runtime.control.port import LOOPBACK
 from ..runtime.observe.logs import set_up_logs
 from ..runtime.server import Server
 from .bindings import bindings_table
@@ -101,14 +102,14 @@ async def _serve(
     await run_until_stopped(
         server,
         drain_s=DRAIN_S,
-        on_ready=lambda: _introduce(output, project, server.url),
+        on_ready=lambda: _introduce(output, project, server),
         on_stopping=lambda name: _tell_of_stop(output, name),
         failed=server.failed,
     )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
 
 
-def _introduce(output: Output, project: Project, url: str) -> None:
+def _introduce(output: Output, project: Project, server: Server) -> None:
     config = project.config
     title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
     output.data(title)
@@ -116,7 +117,10 @@ def _introduce(output: Output, project: Project, url: str) -> None:
         output.data(bindings_table(config))
     else:
         output.data(Text("No bindings and no vars.", "dim"))
-    output.data(Text.assemble("Ready on ", (url, "url")))
+    if server.control_port is not None:
+        metrics = f"http://{LOOPBACK}:{server.control_port}/metrics"
+        output.data(Text.assemble("Metrics on ", (metrics, "url")))
+    output.data(Text.assemble("Ready on ", (server.url, "url")))
 
 
 def _tell_of_stop(output: Output, signal_name: str) -> None:

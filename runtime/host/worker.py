@@ -45,7 +45,7 @@ class Worker(Execution):
         """Have ``request`` answered; ``on_response`` is called once, maybe at once."""
         turn = _RequestTurn(self, request, on_response)
         if watch.tracer is not None:
-            turn.trace = watch.tracer.event(self, turn.handler, request)
+            turn.trace = watch.tracer.event(self, turn, request)
         self.resume(turn)
 
     def handle(self, request: Request) -> Any:

@@ -6,7 +6,7 @@ from time import perf_counter
 
 from ...actors.http import Request, Response
 from ...actors.ids import DurableObjectId
-from ...actors.watch import EventTrace, Traced
+from ...actors.watch import EventTrace, Traced, TracedTurn
 
 Tell = Callable[[str, DurableObjectId | None, Mapping[str, object]], None]
 
@@ -17,10 +17,10 @@ class HandledTracer:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace | None:
         del request
         actor_id = owner.actor_id
-        return None if actor_id is None else _Handled(self._tell, actor_id, handler)
+        return None if actor_id is None else _Handled(self._tell, actor_id, turn.handler)
 
     def outgoing(self) -> Mapping[str, str]:
         """Other servers need not know."""

@@ -4,7 +4,7 @@ import contextvars
 from collections.abc import Mapping
 
 from ...actors.http import Request
-from ...actors.watch import EventTrace, Traced, Tracer, watch
+from ...actors.watch import EventTrace, Traced, TracedTurn, Tracer, watch
 
 
 class Tracers:
@@ -25,8 +25,8 @@ class Tracers:
             self._all.remove(tracer)
             self._install()
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
-        found = [tracer.event(owner, handler, request) for tracer in self._all]
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace | None:
+        found = [tracer.event(owner, turn, request) for tracer in self._all]
         traces = [trace for trace in found if trace is not None]
         return _Together(traces) if traces else None
 

@@ -7,7 +7,7 @@ import pytest
 
 from perdure.actors.base import DurableObject
 from perdure.actors.http import Request
-from perdure.actors.watch import EventTrace, Traced, watch
+from perdure.actors.watch import EventTrace, Traced, TracedTurn, watch
 from tests.world import World
 
 inside: contextvars.ContextVar[str] = contextvars.ContextVar("inside", default="nowhere")
@@ -19,8 +19,8 @@ class Steps:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace:
-        self.heard.append(f"{handler} of {self._who(owner.describe())}")
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace:
+        self.heard.append(f"{turn.handler} of {self._who(owner.describe())}")
         return self
 
     def outgoing(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from perdure.actors.http import Request
-from perdure.actors.watch import EventTrace, Traced, watch
+from perdure.actors.watch import EventTrace, Traced, TracedTurn, watch
 from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink, World, turns
 
@@ -22,7 +22,7 @@ class Steps:
         self.heard: list[str] = []
         self.follows = True
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace | None:
         return self if self.follows else None
 
     def outgoing(self) -> dict[str, str]:

@@ -225,3 +225,12 @@ async def test_a_control_port_of_the_configuration_is_opened_and_an_option_wins(
         running = await start("serve", "--port", 0, "--control-port", 0)
         await running.ready()
         assert (await running.stop(signal.SIGTERM)).code == 0
+
+
+async def test_a_program_that_is_being_written_tells_where_its_metrics_are(
+    start: Start, project: Path
+) -> None:
+    configure(project, "[perdure]\ncontrol_port = 0")
+    running = await start("dev", "--port", 0)
+    status, text = await get(await running.line("Metrics on "))
+    assert (status, "perdure_requests_total" in text) == (200, True)

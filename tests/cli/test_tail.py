@@ -107,6 +107,49 @@ async def test_an_interrupted_reader_leaves_the_server_alone(start: Start) -> No
     assert (ended.code, "operation.failed" in ended.err) == (0, False)
 
 
+CHATTY = """
+from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        client, server = WebSocketPair()
+        server.accept()
+        server.add_event_listener("message", lambda _: [server.send("x") for _ in range(1000)])
+        return Response(None, status=101, web_socket=client)
+
+
+class Room(DurableObject):
+    pass
+"""
+
+
+async def test_a_reader_that_does_not_read_loses_events_and_holds_nobody_up(
+    start: Start, project: Path
+) -> None:
+    (project / "src" / "main.py").write_text(CHATTY)
+    server = await start("serve", "--port", 0)
+    url = await server.ready()
+    reader = await following(start, "--event", "message.sent")
+    reader.send(signal.SIGSTOP)
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
+        for _ in range(25):  # more than both sides, and the kernel between them, can hold
+            await ws.send_str("more")
+            for _ in range(1000):
+                assert await ws.receive_str() == "x"
+    reader.send(signal.SIGCONT)
+    last = lost = 0
+    while not lost:
+        seen = await event(reader)
+        if seen["event"] == "events.lost":
+            lost = seen["count"]
+        else:
+            assert seen["event"] == "message.sent"
+            last += 1
+    assert last + lost >= 4096
+    assert (await reader.stop()).code == 0
+
+
 async def test_what_cannot_be_followed_is_told_with_a_hint(start: Start) -> None:
     server = await start("serve", "--port", 0)
     await server.ready()

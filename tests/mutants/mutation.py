@@ -108,12 +108,17 @@ def called(node: ast.AST) -> str | None:
     return node.func.id if isinstance(node.func, ast.Name) else None
 
 
-def calls(name: str) -> Find:
-    """Find a statement that calls ``name`` somewhere: a plain one, no ``if`` or loop."""
+def calls(name: str, *words: str) -> Find:
+    """Find a statement that calls ``name`` somewhere, and has all these names in it.
+
+    A plain one, no ``if`` or loop.
+    """
 
     def find(node: ast.AST) -> bool:
         is_plain = isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign | ast.Return)
-        return is_plain and any(called(each) == name for each in ast.walk(node))
+        if not is_plain or not set(words) <= names(node):
+            return False
+        return any(called(each) == name for each in ast.walk(node))
 
     return find
 
@@ -217,6 +222,18 @@ def preceded_by(text: str) -> Change:
     def change(node: ast.AST) -> list[ast.stmt]:
         assert isinstance(node, ast.stmt), "something is done before a statement"
         return [*ast.parse(text).body, node]
+
+    return change
+
+
+def without(first: Find) -> Change:
+    """Leave out the first statement of the block that fits."""
+
+    def change(node: ast.AST) -> ast.AST:
+        positions = _positions(node, (first,))
+        assert positions is not None, "it was found by this one"
+        node.body[positions[0]] = ast.Pass()  # type: ignore[attr-defined]  # it has been searched
+        return node
 
     return change
 

@@ -66,6 +66,7 @@ class Bench:
         self.others[root] = others
         for number, other in enumerate(others):  # actors that no test looks at
             put(other.database(KEY, bytes([0xF0 + number]) * 32), n=number)
+            other.log.wait()
         return first
 
     def open_all(

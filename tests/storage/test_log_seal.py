@@ -1,5 +1,6 @@
 """A log is ended at what is durable in it, and what its dead writer left does not come back."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,31 @@ def test_sealing_again_changes_nothing(tmp_path: Path) -> None:
     data = path.read_bytes()
     assert seal_log(tmp_path, 0) == 3
     assert path.read_bytes() == data
+
+
+def test_what_was_read_is_durable_before_its_seal_and_that_on_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dead writer may have left records in the kernel's memory that it never synced."""
+    path = write_log(tmp_path, record(1))
+    steps: list[str] = []
+    fsync, pwrite = os.fsync, os.pwrite
+
+    def sync(descriptor: int) -> None:
+        assert os.path.samestat(os.fstat(descriptor), path.stat())
+        steps.append("sync")
+        fsync(descriptor)
+
+    def write(descriptor: int, data: bytes, at: int) -> int:
+        steps.append("write")
+        return pwrite(descriptor, data, at)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(os, "pwrite", write)
+    seal_log(tmp_path, 0)
+    assert steps == ["sync", "write", "sync"]
+    seal_log(tmp_path, 0)
+    assert steps[3:] == ["sync"], "who sealed it may have died before its sync"
 
 
 def test_a_torn_end_is_sealed_over(tmp_path: Path) -> None:

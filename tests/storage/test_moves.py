@@ -26,6 +26,7 @@ from perdure.storage.errors import (
 )
 from perdure.storage.kv import KeyValue
 from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
+from perdure.storage.marks import Marks
 from perdure.storage.metadata import Metadata
 from perdure.storage.moves import Move
 from perdure.storage.store import Store
@@ -400,6 +401,17 @@ def test_a_damaged_file_moves_with_its_mark(bench: Bench) -> None:
     assert second.marks.get("quarantine", KEY, A) == {"cause": "test"}
     with pytest.raises(DatabaseFailed, match="not a database"):
         content(second)
+
+
+def test_what_another_process_marked_is_known_where_the_actor_goes(bench: Bench) -> None:
+    first, second, _ = bench.open_all()
+    database = first.database(KEY, A)
+    put(database, a=1)
+    database.close()
+    Marks(first._layout).set("quarantine", KEY, A, {"cause": "test"})
+    assert second.marks.get("quarantine", KEY, A) is None
+    bench.move(first, second)
+    assert second.marks.get("quarantine", KEY, A) == {"cause": "test"}
 
 
 def test_no_actor_is_handed_over_by_a_log_that_has_failed(

@@ -5,9 +5,10 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,8 @@ from perdure.storage.errors import (
 from perdure.storage.kv import KeyValue
 from perdure.storage.logformat import Change
 from tests.failing import fails_with
-from tests.storage.timeline import KEY, A, B, State, Timeline, state_of_file
+from tests.storage.logged import flusher_asleep
+from tests.storage.timeline import KEY, A, B, State, Timeline, state_of, state_of_file
 
 
 @pytest.fixture
@@ -87,6 +89,25 @@ async def test_what_is_found_in_the_trash_has_the_last_commit(timeline: Timeline
     assert state_of_file(trash) == last
 
 
+async def test_a_commit_that_is_on_its_way_comes_into_the_trash_as_well(
+    timeline: Timeline,
+) -> None:
+    timeline.put(A, key=1)
+    timeline.store.settle()
+    trash = timeline.root / "trash" / "a.db"
+    log = timeline.store.log
+    with flusher_asleep(timeline.store):
+        timeline.put(A, key=2)
+        timeline.close_actor(A)
+        lsn = log.appended_lsn
+        deleting = asyncio.create_task(timeline.store.replacements.delete(KEY, A, trash))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert log.appended_lsn == lsn, "it waits for the commit"
+    await deleting
+    assert state_of_file(trash) == timeline.states[A]
+
+
 async def test_an_actor_without_a_file_is_not_deleted(timeline: Timeline) -> None:
     lsn = timeline.store.log.appended_lsn
     await timeline.store.replacements.delete(KEY, B, timeline.root / "trash" / "b.db")
@@ -99,11 +120,13 @@ async def test_marks_of_what_was_wrong_go_with_the_old_file(timeline: Timeline) 
     marks = timeline.store.marks
     for what in ("replaced", "deleted"):
         marks.set("quarantine", KEY, A, {"why": "damaged"})
+        marks.set("restore", KEY, A, {"bookmark": "of the old file"})
         if what == "replaced":
             await timeline.restore(timeline.moments[0])
         else:
             await timeline.delete(A)
         assert marks.get("quarantine", KEY, A) is None
+        assert marks.get("restore", KEY, A) is None
 
 
 async def test_a_file_takes_an_actors_place(timeline: Timeline) -> None:
@@ -220,6 +243,73 @@ async def test_if_the_rename_fails_the_next_opening_makes_it(
     timeline.reopen()
     assert KeyValue(timeline.database(A)).list() == {"key": 1}
     assert await timeline.look_at_all() == []
+
+
+async def test_each_step_is_on_the_disk_before_the_next_is_taken(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = timeline.put(A, key=1)
+    timeline.put(A, key=2)
+    timeline.close_actor(A)
+    log, replacements = timeline.store.log, timeline.store.replacements
+    held = timeline.store._checkpointer.held
+    drafts = timeline.layout.drafts_dir / log.slot
+    steps: list[str] = []
+
+    def watch(owner: object, name: str, what: Callable[[Any], str | None]) -> None:
+        real = getattr(owner, name)
+
+        def step(*values: Any) -> Any:
+            if said := what(values[0]):
+                steps.append(said)
+            return real(*values)
+
+        monkeypatch.setattr(owner, name, step)
+
+    def is_held(_: object) -> str:
+        return f"alarm told, log held at {held}"
+
+    def rename(path: Path) -> str | None:
+        is_durable = log.durable_lsn == log.appended_lsn
+        return f"renamed, {is_durable=}, log held at {held}" if path.parent == drafts else None
+
+    watch(replacement, "sync_file", lambda path: f"file in {path.parent.parent.name}")
+    watch(replacement, "sync_directory", lambda path: f"name in {path.parent.name}")
+    watch(log, "append", lambda change: change.kind.name)
+    watch(Path, "replace", rename)
+    watch(replacements, "_alarm_changed", is_held)
+    await replacements.restore(KEY, A, first)
+    lsn = log.appended_lsn
+    assert steps == [
+        "file in drafts",
+        "name in drafts",
+        "file in pending",
+        "name in pending",
+        "REPLACED",
+        f"renamed, is_durable=True, log held at {{{lsn}}}",
+        f"alarm told, log held at {{{lsn}}}",
+    ]
+    assert not held
+
+
+async def test_what_is_not_in_the_old_file_yet_never_comes_into_the_new_one(
+    timeline: Timeline,
+) -> None:
+    """The actor was closed while its last commit was on its way to the log."""
+    first = timeline.put(A, key=1)
+    state = timeline.states[A]
+    timeline.store.settle()
+    with flusher_asleep(timeline.store):
+        timeline.put(A, key=2, other="x" * 5000)
+        timeline.close_actor(A)
+    assert timeline.store._leftovers
+    await timeline.store.replacements.restore(KEY, A, first)
+    path = timeline.layout.actor_file(KEY, A)
+    assert not timeline.store._leftovers
+    assert list(path.parent.glob(f"{path.name}*")) == [path], "and no -wal"
+    assert state_of(timeline.database(A)) == state
+    timeline.reopen()
+    assert state_of_file(path) == state
 
 
 async def test_a_record_that_is_refused_holds_nothing_back(

@@ -313,6 +313,9 @@ def test_some_of_the_traces_are_sampled() -> None:
         def describe(self) -> dict[str, str]:
             return {}
 
-    traces = [export.tracer.event(Owner(), "message", None) for _ in range(2000)]
+    class Turn:
+        handler = "message"
+
+    traces = [export.tracer.event(Owner(), Turn(), None) for _ in range(2000)]
     assert 300 < sum(trace is not None for trace in traces) < 700
     export.close()

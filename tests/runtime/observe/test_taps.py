@@ -236,6 +236,22 @@ async def test_an_eviction_tells_how_many_sockets_stay(
         assert (await heard.until("actor.evicted")).fields == {"sockets": 1}
 
 
+async def test_messages_of_an_actor_that_sleeps_are_told_with_its_name(
+    serve: Serving, http: aiohttp.ClientSession, listen: Open
+) -> None:
+    server = await serve(MAIN, objects=["Room"], toml="[perdure]\nidle_timeout_s = 0.01")
+    heard = listen("actor.evicted", "actor.started", "message.received")
+    async with http.ws_connect(f"{server.url}/hibernating") as ws:
+        await heard.until("actor.evicted")
+        heard.seen.clear()
+        await ws.send_str("wake up")
+        assert await ws.receive_str() == "pong"
+        received = await heard.until("message.received")
+        await heard.until("actor.started")
+    assert [event.name for event in heard.seen][:2] == ["message.received", "actor.started"]
+    assert name_of(received) == "lobby"
+
+
 async def test_a_rule_that_refuses_is_told_of(
     server: Server, http: aiohttp.ClientSession, listen: Open
 ) -> None:

@@ -6,8 +6,12 @@ import pytest
 
 from perdure.actors.http import Request
 from perdure.actors.ids import DurableObjectId
-from perdure.actors.watch import EventTrace, Traced, watch
+from perdure.actors.watch import EventTrace, Traced, TracedTurn, watch
 from perdure.runtime.observe.tracers import Tracers
+
+
+class Turn:
+    handler = "fetch"
 
 
 class Nobody:
@@ -25,8 +29,8 @@ class Follower:
         self.follows = follows
         self.heard: list[str] = []
 
-    def event(self, owner: Traced, handler: str, request: Request | None) -> EventTrace | None:
-        self.heard.append(handler)
+    def event(self, owner: Traced, turn: TracedTurn, request: Request | None) -> EventTrace | None:
+        self.heard.append(turn.handler)
         return self if self.follows else None
 
     def outgoing(self) -> dict[str, str]:
@@ -68,7 +72,7 @@ def test_several_hear_the_same_unless_they_do_not_follow(tracers: Tracers) -> No
     one, two, idle = Follower(), Follower("two"), Follower("idle", follows=False)
     for follower in (one, two, idle):
         tracers.add(follower)
-    trace = tracers.event(Nobody(), "fetch", None)
+    trace = tracers.event(Nobody(), Turn(), None)
     assert trace is not None
     trace.begin(contextvars.Context())
     trace.end(None, None)
@@ -85,6 +89,6 @@ def test_when_nobody_follows_an_event_there_is_nothing_to_tell(tracers: Tracers)
     followers = Follower(follows=False), Follower(follows=False)
     for follower in followers:
         tracers.add(follower)
-    assert tracers.event(Nobody(), "fetch", None) is None
+    assert tracers.event(Nobody(), Turn(), None) is None
     for follower in followers:
         tracers.remove(follower)

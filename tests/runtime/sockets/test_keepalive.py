@@ -228,6 +228,24 @@ def test_a_short_time_to_answer_is_kept_beside_a_long_interval(clock: FakeClock)
     assert peer.found_dead[0] - peer.asked[0] == pytest.approx(2)
 
 
+def test_no_timer_is_shorter_than_uvloop_can_count() -> None:
+    """To wait for less than half a millisecond is not to wait at all there: time would fly."""
+    clock = FakeClock()
+    waits: list[float] = []
+    call_later = clock.call_later
+
+    def note(delay_s: float, callback: Callable[[], None]) -> Any:
+        waits.append(delay_s)
+        return call_later(delay_s, callback)
+
+    clock.call_later = note  # type: ignore[method-assign]
+    keep_alive = KeepAlive(clock, interval_s=0.01, dead_after_s=0.1)
+    peer = FakePeer(clock, keep_alive, answers=False)
+    clock.advance(0.2)
+    assert min(waits) >= 0.001
+    assert peer.found_dead[0] - peer.asked[0] == pytest.approx(0.1)
+
+
 def test_it_can_be_turned_off(clock: FakeClock) -> None:
     limits = SocketLimits(websocket_ping_interval_s=0)
     assert KeepAlive.of(limits, clock) is None

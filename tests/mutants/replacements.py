@@ -1,0 +1,276 @@
+"""Mutants of what takes an actor's file away from its log: other files, other logs, seals."""
+
+import ast
+
+from tests.mutants.mutation import (
+    Mutant,
+    always,
+    block,
+    branch_on,
+    calls,
+    expression,
+    never,
+    nothing,
+    statements,
+    swapped,
+    to,
+    without,
+)
+
+_FILE = "storage/replacement.py"
+_TESTS = "tests/storage/test_replacement.py::"
+_MOVES = "tests/storage/test_moves.py::"
+_SEAL = "tests/storage/test_log_seal.py::"
+_ORDER = (_TESTS + "test_each_step_is_on_the_disk_before_the_next_is_taken",)
+_LATE = (_TESTS + "test_what_is_not_in_the_old_file_yet_never_comes_into_the_new_one",)
+
+_REPLACED = (
+    Mutant(
+        "a file takes an actor's place and is not durable",
+        _FILE,
+        "_make_ready",
+        calls("sync_file", "draft"),
+        nothing,
+        _ORDER,
+    ),
+    Mutant(
+        "a file takes an actor's place and its first name is not durable",
+        _FILE,
+        "_make_ready",
+        calls("sync_directory", "draft"),
+        nothing,
+        _ORDER,
+    ),
+    Mutant(
+        "the archive's copy of a new file is not durable",
+        _FILE,
+        "_make_ready",
+        calls("sync_file", "pending"),
+        nothing,
+        _ORDER,
+    ),
+    Mutant(
+        "the archive gets no copy of a new file",
+        _FILE,
+        "Replacements._put",
+        expression("self._pending(draft) if self._has_archive else None"),
+        to("None"),
+        _ORDER,
+    ),
+    Mutant(
+        "a file takes an actor's place before the log says so",
+        _FILE,
+        "Replacements._record",
+        calls("append_durably"),
+        statements("act()\nact = lambda: None\nawait append_durably(log, change, is_durable)"),
+        _ORDER,
+    ),
+    Mutant(
+        "the log may forget a replacement before it has happened",
+        _FILE,
+        "Replacements._record",
+        calls("add"),
+        nothing,
+        _ORDER,
+    ),
+    Mutant(
+        "the log may forget a replacement before its alarm is known",
+        _FILE,
+        "Replacements._record.is_durable",
+        block(calls("_alarm_changed"), calls("discard")),
+        swapped(calls("_alarm_changed"), calls("discard")),
+        _ORDER,
+    ),
+    Mutant(
+        "a replacement keeps the log for ever",
+        _FILE,
+        "Replacements._record.is_durable",
+        calls("discard"),
+        nothing,
+        (_TESTS + "test_who_does_not_wait_for_it_does_not_cut_it_short",),
+    ),
+    Mutant(
+        "a replacement that the log did not take keeps the log for ever",
+        _FILE,
+        "Replacements._record",
+        branch_on("appended_lsn"),
+        never,
+        (_TESTS + "test_a_record_that_is_refused_holds_nothing_back",),
+    ),
+    Mutant(
+        "a replacement that was recorded and failed counts for done",
+        _FILE,
+        "Replacements._record.is_durable",
+        calls("give_up"),
+        nothing,
+        (_TESTS + "test_if_the_rename_fails_the_next_opening_makes_it",),
+    ),
+    Mutant(
+        "a new file goes away although the log knows of it",
+        _FILE,
+        "Replacements._put",
+        calls("add"),
+        nothing,
+        (_TESTS + "test_if_the_rename_fails_the_next_opening_makes_it",),
+    ),
+    Mutant(
+        "a new file that was not needed stays",
+        _FILE,
+        "Replacements._new_draft",
+        calls("unlink"),
+        nothing,
+        (_TESTS + "test_a_full_disk_leaves_the_old_file_and_no_draft",),
+    ),
+    Mutant(
+        "what the old file lacked is put into the new one",
+        _FILE,
+        "Replacements._record.is_durable",
+        calls("pop"),
+        nothing,
+        _LATE,
+    ),
+    Mutant(
+        "the -wal of the old file goes on with the new one",
+        _FILE,
+        "Replacements._put",
+        calls("_remove_wals"),
+        nothing,
+        _LATE,
+    ),
+    Mutant(
+        "what was wrong with the old file is said of the new one",
+        _FILE,
+        "Replacements._clear_marks",
+        lambda node: calls("clear")(node) and "quarantine" in ast.dump(node),
+        nothing,
+        (_TESTS + "test_marks_of_what_was_wrong_go_with_the_old_file",),
+    ),
+    Mutant(
+        "a restore that was planned for the old file is made with the new one",
+        _FILE,
+        "Replacements._clear_marks",
+        lambda node: calls("clear")(node) and "restore" in ast.dump(node),
+        nothing,
+        (_TESTS + "test_marks_of_what_was_wrong_go_with_the_old_file",),
+    ),
+    Mutant(
+        "what lies in the trash lacks the last commits",
+        _FILE,
+        "Replacements.delete",
+        calls("tidy_up"),
+        nothing,
+        (_TESTS + "test_a_commit_that_is_on_its_way_comes_into_the_trash_as_well",),
+    ),
+    Mutant(
+        "an actor is deleted before its last commit is durable",
+        _FILE,
+        "Replacements.delete",
+        calls("all_durable"),
+        nothing,
+        (_TESTS + "test_a_commit_that_is_on_its_way_comes_into_the_trash_as_well",),
+    ),
+)
+
+_MOVED = (
+    Mutant(
+        "the log says that an actor has left before all of it is durable",
+        "storage/moves.py",
+        "Moves.hand_over",
+        block(calls("_make_ready"), calls("append_durably")),
+        swapped(calls("_make_ready"), calls("append_durably")),
+        (_MOVES + "test_its_alarm_is_saved_before_the_log_says_that_it_left",),
+    ),
+    Mutant(
+        "an actor leaves its log although its file lacks something",
+        "storage/moves.py",
+        "Moves._make_ready",
+        branch_on("is_done"),
+        never,
+        (_MOVES + "test_an_actor_stays_if_its_file_cannot_be_brought_up_to_date",),
+    ),
+    Mutant(
+        "the database of an actor that is being handed over is given out",
+        "storage/moves.py",
+        "Moves.hand_over",
+        block(calls("add"), calls("_make_ready")),
+        swapped(calls("add"), calls("_make_ready")),
+        (_MOVES + "test_nobody_gets_the_database_while_it_is_handed_over",),
+    ),
+    Mutant(
+        "an actor leaves its log while its database is in use",
+        "storage/moves.py",
+        "Moves.hand_over",
+        calls("_check_unused"),
+        nothing,
+        (_MOVES + "test_an_actor_that_is_in_use_is_not_handed_over",),
+    ),
+    Mutant(
+        "an actor that could not leave is served no more",
+        "storage/moves.py",
+        "Moves.hand_over",
+        calls("discard"),
+        nothing,
+        (_MOVES + "test_an_actor_stays_if_its_file_cannot_be_synced",),
+    ),
+    Mutant(
+        "an actor is taken over from another history",
+        "storage/moves.py",
+        "Moves.take_over",
+        branch_on("incarnation"),
+        never,
+        (_MOVES + "test_an_actor_of_another_history_is_not_taken_over",),
+    ),
+    Mutant(
+        "an actor's alarm does not go along",
+        "storage/moves.py",
+        "Moves.take_over",
+        lambda node: isinstance(node, ast.keyword) and node.arg == "alarm_ms",
+        lambda _: ast.keyword("alarm_ms", ast.Name("ALARM_UNCHANGED", ast.Load())),
+        (_MOVES + "test_its_alarm_is_told_to_the_log_that_takes_it",),
+    ),
+    Mutant(
+        "what is marked of an actor stays unknown where it goes",
+        "storage/moves.py",
+        "Moves.take_over",
+        calls("look_again"),
+        nothing,
+        (_MOVES + "test_what_another_process_marked_is_known_where_the_actor_goes",),
+    ),
+)
+
+_SEALED = (
+    Mutant(
+        "a log is sealed behind what is not durable",
+        "storage/log_seal.py",
+        "seal_log",
+        block(calls("fsync"), branch_on("is_sealed")),
+        without(calls("fsync")),
+        (_SEAL + "test_what_was_read_is_durable_before_its_seal_and_that_on_return",),
+    ),
+    Mutant(
+        "a seal is not durable",
+        "storage/log_seal.py",
+        "seal_log",
+        block(calls("pwrite"), calls("fsync")),
+        swapped(calls("pwrite"), calls("fsync")),
+        (_SEAL + "test_what_was_read_is_durable_before_its_seal_and_that_on_return",),
+    ),
+    Mutant(
+        "a log in which nothing was written goes on in its epoch",
+        "storage/log_seal.py",
+        "seal_log",
+        expression("checkpoint.epoch + 1"),
+        to("checkpoint.epoch"),
+        (_SEAL + "test_a_log_without_segments_ends_its_epoch",),
+    ),
+    Mutant(
+        "a sealed log gets another seal",
+        "storage/log_seal.py",
+        "seal_log",
+        branch_on("is_sealed"),
+        always,
+        (_SEAL + "test_sealing_again_changes_nothing",),
+    ),
+)
+
+REPLACEMENTS = (*_REPLACED, *_MOVED, *_SEALED)
