@@ -301,6 +301,18 @@ async def test_a_half_open_connection_is_found(clock: FakeClock, make: Make) -> 
     assert len(peer.receiver.heard) == 1
 
 
+async def test_nothing_is_kept_of_one_that_has_ended(
+    clock: FakeClock, make: Make, keep_alive: KeepAlive
+) -> None:
+    peer = make()
+    clock.advance(INTERVAL_S + TICK_S)
+    assert keep_alive._asked
+    peer.connection.connection_lost(None)
+    assert (any(keep_alive._slots), len(keep_alive._asked)) == (False, 0)
+    peer.connection.connection_lost(None)
+    assert keep_alive._count == 0
+
+
 async def test_a_masked_connection_of_ours_is_kept_alive_as_well(
     clock: FakeClock, make: Make
 ) -> None:
@@ -319,6 +331,18 @@ async def test_one_that_is_not_read_from_is_not_given_up(clock: FakeClock, make:
     assert peer.receiver.heard == []
     clock.advance(INTERVAL_S + DEAD_AFTER_S)
     assert peer.receiver.heard == [("lost", LOST, WHY)]
+
+
+async def test_an_answer_that_was_not_read_yet_counts(clock: FakeClock, make: Make) -> None:
+    """It lies in the kernel while the connection is paused, and is read in a moment."""
+    peer = make()
+    while not peer.transport.writes:
+        clock.advance(TICK_S)
+    peer.connection.pause()
+    clock.advance(DEAD_AFTER_S - 2 * TICK_S)
+    peer.connection.resume()
+    clock.advance(4 * TICK_S)
+    assert peer.receiver.heard == []
 
 
 async def test_one_that_is_slow_and_reads_is_not_given_up(clock: FakeClock, make: Make) -> None:
