@@ -14,6 +14,7 @@ from perdure.storage.archive.spans import (
     read_spans,
     write_archive_file,
 )
+from perdure.storage.durable_files import sync_directory
 from perdure.storage.errors import ArchiveDamaged, LogCorrupt
 from perdure.storage.log_tail import map_file
 from perdure.storage.logformat import Change, Record, RecordKind
@@ -118,7 +119,7 @@ def test_a_file_is_durable_before_it_has_its_name_and_that_on_return(
 ) -> None:
     path = tmp_path / "0" / "x.arc"
     steps: list[str] = []
-    fsync, sync_directory = os.fsync, spans.sync_directory
+    fsync = os.fsync
 
     def sync(descriptor: int) -> None:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
