@@ -35,9 +35,13 @@ class Tab:
         self._number = 0
         self._events: set[str] = set()
 
-    async def command(self, method: str, **params: Any) -> Any:
+    async def tell(self, method: str, **params: Any) -> None:
+        """Give a command that nothing may answer: the page may be no more."""
         self._number += 1
         await self._devtools.send_json({"id": self._number, "method": method, "params": params})
+
+    async def command(self, method: str, **params: Any) -> Any:
+        await self.tell(method, **params)
         while (answer := await self._hear()).get("id") != self._number:
             pass
         assert "error" not in answer, answer

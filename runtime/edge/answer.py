@@ -73,6 +73,9 @@ class WholeAnswer:
         lines.append(f"Content-Length: {len(self._body)}\r\n\r\n")
         # Bytes that came from the network and are no UTF-8 leave as they came.
         transport.write("\r\n".join(lines).encode("utf-8", "surrogateescape") + self._body)
+        protocol = request.protocol
+        if protocol.writing_paused:  # else a client that asks on and never reads fills the memory
+            await protocol._drain_helper()  # noqa: SLF001  # what aiohttp's own writer waits for
 
     async def write_eof(self) -> None:
         """Everything was written by ``prepare``."""

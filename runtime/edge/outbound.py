@@ -173,7 +173,7 @@ class HttpOutbound:
         except BadExtensions as error:
             agreed, why = None, str(error)
         if why is not None:
-            incoming.close()
+            _cut(incoming)
             raise NetworkError(f"fetch {request.url}: {why}")
         chosen = answered.get("Sec-WebSocket-Protocol", "")
         extensions = "" if agreed is None else agreed.header
@@ -267,6 +267,9 @@ def _why_no_handshake(
             return f"the server answered with more than one {name}"
     if answered.get("Upgrade", "").lower() != "websocket":
         return "the server switched to another protocol than WebSocket"
+    tokens = ",".join(answered.getall("Connection", ())).lower().split(",")
+    if "upgrade" not in {token.strip() for token in tokens}:
+        return 'the server answered without "Connection: Upgrade"'
     if answered.get("Sec-WebSocket-Accept") != accept:
         return "the server answered another handshake"
     protocol = answered.get("Sec-WebSocket-Protocol")
@@ -274,6 +277,18 @@ def _why_no_handshake(
     if protocol is not None and protocol not in {name.strip() for name in offered.split(",")}:
         return f"the server chose a subprotocol that it was not offered: {protocol}"
     return None
+
+
+def _cut(response: aiohttp.ClientResponse) -> None:
+    """End a connection that has carried a 101 which is none.
+
+    Without Upgrade and Connection in it, aiohttp has put the connection back among those that it
+    uses again, so that to close the response is to close nothing.
+    """
+    protocol = response._protocol  # noqa: SLF001  # it is all that still knows the connection
+    response.close()
+    if protocol is not None:
+        protocol.close()
 
 
 def _close_later(response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:

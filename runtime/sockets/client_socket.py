@@ -269,12 +269,12 @@ class ClientSocket(SendingHalf):
         self.resume()  # the peer's answer has to be read
 
     def _hang_up(self) -> None:
-        """Both have said goodbye: what is written leaves, then the connection ends."""
+        """Both have said goodbye: what is written leaves, then the connection ends.
+
+        Who said it first has started the timer: a peer that does not read keeps nothing for ever.
+        """
         if not self._is_over:
             self._transport.close()
-            if self._close_timer is None:  # a peer that does not read must not keep it for ever
-                delay_s = self._limits.websocket_close_timeout_s
-                self._close_timer = self._loop.call_later(delay_s, self._transport.abort)
 
     def _half_close(self) -> None:
         """Send the rest and nothing more, and let the peer hang up, or be cut off later.

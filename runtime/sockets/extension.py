@@ -21,7 +21,7 @@ _WINDOW_BITS = frozenset(str(bits) for bits in range(8, 16))
 _WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = re.compile(rf'[ \t]*;[ \t]*({_WORD})(?:[ \t]*=[ \t]*(?:({_WORD})|"({_WORD})"))?')
 _EXTENSION = re.compile(rf"[ \t]*({_WORD})")
-_END = re.compile(r"[ \t]*(?:,|$)")
+_END = re.compile(r"[ \t]*(?:,|\Z)")
 
 Parameters = Sequence[tuple[str, str | None]]
 

@@ -95,12 +95,16 @@ class FrameSink(Protocol):
 class _Fragments:
     """A message of which some frames have come."""
 
-    __slots__ = ("_decoder", "_parts", "size_bytes")
+    __slots__ = ("_buffer", "_decoder")
 
     def __init__(self, opcode: int) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")() if opcode == TEXT else None
-        self._parts: list[Any] = []
-        self.size_bytes = 0
+        # One buffer: as objects of their own, fragments of a byte would cost sixty times that.
+        self._buffer = bytearray()
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self._buffer)
 
     def add(self, payload: bytes | bytearray, *, is_final: bool) -> None:
         """Take one more frame's.
@@ -108,14 +112,13 @@ class _Fragments:
         Raises:
             UnicodeDecodeError: The text so far is not UTF-8.
         """
-        self.size_bytes += len(payload)
-        part: Any = payload if self._decoder is None else self._decoder.decode(payload, is_final)
-        if part:  # frames may be empty, and a peer might send them for ever
-            self._parts.append(part)
+        if self._decoder is not None:
+            self._decoder.decode(payload, is_final)
+        self._buffer += payload
 
     def whole(self) -> str | bytes:
         """The message."""
-        return b"".join(self._parts) if self._decoder is None else "".join(self._parts)
+        return bytes(self._buffer) if self._decoder is None else self._buffer.decode()
 
 
 class FrameReader(WebSocketReader):

@@ -30,6 +30,10 @@ from .taking import Taking
 SLOTS_MIN = 64
 # How exactly ``dead_after_s`` is kept: a quarter of it.
 TICKS_UNTIL_DEAD = 4
+# A busy loop is late by some ten milliseconds at each tick, so short ones would make time slow.
+TICK_S_GOOD = 0.05
+# uvloop counts whole milliseconds: to wait for less than half a one is not to wait at all there.
+TICK_S_MIN = 0.002
 
 
 class Timer(Protocol):
@@ -114,9 +118,12 @@ class KeepAlive:
         self._clock = clock
         self._dead_after_s = dead_after_s
         most_s = interval_s / 2
-        self._tick_s = min(most_s / SLOTS_MIN, dead_after_s / TICKS_UNTIL_DEAD)
-        self._dead_after_ticks = round(dead_after_s / self._tick_s)
-        self._slots: list[set[Peer]] = [set() for _ in range(round(most_s / self._tick_s))]
+        longest_s = min(most_s, dead_after_s / TICKS_UNTIL_DEAD)
+        tick_s = max(most_s / SLOTS_MIN, TICK_S_GOOD)
+        self._tick_s = max(min(tick_s, longest_s), TICK_S_MIN)
+        self._dead_after_ticks = max(round(dead_after_s / self._tick_s), 1)
+        slots = max(round(most_s / self._tick_s), 1)
+        self._slots: list[set[Peer]] = [set() for _ in range(slots)]
         self._next = 0
         self._count = 0
         self._asked: OrderedDict[Peer, _Asked] = OrderedDict()

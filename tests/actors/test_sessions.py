@@ -66,11 +66,14 @@ def test_it_counts_lists_and_addresses() -> None:
 
 
 def test_who_has_left_is_not_in_it() -> None:
-    one, other = FakeSocket("one"), FakeSocket("other")
+    one, other = FakeSocket("one", "red", "blue"), FakeSocket("other", "red")
     sessions = sessions_of(one, other)
     sessions.remove(one)
     sessions.remove(one)  # it has left already
     assert dict(sessions) == {"other": other}
+    assert sessions.with_tag("red") == [other]
+    sessions.remove(other)
+    assert sessions.with_tag("red") == sessions.with_any(["red", "blue"]) == []
 
 
 def test_users_cannot_put_anything_into_it() -> None:
@@ -140,3 +143,39 @@ def test_a_session_is_severed_with_1011_unless_said_otherwise() -> None:
     one = FakeSocket("one")
     sessions_of(one).sever("broken")
     assert one.severed == [CloseFrame(1011, "broken")]
+
+
+# Hibernation.
+
+
+def test_with_something_to_send_or_a_socket_that_cannot_it_does_not_sleep() -> None:
+    one, other = FakeSocket("one"), FakeSocket("other")
+    sessions = sessions_of(one, other)
+    assert sessions.can_hibernate
+    sessions.unsent = [one]
+    assert not sessions.can_hibernate
+    sessions.unsent = []
+    other.can_hibernate = False
+    assert not sessions.can_hibernate
+    sessions.remove(other)
+    sessions.hibernate(lambda _: None)
+    assert sessions.can_hibernate, "all of it sleeps already"
+
+
+def test_who_was_asked_for_or_has_left_is_not_woken() -> None:
+    sessions = sessions_of(FakeSocket("one"), FakeSocket("other"))
+    sessions.hibernate(lambda _: None)
+    revived: list[FakeSocket] = []
+
+    def revive(kept: HibernatedSocket) -> FakeSocket:
+        revived.append(FakeSocket(kept.id, *kept.tags))
+        return revived[-1]
+
+    sessions.revive = revive
+    one = sessions["one"]
+    assert sessions["one"] is one
+    for session_id in ("one", "nobody"):
+        sessions.wake_if_asleep(session_id)
+    assert revived == [one]
+    sessions.wake_if_asleep("other")
+    assert revived == list(sessions.values())

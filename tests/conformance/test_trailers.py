@@ -8,6 +8,7 @@ import asyncio
 
 import pytest
 
+from perdure.runtime.edge.http_protocol import HttpProtocol
 from perdure.runtime.server import Server
 from tests.serving import Serving
 from tests.wire import Answer, Wire
@@ -18,6 +19,23 @@ TELLING = """
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
+            body = await request.text()
+            return Response(f"{request.url[-6:]} {body} {request.headers.get('X-Admin')}")
+"""
+
+# Likewise, as soon as somebody has asked for /go-on.
+WAITING = """
+    import asyncio
+    from perdure import Response, WorkerEntrypoint
+
+    go_on = asyncio.Event()
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            if request.url.endswith("/go-on"):
+                go_on.set()
+                return Response("gone on")
+            await go_on.wait()
             body = await request.text()
             return Response(f"{request.url[-6:]} {body} {request.headers.get('X-Admin')}")
 """
@@ -61,12 +79,43 @@ async def test_a_trailer_is_no_header_of_the_next_request(server: Server) -> Non
             assert (await wire.answer()).text == "/other  None"
 
 
-async def test_wherever_the_bytes_are_cut_a_trailer_stays_where_it_was(server: Server) -> None:
+class Reading:
+    """When the server gets to see what it reads from its one connection."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.size = 0
+        self.at_once = 0  # so many bytes are one read, whatever the kernel says
+        real = HttpProtocol.data_received
+        kept = bytearray()
+
+        def read(protocol: HttpProtocol, data: bytes) -> None:
+            self.size += len(data)
+            kept.extend(data)
+            if len(kept) >= self.at_once:
+                taken = bytes(kept)
+                kept.clear()
+                real(protocol, taken)
+
+        monkeypatch.setattr(HttpProtocol, "data_received", read)
+
+    async def until(self, size: int) -> None:
+        """Return when the server has read so much."""
+        async with asyncio.timeout(30):
+            while self.size < size:
+                await asyncio.sleep(0)
+
+
+async def test_wherever_the_bytes_are_cut_a_trailer_stays_where_it_was(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     last = b"GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     sent = CHUNKED + last
+    reading = Reading(monkeypatch)
     for cut in range(len(CHUNKED) - 25, len(sent)):
         async with await Wire.connect(server.url) as wire:
+            reading.size = 0
             wire.send(sent[:cut])
+            await reading.until(cut)
             answers = [(await wire.answer()).text] if cut >= len(CHUNKED) else []
             wire.send(sent[cut:])
             answers += await all_answers(wire)
@@ -93,6 +142,26 @@ async def test_what_came_behind_a_body_too_large_for_its_buffer_is_answered(
         for _ in range(2):
             assert (await wire.answer()).text == f"/first {data.decode() * 16} None"
             assert (await wire.answer()).text == "/other  None"
+
+
+async def test_what_came_behind_a_body_that_nobody_reads_yet_is_answered(
+    serve: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it is there in one read, and the parser is full before it has seen the body's end."""
+    server = await serve(WAITING)
+    head, _, _ = CHUNKED.partition(b"2\r\nhi")
+    data = b"x" * 0x200000
+    sent = head + b"200000\r\n" + data + b"\r\n0\r\nX-Admin: yes\r\n\r\n" + BEHIND
+    reading = Reading(monkeypatch)
+    async with await Wire.connect(server.url) as wire, await Wire.connect(server.url) as other:
+        reading.at_once = len(sent)
+        wire.send(sent)
+        await reading.until(len(sent))
+        reading.at_once = 0
+        other.send(b"GET /go-on HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert (await other.answer()).text == "gone on"
+        assert (await wire.answer()).text == f"/first {data.decode()} None"
+        assert (await wire.answer()).text == "/other  None"
 
 
 async def test_a_client_that_waits_keeps_its_connection_after_a_chunked_body(

@@ -1,11 +1,25 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.edge import EDGE
 from tests.mutants.elsewhere import ELSEWHERE
 from tests.mutants.firewall import FIREWALL
 from tests.mutants.outputs import OUTPUTS
 from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
+from tests.mutants.sessions import SESSIONS
+from tests.mutants.sockets import SOCKETS
 
-MUTANTS = (*OUTPUTS, *PROMISES, *ELSEWHERE, *ALARMS, *POLICIES, *FIREWALL, *REPLACEMENTS)
+MUTANTS = (
+    *OUTPUTS,
+    *PROMISES,
+    *ELSEWHERE,
+    *ALARMS,
+    *POLICIES,
+    *FIREWALL,
+    *REPLACEMENTS,
+    *SESSIONS,
+    *SOCKETS,
+    *EDGE,
+)

@@ -71,12 +71,13 @@ class Tree:
             shutil.copytree(ROOT / folder, root / "perdure" / folder, ignore=_NOT_COPIED)
         shutil.copytree(ROOT / "tests", root / "tests", ignore=_NOT_COPIED)
         shutil.copy(ROOT / "pyproject.toml", root)
-        # By content, because two versions of a file may have one size and one second of birth.
-        compileall.compile_dir(
-            root / "perdure",
-            quiet=2,
-            invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
-        )
+        for folder in ("perdure", "tests"):
+            # By content, because two versions of a file may have one size and one second of birth.
+            compileall.compile_dir(
+                root / folder,
+                quiet=2,
+                invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH,
+            )
         return cls(root)
 
     def again(self, root: Path) -> "Tree":
@@ -107,7 +108,9 @@ class Tree:
         """Run tests in this copy; each may take ``timeout_s``."""
         report = self.root / "report.xml"
         report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line"]
+        # Plain, because to rewrite the assertions of all that a test imports takes a second.
+        command = [sys.executable, "-m", "pytest", "-q", "--assert=plain", "--tb=line"]
+        command += ["-p", "no:cacheprovider"]
         command += [f"--junitxml={report}", "-o", f"timeout={timeout_s}"]
         command += [f"--basetemp={self.root / 'temporary'}", *node_ids]
         environment = os.environ | {
@@ -171,23 +174,42 @@ def main(words: Sequence[str]) -> int:
 
 def _baseline(mutants: Sequence[Mutant], trees: "SimpleQueue[Tree]") -> Iterable[str]:
     """Say what is wrong before any mutant is made: a failing test, a copy that is not imported."""
+    named = sorted({node_id for mutant in mutants for node_id in mutant.caught_by})
+    shares = [share for place in range(AT_A_TIME) if (share := named[place::AT_A_TIME])]
+    firsts = {mutant.file: mutant for mutant in reversed(mutants)}
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        failing = [p for p in pool.map(lambda names: _failing(names, trees), shares) if p]
+        yield from failing
+        if not failing:
+            say(f"without any mutant: {len(named)} tests pass")
+            copies = pool.map(lambda mutant: _not_imported(mutant, trees), firsts.values())
+            yield from (problem for problem in copies if problem)
+
+
+def _failing(node_ids: Sequence[str], trees: "SimpleQueue[Tree]") -> str | None:
+    """Run tests without a mutant; say so if they do not pass."""
     tree = trees.get()
     try:
-        named = sorted({node_id for mutant in mutants for node_id in mutant.caught_by})
-        outcome = tree.run(named, BASELINE_TIMEOUT_S)
-        if outcome.code != 0:
-            say(outcome.output)
-            yield f"without any mutant: {sorted(outcome.failed) or outcome.code}"
-            return
-        say(f"without any mutant: {len(outcome.passed)} tests pass")
-        for file in sorted({mutant.file for mutant in mutants}):
-            mutant = next(each for each in mutants if each.file == file)
-            outcome = tree.run_with(file, _RAISES, mutant.caught_by)
-            if "this copy is what was imported" not in outcome.output:
-                say(outcome.output)
-                yield f"{file}: its copy is not what {mutant.caught_by} import"
+        outcome = tree.run(node_ids, BASELINE_TIMEOUT_S)
     finally:
         trees.put(tree)
+    if outcome.code == 0:
+        return None
+    say(outcome.output)
+    return f"without any mutant: {sorted(outcome.failed) or outcome.code}"
+
+
+def _not_imported(mutant: Mutant, trees: "SimpleQueue[Tree]") -> str | None:
+    """Say so if the copy of a mutant's file is not what its tests import."""
+    tree = trees.get()
+    try:
+        outcome = tree.run_with(mutant.file, _RAISES, mutant.caught_by[:1])
+    finally:
+        trees.put(tree)
+    if "this copy is what was imported" in outcome.output:
+        return None
+    say(outcome.output)
+    return f"{mutant.file}: its copy is not what {mutant.caught_by[0]} imports"
 
 
 def _try(mutant: Mutant, trees: "SimpleQueue[Tree]") -> str | None:

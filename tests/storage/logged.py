@@ -58,6 +58,11 @@ class Bench:
         self.stores.append(store)
         return store
 
+    @property
+    def records_elsewhere(self) -> int:
+        """How many a recovery finds in the logs that the test is not about."""
+        return self.logs - 1
+
     def _open_first(self, root: Path, *, is_alone: bool, **options: object) -> Store:
         for other in self.others.pop(root, []):
             other.close()
@@ -66,6 +71,7 @@ class Bench:
         self.others[root] = others
         for number, other in enumerate(others):  # actors that no test looks at
             put(other.database(KEY, bytes([0xF0 + number]) * 32), n=number)
+            other.log.wait()
         return first
 
     def open_all(

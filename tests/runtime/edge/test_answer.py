@@ -1,6 +1,7 @@
 """What is written by hand must read like what aiohttp writes."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from perdure.runtime.edge.firewall.firewall import Firewall
 from perdure.runtime.edge.front import Front
 from perdure.runtime.edge.outside import Outside
 from perdure.runtime.sockets.limits import SocketLimits
+from tests.serving import Serving
+from tests.wire import PATIENCE_S, Wire
 
 Ask = Callable[..., Any]
 
@@ -221,3 +224,25 @@ async def test_bytes_of_other_encodings_in_headers_leave_as_they_came(ask: Ask) 
 
 def test_writable_text_is_what_utf_8_can_say() -> None:
     assert [writable(v) for v in ("plain", "grüße", "caf\udce9")] == ["plain", "grüße", "café"]
+
+
+async def test_a_client_that_asks_on_and_reads_nothing_is_asked_to_wait(serve: Serving) -> None:
+    """Or its answers would wait in memory, as many as it likes to ask for in one go."""
+    main = """
+        from perdure import Response, WorkerEntrypoint
+
+        class Default(WorkerEntrypoint):
+            async def fetch(self, request):
+                return Response("x" * 60_000)
+    """
+    server = await serve(main, limits={"answer_idle_timeout_s": 0.5})
+    async with await Wire.connect(server.url, receive_buffer_size=4096) as wire:
+        with contextlib.suppress(ConnectionError):
+            for _ in range(2000):
+                wire.say("GET / HTTP/1.1", "Host: a")
+            await wire.drain()
+            async with asyncio.timeout(PATIENCE_S):
+                while not server.edge_statistics().answers_unread:
+                    await asyncio.sleep(0.001)
+    # What the system keeps of a connection by itself is some megabytes; 2000 answers are 120.
+    assert server.edge_statistics().requests < 500

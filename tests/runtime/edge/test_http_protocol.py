@@ -450,3 +450,18 @@ async def test_a_client_that_takes_a_little_of_its_answer_is_waited_for(server: 
         protocol._is_read_again()
         protocol._may_be_unread(transport, 100)
         assert transport.is_cut_off
+
+
+async def test_what_was_read_together_with_a_chunked_body_is_not_answered(
+    server: Server, records: list[RequestRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whose headers it has, should bytes ever not be cut where a body ends."""
+    monkeypatch.setattr("perdure.runtime.edge.http_protocol.is_one_piece", lambda _: True)
+    async with await Wire.connect(server.url) as wire:
+        wire.send(
+            b"POST /first HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\nX-Admin: yes\r\n\r\n"
+            b"GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        )
+        assert b"smuggled" not in await wire.rest()
+    assert "/smuggled" not in [record.path for record in records]

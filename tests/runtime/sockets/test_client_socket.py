@@ -1,7 +1,7 @@
 """WebSocket connections of clients that behave and of clients that do not, and what actors see."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -583,6 +583,49 @@ async def test_slow_writing_holds_up_only_what_is_passed_on(bench: Bench) -> Non
     assert other.transport.calls == ["pause_reading", "resume_reading"]
     other.connection.sever(1000, "")
     other.connection.connection_lost(None)
+
+
+class Later:
+    """Notes what is to be called later, in the place of a loop."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[float, Callable[[], None]]] = []
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.Handle:
+        self.calls.append((delay_s, callback))
+        return asyncio.Handle(callback, (), asyncio.get_running_loop())
+
+
+@pytest.mark.parametrize("is_answered", [False, True])
+async def test_an_end_that_nobody_goes_on_with_is_cut_off_in_time(*, is_answered: bool) -> None:
+    """Neither an actor that says nothing nor a peer that does not read keeps a connection."""
+    bench = Bench(websocket_close_timeout_s=7)
+    later: Any = Later()
+    bench.connection._loop = later
+    bench.connection.data_received(close_frame(4000))
+    if is_answered:
+        bench.connection.transmit((), (4000, ""))
+    assert bench.transport.calls == ["close"] * is_answered
+    [(delay_s, cut)] = later.calls
+    cut()
+    assert (delay_s, bench.transport.calls[-1]) == (7, "abort")
+
+
+async def test_who_comes_after_a_close_frame_hears_nothing_of_it(bench: Bench) -> None:
+    """As an actor does that the close frame has woken."""
+    late = Noting()
+
+    class Asleep(Noting):
+        def receive_close(self, code: int | None, reason: str) -> None:
+            super().receive_close(code, reason)
+            bench.connection.set_receiver(late)
+
+    asleep = Asleep()
+    bench.connection.set_receiver(asleep)
+    bench.connection.data_received(close_frame(4000) + close_frame(4001) + frame(TEXT, "late"))
+    bench.connection.data_received(frame(TEXT, "later"))
+    bench.connection.connection_lost(None)
+    assert (asleep.heard, late.heard) == ([("close", 4000, "")], [])
 
 
 # The end of the server.

@@ -20,7 +20,7 @@ def test_extensions_are_a_list_over_all_headers_with_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["a b", "a;", "a; =1", 'a; b="', "a; b=", ";a", 'a; b="c d"', "ü"]
+    "value", ["a b", "a;", "a; =1", 'a; b="', "a; b=", ";a", "\n", "a\n", 'a; b="c d"', "ü"]
 )
 def test_what_is_no_list_of_extensions_is_refused(value: str) -> None:
     with pytest.raises(BadExtensions, match="cannot be read from"):

@@ -228,6 +228,24 @@ def test_a_short_time_to_answer_is_kept_beside_a_long_interval(clock: FakeClock)
     assert peer.found_dead[0] - peer.asked[0] == pytest.approx(2)
 
 
+def test_no_timer_is_shorter_than_uvloop_can_count() -> None:
+    """To wait for less than half a millisecond is not to wait at all there: time would fly."""
+    clock = FakeClock()
+    waits: list[float] = []
+    call_later = clock.call_later
+
+    def note(delay_s: float, callback: Callable[[], None]) -> Any:
+        waits.append(delay_s)
+        return call_later(delay_s, callback)
+
+    clock.call_later = note  # type: ignore[method-assign]
+    keep_alive = KeepAlive(clock, interval_s=0.01, dead_after_s=0.1)
+    peer = FakePeer(clock, keep_alive, answers=False)
+    clock.advance(0.2)
+    assert min(waits) >= 0.001
+    assert peer.found_dead[0] - peer.asked[0] == pytest.approx(0.1)
+
+
 def test_it_can_be_turned_off(clock: FakeClock) -> None:
     limits = SocketLimits(websocket_ping_interval_s=0)
     assert KeepAlive.of(limits, clock) is None
@@ -283,6 +301,18 @@ async def test_a_half_open_connection_is_found(clock: FakeClock, make: Make) -> 
     assert len(peer.receiver.heard) == 1
 
 
+async def test_nothing_is_kept_of_one_that_has_ended(
+    clock: FakeClock, make: Make, keep_alive: KeepAlive
+) -> None:
+    peer = make()
+    clock.advance(INTERVAL_S + TICK_S)
+    assert keep_alive._asked
+    peer.connection.connection_lost(None)
+    assert (any(keep_alive._slots), len(keep_alive._asked)) == (False, 0)
+    peer.connection.connection_lost(None)
+    assert keep_alive._count == 0
+
+
 async def test_a_masked_connection_of_ours_is_kept_alive_as_well(
     clock: FakeClock, make: Make
 ) -> None:
@@ -301,6 +331,18 @@ async def test_one_that_is_not_read_from_is_not_given_up(clock: FakeClock, make:
     assert peer.receiver.heard == []
     clock.advance(INTERVAL_S + DEAD_AFTER_S)
     assert peer.receiver.heard == [("lost", LOST, WHY)]
+
+
+async def test_an_answer_that_was_not_read_yet_counts(clock: FakeClock, make: Make) -> None:
+    """It lies in the kernel while the connection is paused, and is read in a moment."""
+    peer = make()
+    while not peer.transport.writes:
+        clock.advance(TICK_S)
+    peer.connection.pause()
+    clock.advance(DEAD_AFTER_S - 2 * TICK_S)
+    peer.connection.resume()
+    clock.advance(4 * TICK_S)
+    assert peer.receiver.heard == []
 
 
 async def test_one_that_is_slow_and_reads_is_not_given_up(clock: FakeClock, make: Make) -> None:

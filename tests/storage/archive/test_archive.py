@@ -12,7 +12,7 @@ from perdure.storage.archive import archive as archive_module
 from perdure.storage.archive import spans
 from perdure.storage.archive.archive import DAY_MS, Archive, Retention
 from perdure.storage.archive.copies import Snapshot
-from perdure.storage.archive.index import ArchiveFile, ArchiveIndex
+from perdure.storage.archive.index import Actor, ArchiveFile, ArchiveIndex
 from perdure.storage.archive.past import Past, index_path
 from perdure.storage.errors import HistoryUnavailable, LogCorrupt
 from perdure.storage.layout import Layout
@@ -366,6 +366,36 @@ async def test_killed_anywhere_while_it_takes_a_segment_in_or_expires(
     assert [each for each in await timeline.look_at_all() if each in timeline.kept] == []
     assert names(timeline, "*/*.new") == []
     assert names(timeline, "draft*") == []
+
+
+async def test_a_copy_is_durable_before_it_is_known_and_known_before_its_draft_goes(
+    timeline: Timeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = tmp_path / "draft.db"
+    draft.write_bytes(b"content" * 1000)
+    past = Past(timeline.layout.archive_dir, timeline.layout.logs_dir, dict)
+    root = tmp_path / "archive"
+    steps: list[str] = []
+    add = ArchiveIndex.add_snapshot
+
+    def note(what: str) -> None:
+        steps.append(what if draft.exists() else f"{what} without its draft")
+
+    def know(index: ArchiveIndex, actor: Actor, snapshot: Snapshot) -> None:
+        assert (root / snapshot.name).exists()
+        note("known")
+        add(index, actor, snapshot)
+
+    def sync_directory(path: Path) -> None:
+        note(f"synced {len(list(path.iterdir()))} name")
+
+    with closing(Archive(root, "0", past, timeline.layout.actor_file, Retention())) as archive:
+        monkeypatch.setattr(ArchiveIndex, "add_snapshot", know)
+        monkeypatch.setattr(archive_module, "sync_file", lambda path: note(f"synced {path.name}"))
+        monkeypatch.setattr(archive_module, "sync_directory", sync_directory)
+        archive.add_copy((KEY, A), (1, 5), draft)
+    assert steps == ["synced draft.db", "synced 1 name", "known"]
+    assert not draft.exists()
 
 
 async def test_of_a_damaged_segment_what_is_before_the_damage_is_kept(timeline: Timeline) -> None:

@@ -1,5 +1,7 @@
 """The archive's files: what one segment held, by actor."""
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from perdure.storage.archive.spans import (
     read_spans,
     write_archive_file,
 )
+from perdure.storage.durable_files import sync_directory
 from perdure.storage.errors import ArchiveDamaged, LogCorrupt
 from perdure.storage.log_tail import map_file
 from perdure.storage.logformat import Change, Record, RecordKind
@@ -109,6 +112,31 @@ def test_any_byte_that_is_damaged_is_noticed_and_costs_its_span_alone(tmp_path: 
         if not 12 <= at < 16:  # nothing is kept there
             with pytest.raises(ArchiveDamaged):
                 list(read_spans(path))
+
+
+def test_a_file_is_durable_before_it_has_its_name_and_that_on_return(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "0" / "x.arc"
+    steps: list[str] = []
+    fsync = os.fsync
+
+    def sync(descriptor: int) -> None:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return
+        size = os.fstat(descriptor).st_size
+        steps.append(f"content, has its name: {path.exists()}")
+        fsync(descriptor)
+        assert size == path.with_name("x.arc.new").stat().st_size, "nothing is written afterwards"
+
+    def sync_name(directory: Path) -> None:
+        steps.append(f"name, is there: {path.exists()}")
+        sync_directory(directory)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    monkeypatch.setattr(spans, "sync_directory", sync_name)
+    archive(path, CHANGES, (1, 5))
+    assert steps == ["content, has its name: False", "name, is there: True"]
 
 
 def test_a_file_that_ends_too_early_is_damaged(tmp_path: Path) -> None:
