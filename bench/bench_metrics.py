@@ -1,8 +1,10 @@
 """What metrics, events and traces cost, in a server's processor time for each echoed message.
 
-    python bench/bench_metrics.py [--pairs 10] [--seconds 2] [--connections 64] [--ratio 0.01]
+    python bench/bench_metrics.py [--pairs 10] [--slices 8] [--seconds 0.4] [--connections 64]
+        [--ratio 0.01]
 
-Three servers in alternation, each a new process for each round, the order turned round every time:
+Three servers, new processes for each round, which take turns at short slices of load, so that what
+the machine's neighbours do meets them alike; the order is turned round every time:
 
   without   perdure without a statement of theirs (bench/unwatched.py)
   metrics   perdure as it is, for it always counts; no reader and no exporter
@@ -15,6 +17,7 @@ round less so. The budget is 1.05 for metrics and 1.10 for traces.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -38,6 +41,7 @@ from servers import free_port
 HERE = Path(__file__).parent
 START_TIMEOUT_S = 30.0
 WARM_UP_S = 0.5
+NAMES = ["without", "metrics", "traces"]
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -104,51 +108,65 @@ def echo(wsload: str, port: int, seconds: float, connections: int) -> float:
     return float(found[1]) * seconds
 
 
-def measure(name: str, wsload: str, options: argparse.Namespace, collector_port: int) -> float:
-    """Return microseconds of processor time for each message."""
-    environment: dict[str, str] = {}
-    if name == "traces":
-        environment = {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector_port}",
-            "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-            "OTEL_TRACES_SAMPLER_ARG": str(options.ratio),
+def measure(
+    wsload: str, options: argparse.Namespace, traced: Mapping[str, str]
+) -> dict[str, float]:
+    """Return microseconds of processor time for each message, of each server.
+
+    Args:
+        wsload: The load generator.
+        options: Of the command.
+        traced: The environment of the server that exports.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as cleanup:
+        servers: dict[str, Server] = {}
+        for name in NAMES:
+            environment = traced if name == "traces" else {}
+            servers[name] = Server(name, Path(folder), environment)
+            cleanup.callback(servers[name].stop)
+            echo(wsload, servers[name].port, WARM_UP_S, options.connections)
+        before = {name: server.cpu_ns() for name, server in servers.items()}
+        counts = dict.fromkeys(NAMES, 0.0)
+        for number in range(options.slices):
+            for name in NAMES if number % 2 else NAMES[::-1]:
+                counts[name] += echo(
+                    wsload, servers[name].port, options.seconds, options.connections
+                )
+        return {
+            name: (server.cpu_ns() - before[name]) / counts[name] / 1000
+            for name, server in servers.items()
         }
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(name, Path(folder), environment)
-        try:
-            echo(wsload, server.port, WARM_UP_S, options.connections)
-            before = server.cpu_ns()
-            count = echo(wsload, server.port, options.seconds, options.connections)
-            return (server.cpu_ns() - before) / count / 1000
-        finally:
-            server.stop()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--pairs", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--slices", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=0.4)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--ratio", type=float, default=0.01)
     options = parser.parse_args()
     collector = ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=collector.serve_forever, daemon=True).start()
-    names = ["without", "metrics", "traces"]
+    traced = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": str(options.ratio),
+    }
     rounds: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         wsload = build_wsload(Path(folder))
-        for number in range(options.pairs):
-            order = names if number % 2 else names[::-1]
-            found = {name: measure(name, wsload, options, collector.server_port) for name in order}
+        for _ in range(options.pairs):
+            found = measure(wsload, options, traced)
             rounds.append(found)
-            print(json.dumps({name: round(found[name], 2) for name in names}), flush=True)
+            print(json.dumps({name: round(found[name], 2) for name in NAMES}), flush=True)
     collector.shutdown()
     if not Collector.taken_bytes:
         raise RuntimeError("no span has arrived: is perdure[otel] installed?")
-    medians = {f"{name}_us": statistics.median(it[name] for it in rounds) for name in names}
+    medians = {f"{name}_us": statistics.median(it[name] for it in rounds) for name in NAMES}
     ratios = {
         f"{name}_ratio": statistics.median(it[name] / it["without"] for it in rounds)
-        for name in names[1:]
+        for name in NAMES[1:]
     }
     print(json.dumps({key: round(value, 3) for key, value in {**medians, **ratios}.items()}))
 

@@ -42,8 +42,14 @@ _KNOWN = frozenset({"time_ms", "event", "namespace", "name", "id"})
 _UNITS = {"_ms": " ms", "_s": " s"}
 
 
-def event_line(event: Event) -> Text:
-    """Return when, what, where, and the rest; with a traceback it has more than one line."""
+def event_line(event: Event, *, has_errors: bool = False) -> Text:
+    """Return when, what, where, and the rest; with a traceback it has more than one line.
+
+    Args:
+        event: As it came.
+        has_errors: The reader gets ``error`` events, too: what the log of ours says of the same
+            error needs no traceback.
+    """
     name = event["event"]
     label, style = LABELS.get(name, (name, ""))
     line = Text.assemble((_time(event["time_ms"]), "dim"), " ", (f"{label:<{_WIDTH}}", style), " ")
@@ -55,7 +61,8 @@ def event_line(event: Event) -> Text:
         if key not in used and key not in _KNOWN and value is not None and value != {}:
             line.append_text(_field(key, value))
     line.rstrip()
-    if isinstance(exception := event.get("exception"), dict):
+    is_told = has_errors and event.get("logger", "").startswith("perdure.")
+    if isinstance(exception := event.get("exception"), dict) and not is_told:
         below = printable_lines(exception["traceback"]).replace("\n", "\n  ")
         line.append(f"\n  {below}", "dim")
     return line

@@ -83,6 +83,7 @@ async def _follow(asking: Asking, arguments: TailArguments) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
     began: list[None] = []
+    has_errors = not arguments.events or "error" in arguments.events
 
     def on_item(item: Item) -> None:
         if not began:
@@ -92,7 +93,7 @@ async def _follow(asking: Asking, arguments: TailArguments) -> None:
             if asking.is_json:
                 asking.answer({"time": moment(event.pop("time_ms")), **event})
             else:
-                asking.output.line(event_line(event))
+                asking.output.line(event_line(event, has_errors=has_errors))
 
     try:
         await asking.run("tail", arguments, on_item)

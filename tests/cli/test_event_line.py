@@ -69,6 +69,20 @@ def test_an_error_has_its_traceback_below_it() -> None:
     assert text == "error Room lobby in fetch: KeyError: 'x'\n  Traceback:\n  KeyError: 'x'"
 
 
+def test_an_error_that_is_told_by_itself_has_one_traceback() -> None:
+    exception = {"type": "KeyError", "message": "'x'", "traceback": "KeyError: 'x'"}
+    event = {"time_ms": 0, "event": "log", "level": "error", "message": "request.failed"}
+    for logger, has_errors, count in (
+        ("perdure.edge", False, 2),
+        ("perdure.edge", True, 1),
+        ("chat", True, 2),
+    ):
+        line = event_line(
+            {**event, "logger": logger, "exception": exception}, has_errors=has_errors
+        )
+        assert len(line.plain.split("\n")) == count
+
+
 def test_nothing_that_a_client_has_sent_can_move_the_cursor_or_forge_a_line() -> None:
     fields = {"method": "GET", "path": "/\x1b[2J\n", "status": 200, "duration_ms": 1.0}
     assert "/\\x1b[2J\\n 200" in shown("request", fields)
