@@ -85,16 +85,20 @@ class Reading:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.size = 0
         self.at_once = 0  # so many bytes are one read, whatever the kernel says
+        self.queued_max = 0  # requests that waited for their turn
         real = HttpProtocol.data_received
         kept = bytearray()
 
         def read(protocol: HttpProtocol, data: bytes) -> None:
             self.size += len(data)
             kept.extend(data)
-            if len(kept) >= self.at_once:
+            if not data:  # the parser goes on
+                real(protocol, data)
+            elif len(kept) >= self.at_once:
                 taken = bytes(kept)
                 kept.clear()
                 real(protocol, taken)
+                self.queued_max = max(self.queued_max, len(protocol._messages))
 
         monkeypatch.setattr(HttpProtocol, "data_received", read)
 
@@ -128,6 +132,19 @@ async def test_what_came_in_one_piece_behind_a_chunked_body_is_answered(server: 
         for _ in range(30):
             got = [(await wire.answer()).text for _ in range(3)]
             assert got == ["/first hi None", "/other  None", "/first hi None"]
+
+
+async def test_few_of_many_requests_with_chunked_bodies_are_read_ahead(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is read by a parser of its own, which knows nothing of those before it."""
+    reading = Reading(monkeypatch)
+    reading.at_once = len(CHUNKED * 200)
+    async with await Wire.connect(server.url) as wire:
+        wire.send(CHUNKED * 200)
+        for _ in range(200):
+            assert (await wire.answer()).text == "/first hi None"
+    assert 1 < reading.queued_max <= 33
 
 
 async def test_what_came_behind_a_body_too_large_for_its_buffer_is_answered(

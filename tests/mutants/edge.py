@@ -68,6 +68,14 @@ _REQUESTS = (
         (_TRAILERS + "test_what_came_behind_a_body_that_nobody_reads_yet_is_answered",),
     ),
     Mutant(
+        "requests are read ahead without end",
+        _PROTOCOL,
+        "HttpProtocol._is_queue_full",
+        expression("len(self._messages) >= self._max_msg_queue_size"),
+        to("False"),
+        (_TRAILERS + "test_few_of_many_requests_with_chunked_bodies_are_read_ahead",),
+    ),
+    Mutant(
         "a request that was read together with a body before it is answered",
         _PROTOCOL,
         "HttpProtocol._feed",
