@@ -16,8 +16,7 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
-# Coverage counts one process, and what that starts.
-SPREAD := $(if $(COVERAGE),,-n auto --dist worksteal)
+COUNTED := $(if $(COVERAGE),--cov --cov-report=)
 BIN := $(VENV)/bin
 SOURCES := actors runtime storage cli tests examples bench .ci
 
@@ -41,14 +40,14 @@ lint: environment
 	$(BIN)/mypy
 
 unit: environment
-	$(BIN)/python -m $(if $(COVERAGE),coverage run -m) pytest -m "not browser" $(SPREAD) $(ARGS)
+	$(BIN)/python -m pytest -m "not browser" -n auto --dist worksteal $(COUNTED) $(ARGS)
 
 format: environment
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
 coverage: environment
-	$(BIN)/python -m coverage run -m pytest -m "not browser" --quiet
+	$(BIN)/python -m pytest -m "not browser" -n auto --dist worksteal --cov --cov-report= --quiet
 	$(BIN)/python -m coverage report --show-missing --skip-covered
 	$(BIN)/python .ci/coverage_gate.py
 

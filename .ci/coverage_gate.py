@@ -1,6 +1,6 @@
 """Fail when the tests reach less than 95 % of the branches, or lines, of actors/ or storage/.
 
-Reads the data of the last ``coverage run``.
+Reads the data of the last run of the tests with coverage.
 """
 
 import json
