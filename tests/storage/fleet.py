@@ -120,6 +120,9 @@ class Fleet:
 
     def kill(self) -> None:
         """All of them, without a word: the next start finds a copy of what is there now."""
+        for worker in self.workers:  # a copy is not of one moment while a thread writes
+            worker.store.settle()
+            worker.store._checkpointer.wait()
         self.root = self.bench.copy_of(self.root)
         self.gone += self.workers
         self.workers = []
