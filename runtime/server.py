@@ -19,13 +19,14 @@ from ..actors.handlers import construct_native
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
+from ..storage.alarm_distribution import distribute_alarms, in_first_slot
 from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
-from ..storage.layout import Layout
+from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .control.port import LOOPBACK, ControlPort
@@ -188,6 +189,7 @@ class Server:
         if (end_tracing := start_tracing(config, os.environ)) is not None:
             cleanup.push_async_callback(end_tracing)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
+        distribute_alarms(directory.layout, (FIRST_SLOT,), in_first_slot)
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
         self._open_store(directory, index)
