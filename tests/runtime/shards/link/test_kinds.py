@@ -10,7 +10,7 @@ from perdure.runtime.shards.link.kinds import ROUTER, SUPERVISOR, WORKER, check
 
 ID = bytes(32)
 RECORD = ["key", ID, "name", "session", ["tag"], b"attached"]
-REQUEST = ["GET", "http://x/", [], None, "manual", None, False, True]
+REQUEST: list[Any] = ["GET", "http://x/", [], None, "manual", None, False, True]
 RESPONSE = [200, "", [], b"body", "", False, ["1", 2, 3], True]
 EXAMPLES: dict[int, list[Any]] = {
     kinds.HELLO: ["0.1.0", 1, WORKER, "0", 7],

@@ -79,7 +79,7 @@ async def test_processes_of_different_versions_refuse_each_other(peer: Peer) -> 
 async def test_the_first_fields_of_a_later_hello_are_enough_to_refuse_it(peer: Peer) -> None:
     link = a_link()
     await peer.connect(link)
-    peer.say([1, "9.9.9", 77, {}.get(1), "new", b"fields", 1.5])
+    peer.say([1, "9.9.9", 77, None, "new", b"fields", 1.5])
     await until(lambda: link.ended)
     assert isinstance(link.ended, VersionsDiffer)
 
@@ -139,7 +139,8 @@ async def test_a_peer_that_lies_is_cut_off_and_what_it_said_before_still_counts(
     peer: Peer, lie: bytes, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     link = a_link()
-    ends, heard = Ends(link), []
+    ends = Ends(link)
+    heard: list[Frame] = []
     link.handle(END, heard.append)
     await peer.meet(link)
     good, bad = FrameWriter().whole([END, 1]), FrameWriter().whole([END, 2])
