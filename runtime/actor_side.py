@@ -21,7 +21,7 @@ from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.errors import StorageBroken
-from ..storage.layout import Layout
+from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .edge.outbound import HttpOutbound
@@ -90,7 +90,7 @@ class ActorSide:
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
 
     def open_store(
-        self, layout: Layout, index: AlarmIndex, *, slot: str = "0", is_alone: bool = True
+        self, layout: Layout, index: AlarmIndex, *, slot: str = FIRST_SLOT, is_alone: bool = True
     ) -> None:
         """Recover what the directory holds; alarms that only the log knows go to ``index``.
 

@@ -11,12 +11,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from ..actors.clock import Clock, SystemClock
+from ..storage.alarm_distribution import distribute_alarms, in_first_slot
 from ..storage.alarm_index import AlarmIndex
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
-from ..storage.layout import Layout
+from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
 from .config.model import WorkerConfig
 from .control.port import LOOPBACK, ControlPort
@@ -140,6 +141,7 @@ class Server:
         if (end_tracing := start_tracing(config, os.environ)) is not None:
             cleanup.push_async_callback(end_tracing)
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
+        distribute_alarms(directory.layout, (FIRST_SLOT,), in_first_slot)
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
         actors.open_store(directory.layout, index)

@@ -19,7 +19,9 @@ from perdure.runtime.errors import MigrationDeclined, PortTaken
 from perdure.runtime.host.loader import LoadError, MainFailed
 from perdure.runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from perdure.runtime.server import Server, plan_only
+from perdure.storage.alarm_distribution import distribute_alarms
 from perdure.storage.errors import DirectoryInUse
+from perdure.storage.layout import Layout
 from tests.serving import Serving
 from tests.wire import TEXT, Wire, close_frame, frame
 from tests.world import FakeClock
@@ -576,6 +578,20 @@ async def test_an_alarm_rings_after_a_restart_when_it_was_due_meanwhile(
     await server.stop(drain_s=0)
     clock.advance(120)
     server = await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock)
+    assert await get(server, "/a/rung") == [1, None]
+
+
+async def test_alarms_of_workers_ring_in_a_server_that_is_one_process(
+    serve: Serving, tmp_path: Path
+) -> None:
+    data_dir, clock = tmp_path / "data", FakeClock()
+    server = await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock)
+    await get(server, f"/a/ring?at_ms={clock.time_ms() + 60_000}")
+    await server.stop(drain_s=0)
+    distribute_alarms(Layout(data_dir), ("1",), lambda *_: "1")
+    assert not (data_dir / "alarms.db").exists()
+    server = await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock)
+    clock.advance(61)
     assert await get(server, "/a/rung") == [1, None]
 
 
