@@ -106,8 +106,11 @@ class Committer:
 
     def _depends_on(self) -> int:
         database = self._database
-        if database.failure is not None or (database.has_writes and not database.is_unconfirmed):
-            return self._made + 1  # in the commit to come; after a failure there is none
+        if database.failure is not None:
+            return self._made + 1  # there is no such commit
+        # Asked for each output: without a transaction there are no writes to look for.
+        if database.transaction.state and database.has_writes and not database.is_unconfirmed:
+            return self._made + 1  # in the commit to come
         if database.durability.last_lsn > self._counted_lsn:
             self._count()  # read what an actor before this one has written
         return self._awaited if self._awaited > self._durable else 0

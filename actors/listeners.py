@@ -11,9 +11,11 @@ class SocketListeners:
 
     Attributes:
         on_open, on_close, on_error: One listener each, besides the added ones.
+        hearing: For the runtime: who hears messages, as ``message_listeners`` said; None when that
+            has to be asked again.
     """
 
-    __slots__ = ("_added", "_hearing", "_on_message", "on_close", "on_error", "on_open")
+    __slots__ = ("_added", "_on_message", "hearing", "on_close", "on_error", "on_open")
 
     def __init__(self) -> None:
         self.on_open: Listener | None = None
@@ -21,7 +23,7 @@ class SocketListeners:
         self.on_close: Listener | None = None
         self.on_error: Listener | None = None
         self._added: dict[str, list[tuple[Listener, bool]]] | None = None
-        self._hearing: tuple[Listener, ...] | None = None  # what is known of the message's
+        self.hearing: tuple[Listener, ...] | None = None
 
     @property
     def on_message(self) -> Listener | None:
@@ -31,7 +33,7 @@ class SocketListeners:
     @on_message.setter
     def on_message(self, listener: Listener | None) -> None:
         self._on_message = listener
-        self._hearing = None
+        self.hearing = None
         self.hear_kept()
 
     def add_event_listener(
@@ -41,7 +43,7 @@ class SocketListeners:
         _check_event_name(name)
         if self._added is None:
             self._added = {}
-        self._hearing = None
+        self.hearing = None
         listeners = self._added.setdefault(name, [])
         # By equality: a bound method is a new object each time it is asked for.
         if all(known != listener for known, _ in listeners):
@@ -52,7 +54,7 @@ class SocketListeners:
     def remove_event_listener(self, name: EventName, listener: Listener) -> None:
         """Forget ``listener``; unknown ones are ignored."""
         _check_event_name(name)
-        self._hearing = None
+        self.hearing = None
         if self._added is not None:
             added = self._added.get(name, [])
             self._added[name] = [entry for entry in added if entry[0] != listener]
@@ -69,13 +71,13 @@ class SocketListeners:
 
     def message_listeners(self) -> Sequence[Listener]:
         """As ``listeners("message")``, but kept: it is asked for every message."""
-        if self._hearing is not None:
-            return self._hearing
+        if self.hearing is not None:
+            return self.hearing
         entries = () if self._added is None else self._added.get("message", ())
         is_lasting = not any(once for _, once in entries)
         found = tuple(self.listeners("message"))
         if is_lasting:
-            self._hearing = found
+            self.hearing = found
         return found
 
     def listeners(self, name: EventName) -> list[Listener]:

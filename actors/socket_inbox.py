@@ -26,12 +26,12 @@ class SocketInbox(ConnectionFacts):
 
     __slots__ = (
         "_early",
-        "_iterator",
         "dropped",
         "gate",
         "handlers",
         "id",
         "is_paused",
+        "iterator",
         "unheard",
         "waiting",
     )
@@ -44,20 +44,20 @@ class SocketInbox(ConnectionFacts):
     waiting: int
     is_paused: bool
     _early: list[SocketInput]
-    _iterator: SocketIterator | None
+    iterator: SocketIterator | None
 
     def __aiter__(self) -> SocketIterator:
         """Messages as a stream: ``async for message in socket``; ends with the connection."""
         if self.owner is None:
             raise SocketStateError("call accept() before iterating over a WebSocket")
-        if self._iterator is None:
-            self._iterator = SocketIterator(self.owner.loop, self.resume_if_few_wait)
+        if self.iterator is None:
+            self.iterator = SocketIterator(self.owner.loop, self.resume_if_few_wait)
             for message in self.unheard:
-                self._iterator.push(message)
+                self.iterator.push(message)
             self.unheard.clear()
             if self.state is SocketState.CLOSED:
-                self._iterator.end()
-        return self._iterator
+                self.iterator.end()
+        return self.iterator
 
     # For the runtime: what the connection tells.
 
@@ -96,13 +96,9 @@ class SocketInbox(ConnectionFacts):
     def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
 
-    @property
-    def iterator(self) -> SocketIterator | None:
-        return self._iterator
-
     def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
         """Pass ``message`` on to who iterates."""
-        iterator = self._iterator
+        iterator = self.iterator
         assert iterator is not None, "somebody has begun to"
         if not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX:
             iterator.push(message)
@@ -151,9 +147,9 @@ class SocketInbox(ConnectionFacts):
     @property
     def _kept_for_iteration(self) -> int:
         """How many messages wait for a loop that nobody else has heard."""
-        if self._iterator is None or self.has_listeners:
+        if self.iterator is None or self.has_listeners:
             return 0
-        return len(self._iterator.messages)
+        return len(self.iterator.messages)
 
     def resume_if_few_wait(self) -> None:
         few = self._waiting_max // 2

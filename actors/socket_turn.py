@@ -36,6 +36,7 @@ from .told_errors import tell_of_error
 log = logging.getLogger("perdure.actors")
 
 OPEN = SocketState.OPEN
+_MESSAGE = (str, bytes)  # made once: what a turn asks for first, each time
 # Messages kept for a listener that is not there yet; later ones are dropped, with a warning.
 UNHEARD_MESSAGES_MAX = 1024
 NOT_CONNECTED_REASON = "Failed to establish websocket connection"  # workerd's text
@@ -85,9 +86,8 @@ class HearingSocket(Protocol):
     is_half_open: bool
     id: str
     gate: InputGate
-
-    @property
-    def iterator(self) -> SocketIterator | None: ...
+    iterator: SocketIterator | None
+    hearing: tuple[Listener, ...] | None
 
     def listeners(self, name: EventName) -> list[Listener]: ...
     def message_listeners(self) -> Sequence[Listener]: ...
@@ -130,10 +130,13 @@ class SocketTurn:
         if socket.is_paused:
             socket.resume_if_few_wait()
         frame = self._frame
-        if isinstance(frame, str | bytes):
+        if isinstance(frame, _MESSAGE):
             if socket.state is OPEN or socket.state not in OVER:
+                hearing = socket.hearing
                 if socket.handlers is not None:
                     self._call(socket.handlers.message, socket, frame)
+                elif hearing and len(hearing) == 1 and not socket.unheard and not socket.iterator:
+                    self._call(hearing[0], message_event(frame))  # as _tell does
                 elif socket.unheard or not self._tell(frame):
                     self._keep_unheard(frame)
         elif isinstance(frame, Kept):

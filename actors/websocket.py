@@ -38,6 +38,7 @@ from .socket_inbox import SocketInbox
 from .socket_turn import Dispatched, SocketInput
 
 OPEN = SocketState.OPEN
+_MESSAGE = (str, bytes)  # made once: what each send asks for
 
 
 class WebSocket(SocketInbox):
@@ -120,7 +121,7 @@ class WebSocket(SocketInbox):
         self.waiting = 0
         self._link: SocketLink | None = None
         self._early: list[SocketInput] = []
-        self._iterator = None
+        self.iterator = None
         self.is_paused = False
 
     def __repr__(self) -> str:
@@ -167,10 +168,7 @@ class WebSocket(SocketInbox):
         Of those that wait for a slow peer, delivery="latest" keeps the newest with this ``key``.
         """
         frame: Sent
-        if key is None and isinstance(message, str | bytes):
-            frame = message
-        else:
-            frame = sendable(message, key)
+        frame = message if key is None and isinstance(message, _MESSAGE) else sendable(message, key)
         if self.state is OPEN:
             owner = self.owner
             if owner is not None and owner.turn is not None:  # as _queue does
@@ -328,8 +326,8 @@ class WebSocket(SocketInbox):
         self.unsent.clear()
         if self._link is not None:
             self._link.sever(code, reason)
-        if self._iterator is not None:
-            self._iterator.end()
+        if self.iterator is not None:
+            self.iterator.end()
 
     def reply_close(self, frame: CloseFrame) -> None:
         """Answer the peer's close frame; what was sent before it leaves before it."""

@@ -59,6 +59,8 @@ class ActorDatabase:
         is_unconfirmed: No output waits for what is written; cleared by every write.
         rules: What user SQL may do, while it is enforced.
         durability: What makes commits durable.
+        failure: Why nothing works any more, whoever caught the error; None while all is well.
+        transaction: Where it stands; read it only.
         was_used: Set at each use; who looks for files to close resets it.
         on_open: Called when the file has been opened, with the database.
     """
@@ -67,14 +69,13 @@ class ActorDatabase:
         "__weakref__",
         "_connection",
         "_cursor",
-        "_failure",
         "_is_missing",
         "_live",
         "_template",
         "_time_budget",
-        "_transaction",
         "_wrote",
         "durability",
+        "failure",
         "is_closed",
         "is_unconfirmed",
         "limits",
@@ -83,6 +84,7 @@ class ActorDatabase:
         "path",
         "rollbacks",
         "rules",
+        "transaction",
         "was_used",
     )
 
@@ -118,10 +120,10 @@ class ActorDatabase:
         self._time_budget = TimeBudget(self.limits.sql_time_budget_s, monotonic, self.rules)
         self._connection: apsw.Connection | None = None
         self._cursor: apsw.Cursor | None = None  # idle; making one takes as long as a statement
-        self._transaction = Transaction()
+        self.transaction = Transaction()
         self._wrote = False
         self._is_missing = self.is_closed = False
-        self._failure: StorageError | None = None
+        self.failure: StorageError | None = None
         self._live = LiveCursors()
 
     # --- state -------------------------------------------------------------------------------
@@ -132,19 +134,14 @@ class ActorDatabase:
         return self._connection is not None
 
     @property
-    def failure(self) -> StorageError | None:
-        """Why nothing works any more, whoever caught the error; None while all is well."""
-        return self._failure
-
-    @property
     def is_explicit(self) -> bool:
         """A ``savepoint`` is open, so that nothing can be committed."""
-        return self._transaction.state is State.EXPLICIT
+        return self.transaction.state is State.EXPLICIT
 
     @property
     def has_writes(self) -> bool:
         """The open transaction has written something, which is not durable yet."""
-        if not self._wrote and self._connection and self._transaction.state is not _NONE:
+        if not self._wrote and self._connection and self.transaction.state is not _NONE:
             self._wrote = self._connection.txn_state("main") == _WRITE
         return self._wrote
 
@@ -186,7 +183,7 @@ class ActorDatabase:
 
     def write(self, sql: str, bindings: Sequence[Any] = ()) -> int:
         """Run a statement that writes, in the turn's transaction; return how many rows changed."""
-        if self._transaction.state is _NONE:
+        if self.transaction.state is _NONE:
             self.begin()
         self.is_unconfirmed = False
         cursor = self._cursor or self._new_cursor()
@@ -200,7 +197,7 @@ class ActorDatabase:
 
     def begin_user_sql(self, query: str) -> apsw.Cursor:
         """Return a cursor for ``query``, with a transaction open; ``end_user_sql`` must follow."""
-        if self._transaction.state is _NONE:
+        if self.transaction.state is _NONE:
             self.begin()
         cursor = self._cursor or self._new_cursor()
         self._cursor = None
@@ -227,12 +224,12 @@ class ActorDatabase:
 
     def begin(self) -> None:
         """Have a transaction open; tell ``on_begin`` if it had to be opened."""
-        if self._transaction.state is not _NONE:
+        if self.transaction.state is not _NONE:
             return
         self.was_used = True
         self.durability.make_room(self._connection or self._open())
         self._execute("BEGIN")
-        self._transaction.move(_BEGIN)
+        self.transaction.move(_BEGIN)
         self.on_begin()
 
     def commit(self, alarm_ms: int = ALARM_UNCHANGED) -> bool:
@@ -247,9 +244,9 @@ class ActorDatabase:
             CommitTooLarge: It does not fit into the log; all of it is undone; likewise.
             StorageBroken: The commit log has failed; nothing can be written any more.
         """
-        if self._transaction.state is _NONE:
+        if self.transaction.state is _NONE:
             return False
-        self._transaction.check(_COMMIT)
+        self.transaction.check(_COMMIT)
         if self._live:
             self._live.detach()
         connection = self._connected()
@@ -266,38 +263,38 @@ class ActorDatabase:
             raise violation from error
         except Exception as error:  # the log may lack what the file has: it is cut off there
             raise self.fail(error) from error
-        self._transaction.move(_COMMIT)
+        self.transaction.move(_COMMIT)
         self._wrote = False
         return wrote
 
     def rollback(self) -> None:
         """Undo everything since ``begin``, with all savepoints; nothing happens without one."""
-        if self._transaction.state is State.NONE:
+        if self.transaction.state is State.NONE:
             return
         self._execute("ROLLBACK")
-        self._transaction.move(Move.ROLLBACK)
+        self.transaction.move(Move.ROLLBACK)
         self._wrote = False
         self.rollbacks += 1
 
     def savepoint(self) -> None:
         """Begin an explicit transaction inside the implicit one, or inside another."""
         self.begin()
-        self._execute(f"SAVEPOINT _cf_savepoint_{self._transaction.depth}")
-        self._transaction.move(Move.SAVEPOINT)
+        self._execute(f"SAVEPOINT _cf_savepoint_{self.transaction.depth}")
+        self.transaction.move(Move.SAVEPOINT)
 
     def release(self) -> None:
         """End the innermost explicit transaction; what it wrote belongs to the one around it."""
-        self._transaction.check(Move.RELEASE)
-        self._execute(f"RELEASE _cf_savepoint_{self._transaction.depth - 1}")
-        self._transaction.move(Move.RELEASE)
+        self.transaction.check(Move.RELEASE)
+        self._execute(f"RELEASE _cf_savepoint_{self.transaction.depth - 1}")
+        self.transaction.move(Move.RELEASE)
 
     def rollback_to(self) -> None:
         """End the innermost explicit transaction, and undo what it wrote."""
-        self._transaction.check(Move.ROLLBACK_TO)
-        name = f"_cf_savepoint_{self._transaction.depth - 1}"
+        self.transaction.check(Move.ROLLBACK_TO)
+        name = f"_cf_savepoint_{self.transaction.depth - 1}"
         self._execute(f"ROLLBACK TO {name}")
         self._execute(f"RELEASE {name}")
-        self._transaction.move(Move.ROLLBACK_TO)
+        self.transaction.move(Move.ROLLBACK_TO)
         self.rollbacks += 1
 
     def delete_all(self) -> None:
@@ -320,7 +317,7 @@ class ActorDatabase:
 
     def park(self) -> bool:
         """Close the file until it is used again, if nothing is under way; return whether it is."""
-        if self._transaction.state is not State.NONE or not self.durability.is_synced:
+        if self.transaction.state is not State.NONE or not self.durability.is_synced:
             return False
         self._live.detach()
         self._let_go()
@@ -332,7 +329,7 @@ class ActorDatabase:
         Raises:
             DatabaseFailed: The file cannot be written.
         """
-        if self._connection is None or self._transaction.state is not State.NONE:
+        if self._connection is None or self.transaction.state is not State.NONE:
             return self._connection is None
         self._live.detach()
         try:
@@ -358,7 +355,7 @@ class ActorDatabase:
         was_undone = connection is not None and not connection.in_transaction
         refusal = self.rules.refusal if self.rules.enforcing else None
         ours = sql_error(error, refusal, self.limits)
-        if was_undone and self._transaction.state is not State.NONE:
+        if was_undone and self.transaction.state is not State.NONE:
             return self.fail(error, f"SQLite undid the transaction of this turn: {ours}")
         return self.fail(error) if is_critical(error) else ours
 
@@ -368,7 +365,7 @@ class ActorDatabase:
         """Give the database up; return what to raise, now and at every further use."""
         if not isinstance(error, StorageError):
             error = database_failure(self.path, error, problem, code)
-        self._failure = error
+        self.failure = error
         if self._connection is not None:
             # What is in the WAL is for the next opening to judge, not for a last checkpoint.
             self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -404,8 +401,8 @@ class ActorDatabase:
         return not self._is_missing
 
     def _check_usable(self) -> None:
-        if self._failure is not None:
-            raise copy(self._failure)  # each raise has a traceback of its own
+        if self.failure is not None:
+            raise copy(self.failure)  # each raise has a traceback of its own
         if self.is_closed:
             raise InternalError(f"{self.path} was used after it was closed")
 
@@ -435,13 +432,13 @@ class ActorDatabase:
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
         self._cursor = None
-        self._transaction = Transaction()
+        self.transaction = Transaction()
         self._wrote = False
         self._live.invalidate()
         if connection is None:
             return
         with contextlib.suppress(apsw.Error):  # it is closed all the same
-            if self._failure is None:
+            if self.failure is None:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 self.durability.checkpoint(connection)

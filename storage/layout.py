@@ -5,7 +5,7 @@
     FORMAT                                what wrote this directory (storage/directory.py)
     LOCK                                  held by the one server that uses it
     catalog.db                            workers, namespaces, migrations (storage/catalog.py)
-    alarms.db                             when which actor is to be woken (storage/alarm_index.py)
+    alarms.db, alarms-<slot>.db           when which actor is to be woken (storage/alarm_index.py)
     log/<slot>/                           commit logs (storage/log_directory.py)
     marks/<namespace>/                    what is remembered of single actors (storage/marks.py)
     actors/<namespace>/<ab>/<64 hex>.db   one actor; <ab> are the id's first two digits
@@ -25,6 +25,9 @@ from .errors import InternalError
 _SAFE_BYTES = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.")
 _QUOTED_LENGTH_MAX = 200  # a file name holds 255 bytes; the trash adds a time to this one
 _ID = re.compile(r"[0-9a-f]{64}")
+_ALARMS = re.compile(r"alarms(?:-([^.]+))?\.db")
+# The log of a server that is one process, and the first of one that is several.
+FIRST_SLOT = "0"
 _TRASH = re.compile(r"(\d{15})-.+")
 
 
@@ -52,7 +55,11 @@ class Layout:
 
     @property
     def alarms_file(self) -> Path:
-        return self.root / "alarms.db"
+        return self.alarms_file_of(FIRST_SLOT)
+
+    def alarms_file_of(self, slot: str) -> Path:
+        """Return where the alarms of the actors of one log are saved."""
+        return self.root / ("alarms.db" if slot == FIRST_SLOT else f"alarms-{slot}.db")
 
     @property
     def logs_dir(self) -> Path:
@@ -119,6 +126,12 @@ def quote(unique_key: str) -> str:
         digest = sha256(unique_key.encode(errors="surrogatepass")).hexdigest()[:32]
         text = f"{text[: _QUOTED_LENGTH_MAX - 33]}~{digest}"
     return text or "%"
+
+
+def slot_of_alarms(name: str) -> str | None:
+    """Return whose alarms a file of this name holds, or None if it is no file of alarms."""
+    match = _ALARMS.fullmatch(name)
+    return None if match is None else match[1] or FIRST_SLOT
 
 
 def trash_time_ms(name: str) -> int | None:

@@ -5,6 +5,8 @@ disk, and no ``-wal`` that is there counts any more, or, when only some of the l
 whoever opens its file removes it (storage/journal.py). It may be killed anywhere and run again.
 *Assumes*: nobody has an actor of these logs open; the logs are locked. Either they are all there
 are, or the others were recovered when this was done with all of them, and may be in use now.
+Where it was done with all, each CHECKPOINT says the highest commit number of any log: whichever
+log an actor goes on in, its numbers grow.
 *Rules for editing*: files first, then one sync of the file system, then the checkpoints: a
 checkpoint that came first would make a log forget what is not yet in the files. What was read
 is written again even where the file seems to have it: after an I/O error the page cache may
@@ -71,6 +73,7 @@ def recover(
     apply_alarms: Callable[[dict[Actor, int | None]], None],
     *,
     is_alone: bool = True,
+    used: int | None = None,
     damaged: Damaged | None = None,
 ) -> Recovered:
     """Replay ``logs`` into the files under ``actors_dir``, and start them anew.
@@ -84,6 +87,8 @@ def recover(
             or None; durable when it returns.
         is_alone: These are all logs of the directory. Otherwise the others may be in use, and
             nothing is touched but what belongs to actors of these.
+        used: So many of the first of ``logs`` are gone on with at once, all if None. The others
+            are left as if they had been closed in good order.
         damaged: Told of actors whose files are gone, or too short for what the logs have changed
             in them, so that these are not brought up to date; durable when it returns. Without
             it, and if most files are so, that is a ``LogCorrupt``.
@@ -100,6 +105,7 @@ def recover(
             actor_file,
             apply_alarms,
             is_alone=is_alone,
+            used=len(logs) if used is None else used,
             damaged=damaged,
         )
 
@@ -124,6 +130,7 @@ def _recover(
     apply_alarms: Callable[[dict[Actor, int | None]], None],
     *,
     is_alone: bool,
+    used: int,
     damaged: Damaged | None,
 ) -> Recovered:
     checkpoints = [log.read_checkpoint() for log in logs]
@@ -151,9 +158,9 @@ def _recover(
         commit += _COMMITS_LOST_MAX
     incarnation = max((found.incarnation for found in scans), default=1)
     starts = [_start(found, commit, incarnation) for found in scans]
-    for log, start in zip(logs, starts, strict=True):
-        # Not clean: from now on there may be -wal files again.
-        log.write_checkpoint(_checkpoint(start))
+    for place, (log, start) in enumerate(zip(logs, starts, strict=True)):
+        # Not clean what is used: from now on there may be -wal files again.
+        log.write_checkpoint(_checkpoint(start, is_clean=place >= used))
     return Recovered(
         tuple(starts),
         sum(map(len, histories.values())),
@@ -176,12 +183,12 @@ def _start(found: LogScan, commit: int, incarnation: int) -> LogStart:
     )
 
 
-def _checkpoint(start: LogStart) -> Checkpoint:
+def _checkpoint(start: LogStart, *, is_clean: bool) -> Checkpoint:
     return Checkpoint(
         start.lsn,
         start.segment + 1,
         start.epoch,
-        is_clean=False,
+        is_clean=is_clean,
         commit=start.commit,
         incarnation=start.incarnation,
     )

@@ -23,7 +23,7 @@ from .checkpointer import (
 )
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
-from .errors import DatabaseFailed, PerdureError, StorageBroken, StorageError
+from .errors import DatabaseFailed, PerdureError, StorageBroken
 from .free_space import FreeSpace
 from .health import StoreHealth
 from .history import History
@@ -36,11 +36,10 @@ from .log_start import LogStart
 from .logformat import SegmentHeader
 from .marks import Marks
 from .moves import Moves
+from .opening import Alarms, open_logs
 from .pool import ConnectionPool, raise_descriptor_limit
-from .recovery import Recovered, recover
+from .recovery import Recovered
 from .replacement import AlarmChanged, Replacements
-
-Alarms = dict[tuple[str, bytes], int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,11 +258,10 @@ class Store:
         alarms goes with one log.
 
         Args:
-            slots: Which logs; that of ``options`` does not count. Without any, all logs are
-                recovered, and none is gone on with.
+            slots: Which logs; that of ``options`` does not count.
             is_alone: False where other processes have the other logs in use: only these are
-                recovered then. All of them together must have been before, once, since the
-                machine or the first of these processes was started.
+                recovered then. ``recover_all`` (storage/opening.py) must have seen to all of them
+                before, since the machine or the first of these processes was started.
 
         Raises:
             DirectoryInUse: One of the logs is in use, or with ``is_alone`` any is.
@@ -410,35 +408,9 @@ def _open(
     *,
     is_alone: bool = True,
 ) -> list[Store]:
-    marks = Marks(layout)
-    own = [layout.log_dir(slot) for slot in slots]
-    there = sorted(layout.logs_dir.glob("*")) if is_alone else []
-    others = [path for path in there if path not in own and path.is_dir()]
-    logs: list[LogDirectory] = []
-    try:
-        logs.extend(LogDirectory.open(path) for path in [*own, *others])
-        recovered = recover(
-            layout.actors_dir,
-            layout.drafts_dir,
-            logs,
-            layout.actor_file,
-            apply_alarms,
-            is_alone=is_alone,
-            damaged=lambda unique_key, actor_id, error: marks.quarantine(
-                unique_key, actor_id, None, owner.time_ms(), f"SQLITE_CORRUPT: {error}"
-            ),
-        )
-    except BaseException as error:
-        for log in logs:
-            log.close()
-        if isinstance(error, OSError):
-            problem = f"cannot be recovered: {error.strerror or error}"
-            raise StorageError(layout.root, problem) from error
-        raise
-    for log in logs[len(own) :]:
-        log.close()
-    starts = recovered.starts
+    opened = open_logs(layout, slots, apply_alarms, owner.time_ms, is_alone=is_alone)
+    starts = opened.recovered.starts[: len(slots)]
     return [
-        Store(layout, log, recovered, start, owner, options, marks)
-        for log, start in zip(logs[: len(own)], starts[: len(own)], strict=True)
+        Store(layout, log, opened.recovered, start, owner, options, opened.marks)
+        for log, start in zip(opened.logs, starts, strict=True)
     ]

@@ -20,11 +20,12 @@ from ...actors.http import Request
 from ...actors.ids import DurableObjectId
 from ...actors.limits import ActorLimits
 from ...actors.rpc import encode_error
+from ...storage.alarm_distribution import distribute_alarms, in_first_slot
 from ...storage.alarm_index import AlarmIndex
 from ...storage.catalog import Catalog
 from ...storage.directory import FORMAT, DataDirectory
 from ...storage.errors import StorageBroken
-from ...storage.layout import Layout
+from ...storage.layout import FIRST_SLOT, Layout
 from ...storage.limits import StorageLimits
 from ...storage.store import Store
 from ..host.actor_host import ActorHost
@@ -69,6 +70,7 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
 
     async with AsyncExitStack() as cleanup:
         directory = cleanup.enter_context(DataDirectory.open(data_dir))
+        distribute_alarms(directory.layout, (FIRST_SLOT,), in_first_slot)
         index = AlarmIndex(directory.layout.alarms_file)
         cleanup.callback(index.close)
         alarms = AlarmScheduler(index, clock, lambda *_: None)

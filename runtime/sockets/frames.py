@@ -31,12 +31,17 @@ _PIECES_MIN = 1024  # aiohttp joins more; with large limits it begins later
 # RFC 6455, section 7.4, and the registry it founded.
 _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _OWN_CLOSE_CODES = range(3000, 5000)
+# The first two bytes of whole, short text messages without a mask, by their size.
+_TEXT_HEADS = tuple(bytes((_FINAL | TEXT, size)) for size in range(126))
 
 
 def encode_message(message: str | bytes, *, mask: bool = False) -> bytes:
     """The frame of a whole message."""
     if isinstance(message, str):
-        return encode_frame(TEXT, message.encode(), mask=mask)
+        payload = message.encode()
+        if not mask and len(payload) < 126:
+            return _TEXT_HEADS[len(payload)] + payload
+        return encode_frame(TEXT, payload, mask=mask)
     return encode_frame(BINARY, message, mask=mask)
 
 

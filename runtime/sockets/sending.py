@@ -32,7 +32,7 @@ from .limits import SocketLimits
 from .watch import message_fields, watch
 
 # What is larger is not kept once it is sent: encoding it again costs little beside sending it.
-KEPT_LENGTH_MAX = 64 * 1024
+KEPT_SIZE_BYTES_MAX = 64 * 1024
 
 
 class _LastFrame:
@@ -46,12 +46,12 @@ class _LastFrame:
         self.frame = b""
 
     def of(self, message: Message) -> bytes:
-        if message is not self.message:
-            if len(message) > KEPT_LENGTH_MAX:
-                return self._encode(message)
-            self.frame = self._encode(message)
-            self.message = message
-        return self.frame
+        if message is self.message:
+            return self.frame
+        frame = self._encode(message)
+        if len(frame) <= KEPT_SIZE_BYTES_MAX:
+            self.frame, self.message = frame, message
+        return frame
 
 
 def _encode_masked(message: Message) -> bytes:
@@ -148,10 +148,12 @@ class SendingHalf(asyncio.Protocol):
         if self._queue is not None:
             self._transmit_later(self._queue, messages, close)
         elif close is None and len(messages) == 1:
-            data = self._encode(messages[0])
-            if not self._transport.is_closing():  # as _write does
+            sent = messages[0]
+            data = self._encode_message(sent[1] if isinstance(sent, tuple) else sent)
+            transport = self._transport
+            if not transport.is_closing():  # as _write does
                 counters.messages_sent += 1
-                self._transport.write(data)
+                transport.write(data)
                 if watch.tell is not None:
                     self._tell_sent(messages)
         else:

@@ -19,8 +19,9 @@ from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
 from perdure.storage.metadata import Metadata
+from perdure.storage.opening import Alarms
 from perdure.storage.sql import Sql
-from perdure.storage.store import Alarms, Store, StoreOptions
+from perdure.storage.store import Store, StoreOptions
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 

@@ -26,8 +26,9 @@ from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
 from perdure.storage.logformat import ALARM_UNCHANGED, NO_ALARM
 from perdure.storage.metadata import Metadata
+from perdure.storage.opening import Alarms
 from perdure.storage.sql import Sql
-from perdure.storage.store import Alarms, Store, StoreOptions
+from perdure.storage.store import Store, StoreOptions
 from tests.properties.examples import examples, scratch
 from tests.properties.powered import PoweredDisk
 

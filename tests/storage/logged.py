@@ -16,7 +16,8 @@ from perdure.storage.errors import StorageBroken
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
 from perdure.storage.moves import Move
-from perdure.storage.store import Alarms, Store, StoreOptions
+from perdure.storage.opening import Alarms
+from perdure.storage.store import Store, StoreOptions
 
 A, B = b"a" * 32, b"b" * 32
 KEY = "app-Room"
@@ -126,9 +127,12 @@ class Bench:
 
     def copy(self) -> Path:
         """A copy of what is on the disk now."""
+        return self.copy_of(self.root)
+
+    def copy_of(self, root: Path) -> Path:
         self.copies += 1
         copy = self.root.with_name(f"{self.root.name}-{self.copies}")
-        copy_directory(self.root, copy)
+        copy_directory(root, copy)
         return copy
 
     def after_crash(self) -> Store:

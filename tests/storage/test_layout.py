@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from perdure.storage.errors import InternalError
-from perdure.storage.layout import Layout, quote, trash_time_ms
+from perdure.storage.layout import Layout, quote, slot_of_alarms, trash_time_ms
 
 ROOT = Path("data")
 LAYOUT = Layout(ROOT)
@@ -16,13 +16,21 @@ def test_where_things_lie() -> None:
     assert LAYOUT.format_file == ROOT / "FORMAT"
     assert LAYOUT.lock_file == ROOT / "LOCK"
     assert LAYOUT.catalog_file == ROOT / "catalog.db"
-    assert LAYOUT.alarms_file == ROOT / "alarms.db"
+    assert LAYOUT.alarms_file == LAYOUT.alarms_file_of("0") == ROOT / "alarms.db"
+    assert LAYOUT.alarms_file_of("12") == ROOT / "alarms-12.db"
     assert LAYOUT.actor_file("app-Room", ID) == ROOT / "actors" / "app-Room" / "ab" / f"{ID}.db"
     assert LAYOUT.marks_of_namespace_dir("app-Room") == ROOT / "marks" / "app-Room"
     assert LAYOUT.namespace_dir("app-Room") == ROOT / "actors" / "app-Room"
     assert LAYOUT.trash_entry("app-Room", 1_700_000_000_000) == (
         ROOT / "trash" / "001700000000000-app-Room"
     )
+
+
+def test_a_file_of_alarms_is_told_by_its_name() -> None:
+    for slot in ("0", "1", "12"):
+        assert slot_of_alarms(LAYOUT.alarms_file_of(slot).name) == slot
+    others = ["alarms.db-wal", "alarms-1.db-wal", "alarms-.db", "alarms1.db", "catalog.db"]
+    assert [slot_of_alarms(name) for name in others] == [None] * len(others)
 
 
 def test_an_id_is_the_same_in_bytes_and_in_hex() -> None:

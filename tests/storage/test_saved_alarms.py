@@ -10,6 +10,7 @@ from perdure.storage.errors import DatabaseFailed, UnknownFormat
 from perdure.storage.saved_alarms import SavedAlarms
 
 A, B = b"a" * 32, b"b" * 32
+_BY_URI = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_what_was_written_is_there_again(saved: SavedAlarms, path: Path) -> None
     saved.close()
     saved.close()
     again = SavedAlarms(path)
-    assert list(again.rows()) == [("hall", A, 20, None), ("room", A, 5, None)]
+    assert list(again.rows()) == [("hall", A, 20, None), ("room", A, 5, "a")]
     again.close()
 
 
@@ -43,6 +44,41 @@ def test_it_is_on_the_disk_when_it_returns(saved: SavedAlarms) -> None:
 def test_nothing_costs_nothing(saved: SavedAlarms) -> None:
     saved.close()
     saved.write({})
+
+
+def test_a_name_that_is_known_stays_known(saved: SavedAlarms) -> None:
+    saved.write({("room", A): (30, "a")})
+    saved.write({("room", A): (40, None)})
+    assert list(saved.rows()) == [("room", A, 40, "a")]
+
+
+def test_a_file_that_is_opened_again_is_not_written(saved: SavedAlarms, path: Path) -> None:
+    saved.write({("room", A): (30, "a")})
+    saved.close()
+    before = path.stat()
+    again = SavedAlarms(path)
+    assert list(again.rows()) == [("room", A, 30, "a")]
+    again.close()
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_deleted_file_is_gone_with_all_that_was_beside_it(
+    saved: SavedAlarms, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved.write({("room", A): (30, "a")})
+    real, seen = Path.unlink, list[Path]()
+
+    def unlink(file: Path, missing_ok: bool = False) -> None:  # pathlib's
+        seen.extend(sorted(path.parent.iterdir()))
+        copy = apsw.Connection(f"file:{file}?immutable=1", flags=_BY_URI)
+        assert copy.execute("SELECT count(*) FROM alarms").get == 0
+        copy.close()
+        real(file, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    saved.delete()
+    assert seen == [path], "empty, and alone, before it goes"
+    assert list(path.parent.iterdir()) == []
 
 
 def test_all_or_nothing(saved: SavedAlarms) -> None:
