@@ -113,6 +113,7 @@ class Link(asyncio.Protocol):
         self.is_writing_paused = False
         self._expected = expected
         self._message_size_bytes_max = message_size_bytes_max
+        self._piece_size_bytes = min(PIECE_SIZE_BYTES, message_size_bytes_max)
         self._version = perdure_version or _installed_version()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -162,7 +163,7 @@ class Link(asyncio.Protocol):
         if self.ended is not None:
             return
         body = self._writer.body(frame)
-        if len(body) <= PIECE_SIZE_BYTES:
+        if len(body) <= self._piece_size_bytes:
             self._queue(with_length(body))
         else:
             self._send_in_pieces(frame, body)
@@ -288,8 +289,9 @@ class Link(asyncio.Protocol):
             what = f"the size of a {KINDS[frame[0]].name} to another process"
             limit = "rpc_message_size_bytes_max"  # what the allowed size is made from
             raise LimitExceeded(what, limit, self._message_size_bytes_max, len(body))
-        for start in range(0, len(body), PIECE_SIZE_BYTES):
-            end = start + PIECE_SIZE_BYTES
+        size = self._piece_size_bytes
+        for start in range(0, len(body), size):
+            end = start + size
             self._queue(self._writer.whole([PART, body[start:end], end >= len(body)]))
 
     def _flush(self) -> None:

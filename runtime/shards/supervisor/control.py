@@ -16,6 +16,7 @@ has no such state, on no loop. ``socket.recv_fds``: it takes no heed of its flag
 
 import array
 import asyncio
+import contextlib
 import os
 import select
 import socket
@@ -115,6 +116,19 @@ class ControlConnection:
         """Take what has arrived already: the last words of a peer that is no more."""
         while not self._is_lost and self._read():
             pass
+
+    def finish(self, timeout_s: float) -> None:
+        """Send what is waiting, without the loop's help, and close.
+
+        Args:
+            timeout_s: What the other side has not taken by then is lost.
+        """
+        if not self._is_lost:
+            self._socket.settimeout(timeout_s)
+            with contextlib.suppress(OSError):
+                for frame, _ in self._outbound:  # who finishes is a child: it sends no sockets
+                    self._socket.sendall(frame)
+        self.close()
 
     def close(self) -> None:
         """End it without a word to ``on_lost``. Closing twice does nothing."""

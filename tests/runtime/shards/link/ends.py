@@ -74,6 +74,12 @@ class Peer:
     def say(self, *frames: Frame) -> None:
         self.sock.sendall(b"".join(map(self._writer.whole, frames)))
 
+    async def say_much(self, *frames: Frame) -> None:
+        """More than fits into the socket before the link reads."""
+        for frame in frames:
+            data = self._writer.whole(frame)
+            await asyncio.get_running_loop().sock_sendall(self.sock, data)
+
     async def hear(self, count: int) -> list[Frame]:
         """The first ``count`` frames of all that have come."""
         async with asyncio.timeout(20):
