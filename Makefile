@@ -19,6 +19,8 @@ ARGS ?=
 COUNTED := $(if $(COVERAGE),--cov --cov-report=)
 BIN := $(VENV)/bin
 SOURCES := actors runtime storage cli tests examples bench .ci
+# To compile all modules again for each process takes more than a minute of the tests' time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help environment run test lint format unit coverage bench clean

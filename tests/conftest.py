@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import os
+import shutil
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
@@ -9,6 +11,22 @@ import pytest
 import perdure
 from tests.serving import Serving
 from tests.world import World
+
+# A whole run leaves about a tenth of that behind.
+MEMORY_FREE_BYTES_MIN = 4 * 2**30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have ``tmp_path`` in memory: thousands of small data directories are synced in a run.
+
+    Whether what was synced survives is shown by tests that have a disk of their own (faults) or
+    watch system calls (outside); .ci/run has one of its runs on the disk, by PERDURE_TEST_ON_DISK.
+    """
+    memory = Path("/dev/shm")
+    if "PERDURE_TEST_ON_DISK" in os.environ or not memory.is_dir():
+        return
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= MEMORY_FREE_BYTES_MIN:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
 
 
 def pytest_report_header() -> str:

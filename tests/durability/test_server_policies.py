@@ -67,7 +67,9 @@ async def test_on_a_full_disk_old_actors_go_on_and_new_ones_wait_for_room(
     with monkeypatch.context() as patch:
         full = os.statvfs_result((4096, 4096, 10**9, 9, 9, 0, 0, 0, 0, 255))
         patch.setattr(
-            os, "statvfs", lambda path: full if path == server._store.space._root else real(path)
+            os,
+            "statvfs",
+            lambda path: full if path == server._actor_side.store.space._root else real(path),
         )
         for _ in range(2):
             name, text = await ask(server, "/new/put/1")
@@ -128,11 +130,11 @@ async def test_a_quarantine_ends_when_the_actor_is_restored_or_deleted(
     path.write_bytes(b"\xff" * path.stat().st_size)
     server = await serve(MAIN, objects=["Room"], data_dir=data_dir)
     assert (await ask(server, "/a/get/0"))[0] == "ActorQuarantined"
-    [actor] = server._store.marks.of_kind("quarantine")
+    [actor] = server._actor_side.store.marks.of_kind("quarantine")
     if how == "restored":
-        await server._store.restore(*actor, bookmark)
+        await server._actor_side.store.restore(*actor, bookmark)
     else:
-        await server._store.replacements.delete(*actor, data_dir / "deleted.db")
+        await server._actor_side.store.replacements.delete(*actor, data_dir / "deleted.db")
     assert not server.health().is_degraded
     assert await ask(server, "/a/get/0") == ("1" if how == "restored" else None)
     assert await ask(server, "/a/put/3") == "3"
@@ -150,7 +152,7 @@ async def test_a_checkpoint_that_fails_is_seen_in_the_servers_health(
 
     with monkeypatch.context() as patch:
         patch.setattr(checkpointer, "sync_file_system", fails_with(errno.EIO))
-        server._store.shorten()
+        server._actor_side.store.shorten()
         while server.health().checkpoint_problem is None:
             await asyncio.sleep(0)
     (reason,) = server.health().reasons

@@ -227,7 +227,7 @@ async def test_the_next_free_port_when_the_port_may_be_another(serve: Serving) -
 async def test_no_port_is_free(
     serve: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.runtime.server.PORTS_TRIED", 1)
+    monkeypatch.setattr("perdure.runtime.front_side.PORTS_TRIED", 1)
     config = serve.write(MAIN, objects=["Counter"])
     with busy_port() as taken, pytest.raises(PortTaken):
         port = taken.getsockname()[1]
@@ -373,7 +373,7 @@ async def test_no_alarm_rings_in_a_server_that_cannot_listen(
     await get(server, f"/a/ring?at_ms={clock.time_ms() + 1000}")
     await server.stop(drain_s=0)
     clock.advance(10)
-    monkeypatch.setattr("perdure.runtime.server.PORTS_TRIED", 1)
+    monkeypatch.setattr("perdure.runtime.front_side.PORTS_TRIED", 1)
     with busy_port() as taken, pytest.raises(PortTaken):
         port = taken.getsockname()[1]
         await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock, port=port)
@@ -445,7 +445,7 @@ async def test_an_upload_under_way_is_read_to_its_end(serve: Serving) -> None:
     async with await Wire.connect(server.url) as wire:
         wire.say("POST /a/size HTTP/1.1", "Host: a", "Content-Length: 300000", body=b"x")
         await wire.drain()
-        while not server._front.is_busy:
+        while not server._front_side.front.is_busy:
             await asyncio.sleep(0)
         stopping = asyncio.create_task(server.stop(drain_s=60))
         await asyncio.sleep(0)
@@ -486,7 +486,7 @@ async def test_what_takes_too_long_is_cut_off(
 async def test_a_client_that_does_not_read_cannot_hold_it_up(
     serve: Serving, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.runtime.server.CLIENTS_LEAVE_S", 0.05)
+    monkeypatch.setattr("perdure.runtime.front_side.CLIENTS_LEAVE_S", 0.05)
     server = await serve(MAIN, objects=["Counter"])
     async with await Wire.connect(server.url, receive_buffer_size=4096) as wire:
         wire.say(f"GET {path} HTTP/1.1", "Host: a")
@@ -521,7 +521,7 @@ async def test_websockets_are_closed_with_1001(serve: Serving, path: str) -> Non
 async def test_websockets_that_do_not_answer_are_cut_off(
     serve: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("perdure.runtime.server.CLIENTS_LEAVE_S", 0.05)
+    monkeypatch.setattr("perdure.runtime.front_side.CLIENTS_LEAVE_S", 0.05)
     server = await serve(MAIN, objects=["Counter"])
     async with await Wire.connect(server.url) as wire:
         await wire.upgrade("/socket")

@@ -69,7 +69,7 @@ MAIN = """
 
 def room(server: Server) -> Any:
     """The one object that is in memory."""
-    [registry] = server._host.namespaces.values()
+    [registry] = server._actor_side.host.namespaces.values()
     [actor] = registry.live.values()
     return actor.handlers._instance  # type: ignore[union-attr]  # the native ones
 
@@ -103,7 +103,7 @@ async def test_work_of_the_worker_is_finished_as_well(serve: Serving) -> None:
     server = await serve(MAIN, objects=["Room"])
     await ask(server, "/worker")
     stopping = await stop_begins(server)
-    default: Any = server._worker._entrypoint
+    default: Any = server._actor_side.worker._entrypoint
     default.go_on.set()
     await stopping
     assert default.done == [1]

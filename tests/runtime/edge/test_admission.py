@@ -136,7 +136,7 @@ async def test_those_who_do_not_leave_are_cut_off(
     async with connected(server, 1), await Wire.connect(server.url) as refused:
         assert (await refused.answer()).status == 503
         async with asyncio.timeout(30):
-            while server._front.admission._leaving:
+            while server._front_side.front.admission._leaving:
                 await asyncio.sleep(0.001)
 
 

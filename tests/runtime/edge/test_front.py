@@ -633,7 +633,9 @@ async def test_an_actor_hears_that_its_client_went_before_the_101(
         async with http.get(f"{server.url}/wait") as response:
             assert response.status == 200
         wire.vanish()
-        while all(connection.transport for connection in server._front.server.connections):
+        while all(
+            connection.transport for connection in server._front_side.front.server.connections
+        ):
             await asyncio.sleep(0)  # until the server has noticed
         async with http.get(f"{server.url}/let_go") as response:
             assert await response.json() == [[1006, False], 0]

@@ -443,7 +443,7 @@ async def test_a_client_that_takes_a_little_of_its_answer_is_waited_for(server: 
     async with await Wire.connect(server.url) as wire:
         wire.say("GET / HTTP/1.1", "Host: a")
         await wire.answer()
-        (protocol,) = server._front._connections()
+        (protocol,) = server._front_side.front._connections()
         transport: Any = HalfFull()
         protocol._may_be_unread(transport, 101)
         assert not transport.is_cut_off

@@ -307,7 +307,7 @@ async def test_nothing_is_kept_of_a_body_that_nobody_reads(
         assert (await wire.answer()).text == "not read"
         wire.say("GET /calls HTTP/1.1", "Host: a")
         assert (await wire.answer()).status == 200, "the connection goes on"
-        assert len(server._worker.tasks) == 0
+        assert len(server._actor_side.worker.tasks) == 0
 
 
 async def test_no_other_client_notices(server: Server) -> None:
@@ -392,7 +392,7 @@ async def test_what_cannot_be_read_behind_a_body_does_not_spoil_it(server: Serve
         while "/wait-for-garbage" not in await get(server, "/calls"):
             pass
         wire.send(b"nonsense\r\n\r\n")
-        connections = server._front.server.connections
+        connections = server._front_side.front.server.connections
         while not any(connection._messages for connection in connections):
             await asyncio.sleep(0)
         await get(server, "/let-go")

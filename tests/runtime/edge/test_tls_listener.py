@@ -75,7 +75,7 @@ async def https() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 def listener_of(server: Server) -> TlsListener:
-    listener = server._listener
+    listener = server._front_side.listener
     assert isinstance(listener, TlsListener)
     return listener
 

@@ -297,12 +297,12 @@ async def test_an_idle_connection_keeps_nothing_of_http(server: Server) -> None:
     async with await Wire.connect(server.url) as wire:
         await wire.upgrade("/")
         assert await wire.text() == "welcome"
-        while server._front.server.connections:
+        while server._front_side.front.server.connections:
             await asyncio.sleep(0)
-        assert len(server._front._sockets) == 1
+        assert len(server._front_side.front._sockets) == 1
         wire.send(close_frame(1000))
         assert await wire.close_frame() == (1000, "")
-        while server._front._sockets:
+        while server._front_side.front._sockets:
             await asyncio.sleep(0)
 
 

@@ -321,7 +321,7 @@ async def test_a_client_that_pings_and_never_reads(
     """What it does not read is not answered: of pings that wait, the last counts (5.5.3)."""
     async with await Wire.connect(server.url, receive_buffer_size=4096) as deaf:
         await deaf.upgrade("/room")
-        connection = next(iter(server._front._sockets))
+        connection = next(iter(server._front_side.front._sockets))
         pings = frame(PING, b"x" * 125) * 1000
         while connection._takes_more:
             deaf.send(pings)
@@ -435,7 +435,7 @@ async def test_a_client_that_sends_faster_than_it_is_heard_has_to_wait(
                 await wire.drain()
 
         sending = asyncio.create_task(send())
-        connection = next(iter(server._front._sockets))
+        connection = next(iter(server._front_side.front._sockets))
         while not connection._is_paused:  # from here on it is the kernel's buffers that fill
             await asyncio.sleep(0)
         async with http.get(server.url) as response:

@@ -450,7 +450,7 @@ async def test_it_works_while_the_actor_is_out_of_memory(
         clock.advance(INTERVAL_S)
         assert server.statistics().actors_live == 0, "nobody was woken"
         await pong(wire)
-        socket = next(iter(server._front._sockets))
+        socket = next(iter(server._front_side.front._sockets))
         while socket.round_trip_s is None:
             await asyncio.sleep(0)
         assert server.statistics().actors_live == 0, "nobody was woken"
@@ -494,10 +494,10 @@ async def test_client_libraries_answer_by_themselves(
     ):
         reading = asyncio.create_task(other.receive())  # aiohttp answers while it is read from
         clock.advance(INTERVAL_S + TICK_S)
-        while any(socket.round_trip_s is None for socket in server._front._sockets):
+        while any(socket.round_trip_s is None for socket in server._front_side.front._sockets):
             await asyncio.sleep(0)
         clock.advance(INTERVAL_S / 2)
-        assert len(server._front._sockets) == 2
+        assert len(server._front_side.front._sockets) == 2
         reading.cancel()
 
 
@@ -537,7 +537,7 @@ async def test_connections_that_go_out_are_kept_alive_and_found_dead(
     clock.advance(INTERVAL_S + TICK_S)
     while await ask() != [True, None]:
         await asyncio.sleep(0)
-    next(iter(target._front._sockets)).pause()  # the other side hears nothing any more
+    next(iter(target._front_side.front._sockets)).pause()  # the other side hears nothing any more
     clock.advance(INTERVAL_S + DEAD_AFTER_S + TICK_S)
     assert await ask() == [True, 1006]
 

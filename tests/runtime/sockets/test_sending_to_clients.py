@@ -182,7 +182,7 @@ async def test_a_client_that_never_reads_is_let_go_of_without_it(serve: Serving)
     server = await serve(POURS, objects=["Tap"], limits=limits)
     async with deaf(server, f"delivery=close&size={MAY_WAIT}") as wire:
         await pour(server, "all")
-        while server._front._sockets:
+        while server._front_side.front._sockets:
             await asyncio.sleep(0)
         await wire.rest()  # what the kernel had, and then the end
 
@@ -234,7 +234,7 @@ async def test_one_that_stalls_does_not_touch_the_others(serve: Serving, deliver
             await Wire.connect(server.url, receive_buffer_size=4096)
         )
         await stalled.upgrade(path)
-        [slow] = server._front._sockets
+        [slow] = server._front_side.front._sockets
         readers = []
         for _ in range(10):
             wire = await stack.enter_async_context(await Wire.connect(server.url))

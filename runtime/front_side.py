@@ -1,0 +1,203 @@
+"""One process's clients, put together: the port, who may pass, and the connections.
+
+In a server of one process this stands beside ``actor_side.py``; a router process has this alone.
+Nothing here knows of actors or runs user code: it has an ``Answerer``.
+"""
+
+import asyncio
+import errno
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from .config.model import WorkerConfig
+from .edge.firewall.firewall import Firewall
+from .edge.front import Answerer, Front
+from .edge.outside import Outside
+from .edge.request_record import RequestRecord
+from .edge.statistics import EdgeStatistics
+from .edge.tls_listener import BACKLOG, TlsListener
+from .errors import PortTaken
+from .sockets.keepalive import KeepAlive
+
+if TYPE_CHECKING:
+    from .edge.certificates import Certificates
+
+PORTS_TRIED = 20
+PORT_MAX = 65_535
+# So long may clients take at least to read their answer, and to answer the close frame of their
+# WebSocket; after the drain, too.
+CLIENTS_LEAVE_S = 1.0
+
+
+def ignore(record: RequestRecord) -> None:
+    """What happens to request records when nobody wants them."""
+
+
+class FrontSide:
+    """Where clients come in.
+
+    Attributes:
+        host: Where it listens.
+        port: The port it got.
+        firewall: What decides which requests the program sees; it counts.
+        front: The connections; there from ``assemble`` on.
+        listener: Of the port; None before ``listen``.
+    """
+
+    front: Front
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        loop: asyncio.AbstractEventLoop,
+        cleanup: AsyncExitStack,
+        environment: Mapping[str, str],
+    ) -> None:
+        """Read what can be wrong: the rules' secrets, the certificate and its key.
+
+        Raises:
+            ConfigError: A secret that a rule of the firewall needs is not there.
+            CertificateError: The certificate, or its key, cannot be used.
+        """
+        self._config = config
+        self._loop = loop
+        self._cleanup = cleanup
+        self.host = ""
+        self.port = 0
+        self.firewall = Firewall.of(config, environment)
+        self.listener: asyncio.Server | TlsListener | None = None
+        self._certificates = _certificates_of(config)
+
+    def assemble(
+        self,
+        answerer: Answerer,
+        keep_alive: KeepAlive | None,
+        *,
+        show_errors: bool = False,
+        on_request: Callable[[RequestRecord], None] = ignore,
+    ) -> None:
+        """Have requests answered.
+
+        Args:
+            answerer: By this: the process's Worker, or what leads to one.
+            keep_alive: Pings WebSockets; None: nobody does.
+            show_errors: Clients see tracebacks.
+            on_request: Told of every request.
+        """
+        perdure = self._config.perdure
+        self.front = Front(
+            answerer,
+            self._loop,
+            perdure.edge_limits,
+            perdure.socket_limits,
+            firewall=self.firewall,
+            outside=Outside(perdure.trusted_proxies, perdure.proxy_headers),
+            show_errors=show_errors,
+            on_request=on_request,
+            keep_alive=keep_alive,
+            compression=perdure.websocket_compression,
+        )
+
+    async def listen(self, host: str, port: int, *, port_is_fixed: bool = True) -> None:
+        """Take connections from now on.
+
+        Args:
+            host: The address to listen on.
+            port: 0 for any.
+            port_is_fixed: Do not take another one when it is taken.
+
+        Raises:
+            PortTaken: Somebody else listens there, or the address is none of this machine's.
+        """
+        tries = 1 if port_is_fixed or port == 0 else PORTS_TRIED
+        last = min(port + tries, PORT_MAX + 1) - 1
+        for candidate in range(port, last + 1):
+            try:
+                self.listener = await self._open_port(host, candidate)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or candidate == last:
+                    raise PortTaken(host, candidate, reason_of(error)) from error
+            else:
+                self.host, self.port = self.listener.sockets[0].getsockname()[:2]
+                return
+
+    async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
+        if self._certificates is None:
+            return await self._loop.create_server(self.front.server, host, port, backlog=BACKLOG)
+        certificates = self._certificates
+        listener = TlsListener(
+            self._loop,
+            lambda: certificates.context,
+            self.front.admission,
+            self.front.server,
+            self._config.perdure.edge_limits.tls_handshake_timeout_s,
+        )
+        await listener.listen(host, port)
+        certificates.watch(self._loop)
+        self._cleanup.callback(certificates.close)
+        return listener
+
+    @property
+    def url(self) -> str:
+        """Where clients reach it: ``http://127.0.0.1:8787``."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self._certificates is None else 'https'}://{host}:{self.port}"
+
+    def reload_certificates(self) -> None:
+        """Read the certificate and its key again, for connections that come from now on.
+
+        What cannot be used is logged, and what was in use stays. Does nothing without TLS.
+        """
+        if self._certificates is not None:
+            self._certificates.reload()
+
+    def statistics(self) -> EdgeStatistics:
+        """Its connections, and what was refused to clients."""
+        tls = self.listener.statistics() if isinstance(self.listener, TlsListener) else None
+        return self.front.statistics(tls)
+
+    def close_port(self) -> None:
+        """Take no more connections; those there are go on."""
+        if self.listener is not None:
+            self.listener.close()
+
+    async def drain(self, deadline: float) -> None:
+        """Let each connection end after the answer it waits for.
+
+        Args:
+            deadline: So long is waited for answers, on the loop's clock.
+        """
+        front, loop = self.front, self._loop
+        front.wind_down()
+        while front.is_busy and loop.time() < deadline:
+            await asyncio.wait({front.next_answer()}, timeout=deadline - loop.time())
+
+    async def close(self, deadline: float) -> None:
+        """Close every connection; clients get a moment to read what was written, or more.
+
+        Args:
+            deadline: Until then, on the loop's clock, if that is later.
+        """
+        left_s = max(deadline - self._loop.time(), CLIENTS_LEAVE_S)
+        await self.front.close(answers_leave_s=left_s, sockets_close_s=CLIENTS_LEAVE_S)
+
+    async def port_closed(self) -> None:
+        """Wait until nothing of ``close_port`` is left to do."""
+        if self.listener is not None:
+            await self.listener.wait_closed()
+
+
+def _certificates_of(config: WorkerConfig) -> "Certificates | None":
+    if config.perdure.tls is None:
+        return None
+    from .edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
+
+    return Certificates(config.perdure.tls)
+
+
+def reason_of(error: OSError) -> str:
+    """The system's words; what asyncio puts around them only repeats the address."""
+    known = error.errno is not None and error.errno in errno.errorcode
+    return os.strerror(error.errno or 0) if known else error.strerror or str(error)

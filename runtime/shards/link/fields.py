@@ -1,0 +1,154 @@
+"""What a field of a frame may hold: tests that take anything and never raise.
+
+# Pure: no clock, no files.
+
+Each is a function of one value, which came out of msgpack: None, bool, int, float, str, bytes, an
+extension, or a list of such. ``kinds`` puts them together.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+Fits = Callable[[Any], bool]
+
+_RAW_ID_SIZE_BYTES = 32
+_NUMBER_MAX = 2**63 - 1
+_STATUS_MIN, _STATUS_MAX = 100, 999
+_METHOD_LENGTH_MAX = 64 * 1024  # the text of a request's method; the parser allows far less
+_REDIRECTS = frozenset({"follow", "manual", "error"})
+
+
+def is_number(value: Any) -> bool:
+    """A number of a call, a stream or a session, a size, a time; not negative."""
+    return type(value) is int and 0 <= value <= _NUMBER_MAX
+
+
+def is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def is_bytes(value: Any) -> bool:
+    return type(value) is bytes
+
+
+def is_bool(value: Any) -> bool:
+    return type(value) is bool
+
+
+def is_seconds(value: Any) -> bool:
+    return type(value) is float and value >= 0
+
+
+def is_raw_id(value: Any) -> bool:
+    return type(value) is bytes and len(value) == _RAW_ID_SIZE_BYTES
+
+
+def is_close_code(value: Any) -> bool:
+    """A close code as it may stand in a frame, or 1006 and the like; of 16 bits."""
+    return type(value) is int and 0 <= value < 2**16
+
+
+def is_message(value: Any) -> bool:
+    """What a WebSocket carries: text or bytes."""
+    return type(value) is str or type(value) is bytes
+
+
+def is_sent(value: Any) -> bool:
+    """A message to send, or ``[key, message]`` of which only the newest need be sent."""
+    if type(value) is list:
+        return len(value) == 2 and type(value[0]) is str and is_message(value[1])
+    return is_message(value)
+
+
+def is_pair_of_texts(value: Any) -> bool:
+    return type(value) is list and len(value) == 2 and all(map(is_text, value))
+
+
+def is_close(value: Any) -> bool:
+    """``[code | None, reason]`` of a close frame."""
+    if type(value) is not list or len(value) != 2:
+        return False
+    return (value[0] is None or is_close_code(value[0])) and type(value[1]) is str
+
+
+def is_numbered_message(value: Any) -> bool:
+    """``[sequence number, message]``."""
+    if type(value) is not list or len(value) != 2:
+        return False
+    return is_number(value[0]) and is_message(value[1])
+
+
+def or_none(fits: Fits) -> Fits:
+    """The field may also be None."""
+
+    def check(value: Any) -> bool:
+        return value is None or fits(value)
+
+    return check
+
+
+def list_of(fits: Fits) -> Fits:
+    """A list, maybe empty, each element of which fits."""
+
+    def check(value: Any) -> bool:
+        return type(value) is list and all(map(fits, value))
+
+    return check
+
+
+def tuple_of(*fits: Fits) -> Fits:
+    """A list of exactly these."""
+
+    def check(value: Any) -> bool:
+        if type(value) is not list or len(value) != len(fits):
+            return False
+        return all(fit(part) for fit, part in zip(fits, value, strict=True))
+
+    return check
+
+
+def is_body(value: Any) -> bool:
+    """A body: None, all of it, the number of the stream by which it follows, or True: used."""
+    return value is None or type(value) is bytes or value is True or is_number(value)
+
+
+def is_method(value: Any) -> bool:
+    return type(value) is str and 0 < len(value) <= _METHOD_LENGTH_MAX
+
+
+def is_redirect(value: Any) -> bool:
+    return type(value) is str and value in _REDIRECTS
+
+
+def is_status(value: Any) -> bool:
+    return type(value) is int and _STATUS_MIN <= value <= _STATUS_MAX
+
+
+_is_header_fields = list_of(is_pair_of_texts)
+
+is_socket_ref = tuple_of(is_text, is_number, is_number)
+"""(slot, generation, number) of a WebSocket that its worker has lent."""
+
+is_request = tuple_of(
+    is_method,
+    is_text,  # url
+    _is_header_fields,
+    or_none(is_text),  # client_address
+    is_redirect,
+    is_body,
+    is_bool,  # resumed
+    is_bool,  # whether the header fields may not be changed
+)
+"""A request as it travels; ``messages`` writes and reads it."""
+
+is_response = tuple_of(
+    is_status,
+    is_text,  # status_text
+    _is_header_fields,
+    is_body,
+    is_text,  # url
+    is_bool,  # redirected
+    or_none(is_socket_ref),
+    is_bool,  # whether the header fields may not be changed
+)
+"""A response as it travels."""

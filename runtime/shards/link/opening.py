@@ -1,0 +1,73 @@
+"""How two processes begin a link over a socketpair.
+
+First of all each end sends one byte, and with it (SCM_RIGHTS) the descriptor of its ``begun``
+file; frames follow, HELLO being the first of them.
+"""
+
+import asyncio
+import os
+import socket
+
+from .begun import Begun, BegunElsewhere
+from .errors import LinkEnded
+from .link import Link
+
+_PREAMBLE = b"\x01"
+
+
+async def open_link(link: Link, sock: socket.socket) -> None:
+    """Have ``link`` talk over ``sock``, whose other end does the same; return when both do.
+
+    The socket belongs to the link from now on; it is closed if this fails or is cancelled. Calls
+    can be sent once this has returned; who is there is known when HELLO has come.
+
+    Args:
+        sock: One end of a socketpair of Unix stream sockets.
+
+    Raises:
+        LinkEnded: The other process has gone before it said anything, or sent something else.
+        OSError: The socket is of no use.
+    """
+    begun = Begun()
+    try:
+        sock.setblocking(False)  # noqa: FBT003  # the socket's own form
+        socket.send_fds(sock, [_PREAMBLE], [begun.descriptor])
+        elsewhere = BegunElsewhere(await _receive_descriptor(sock))
+    except BaseException:
+        begun.close()
+        sock.close()
+        raise
+    link.give_begun(begun, elsewhere)
+    try:
+        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
+    except BaseException as error:
+        sock.close()
+        link.close(f"it could not be opened: {error}")
+        raise
+
+
+async def _receive_descriptor(sock: socket.socket) -> int:
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+
+    def on_readable() -> None:
+        if not readable.done():
+            readable.set_result(None)
+
+    loop.add_reader(sock.fileno(), on_readable)
+    try:
+        await readable
+    finally:
+        loop.remove_reader(sock.fileno())
+    try:  # one byte, so that nothing of the frames behind it is taken
+        data, descriptors, _, _ = socket.recv_fds(sock, len(_PREAMBLE), 1)
+    except ConnectionError as error:
+        raise LinkEnded(f"the other process has gone: {error}", is_peer_gone=True) from None
+    if data == _PREAMBLE and len(descriptors) == 1:
+        os.set_inheritable(descriptors[0], False)  # noqa: FBT003  # os's own form
+        return descriptors[0]
+    for descriptor in descriptors:
+        os.close(descriptor)
+    if not data:
+        raise LinkEnded("the other process has gone before it said anything", is_peer_gone=True)
+    raise LinkEnded("what came first over the link is no beginning of one")

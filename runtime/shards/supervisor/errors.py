@@ -1,0 +1,44 @@
+"""What goes wrong between a supervisor and its children."""
+
+from ....storage.errors import PerdureError
+from .places import Place
+
+
+class ControlBroken(PerdureError):
+    """What a peer sent on a control connection is none of its messages; it was cut off.
+
+    Attributes:
+        problem: What was wrong with it.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        return f"the control connection was cut: {self.problem}"
+
+
+class ChildFailed(PerdureError):
+    """A process did not get as far as it should have; it has been ended.
+
+    Attributes:
+        place: What it was to fill.
+        why: In its own words if it had any: for a program that cannot be imported, the error
+            as its author reads it.
+    """
+
+    def __init__(self, place: Place, why: str) -> None:
+        self.place = place
+        self.why = why
+        super().__init__(place, why)
+
+    def __str__(self) -> str:
+        return f"{self.place} did not come to serve: {self.why}"
+
+
+class SupervisorStopping(PerdureError):
+    """The supervisor ends its processes; no other is started any more."""
+
+    def __str__(self) -> str:
+        return "the server is stopping"
