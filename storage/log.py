@@ -64,6 +64,10 @@ _LSN = itemgetter(0)
 _Current = tuple[_Segment, SegmentFile] | None
 
 
+def _nobody_else() -> None:
+    """Look whether a log is still one's own that nobody else can open."""
+
+
 class CommitLog:
     """The log of one slot.
 
@@ -123,14 +127,11 @@ class CommitLog:
         self._on_failure = on_failure
         self._segment_size = segment_size_bytes
         self._ownership = ownership
-        self._check_owner: Callable[[], None] = (
-            (lambda: None) if ownership is None else ownership.check
-        )
+        self._check_owner = _nobody_else if ownership is None else ownership.check
         self._segments: deque[_Segment] = deque()
         self._next_segment = start.segment + 1
         self._suspect = start.suspect
-        unused = kept | {start.suspect}
-        self._free: deque[Path] = deque(path for path in start.files if path not in unused)
+        self._free = deque(path for path in start.files if path not in kept | {start.suspect})
         self._files = set(start.files)
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()  # by LSN
         self._queue: SimpleQueue[_Item] = SimpleQueue()
