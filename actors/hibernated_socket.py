@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from .ids import DurableObjectId
 from .link import SocketLink
-from .session import CloseFrame, Heard, Lost
+from .session import CloseFrame, Heard, Lost, Receipted
 
 
 class HibernatedSocket:
@@ -45,7 +45,7 @@ class HibernatedSocket:
 
     # What the connection tells.
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes | Receipted) -> None:
         self._hear(message)
 
     def receive_close(self, code: int | None, reason: str) -> None:

@@ -78,7 +78,7 @@ class Request(Message):
         BodyAlreadyUsed: The body to start from has been read.
     """
 
-    __slots__ = ("_parsed_url", "client_address", "method", "redirect", "url")
+    __slots__ = ("_parsed_url", "client_address", "method", "redirect", "resumed", "url")
 
     _owner = "request"
 
@@ -91,6 +91,9 @@ class Request(Message):
     client_address: str | None
     """Who sent it: an IPv4 or IPv6 address, that of the client behind trusted proxies. None for a
     request that was made here, and not of one that came in; and for clients without addresses."""
+    resumed: bool
+    """Whether its client was connected before: the worker that held its WebSocket is gone, and the
+    request is made again for the next one. The client does not see this."""
 
     def __init__(
         self,
@@ -102,7 +105,9 @@ class Request(Message):
         redirect: Redirect | None = None,
     ) -> None:
         fields = None if headers is None else _own_fields(headers)
+        self.resumed = False
         if isinstance(resource, Request):
+            self.resumed = resource.resumed
             self.url, self._parsed_url = resource.url, resource._parsed_url  # noqa: SLF001  # a Request too
             self.method = resource.method if method is None else _checked_method(method)
             self.redirect = resource.redirect if redirect is None else _checked_redirect(redirect)
@@ -152,6 +157,7 @@ class Request(Message):
         self.method = method
         self.client_address = client_address
         self.url = url
+        self.resumed = False
         self.redirect = "manual"
         self._parsed_url = None
         self._fields = fields
@@ -204,6 +210,7 @@ class Request(Message):
         fields, content = self.header_fields(), self._copy_content()
         copy = Request.incoming(self.method, self.url, fields, content, self.client_address)
         copy.redirect = self.redirect
+        copy.resumed = self.resumed
         if not self._immutable:
             copy._immutable = False  # noqa: SLF001  # of our own class
             copy._fields = CIMultiDict(fields)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from .session import LOST, LOST_REASON, CloseFrame
+from .session import LOST, LOST_REASON, CloseFrame, Receipted
 
 # A message to send; with a key, only the newest unsent one of that key need be sent.
 Sent = str | bytes | tuple[str, str | bytes]
@@ -15,7 +15,7 @@ Close = tuple[int | None, str]
 class SocketReceiver(Protocol):
     """The side that hears what the peer says."""
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes | Receipted) -> None:
         """A whole message."""
         ...
 
@@ -105,8 +105,12 @@ class Relay:
     def __init__(self, to: SocketLink) -> None:
         self._to = to
 
-    def receive(self, message: str | bytes) -> None:
-        self._to.transmit((message,))
+    def receive(self, message: str | bytes | Receipted) -> None:
+        if isinstance(message, Receipted):
+            self._to.transmit((message.message,))
+            message.acknowledge()
+        else:
+            self._to.transmit((message,))
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._to.transmit((), (code, reason))

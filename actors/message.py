@@ -138,6 +138,17 @@ class Message:
         self._used = True
         return content
 
+    @property
+    def is_immutable(self) -> bool:
+        """Whether the header fields stay as they are: they came over the network."""
+        return self._immutable
+
+    def make_mutable(self) -> None:
+        """Let the header fields be changed; they are a dict that nobody else has."""
+        assert isinstance(self._fields, CIMultiDict), "a proxy cannot be changed"
+        self._immutable = False
+        self._headers = None
+
     def replace_content(self, source: StreamSource) -> None:
         """Let the body come from ``source``, which has taken what was here."""
         self._content = source

@@ -2,6 +2,7 @@
 """The states of a WebSocket, and what may be said on one, as tables."""
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..storage.errors import InternalError
@@ -97,8 +98,24 @@ class Lost:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Receipted:
+    """A message that is delivered again, to another instance, if this one ends without a receipt.
+
+    Attributes:
+        message: What the peer has said.
+        acknowledge: Called once when it has been handled, what its handler has written is durable,
+            and what that has sent has left.
+        is_redelivered: An earlier instance may have handled it.
+    """
+
+    message: str | bytes
+    acknowledge: Callable[[], None]
+    is_redelivered: bool = False
+
+
 # What a peer can be heard to say.
-Heard = str | bytes | CloseFrame | Lost
+Heard = str | bytes | Receipted | CloseFrame | Lost
 
 
 def check_close(code: int | None, reason: str | None) -> CloseFrame:

@@ -9,11 +9,11 @@ from typing import Any
 
 from .connection_facts import ConnectionFacts
 from .errors import SocketStateError
+from .followed_socket_turn import REDELIVERED, FollowedSocketTurn, turn_of
 from .gates import InputGate
-from .session import OVER, CloseFrame, Lost, SocketState
+from .session import OVER, CloseFrame, Lost, Receipted, SocketState
 from .socket_iterator import SocketIterator
 from .socket_turn import UNHEARD_MESSAGES_MAX, Kept, SocketInput, SocketTurn
-from .traced_socket_turn import TracedSocketTurn, turn_of
 from .watch import watch
 
 # So many messages may wait for a first listener; the reading of the connection then pauses.
@@ -39,7 +39,7 @@ class SocketInbox(ConnectionFacts):
     id: str
     gate: InputGate
     handlers: Any
-    unheard: deque[str | bytes]
+    unheard: deque[str | bytes | Receipted]
     dropped: int
     waiting: int
     is_paused: bool
@@ -51,7 +51,9 @@ class SocketInbox(ConnectionFacts):
         if self.owner is None:
             raise SocketStateError("call accept() before iterating over a WebSocket")
         if self.iterator is None:
-            self.iterator = SocketIterator(self.owner.loop, self.resume_if_few_wait)
+            self.iterator = SocketIterator(
+                self.owner.loop, self.resume_if_few_wait, self.owner.emit
+            )
             for message in self.unheard:
                 self.iterator.push(message)
             self.unheard.clear()
@@ -61,9 +63,9 @@ class SocketInbox(ConnectionFacts):
 
     # For the runtime: what the connection tells.
 
-    def receive(self, message: str | bytes) -> None:
+    def receive(self, message: str | bytes | Receipted) -> None:
         owner = self.owner
-        if owner is None or self.state is not OPEN:
+        if owner is None or self.state is not OPEN or type(message) is Receipted:
             self._receive(message)
             return
         self.waiting += 1  # as _deliver does: this runs for every message
@@ -73,7 +75,7 @@ class SocketInbox(ConnectionFacts):
         if watch.tracer is not None:  # as turn_of does
             trace = watch.tracer.event(owner, turn, None)
             if trace is not None:
-                turn = TracedSocketTurn(self, owner, message, trace)
+                turn = FollowedSocketTurn(self, owner, message, trace)
         owner.resume(turn)
 
     def receive_close(self, code: int | None, reason: str) -> None:
@@ -96,19 +98,37 @@ class SocketInbox(ConnectionFacts):
     def sever(self, code: int, reason: str) -> None:
         """End the connection now, without an event."""
 
-    def iterate(self, message: str | bytes, *, is_heard: bool) -> None:
-        """Pass ``message`` on to who iterates."""
+    def iterate(self, message: str | bytes | Receipted, *, is_heard: bool) -> bool:
+        """Pass ``message`` on to who iterates; return whether it was."""
         iterator = self.iterator
         assert iterator is not None, "somebody has begun to"
-        if not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX:
+        is_passed_on = not is_heard or len(iterator.messages) < UNHEARD_MESSAGES_MAX
+        if is_passed_on:
             iterator.push(message)
         # A loop that was left for good must not keep listeners from hearing more.
         if not is_heard and len(iterator.messages) >= self._waiting_max:
             self._pause()
+        return is_passed_on
+
+    def follow_kept(self, receipt: Receipted) -> bool:
+        """Tell listeners of a message that was kept; return whether there were any."""
+        assert self.owner is not None, "who has kept it"
+        return FollowedSocketTurn(self, self.owner, receipt, None).tell_kept()
 
     def announce(self, what: SocketInput) -> None:
         """Have listeners hear something that the peer has not said."""
         self._deliver(what)
+
+    @property
+    def redelivered(self) -> bool:
+        """The message that is being handled was in the hands of an earlier instance, which ended.
+
+        What that has written for it may be there, and what it has sent may have arrived. Asked in
+        the handler of the message, or in the loop that iterates over this socket.
+        """
+        if self.iterator is not None and self.iterator.in_hand is not None:
+            return self.iterator.in_hand.is_redelivered
+        return REDELIVERED.get() == self.id
 
     # Inside.
 

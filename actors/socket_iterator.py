@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from .errors import SocketStateError
+from .session import Receipted
 
 
 class Listening(asyncio.Future[None]):
@@ -14,19 +15,38 @@ class Listening(asyncio.Future[None]):
 class SocketIterator:
     """Yields each message (str or bytes); ends when the connection has ended.
 
-    Only one task can iterate at a time. ``on_taken`` is called for each message taken out.
+    Only one task can iterate at a time.
+
+    Attributes:
+        messages: Those that nobody has taken.
+        in_hand: What was taken last, if its sender wants to know when it has been handled: when
+            the next is asked for.
     """
 
-    __slots__ = ("_ended", "_loop", "_on_taken", "_waiter", "messages")
+    __slots__ = ("_emit", "_ended", "_loop", "_on_taken", "_waiter", "in_hand", "messages")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_taken: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_taken: Callable[[], None],
+        emit: Callable[..., None],
+    ) -> None:
+        """Prepare.
+
+        Args:
+            loop: Of who iterates.
+            on_taken: Called for each message taken out.
+            emit: Calls its argument when what was written and sent until then has left.
+        """
         self._loop = loop
         self._on_taken = on_taken
-        self.messages: deque[str | bytes] = deque()
+        self._emit = emit
+        self.messages: deque[str | bytes | Receipted] = deque()
+        self.in_hand: Receipted | None = None
         self._waiter: Listening | None = None
         self._ended = False
 
-    def push(self, message: str | bytes) -> None:
+    def push(self, message: str | bytes | Receipted) -> None:
         self.messages.append(message)
         self._wake()
 
@@ -42,6 +62,9 @@ class SocketIterator:
         return self
 
     async def __anext__(self) -> str | bytes:
+        handled, self.in_hand = self.in_hand, None
+        if handled is not None:
+            self._emit(handled.acknowledge)
         while not self.messages:
             if self._ended:
                 raise StopAsyncIteration
@@ -54,4 +77,7 @@ class SocketIterator:
                 self._waiter = None
         message = self.messages.popleft()
         self._on_taken()
+        if isinstance(message, Receipted):
+            self.in_hand = message
+            return message.message
         return message

@@ -16,6 +16,7 @@ from .session import (
     CloseFrame,
     Heard,
     Lost,
+    Receipted,
     SocketState,
     echo_of,
     move,
@@ -92,7 +93,8 @@ class HearingSocket(Protocol):
     def listeners(self, name: EventName) -> list[Listener]: ...
     def message_listeners(self) -> Sequence[Listener]: ...
     def resume_if_few_wait(self) -> None: ...
-    def iterate(self, message: str | bytes, *, is_heard: bool) -> None: ...
+    def iterate(self, message: str | bytes | Receipted, *, is_heard: bool) -> bool: ...
+    def follow_kept(self, receipt: Receipted) -> bool: ...
     def reply_close(self, frame: CloseFrame) -> None: ...
     def sever(self, code: int, reason: str) -> None: ...
 
@@ -163,15 +165,19 @@ class SocketTurn:
             self._call(listener, message_event(message))
         if socket.iterator is None:
             return bool(listeners)
-        socket.iterate(message, is_heard=bool(listeners))
+        self._iterate(message, is_heard=bool(listeners))
         return True
+
+    def _iterate(self, message: str | bytes, *, is_heard: bool) -> None:
+        self._socket.iterate(message, is_heard=is_heard)
 
     def _hear_kept(self) -> None:
         unheard = self._socket.unheard
         while unheard:
-            message = unheard.popleft()
-            if not self._tell(message):
-                unheard.appendleft(message)
+            kept = unheard.popleft()
+            follows = isinstance(kept, Receipted)
+            if not (self._socket.follow_kept(kept) if follows else self._tell(kept)):
+                unheard.appendleft(kept)
                 return
 
     def _keep_unheard(self, message: str | bytes) -> None:

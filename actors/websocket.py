@@ -28,6 +28,7 @@ from .session import (
     INTERNAL_ERROR,
     NORMAL,
     CloseFrame,
+    Receipted,
     SocketState,
     cannot_send,
     check_close,
@@ -116,7 +117,7 @@ class WebSocket(SocketInbox):
         self.gate = InputGate()  # replaced by the one it is accepted at
         self.handlers: Any = None
         self.unsent: list[Sent | CloseFrame] = []
-        self.unheard: deque[str | bytes] = deque()
+        self.unheard: deque[str | bytes | Receipted] = deque()
         self.dropped = 0
         self.waiting = 0
         self._link: SocketLink | None = None
@@ -304,9 +305,13 @@ class WebSocket(SocketInbox):
             join(inner, link)
             if was_paused:
                 inner.resume()
-        frames = [frame for frame in early if isinstance(frame, str | bytes | CloseFrame)]
+        receipts = [heard for heard in early if isinstance(heard, Receipted)]
+        said = [heard.message if isinstance(heard, Receipted) else heard for heard in early]
+        frames = [frame for frame in said if isinstance(frame, str | bytes | CloseFrame)]
         if frames:
             link.transmit(*split(frames))
+        for receipt in receipts:
+            receipt.acknowledge()
         if len(frames) < len(early):
             link.sever(INTERNAL_ERROR, "the other side of this connection was lost")
 

@@ -19,7 +19,7 @@ from perdure.actors.ids import DurableObjectId, IdFactory
 from perdure.actors.limits import ActorLimits
 from perdure.actors.link import Close, Sent, SocketReceiver
 from perdure.actors.namespace import DurableObjectNamespace
-from perdure.actors.session import LOST, LOST_REASON, CloseFrame
+from perdure.actors.session import LOST, LOST_REASON, CloseFrame, Receipted
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.websocket import WebSocket
 from perdure.runtime.host.actor_host import ActorHost, Databases
@@ -153,7 +153,7 @@ class FakeLink:
     def resume(self) -> None:
         self.reading = True
 
-    def says(self, frame: str | bytes | CloseFrame) -> None:
+    def says(self, frame: str | bytes | Receipted | CloseFrame) -> None:
         assert self.receiver is not None
         if isinstance(frame, CloseFrame):
             self.receiver.receive_close(frame.code, frame.reason)

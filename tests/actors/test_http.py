@@ -364,3 +364,13 @@ def test_a_clone_of_a_response_is_the_same_response() -> None:
 def test_a_web_socket_cannot_be_cloned() -> None:
     with pytest.raises(InvalidInit, match="Cannot clone a response to a WebSocket handshake"):
         Response(None, status=101, web_socket=SOCKET).clone()
+
+
+def test_a_request_that_is_made_again_for_a_next_worker_says_so_and_so_do_its_copies() -> None:
+    request = Request("http://x/")
+    assert not request.resumed
+    assert not Request.incoming("GET", "http://x/", request.header_fields()).resumed
+    request.resumed = True
+    assert request.clone().resumed
+    assert Request(request).resumed
+    assert Request(request, headers={"A": "1"}).resumed

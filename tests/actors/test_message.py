@@ -229,3 +229,16 @@ async def test_a_clone_of_a_stream_that_was_looked_at_takes_it_over() -> None:
     with pytest.raises(BodyAlreadyUsed):
         await stream.read_chunk()
     assert await response.text() == await copy.text() == "ab"
+
+
+def test_headers_that_came_from_another_process_can_be_changed_as_those_that_were_made_here() -> (
+    None
+):
+    fields = CIMultiDict({"A": "1"})
+    request = Request.incoming("GET", "http://x/", fields)
+    assert request.is_immutable
+    assert request.headers["A"] == "1"
+    request.make_mutable()
+    assert not request.is_immutable
+    request.headers.set("A", "2")
+    assert request.header_fields()["A"] == "2"

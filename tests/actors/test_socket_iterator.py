@@ -1,6 +1,7 @@
 """``async for message in socket``."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ class Counted:
 
     def __init__(self) -> None:
         self.taken = 0
-        self.iterator = SocketIterator(asyncio.get_running_loop(), self.count)
+        self.emitted: list[Callable[[], None]] = []
+        emit = self.emitted.append
+        self.iterator = SocketIterator(asyncio.get_running_loop(), self.count, emit)
 
     def count(self) -> None:
         self.taken += 1

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.cli.forks import Forked, can_be_forked
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -21,7 +23,7 @@ class Ended:
 class Running:
     """``perdure`` in a process of its own."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process | Forked) -> None:
         self._process = process
         self.seen: list[str] = []
 
@@ -80,14 +82,20 @@ class Processes:
     ) -> Running:
         """Start a command; ``env`` is added to the environment, without colours in any case."""
         ours = {name: value for name, value in os.environ.items() if name != "CLOUDFLARE_ENV"}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "perdure", *map(str, arguments)),
-            cwd=cwd,
-            env={**ours, "NO_COLOR": "1", **(env or {})},
-            stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        environment = {**ours, "NO_COLOR": "1", **(env or {})}
+        words = [str(argument) for argument in arguments]
+        process: asyncio.subprocess.Process | Forked
+        if can_be_forked(env or {}):
+            process = await Forked.start(words, cwd=cwd or Path.cwd(), env=environment, stdin=stdin)
+        else:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "perdure", *words),
+                cwd=cwd,
+                env=environment,
+                stdin=stdin,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
         self._started.append(running := Running(process))
         return running
 

@@ -21,10 +21,10 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
+from typing import cast
 
 from ....storage.errors import LimitExceeded
+from ..version import VERSION
 from .begun import Begun, BegunElsewhere
 from .errors import LinkBroken, LinkEnded, VersionsDiffer
 from .framing import Frame, FrameReader, FrameWriter, read_body, with_length
@@ -77,11 +77,6 @@ class LinkStatistics:
     is_writing_paused: bool
 
 
-@cache
-def _installed_version() -> str:
-    return version("perdure")
-
-
 class Link(asyncio.Protocol):
     """One end of a link.
 
@@ -90,7 +85,7 @@ class Link(asyncio.Protocol):
         expected: Who is to be at the other end, and is refused if it is somebody else; None lets
             any role in.
         message_size_bytes_max: The largest frame that may be put together from pieces.
-        perdure_version: What HELLO says; the installed version if None.
+        perdure_version: What HELLO says; that of this process if None.
 
     Attributes:
         own: See above.
@@ -113,7 +108,8 @@ class Link(asyncio.Protocol):
         self.is_writing_paused = False
         self._expected = expected
         self._message_size_bytes_max = message_size_bytes_max
-        self._version = perdure_version or _installed_version()
+        self._piece_size_bytes = min(PIECE_SIZE_BYTES, message_size_bytes_max)
+        self._version = perdure_version or VERSION
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._descriptor: int | None = None
@@ -125,6 +121,7 @@ class Link(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._unsent_size_bytes = 0
         self._flush_is_due = False
+        self._is_started = False
         self._pieces = bytearray()
         self._begun: Begun | None = None
         self._begun_elsewhere: BegunElsewhere | None = None
@@ -162,7 +159,7 @@ class Link(asyncio.Protocol):
         if self.ended is not None:
             return
         body = self._writer.body(frame)
-        if len(body) <= PIECE_SIZE_BYTES:
+        if len(body) <= self._piece_size_bytes:
             self._queue(with_length(body))
         else:
             self._send_in_pieces(frame, body)
@@ -216,22 +213,29 @@ class Link(asyncio.Protocol):
             return None
         return self._begun_elsewhere.highest()
 
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "links are streams"
+    def start(self) -> None:
+        """Begin to talk, once there is a connection; ``connect_link`` calls this."""
+        assert self._transport is not None, "connected before"
         if self.ended is not None:
-            transport.abort()
+            self._transport.abort()
             return
-        self._transport = transport
-        sock = transport.get_extra_info("socket")
-        # Of our own: the transport closes its descriptor when a write fails, with unread frames
-        # still in it. See _read_what_is_left.
-        self._descriptor = None if sock is None else os.dup(sock.fileno())
+        self._is_started = True
         own = self.own
         hello = [HELLO, self._version, PROTOCOL, own.role, own.slot, own.generation]
         self._unsent.insert(0, self._writer.whole(hello))
         self._flush()
+        self._transport.resume_reading()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast("asyncio.Transport", transport)  # uvloop's are none by class
+        stream.pause_reading()
+        self._transport = stream
+        sock = stream.get_extra_info("socket")
+        # Of our own: the transport closes its descriptor when a write fails, with unread frames
+        # still in it. See _read_what_is_left.
+        self._descriptor = None if sock is None else os.dup(sock.fileno())
 
     def data_received(self, data: bytes) -> None:
         if self.ended is not None:
@@ -288,14 +292,15 @@ class Link(asyncio.Protocol):
             what = f"the size of a {KINDS[frame[0]].name} to another process"
             limit = "rpc_message_size_bytes_max"  # what the allowed size is made from
             raise LimitExceeded(what, limit, self._message_size_bytes_max, len(body))
-        for start in range(0, len(body), PIECE_SIZE_BYTES):
-            end = start + PIECE_SIZE_BYTES
+        size = self._piece_size_bytes
+        for start in range(0, len(body), size):
+            end = start + size
             self._queue(self._writer.whole([PART, body[start:end], end >= len(body)]))
 
     def _flush(self) -> None:
         self._flush_is_due = False
         unsent = self._unsent
-        if not unsent or self._transport is None:
+        if not unsent or self._transport is None or not self._is_started:
             return
         data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
         unsent.clear()
@@ -396,7 +401,7 @@ class Link(asyncio.Protocol):
         self._unsent.clear()
         self._unsent_size_bytes = 0
         self._pieces = bytearray()
-        if self._transport is not None:
+        if self._transport is not None and self._is_started:
             if is_abrupt:
                 self._transport.abort()
             else:

@@ -12,9 +12,11 @@ from perdure.runtime.sockets.limits import SocketLimits
 def test_both_sides_of_the_joint_say_the_same() -> None:
     def halves(loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
         """Checked by mypy; never run."""
-        connection: link.SocketLink = ClientSocket(transport, loop, SocketLimits())
+        connection = ClientSocket(transport, loop, SocketLimits())
+        carries: link.SocketLink = connection
         receiver: joint.SocketReceiver = WebSocket.unaccepted()
         connection.set_receiver(receiver)
+        del carries
 
     assert callable(halves)
     assert joint.Close == link.Close
