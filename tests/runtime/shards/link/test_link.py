@@ -41,6 +41,25 @@ async def peer() -> AsyncIterator[Peer]:
     await turns()
 
 
+async def test_what_was_gathered_leaves_with_the_next_write() -> None:
+    async with joined() as (one, other):
+        heard: list[Frame] = []
+        other.handle(HOLD, heard.append)
+        gathered = [7, 8]
+
+        def give() -> None:
+            while gathered:
+                one.send([HOLD, gathered.pop(0)])
+
+        one.before_flush(give)
+        writes = one.statistics().writes
+        one.flush_soon()
+        one.send([HOLD, 6])
+        await until(lambda: len(heard) == 3)
+        assert heard == [[HOLD, 6], [HOLD, 7], [HOLD, 8]]
+        assert one.statistics().writes == writes + 1
+
+
 async def test_frames_arrive_in_order_and_leave_in_one_write() -> None:
     async with joined() as (one, other):
         heard: list[Frame] = []
