@@ -18,7 +18,7 @@ from pathlib import Path
 
 from .durable_files import sync_file_system
 from .engine import ActorDatabase
-from .errors import DatabaseFailed
+from .errors import DatabaseFailed, OwnershipLost
 from .free_space import FreeSpace
 from .journal import Journal, Leftover, Leftovers
 from .log import CommitLog
@@ -125,12 +125,22 @@ class Checkpointer:
 
     def begin(self) -> None:
         """Make unnecessary all that is durable by now; nothing happens if that is under way."""
-        if self._lsn is None and self.failure is None:
+        if self._lsn is None and self.failure is None and self._is_own():
             with contextlib.suppress(OSError):  # it is only looked at, to warn
                 self._space.look()
             self._lsn = self._log.synced_lsn
             self._work = self._all_work()
             self._step()
+
+    def _is_own(self) -> bool:
+        """Files may be brought up to date only by who has the log; else it ends here."""
+        try:
+            if self._directory.ownership is not None:
+                self._directory.ownership.check_there()
+        except OwnershipLost as error:
+            self._log.give_up(error)
+            return False
+        return True
 
     def wait(self) -> None:
         """Hold the calling thread while a sync is under way."""

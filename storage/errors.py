@@ -20,7 +20,9 @@ They answer *whose fault, and what now*: ``UsageError`` is yours, ``StorageError
     │   ├── LogCorrupt
     │   ├── ArchiveDamaged
     │   ├── HistoryUnavailable
+    │   ├── OwnershipLost
     │   └── StorageBroken
+    │       └── LogTakenOver     (also OwnershipLost)
     ├── ValueCorrupt             (also ValueError)
     └── InternalError
 """
@@ -213,7 +215,7 @@ _DAMAGE_CODES = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
 
 class OwnershipLost(StorageError):
-    """An actor is in use elsewhere: its commits go to another log of the data directory.
+    """An actor is in use elsewhere: its commits go to another log, or come from another process.
 
     Nothing was read or written here.
     """
@@ -298,6 +300,22 @@ class StorageBroken(StorageError):
     """The commit log failed. It is final for this process: nothing can be made durable any more.
 
     What was acknowledged is on the disk; the next process recovers it.
+    """
+
+    @classmethod
+    def of(cls, path: Path, error: Exception) -> "StorageBroken":
+        """Return what ``error`` means for all storage of this process."""
+        problem = f"the commit log failed, and all storage of this process: {error}"
+        if isinstance(error, OwnershipLost):
+            return LogTakenOver(path, problem)
+        hint = "Mend the disk or make room on it, and start again; what was acknowledged is there"
+        return cls(path, problem, hint)
+
+
+class LogTakenOver(StorageBroken, OwnershipLost):
+    """Another process has opened this one's commit log, although its lock forbids it.
+
+    As final as any ``StorageBroken``. What was not acknowledged may be in the log or not.
     """
 
 

@@ -1,8 +1,29 @@
-"""How a store is: what an operator should know that no single event tells."""
+"""How a store and its log are: what an operator should know that no single event tells."""
 
 from dataclasses import dataclass
 
 from .free_space import Space
+
+
+@dataclass(frozen=True, slots=True)
+class LogStatistics:
+    """What a log has done since it was opened.
+
+    Attributes:
+        records: Records made durable.
+        batches: Syncs it took.
+        written_size_bytes: Bytes of those records.
+        sync_s: Seconds spent in those syncs.
+        live_size_bytes: Bytes of records that a recovery would have to read.
+        segments: Files it has.
+    """
+
+    records: int
+    batches: int
+    written_size_bytes: int
+    sync_s: float
+    live_size_bytes: int
+    segments: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
 """The commit log of a process: what all its actors commit, made durable in batches.
 
 *Promise*: what ``append`` took is durable once ``durable_lsn`` has reached its number, in the
-order of the numbers. After an error of the disk nothing is ever durable again, nothing is
-appended, and ``on_failure`` is told once.
+order of the numbers. After an error of the disk, or when another process has opened the log,
+nothing is ever durable again, nothing is appended, and ``on_failure`` is told once.
 *Assumes*: everything but the flusher's own methods runs in one thread, the loop's; ``notify``
 has its argument called there soon. The directory is locked by this process.
 *Rules for editing*: ``durable_lsn`` moves in ``_publish`` and nowhere else, and only to what a
-``sync`` has returned for. The flusher never tries a failed file again. Nothing here sleeps: a
-batch is what has come in while the batch before it was on its way.
+``sync`` has returned for, with a look afterwards whether the log is still this process's. The
+flusher never tries a failed file again. Nothing here sleeps: a batch is what has come in while the
+batch before it was on its way.
 *Considered and refused*: handing each record over at once: the flusher would wake in the middle of
 an iteration of the loop, and fight it for the interpreter over batches of a few records.
 Encoding in the flusher's thread: it would take the interpreter for as long as the loop has saved.
@@ -28,6 +29,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
+from .health import LogStatistics
+from .log_ownership import LogOwnership
 from .log_start import LogStart
 from .logformat import (
     RECORD_SIZE_MAX,
@@ -42,27 +45,6 @@ from .segments import SegmentFile, make_spare, new_segment_path
 SEGMENT_SIZE_BYTES = 64 * 2**20
 # A log that has so much in one segment will need all of it, and the next one.
 RESERVED_FROM_SIZE_BYTES = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class LogStatistics:
-    """What a log has done since it was opened.
-
-    Attributes:
-        records: Records made durable.
-        batches: Syncs it took.
-        written_size_bytes: Bytes of those records.
-        sync_s: Seconds spent in those syncs.
-        live_size_bytes: Bytes of records that a recovery would have to read.
-        segments: Files it has.
-    """
-
-    records: int
-    batches: int
-    written_size_bytes: int
-    sync_s: float
-    live_size_bytes: int
-    segments: int
 
 
 @dataclass(slots=True)
@@ -80,6 +62,10 @@ _Encoded = tuple[_Segment, bytes, int]  # where it goes, the record, its LSN
 _Item = list[_Encoded] | threading.Event | None  # an event is set when all before it is durable
 _LSN = itemgetter(0)
 _Current = tuple[_Segment, SegmentFile] | None
+
+
+def _nobody_else() -> None:
+    """Look whether a log is still one's own that nobody else can open."""
 
 
 class CommitLog:
@@ -111,6 +97,7 @@ class CommitLog:
         on_failure: Callable[[StorageBroken], None],
         segment_size_bytes: int = SEGMENT_SIZE_BYTES,
         kept: frozenset[Path] = frozenset(),
+        ownership: LogOwnership | None = None,
     ) -> None:
         """Go on with the log in ``directory``.
 
@@ -122,6 +109,7 @@ class CommitLog:
             on_failure: Called in the loop's thread when the log has failed.
             segment_size_bytes: How large a segment is to be.
             kept: Files of ``start`` that are not to be used before they are released.
+            ownership: Of the log; None if nobody else can have it.
         """
         self.slot = directory.name
         self.appended_lsn = self.durable_lsn = start.lsn
@@ -138,9 +126,12 @@ class CommitLog:
         self._time_ms = time_ms
         self._on_failure = on_failure
         self._segment_size = segment_size_bytes
+        self._ownership = ownership
+        self._check_owner = _nobody_else if ownership is None else ownership.check
         self._segments: deque[_Segment] = deque()
         self._next_segment = start.segment + 1
-        self._free: deque[Path] = deque(path for path in start.files if path not in kept)
+        self._suspect = start.suspect
+        self._free = deque(path for path in start.files if path not in kept | {start.suspect})
         self._files = set(start.files)
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()  # by LSN
         self._queue: SimpleQueue[_Item] = SimpleQueue()
@@ -239,6 +230,11 @@ class CommitLog:
             raise copy(self.failure)
 
     @property
+    def is_own(self) -> bool:
+        """No other process has opened the log, as far as a look at memory tells."""
+        return self._ownership is None or self._ownership.is_own
+
+    @property
     def synced_lsn(self) -> int:
         """What is on the disk; ``durable_lsn`` follows as soon as the loop is told."""
         return self._synced_lsn
@@ -286,7 +282,8 @@ class CommitLog:
 
     def release(self, path: Path) -> None:
         """Use a file again whose records are not needed any more."""
-        self._free.append(path)
+        if path != self._suspect:
+            self._free.append(path)
 
     @property
     def live_records(self) -> int:
@@ -349,11 +346,7 @@ class CommitLog:
         if self.on_published is not None and self._error is None:
             self.on_published()
         if self._error is not None and self.failure is None:
-            problem = f"the commit log failed, and all storage of this process: {self._error}"
-            hint = (
-                "Mend the disk or make room on it, and start again; what was acknowledged is there"
-            )
-            self.failure = StorageBroken(self._directory, problem, hint)
+            self.failure = StorageBroken.of(self._directory, self._error)
             waiting.clear()
             self._on_failure(self.failure)
             for action in list(self.on_broken):
@@ -397,6 +390,7 @@ class CommitLog:
     ) -> tuple[_Segment, SegmentFile] | None:
         at = 0
         while at < len(records):
+            self._check_owner()  # the other may use this file for something else
             segment = records[at][0]
             parts = []
             while at < len(records) and records[at][0] is segment:
@@ -411,6 +405,7 @@ class CommitLog:
             started = time.perf_counter()
             current[1].sync()
             self._sync_s += time.perf_counter() - started
+            self._check_owner()
             self._batches += 1
             self._records += len(parts)
             self._written += len(data)

@@ -1,11 +1,13 @@
 """The directory of one commit log, ``log/<slot>/``: its lock and its checkpoint.
 
     LOCK          held by the one process that writes this log
+    OWNER         who opened it last (storage/log_ownership.py)
     CHECKPOINT    from where on the log is needed
     <n>.seg       segments (storage/segments.py)
 
-*Promise*: while a ``LogDirectory`` is open no other process has the same one open. CHECKPOINT
-is replaced as a whole or not at all.
+*Promise*: while a ``LogDirectory`` is open no other process has the same one open; if that was
+broken by force, the older one can tell, and replaces no CHECKPOINT any more. CHECKPOINT is
+replaced as a whole or not at all.
 """
 
 import contextlib
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from .durable_files import make_directory, write_file
 from .errors import DirectoryInUse, LogCorrupt
+from .log_ownership import LogOwnership
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,17 @@ class LogDirectory:
 
     Attributes:
         path: The directory.
+        ownership: Says whether somebody has opened it all the same; None if it is only read.
     """
 
-    __slots__ = ("_lock", "path")
+    __slots__ = ("_lock", "ownership", "path")
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(
+        self, path: Path, lock: int | None = None, ownership: LogOwnership | None = None
+    ) -> None:
         self.path = path
-        self._lock: int | None = lock
+        self.ownership = ownership
+        self._lock = lock
 
     @classmethod
     def open(cls, path: Path) -> "LogDirectory":
@@ -73,7 +80,11 @@ class LogDirectory:
         except BaseException:
             os.close(lock)
             raise
-        return cls(path, lock)
+        try:
+            return cls(path, lock, LogOwnership.take(path))
+        except BaseException:
+            os.close(lock)
+            raise
 
     def close(self) -> None:
         """Let others open it; closing twice does nothing."""
@@ -103,8 +114,11 @@ class LogDirectory:
         """Replace what was written; durable on return.
 
         Raises:
+            OwnershipLost: Another process has opened the log.
             OSError: It could not be; what was there is still there.
         """
+        if self.ownership is not None:
+            self.ownership.check_there()
         fields = asdict(checkpoint)
         text = json.dumps({**fields, "crc32": _crc32(fields)})
         write_file(self.path / "CHECKPOINT", text.encode() + b"\n")

@@ -18,6 +18,8 @@ class LogStart:
         commit: The highest commit number given in any log of the directory.
         incarnation: Which history of the directory this goes on with.
         segments: Those of ``files`` that were begun, with their headers, in order.
+        suspect: That of ``files`` in which whoever was killed wrote last. It is not used again by
+            this opening: were that one alive after all, its last write would go there.
     """
 
     lsn: int = 0
@@ -27,3 +29,4 @@ class LogStart:
     commit: int = 0
     incarnation: int = 1
     segments: tuple[tuple[Path, SegmentHeader], ...] = ()
+    suspect: Path | None = None

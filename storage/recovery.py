@@ -157,7 +157,10 @@ def _recover(
     if not all(known.is_clean for known in checkpoints):
         commit += _COMMITS_LOST_MAX
     incarnation = max((found.incarnation for found in scans), default=1)
-    starts = [_start(found, commit, incarnation) for found in scans]
+    starts = [
+        _start(found, commit, incarnation, is_clean=known.is_clean)
+        for found, known in zip(scans, checkpoints, strict=True)
+    ]
     for place, (log, start) in enumerate(zip(logs, starts, strict=True)):
         # Not clean what is used: from now on there may be -wal files again.
         log.write_checkpoint(_checkpoint(start, is_clean=place >= used))
@@ -177,9 +180,16 @@ def _tell_of(failures: dict[Actor, LogCorrupt], count: int, damaged: Damaged | N
         damaged(*actor, error)
 
 
-def _start(found: LogScan, commit: int, incarnation: int) -> LogStart:
+def _start(found: LogScan, commit: int, incarnation: int, *, is_clean: bool) -> LogStart:
     return LogStart(
-        found.lsn, found.segment, found.epoch + 1, found.files, commit, incarnation, found.segments
+        found.lsn,
+        found.segment,
+        found.epoch + 1,
+        found.files,
+        commit,
+        incarnation,
+        found.segments,
+        None if is_clean or not found.segments else found.segments[-1][0],
     )
 
 

@@ -25,12 +25,12 @@ from .durable_files import sync_file_system
 from .engine import ActorDatabase
 from .errors import DatabaseFailed, PerdureError, StorageBroken
 from .free_space import FreeSpace
-from .health import StoreHealth
+from .health import LogStatistics, StoreHealth
 from .history import History
 from .journal import Journal, Leftovers
 from .layout import Layout
 from .limits import StorageLimits
-from .log import SEGMENT_SIZE_BYTES, CommitLog, LogStatistics
+from .log import SEGMENT_SIZE_BYTES, CommitLog
 from .log_directory import Checkpoint, LogDirectory
 from .log_start import LogStart
 from .logformat import SegmentHeader
@@ -132,6 +132,7 @@ class Store:
             on_failure=owner.on_failure,
             segment_size_bytes=options.segment_size_bytes,
             kept=frozenset(path for path, _, _ in unarchived) if has_archive else frozenset(),
+            ownership=directory.ownership,
         )
         self.recovered = recovered
         self.marks = marks
@@ -358,7 +359,7 @@ class Store:
             self._archiver.close()
         for database in list(self._pool.open_databases()):
             database.close()
-        if self.log.failure is None and self._checkpointer.failure is None:
+        if self.log.is_own and not (self.log.failure or self._checkpointer.failure):
             with contextlib.suppress(PerdureError, OSError):
                 self._close_in_good_order()
         self._directory.close()

@@ -40,7 +40,7 @@ def check_log(path: Path) -> tuple[int, LogCorrupt | None]:
     for _ in range(_LOOKS):
         try:
             # Only read: whoever writes it has the lock.
-            found = scan(path, LogDirectory(path, -1).read_checkpoint())
+            found = scan(path, LogDirectory(path).read_checkpoint())
         except LogCorrupt as error:
             failure = error
         else:

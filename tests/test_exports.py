@@ -17,7 +17,7 @@ import perdure.storage
 from perdure.storage.errors import PerdureError
 
 # Raised while a server starts, before user code runs: the operator's, told by the CLI.
-OPERATORS_ERRORS = {"DirectoryInUse", "LogCorrupt", "UnknownFormat"}
+OPERATORS_ERRORS = {"DirectoryInUse", "LogCorrupt", "LogTakenOver", "UnknownFormat"}
 NAMES = sorted(perdure.__all__)
 
 

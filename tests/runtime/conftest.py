@@ -9,7 +9,7 @@ import uvloop
 
 from tests.town import Town
 
-ON_BOTH_LOOPS = {"edge", "sockets", "supervisor", "test_server.py"}
+ON_BOTH_LOOPS = {"edge", "shards", "sockets", "test_server.py"}
 
 
 def pytest_asyncio_loop_factories(

@@ -21,10 +21,10 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
+from typing import cast
 
 from ....storage.errors import LimitExceeded
+from ..version import VERSION
 from .begun import Begun, BegunElsewhere
 from .errors import LinkBroken, LinkEnded, VersionsDiffer
 from .framing import Frame, FrameReader, FrameWriter, read_body, with_length
@@ -77,11 +77,6 @@ class LinkStatistics:
     is_writing_paused: bool
 
 
-@cache
-def _installed_version() -> str:
-    return version("perdure")
-
-
 class Link(asyncio.Protocol):
     """One end of a link.
 
@@ -90,7 +85,7 @@ class Link(asyncio.Protocol):
         expected: Who is to be at the other end, and is refused if it is somebody else; None lets
             any role in.
         message_size_bytes_max: The largest frame that may be put together from pieces.
-        perdure_version: What HELLO says; the installed version if None.
+        perdure_version: What HELLO says; that of this process if None.
 
     Attributes:
         own: See above.
@@ -114,18 +109,20 @@ class Link(asyncio.Protocol):
         self._expected = expected
         self._message_size_bytes_max = message_size_bytes_max
         self._piece_size_bytes = min(PIECE_SIZE_BYTES, message_size_bytes_max)
-        self._version = perdure_version or _installed_version()
+        self._version = perdure_version or VERSION
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._descriptor: int | None = None
         self._handlers: dict[int, Handler] = {}
         self._on_end: list[OnEnd] = []
         self._on_pause: list[Callable[[bool], None]] = []
+        self._gathering: list[Callable[[], None]] = []
         self._reader = FrameReader()
         self._writer = FrameWriter()
         self._unsent: list[bytes] = []
         self._unsent_size_bytes = 0
         self._flush_is_due = False
+        self._is_started = False
         self._pieces = bytearray()
         self._begun: Begun | None = None
         self._begun_elsewhere: BegunElsewhere | None = None
@@ -168,9 +165,17 @@ class Link(asyncio.Protocol):
         else:
             self._send_in_pieces(frame, body)
         self._frames_sent += 1
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Write in the loop's next iteration, what ``before_flush`` adds included."""
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
+
+    def before_flush(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` before each write: what it has gathered is sent by it then."""
+        self._gathering.append(callback)
 
     def close(self, reason: str) -> None:
         """End the link on purpose: what was sent still leaves, and the other end learns why."""
@@ -217,22 +222,29 @@ class Link(asyncio.Protocol):
             return None
         return self._begun_elsewhere.highest()
 
-    # What asyncio calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "links are streams"
+    def start(self) -> None:
+        """Begin to talk, once there is a connection; ``connect_link`` calls this."""
+        assert self._transport is not None, "connected before"
         if self.ended is not None:
-            transport.abort()
+            self._transport.abort()
             return
-        self._transport = transport
-        sock = transport.get_extra_info("socket")
-        # Of our own: the transport closes its descriptor when a write fails, with unread frames
-        # still in it. See _read_what_is_left.
-        self._descriptor = None if sock is None else os.dup(sock.fileno())
+        self._is_started = True
         own = self.own
         hello = [HELLO, self._version, PROTOCOL, own.role, own.slot, own.generation]
         self._unsent.insert(0, self._writer.whole(hello))
         self._flush()
+        self._transport.resume_reading()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        stream = cast("asyncio.Transport", transport)  # uvloop's are none by class
+        stream.pause_reading()
+        self._transport = stream
+        sock = stream.get_extra_info("socket")
+        # Of our own: the transport closes its descriptor when a write fails, with unread frames
+        # still in it. See _read_what_is_left.
+        self._descriptor = None if sock is None else os.dup(sock.fileno())
 
     def data_received(self, data: bytes) -> None:
         if self.ended is not None:
@@ -295,9 +307,12 @@ class Link(asyncio.Protocol):
             self._queue(self._writer.whole([PART, body[start:end], end >= len(body)]))
 
     def _flush(self) -> None:
+        self._flush_is_due = True  # what is gathered goes with this write
+        for callback in self._gathering:
+            callback()
         self._flush_is_due = False
         unsent = self._unsent
-        if not unsent or self._transport is None:
+        if not unsent or self._transport is None or not self._is_started:
             return
         data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
         unsent.clear()
@@ -398,7 +413,7 @@ class Link(asyncio.Protocol):
         self._unsent.clear()
         self._unsent_size_bytes = 0
         self._pieces = bytearray()
-        if self._transport is not None:
+        if self._transport is not None and self._is_started:
             if is_abrupt:
                 self._transport.abort()
             else:

@@ -39,11 +39,22 @@ async def open_link(link: Link, sock: socket.socket) -> None:
         raise
     link.give_begun(begun, elsewhere)
     try:
-        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
+        await connect_link(link, sock)
     except BaseException as error:
         sock.close()
         link.close(f"it could not be opened: {error}")
         raise
+
+
+async def connect_link(link: Link, sock: socket.socket) -> None:
+    """Have ``link`` talk over ``sock``, without telling each other what was begun.
+
+    The link says and hears nothing until the connection is made: uvloop forgets a socket whose
+    transport is closed before that, and the socket object, when it is collected, closes whatever
+    has its descriptor then.
+    """
+    await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
+    link.start()
 
 
 async def _receive_descriptor(sock: socket.socket) -> int:

@@ -10,7 +10,7 @@ from perdure.runtime.shards.link.errors import LinkEnded
 from perdure.runtime.shards.link.framing import Frame, FrameReader, FrameWriter
 from perdure.runtime.shards.link.kinds import PROTOCOL, ROUTER, WORKER
 from perdure.runtime.shards.link.link import Identity, Link
-from perdure.runtime.shards.link.opening import open_link
+from perdure.runtime.shards.link.opening import connect_link, open_link
 
 A_ROUTER = Identity(ROUTER, None, 1)
 A_WORKER = Identity(WORKER, "0", 2)
@@ -60,7 +60,7 @@ class Peer:
         self.sock.setblocking(False)
 
     async def connect(self, link: Link) -> None:
-        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=self.ours)
+        await connect_link(link, self.ours)
 
     async def meet(self, link: Link) -> None:
         await self.connect(link)

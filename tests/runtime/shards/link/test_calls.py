@@ -350,6 +350,7 @@ async def split(tmp_path: Path) -> AsyncIterator[Surface]:
 
 async def test_a_stub_says_what_became_of_a_call_whose_worker_died(split: Surface) -> None:
     stub = split.stub(Slow)
+    Slow.begun.clear()
     call = stub.wait()
     await until(lambda: Slow.begun)
     assert split.links is not None

@@ -27,6 +27,7 @@ from perdure.runtime.shards.link.kinds import (
     WORKER,
 )
 from perdure.runtime.shards.link.link import PIECE_SIZE_BYTES, Identity, Link
+from perdure.runtime.shards.link.opening import connect_link
 from perdure.storage.errors import LimitExceeded
 from tests.runtime.shards.link.ends import A_ROUTER, A_WORKER, Ends, Peer, a_link, joined, until
 from tests.world import turns
@@ -37,7 +38,26 @@ async def peer() -> AsyncIterator[Peer]:
     peer = Peer()
     yield peer
     peer.close()
-    await turns(3)
+    await turns()
+
+
+async def test_what_was_gathered_leaves_with_the_next_write() -> None:
+    async with joined() as (one, other):
+        heard: list[Frame] = []
+        other.handle(HOLD, heard.append)
+        gathered = [7, 8]
+
+        def give() -> None:
+            while gathered:
+                one.send([HOLD, gathered.pop(0)])
+
+        one.before_flush(give)
+        writes = one.statistics().writes
+        one.flush_soon()
+        one.send([HOLD, 6])
+        await until(lambda: len(heard) == 3)
+        assert heard == [[HOLD, 6], [HOLD, 7], [HOLD, 8]]
+        assert one.statistics().writes == writes + 1
 
 
 async def test_frames_arrive_in_order_and_leave_in_one_write() -> None:
@@ -253,9 +273,10 @@ async def test_a_killed_process_is_heard_to_its_last_whole_frame() -> None:
     link.handle(END, heard.append)
     link.when_ended(heard.append)
     ours.setblocking(False)
-    await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+    await connect_link(link, ours)
     await until(lambda: link.ended)
     assert heard == [[END, 1], [END, 2], link.ended]
+    await turns()
 
 
 async def test_a_frame_too_large_for_one_goes_in_pieces() -> None:
