@@ -124,31 +124,51 @@ def is_status(value: Any) -> bool:
     return type(value) is int and _STATUS_MIN <= value <= _STATUS_MAX
 
 
-_is_header_fields = list_of(is_pair_of_texts)
+def are_header_fields(value: Any) -> bool:
+    """``[[name, value], ...]``"""
+    if type(value) is not list:
+        return False
+    for pair in value:  # spelled out, as the two below: every request passes here
+        if type(pair) is not list or len(pair) != 2:
+            return False
+        if type(pair[0]) is not str or type(pair[1]) is not str:
+            return False
+    return True
+
 
 is_socket_ref = tuple_of(is_text, is_number, is_number)
 """(slot, generation, number) of a WebSocket that its worker has lent."""
 
-is_request = tuple_of(
-    is_method,
-    is_text,  # url
-    _is_header_fields,
-    or_none(is_text),  # client_address
-    is_redirect,
-    is_body,
-    is_bool,  # resumed
-    is_bool,  # whether the header fields may not be changed
-)
-"""A request as it travels; ``messages`` writes and reads it."""
 
-is_response = tuple_of(
-    is_status,
-    is_text,  # status_text
-    _is_header_fields,
-    is_body,
-    is_text,  # url
-    is_bool,  # redirected
-    or_none(is_socket_ref),
-    is_bool,  # whether the header fields may not be changed
-)
-"""A response as it travels."""
+def is_request(value: Any) -> bool:
+    """A request as it travels; ``messages`` writes and reads it."""
+    if type(value) is not list or len(value) != 8:
+        return False
+    method, url, fields, client_address, redirect, body, resumed, is_immutable = value
+    return (
+        is_method(method)
+        and type(url) is str
+        and are_header_fields(fields)
+        and (client_address is None or type(client_address) is str)
+        and is_redirect(redirect)
+        and is_body(body)
+        and type(resumed) is bool
+        and type(is_immutable) is bool
+    )
+
+
+def is_response(value: Any) -> bool:
+    """A response as it travels."""
+    if type(value) is not list or len(value) != 8:
+        return False
+    status, status_text, fields, body, url, redirected, socket_ref, is_immutable = value
+    return (
+        is_status(status)
+        and type(status_text) is str
+        and are_header_fields(fields)
+        and is_body(body)
+        and type(url) is str
+        and type(redirected) is bool
+        and (socket_ref is None or is_socket_ref(socket_ref))
+        and type(is_immutable) is bool
+    )

@@ -116,6 +116,7 @@ class Link(asyncio.Protocol):
         self._handlers: dict[int, Handler] = {}
         self._on_end: list[OnEnd] = []
         self._on_pause: list[Callable[[bool], None]] = []
+        self._gathering: list[Callable[[], None]] = []
         self._reader = FrameReader()
         self._writer = FrameWriter()
         self._unsent: list[bytes] = []
@@ -164,9 +165,17 @@ class Link(asyncio.Protocol):
         else:
             self._send_in_pieces(frame, body)
         self._frames_sent += 1
+        self.flush_soon()
+
+    def flush_soon(self) -> None:
+        """Write in the loop's next iteration, what ``before_flush`` adds included."""
         if not self._flush_is_due:
             self._flush_is_due = True
             self._loop.call_soon(self._flush)
+
+    def before_flush(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` before each write: what it has gathered is sent by it then."""
+        self._gathering.append(callback)
 
     def close(self, reason: str) -> None:
         """End the link on purpose: what was sent still leaves, and the other end learns why."""
@@ -298,6 +307,9 @@ class Link(asyncio.Protocol):
             self._queue(self._writer.whole([PART, body[start:end], end >= len(body)]))
 
     def _flush(self) -> None:
+        self._flush_is_due = True  # what is gathered goes with this write
+        for callback in self._gathering:
+            callback()
         self._flush_is_due = False
         unsent = self._unsent
         if not unsent or self._transport is None or not self._is_started:
@@ -409,7 +421,10 @@ class Link(asyncio.Protocol):
         told, self._on_end = self._on_end, []
         try:
             for callback in told:
-                callback(end)
+                try:
+                    callback(end)
+                except Exception:  # a bug, and the others have to know all the same
+                    log.exception("link.handler_failed", extra={"link": repr(self)})
         finally:
             for memory in (self._begun, self._begun_elsewhere):
                 if memory is not None:

@@ -40,6 +40,7 @@ from .messages import (
 )
 from .places import Identity
 from .process import Process, Program
+from .records import log_with_text
 from .stack_dump import StackReader
 from .states import LEAVING, WATCHED, ChildState, move
 from .statistics import ProcessStatistics
@@ -208,12 +209,13 @@ class Child:
         """Let it finish what is under way; say whether it has.
 
         Args:
-            left_s: How long it has.
+            left_s: How long it has. One that drains already was told so, and is waited for.
         """
-        if self.state is not ChildState.SERVING:
+        if self.state is ChildState.SERVING:
+            self._move(ChildState.DRAINING)
+            self._control.send(Drain(float(left_s)))
+        if self.state is not ChildState.DRAINING:
             return False
-        self._move(ChildState.DRAINING)
-        self._control.send(Drain(float(left_s)))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._wait(lambda: self._is_drained or self.is_leaving)
@@ -383,10 +385,5 @@ class Child:
         self._move(ChildState.DEAD)
 
     def _log(self, level: int, event: str, stack: str | None, silent_s: float) -> None:
-        """Log with another process's stack where a record has that of this one."""
         fields = {"child": str(self.identity or "spare"), "pid": self.pid, "silent_s": silent_s}
-        record = log.makeRecord(
-            log.name, level, __file__, 0, event, (), None, extra=fields, sinfo=stack
-        )
-        if log.isEnabledFor(level):
-            log.handle(record)
+        log_with_text(log, level, event, fields, stack)

@@ -101,7 +101,11 @@ class ControlConnection:
             ControlBroken: It is larger than a message may be.
         """
         assert len(sockets) == descriptors_of(message), "the frame says how many travel with it"
-        frame = encode(message)
+        try:
+            frame = encode(message)
+        except ControlBroken:
+            _close_all(sockets)
+            raise
         if self._is_lost:
             _close_all(sockets)
             return

@@ -128,6 +128,19 @@ async def test_when_a_process_is_gone_the_calls_it_had_not_begun_can_be_made_aga
         on_reply(encode(None), None)  # too late, and harmless
 
 
+async def test_who_fails_at_a_lost_answer_keeps_the_others_from_none(
+    ways: Ways, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(value: Any, failure: bytes | None) -> None:
+        raise ZeroDivisionError
+
+    ways.here.deliver(ID, CallEvent("m", NO_ARGUMENTS), fail)
+    ways.call()
+    ways.one.close("gone")
+    assert ways.lost().may_have_run
+    assert "link.reply_failed" in caplog.messages
+
+
 async def test_of_a_process_that_was_cut_off_nothing_is_known(ways: Ways) -> None:
     ways.call()
     ways.call()

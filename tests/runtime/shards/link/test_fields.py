@@ -26,6 +26,11 @@ RESPONSE = [200, "", [["A", "b"]], None, "", False, None, True]
         (fields.is_pair_of_texts, [["a", "b"]], [["a"], ["a", b"b"], "ab", None]),
         (fields.is_close, [[None, ""], [1000, "x"]], [[None], [70000, ""], [1000, None], None]),
         (fields.is_numbered_message, [[1, "x"], [0, b""]], [["x", 1], [1], [1, None], "xx"]),
+        (
+            fields.are_header_fields,
+            [[], [["a", "b"], ["a", "c"]]],
+            [None, "", [["a"]], [["a", 1]], ["ab"]],
+        ),
         (fields.is_body, [None, b"", 7, True], [False, "", -1]),
         (fields.is_method, ["GET"], ["", None, b"GET"]),
         (fields.is_redirect, ["follow", "manual", "error"], ["", None, []]),

@@ -41,6 +41,25 @@ async def peer() -> AsyncIterator[Peer]:
     await turns()
 
 
+async def test_what_was_gathered_leaves_with_the_next_write() -> None:
+    async with joined() as (one, other):
+        heard: list[Frame] = []
+        other.handle(HOLD, heard.append)
+        gathered = [7, 8]
+
+        def give() -> None:
+            while gathered:
+                one.send([HOLD, gathered.pop(0)])
+
+        one.before_flush(give)
+        writes = one.statistics().writes
+        one.flush_soon()
+        one.send([HOLD, 6])
+        await until(lambda: len(heard) == 3)
+        assert heard == [[HOLD, 6], [HOLD, 7], [HOLD, 8]]
+        assert one.statistics().writes == writes + 1
+
+
 async def test_frames_arrive_in_order_and_leave_in_one_write() -> None:
     async with joined() as (one, other):
         heard: list[Frame] = []
@@ -216,6 +235,21 @@ async def test_the_end_is_told_once_and_also_to_who_asks_later(peer: Peer) -> No
     assert ends.one.is_peer_gone
     assert not isinstance(ends.one, LinkBroken)
     assert Ends(link).one is ends.one
+
+
+async def test_who_fails_when_told_of_the_end_keeps_it_from_nobody(
+    peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(end: LinkEnded) -> None:
+        raise ZeroDivisionError
+
+    link = a_link()
+    link.when_ended(fail)
+    ends = Ends(link)
+    await peer.meet(link)
+    link.close("done")
+    assert str(ends.one) == "done"
+    assert "link.handler_failed" in caplog.messages
 
 
 async def test_what_a_dead_process_had_sent_is_delivered_even_if_a_write_fails_first(

@@ -11,13 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from perdure.runtime.shards.supervisor.child import Child
+from perdure.runtime.shards.supervisor.keeper import Settings
 from perdure.runtime.shards.supervisor.limits import SupervisionLimits
 from perdure.runtime.shards.supervisor.places import Identity, Place, Role
 from perdure.runtime.shards.supervisor.process import Program
 from perdure.runtime.shards.supervisor.states import ChildState
+from perdure.runtime.shards.supervisor.statistics import ProcessStatistics
+from perdure.runtime.shards.supervisor.supervisor import Supervisor
 
 WAIT_S = 60
 PROGRAM = Path(__file__).with_name("program.py")
+ROUTER = Place(Role.ROUTER, "0")
+FIRST, SECOND = Place(Role.WORKER, "0"), Place(Role.WORKER, "1")
 # Nobody is pinged while a test does not ask for it: a machine that is busy makes all of them slow.
 PATIENT = SupervisionLimits(ping_interval_s=3600, stop_timeout_s=30)
 
@@ -109,3 +114,81 @@ async def until_gone(pid: int, then: Callable[[], None]) -> None:
     finally:
         loop.remove_reader(pidfd)
         os.close(pidfd)
+
+
+class Staff:
+    """A supervisor with real children, and what it and they say."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal_file = folder / "journal"
+        self.locks = folder
+        self.settings: dict[str, object] = {}
+        self.taken_over: list[str] = []
+        self.said: list[tuple[str, str, Any]] = []
+        self.changes: list[ProcessStatistics] = []
+        self.pulse = asyncio.Event()
+        self.pids: set[int] = set()
+        self.supervisor = self.supervise(PATIENT)
+
+    def supervise(self, limits: SupervisionLimits, **options: Any) -> Supervisor:
+        programs = {role: program() for role in Role}
+        options = {"before_takeover": self.before_takeover, "on_tell": self.hear, **options}
+        # Spare processes cost time, and are a test's business only when it is about them.
+        options = {"spare_roles": (), **options}
+        self.supervisor = Supervisor(programs, self.settings_of, limits=limits, **options)
+        self.supervisor.on_change(self.hear_change)
+        return self.supervisor
+
+    def settings_of(self, identity: Identity) -> Settings:
+        lock = self.locks / f"{identity.place}.lock"
+        settings = {"journal": str(self.journal_file), "lock": str(lock), **self.settings}
+        return Settings(json.dumps(settings).encode())
+
+    async def before_takeover(self, slot: str) -> None:
+        self.taken_over.append(slot)
+        with self.journal_file.open("a") as journal:
+            journal.write(f"sealed worker {slot}\n")
+
+    def hear(self, identity: Identity, data: bytes) -> None:
+        what, value = json.loads(data)
+        self.said.append((str(identity), what, value))
+        self.pulse.set()
+
+    def hear_change(self, process: ProcessStatistics) -> None:
+        self.changes.append(process)
+        self.pids.add(process.pid)
+        self.pulse.set()
+
+    async def until(self, is_so: Callable[[], object]) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while not is_so():
+                self.pulse.clear()
+                await self.pulse.wait()
+
+    def process(self, place: Place) -> ProcessStatistics:
+        """Who serves in a place."""
+        (found,) = [
+            one
+            for one in self.supervisor.statistics().processes
+            if (one.role, one.slot, one.state) == (place.role, place.slot, ChildState.SERVING)
+        ]
+        return found
+
+    async def until_served(self, place: Place, generation: int) -> ProcessStatistics:
+        """Wait until somebody of at least this generation serves in a place."""
+
+        def serves(one: ProcessStatistics) -> bool:
+            at = (one.role, one.slot, one.state) == (place.role, place.slot, ChildState.SERVING)
+            return at and one.generation >= generation
+
+        await self.until(lambda: any(map(serves, self.supervisor.statistics().processes)))
+        return self.process(place)
+
+    def journal(self) -> list[str]:
+        return self.journal_file.read_text().splitlines()
+
+    async def close(self) -> None:
+        await self.supervisor.drain_and_stop(0)
+        assert self.supervisor.statistics().processes == ()
+        for pid in self.pids:
+            assert not Path(f"/proc/{pid}").exists(), "each was reaped"

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
-from tests.runtime.shards.supervisor.children import WAIT_S, Children, Hearer
+from tests.runtime.shards.supervisor.children import WAIT_S, Children, Hearer, Staff
 
 
 @pytest.fixture
@@ -15,6 +16,13 @@ async def children() -> AsyncIterator[Children]:
     async with asyncio.timeout(WAIT_S):
         yield children
     await children.close()
+
+
+@pytest.fixture
+async def staff(tmp_path: Path) -> AsyncIterator[Staff]:
+    staff = Staff(tmp_path)
+    yield staff
+    await staff.close()
 
 
 @pytest.fixture

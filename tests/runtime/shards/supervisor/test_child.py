@@ -15,12 +15,14 @@ from perdure.runtime.shards.supervisor.process import Program
 from perdure.runtime.shards.supervisor.states import ChildState
 from tests.runtime.shards.supervisor.children import PATIENT, PROGRAM, Children, Hearer, until_gone
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_factories=["uvloop"])]
+on_both_loops = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
 
 SOON_DEAF = SupervisionLimits(ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=None)
 SOON_REPLACED = SupervisionLimits(ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=0.3)
 
 
+@on_both_loops
 async def test_a_child_goes_its_way_and_ends_in_good_order(
     children: Children, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ async def test_one_that_takes_too_long_is_ended_with_its_stack_as_the_reason(
     assert child.state is ChildState.DEAD
 
 
+@on_both_loops
 @pytest.mark.parametrize(
     ("word", "why"),
     [
@@ -167,6 +170,7 @@ async def test_what_user_code_has_started_goes_with_it(children: Children) -> No
     await until_gone(await children.next_said("grandchild"), child.kill)
 
 
+@on_both_loops
 @pytest.mark.parametrize("word", ["sleep", "spin"])
 async def test_the_stack_of_one_that_hangs_shows_what_blocks_it(
     children: Children, logged: Hearer, word: str
@@ -193,6 +197,7 @@ async def test_one_that_is_stopped_is_silent_and_then_answers_again(
     assert child.statistics().silent_s < 0.1
 
 
+@on_both_loops
 @pytest.mark.parametrize("how", ["stop", "spin"])
 async def test_one_that_does_not_answer_any_more_is_replaced(children: Children, how: str) -> None:
     child = await children.serving(SOON_REPLACED)
@@ -233,6 +238,7 @@ async def test_what_cannot_be_started_raises_and_leaves_nothing_open(children: C
     assert os.listdir("/proc/self/fd") == before
 
 
+@on_both_loops
 async def test_an_end_leaves_nothing_open(children: Children) -> None:
     async def once() -> None:
         child = children.launch()

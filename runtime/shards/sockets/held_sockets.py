@@ -1,0 +1,338 @@
+"""Clients' connections in this process whose actors are in another one.
+
+*Promise*: what a client says is told in order to the process that has its actor, and kept until
+that acknowledges it. When that process is gone the client notices nothing: it is not read for a
+while, and what was not acknowledged is told again, in order and marked, to the successor. A frame
+that a process has sent whole reaches the client; one that it had not, does not.
+*Assumes*: one thread. A connection is a ``ClientSocket``; no user code runs here.
+*Rules for editing*: a message is added to ``unacknowledged`` before it is sent anywhere. Why the
+client is not read is a set of reasons: it is read again when the last of them has gone.
+*Considered and refused*: passing on the bytes of frames as they came. A message has to be whole to
+be acknowledged, and its text has to be looked at (RFC 6455, section 8.1) before anybody else.
+"""
+
+import asyncio
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent, SocketReceiver
+from ..link.errors import LinkEnded
+from ..link.framing import Frame
+from ..link.kinds import (
+    ACKNOWLEDGED,
+    AUTO,
+    DELIVERY,
+    GO_ON,
+    HOLD,
+    MESSAGE,
+    PAUSE,
+    READ_ON,
+    SAID_CLOSE,
+    SEND,
+    SEVER,
+    WAS_LOST,
+)
+from ..link.link import Link
+from .states import HeldState, move
+from .unacknowledged import Unacknowledged
+
+INTERNAL_ERROR = 1011
+# Whoever only passes on what it hears wants to be slowed down (``actors/link.py``'s RELAY).
+RELAY = "relay"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLimits:
+    """What is kept for one client while its actor is away, or slow.
+
+    Attributes:
+        unacknowledged_max: Messages without a receipt, before the client is read no further.
+        unacknowledged_size_bytes_max: Likewise, all together; one message may be larger.
+        orphaned_timeout_s: How long nobody may have its actor; then it is closed with 1013.
+        deaths_max: A message that so many processes in a row have died with ends its connection.
+    """
+
+    unacknowledged_max: int = 1024
+    unacknowledged_size_bytes_max: int = 2**20
+    orphaned_timeout_s: float = 30.0
+    deaths_max: int = 3
+
+
+class Connection(Protocol):
+    """What is asked of a client's connection: is a ``ClientSocket``."""
+
+    def set_receiver(self, receiver: SocketReceiver) -> None: ...
+    def transmit(self, messages: "list[Sent]", close: Close | None = None) -> None: ...
+    def sever(self, code: int, reason: str) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None: ...
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None: ...
+
+
+class Unread(enum.Flag):
+    """Why a client is not read."""
+
+    NOTHING = 0
+    FULL = enum.auto()  # too much of it has no receipt
+    ASKED = enum.auto()  # its actor wants no more for a while
+    ORPHANED = enum.auto()
+
+
+class HeldSocket:
+    """One client's connection. Is the ``SocketReceiver`` of it.
+
+    Attributes:
+        session: The number by which this process and the other one know it.
+        state: See ``states.py``.
+        unacknowledged: What it has said and nobody has acknowledged.
+        on_orphaned: Called with this when the process of its actor has gone: to find a successor.
+        on_over: Called with this once, when nothing will come of it any more.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_home",
+        "_limits",
+        "_link",
+        "_loop",
+        "_lost",
+        "_said_close",
+        "_timer",
+        "_unread",
+        "_wants_brake",
+        "on_orphaned",
+        "on_over",
+        "session",
+        "state",
+        "unacknowledged",
+    )
+
+    def __init__(
+        self,
+        session: int,
+        connection: Connection,
+        home: "HeldSockets",
+        loop: asyncio.AbstractEventLoop,
+        limits: HeldLimits,
+        on_orphaned: "Callable[[HeldSocket], None]",
+        on_over: "Callable[[HeldSocket], None]",
+    ) -> None:
+        self.session = session
+        self.state = HeldState.ATTACHED
+        self.unacknowledged = Unacknowledged()
+        self.on_orphaned = on_orphaned
+        self.on_over = on_over
+        self._connection = connection
+        self._home = home
+        self._link = home.link
+        self._loop = loop
+        self._limits = limits
+        self._unread = Unread.NOTHING
+        self._wants_brake = False
+        self._said_close: Close | None = None  # the client has, and nobody has answered yet
+        self._lost: tuple[int, str] | None = None  # its connection was, while nobody was there
+        self._timer: asyncio.TimerHandle | None = None
+        home.add(self)
+        connection.set_receiver(self)
+
+    # What the client says.
+
+    def receive(self, message: str | bytes) -> None:
+        number = self.unacknowledged.add(message)
+        if self.state is HeldState.ATTACHED:
+            self.unacknowledged.delivered(number)
+            self._link.send([MESSAGE, self.session, number, message, False])
+        if self._is_full():
+            self._read_no_more(Unread.FULL)
+
+    def receive_close(self, code: int | None, reason: str) -> None:
+        self._said_close = (code, reason)
+        if self.state is HeldState.ATTACHED:
+            self._link.send([SAID_CLOSE, self.session, code, reason])
+
+    def receive_lost(self, code: int, reason: str) -> None:
+        if self.state is HeldState.ORPHANED:  # whoever comes next has to know
+            self._lost = (code, reason)
+            return
+        self._link.send([WAS_LOST, self.session, code, reason])
+        self._end()
+
+    def hold(self) -> None:
+        if self._wants_brake and self.state is HeldState.ATTACHED:
+            self._link.send([HOLD, self.session])
+
+    def go_on(self) -> None:
+        if self._wants_brake and self.state is HeldState.ATTACHED:
+            self._link.send([GO_ON, self.session])
+
+    # What its actor asks for.
+
+    def send(self, messages: list[Sent], close: Close | None) -> None:
+        """Send to the client; nothing of it is lost with the process that has sent it."""
+        if self.state is HeldState.OVER:
+            return
+        self._connection.transmit(messages, close)
+        if close is not None and self._said_close is not None:
+            self._end()  # both have said goodbye
+
+    def sever(self, code: int, reason: str) -> None:
+        """End the connection, and tell nobody."""
+        if self.state is not HeldState.OVER:
+            self._end()
+            self._connection.sever(code, reason)
+
+    def acknowledge(self, number: int) -> None:
+        """A message was handled."""
+        self.unacknowledged.acknowledge(number)
+        if Unread.FULL in self._unread and self._is_half_empty():
+            self._read_on(Unread.FULL)
+
+    def ask(self, *, is_to_wait: bool) -> None:
+        """Its actor wants no more for a while, or wants more."""
+        if is_to_wait:
+            self._read_no_more(Unread.ASKED)
+        else:
+            self._read_on(Unread.ASKED)
+
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
+        self._wants_brake = policy == RELAY
+        self._connection.set_delivery(policy, queue_size_bytes_max)
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        self._connection.set_auto_response(pair)
+
+    # Its actor's process.
+
+    def orphan(self) -> None:
+        """That process is gone. The client waits, for as long as it may."""
+        self.state = move(self.state, HeldState.ORPHANED)
+        if self.unacknowledged.process_died() >= self._limits.deaths_max:
+            self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
+            return
+        self._unread &= ~Unread.ASKED  # whoever asked is gone
+        self._read_no_more(Unread.ORPHANED)
+        self._timer = self._loop.call_later(self._limits.orphaned_timeout_s, self._give_up)
+        self.on_orphaned(self)
+
+    def attach(self, home: "HeldSockets") -> None:
+        """A successor has taken its actor over: tell it what was not acknowledged."""
+        self.state = move(self.state, HeldState.ATTACHED)
+        self._stop_timer()
+        home.add(self)
+        self._home, self._link = home, home.link
+        link = home.link
+        for number, message, is_redelivered in list(self.unacknowledged.undelivered()):
+            self.unacknowledged.delivered(number)
+            link.send([MESSAGE, self.session, number, message, is_redelivered])
+        if self._said_close is not None:
+            code, reason = self._said_close
+            link.send([SAID_CLOSE, self.session, code, reason])
+        if self._lost is not None:
+            self.receive_lost(*self._lost)
+        else:
+            self._read_on(Unread.ORPHANED)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        self.sever(TRY_AGAIN_LATER, "nobody serves the actor of this connection")
+
+    def _end(self) -> None:
+        self.state = move(self.state, HeldState.OVER)
+        self._stop_timer()
+        self._home.discard(self)
+        self.on_over(self)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # Reading.
+
+    def _is_full(self) -> bool:
+        limits, kept = self._limits, self.unacknowledged
+        return (
+            len(kept) >= limits.unacknowledged_max
+            or kept.size_bytes >= limits.unacknowledged_size_bytes_max
+        )
+
+    def _is_half_empty(self) -> bool:
+        limits, kept = self._limits, self.unacknowledged
+        return (
+            len(kept) <= limits.unacknowledged_max // 2
+            and kept.size_bytes <= limits.unacknowledged_size_bytes_max // 2
+        )
+
+    def _read_no_more(self, why: Unread) -> None:
+        if not self._unread:
+            self._connection.pause()
+        self._unread |= why
+
+    def _read_on(self, why: Unread) -> None:
+        if why in self._unread:
+            self._unread &= ~why
+            if not self._unread and self.state is not HeldState.OVER:
+                self._connection.resume()
+
+
+class HeldSockets:
+    """All held sockets whose actors are at the other end of one link, by their sessions.
+
+    Attributes:
+        link: The link.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self._sockets: dict[int, HeldSocket] = {}
+        for kind, handler in (
+            (SEND, self._send),
+            (SEVER, self._one(lambda held, frame: held.sever(frame[2], frame[3]))),
+            (PAUSE, self._one(lambda held, _: held.ask(is_to_wait=True))),
+            (READ_ON, self._one(lambda held, _: held.ask(is_to_wait=False))),
+            (DELIVERY, self._one(lambda held, frame: held.set_delivery(frame[2], frame[3]))),
+            (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
+            (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
+        ):
+            link.handle(kind, handler)
+        link.when_ended(self._ended)
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def add(self, held: HeldSocket) -> None:
+        """Its actor is at the other end of this link."""
+        self._sockets[held.session] = held
+
+    def discard(self, held: HeldSocket) -> None:
+        """Nothing that comes for it means anything any more."""
+        self._sockets.pop(held.session, None)
+
+    def _one(self, action: Callable[[HeldSocket, Frame], None]) -> Callable[[Frame], None]:
+        def handle(frame: Frame) -> None:
+            held = self._sockets.get(frame[1])
+            if held is not None:  # else it has ended meanwhile
+                action(held, frame)
+
+        return handle
+
+    def _send(self, frame: Frame) -> None:
+        _, sessions, said, close = frame
+        messages: list[Sent] = [tuple(one) if isinstance(one, list) else one for one in said]
+        for session in sessions:
+            held = self._sockets.get(session)
+            if held is not None:
+                held.send(messages, None if close is None else (close[0], close[1]))
+
+    def _ended(self, end: LinkEnded) -> None:
+        del end
+        sockets, self._sockets = list(self._sockets.values()), {}
+        for held in sockets:
+            held.orphan()
+
+
+def _pair(value: Any) -> tuple[str, str] | None:
+    return None if value is None else (value[0], value[1])

@@ -1,0 +1,232 @@
+"""Sockets of this process's actors whose connections another process holds.
+
+*Promise*: what an actor sends, in order, is what the other process is told, in order; a message
+that one turn of the loop sends to many sockets crosses the link once. What the client says is given
+to its receiver with a receipt, so that it is said again to another instance if this process dies.
+*Assumes*: one thread. Whoever is at the other end of the link holds the connection, or did: frames
+for a session that is over are what was on its way.
+*Rules for editing*: everything that leaves here goes through ``tell`` or ``send``, which keep the
+order between messages that are gathered and all other frames.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from ....actors.link import Close, Sent, SocketReceiver
+from ....actors.session import Receipted
+from ....storage.errors import LimitExceeded
+from ..link.errors import LinkBroken, LinkEnded
+from ..link.framing import Frame
+from ..link.kinds import (
+    ACKNOWLEDGED,
+    AUTO,
+    DELIVERY,
+    FACTS,
+    GO_ON,
+    HOLD,
+    MESSAGE,
+    PAUSE,
+    READ_ON,
+    SAID_CLOSE,
+    SEND,
+    SEVER,
+    WAS_LOST,
+)
+from ..link.link import Link
+
+# More than this, in characters or bytes, goes in several frames.
+FRAME_LENGTH_MAX = 4 * 2**20
+MESSAGE_TOO_BIG = 1009
+REASON_LENGTH_MAX = 100  # a close frame holds 123 bytes; the text is ASCII
+# How an actor hears that the process is gone that held its clients' connections.
+ROUTER_LOST = (1006, "the process that held this connection is gone")
+
+
+class Home(Protocol):
+    """Where a linked socket's frames go: is ``LinkedSockets``."""
+
+    def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
+    def tell(self, frame: Frame) -> None: ...
+
+
+class LinkedSocket:
+    """A client's connection as its actor sees it. Is a ``SocketLink``.
+
+    Attributes:
+        session: The number by which both processes know it.
+        receiver: Who hears the client; None before anybody does.
+        buffered_size_bytes: What the client has not taken yet, as was told last; so are:
+        dropped_messages: How many messages its delivery policy has let go of.
+        round_trip_s: How long the client took to answer the last ping, or None.
+        auto_response_time_ms: When it was last answered by itself, or None.
+    """
+
+    __slots__ = (
+        "_home",
+        "auto_response_time_ms",
+        "buffered_size_bytes",
+        "dropped_messages",
+        "receiver",
+        "round_trip_s",
+        "session",
+    )
+
+    def __init__(self, home: Home, session: int) -> None:
+        self._home = home
+        self.session = session
+        self.receiver: SocketReceiver | None = None
+        self.buffered_size_bytes = 0
+        self.dropped_messages = 0
+        self.round_trip_s: float | None = None
+        self.auto_response_time_ms: int | None = None
+
+    def set_receiver(self, receiver: SocketReceiver) -> None:
+        self.receiver = receiver
+
+    def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
+        self._home.send(self.session, messages, close)
+
+    def sever(self, code: int, reason: str) -> None:
+        self._home.tell([SEVER, self.session, code, reason])
+
+    def pause(self) -> None:
+        self._home.tell([PAUSE, self.session])
+
+    def resume(self) -> None:
+        self._home.tell([READ_ON, self.session])
+
+    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
+        self._home.tell([DELIVERY, self.session, policy, queue_size_bytes_max])
+
+    def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        self._home.tell([AUTO, self.session, None if pair is None else list(pair)])
+
+
+class LinkedSockets:
+    """All linked sockets of one link. Is the ``Home`` of them."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._sockets: dict[int, LinkedSocket] = {}
+        # What was sent last, and to which sessions, while it may go to others as well.
+        self._gathered: tuple[list[int], Sequence[Sent], Close | None] | None = None
+        for kind, handler in (
+            (MESSAGE, self._message),
+            (SAID_CLOSE, self._said_close),
+            (WAS_LOST, self._was_lost),
+            (HOLD, self._hold),
+            (GO_ON, self._go_on),
+            (FACTS, self._facts),
+        ):
+            link.handle(kind, handler)
+        link.before_flush(self._send_gathered)
+        link.when_ended(self._ended)
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    def begin(self, session: int) -> LinkedSocket:
+        """Return the connection that the other process calls ``session``.
+
+        Raises:
+            LinkBroken: It has begun one of that number already.
+        """
+        if session in self._sockets:
+            raise LinkBroken(f"session {session} has begun already")
+        socket = self._sockets[session] = LinkedSocket(self, session)
+        return socket
+
+    # What leaves.
+
+    def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None:
+        """Send to one session; what follows at once to others, and is the same, goes with it."""
+        if self._link.ended is not None:
+            return
+        gathered = self._gathered
+        if gathered is not None and gathered[2] == close and _is_same(gathered[1], messages):
+            gathered[0].append(session)
+            return
+        self._send_gathered()
+        self._gathered = ([session], messages, close)
+        self._link.flush_soon()
+
+    def tell(self, frame: Frame) -> None:
+        """Send a frame, behind everything that was sent before it."""
+        self._send_gathered()
+        self._link.send(frame)
+
+    def _send_gathered(self) -> None:
+        if self._gathered is None:
+            return
+        (sessions, messages, close), self._gathered = self._gathered, None
+        said: list[Any] = []
+        size = 0
+        for sent in messages:
+            message = sent[1] if isinstance(sent, tuple) else sent
+            if said and size + len(message) > FRAME_LENGTH_MAX:
+                self._send(sessions, said, None)
+                said, size = [], 0
+            said.append(list(sent) if isinstance(sent, tuple) else sent)
+            size += len(message)
+        self._send(sessions, said, None if close is None else list(close))
+
+    def _send(self, sessions: list[int], said: list[Any], close: list[Any] | None) -> None:
+        try:
+            self._link.send([SEND, sessions, said, close])
+        except LimitExceeded as error:  # one message by itself; its sender has gone on
+            for session in sessions:
+                self._link.send([SEVER, session, MESSAGE_TOO_BIG, str(error)[:REASON_LENGTH_MAX]])
+
+    # What comes.
+
+    def _receiver(self, frame: Frame) -> SocketReceiver | None:
+        """Who hears this session; None if it is over, or nobody is there yet."""
+        socket = self._sockets.get(frame[1])
+        return None if socket is None else socket.receiver
+
+    def _message(self, frame: Frame) -> None:
+        _, session, sequence, data, is_redelivered = frame
+        receiver = self._receiver(frame)
+        if receiver is not None:
+            acknowledge = partial(self.tell, [ACKNOWLEDGED, session, sequence])
+            receiver.receive(Receipted(data, acknowledge, is_redelivered))
+
+    def _said_close(self, frame: Frame) -> None:
+        socket = self._sockets.pop(frame[1], None)  # nothing follows it
+        if socket is not None and socket.receiver is not None:
+            socket.receiver.receive_close(frame[2], frame[3])
+
+    def _was_lost(self, frame: Frame) -> None:
+        socket = self._sockets.pop(frame[1], None)
+        if socket is not None and socket.receiver is not None:
+            socket.receiver.receive_lost(frame[2], frame[3])
+
+    def _hold(self, frame: Frame) -> None:
+        receiver = self._receiver(frame)
+        if receiver is not None:
+            receiver.hold()
+
+    def _go_on(self, frame: Frame) -> None:
+        receiver = self._receiver(frame)
+        if receiver is not None:
+            receiver.go_on()
+
+    def _facts(self, frame: Frame) -> None:
+        socket = self._sockets.get(frame[1])
+        if socket is not None:
+            socket.buffered_size_bytes, socket.dropped_messages = frame[2], frame[3]
+            socket.round_trip_s, socket.auto_response_time_ms = frame[4], frame[5]
+
+    def _ended(self, end: LinkEnded) -> None:
+        del end
+        self._gathered = None
+        sockets, self._sockets = list(self._sockets.values()), {}
+        for socket in sockets:
+            if socket.receiver is not None:
+                socket.receiver.receive_lost(*ROUTER_LOST)
+
+
+def _is_same(one: Sequence[Sent], other: Sequence[Sent]) -> bool:
+    """One message, the same object: as a broadcast sends it; longer ones are not looked through."""
+    return len(one) == len(other) == 1 and one[0] is other[0]

@@ -1,0 +1,336 @@
+"""The parent of all processes: keeps the wanted ones, joins them, and ends them.
+
+A composition root says what runs (``Program``), which places there are, what each process gets
+(``Settings``) and what must be done before a dead worker's successor serves; what the processes
+do is theirs.
+
+*Promise*: nobody else than this starts or ends a child; each is reaped. When this process dies,
+however it does, so do they (inheritance.py).
+*Assumes*: it runs on one event loop, on a thread that lives as long as it does.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
+
+from .child import Child
+from .errors import SupervisorStopping
+from .joining import Joining
+from .keeper import Keeper, Settings
+from .limits import SupervisionLimits
+from .places import Identity, Place, Role
+from .process import Program
+from .spares import Spares
+from .states import JOINED, ChildState
+from .statistics import ProcessStatistics, SupervisorStatistics
+
+log = logging.getLogger("perdure.supervisor")
+
+_T = TypeVar("_T")
+# What workers get at least when routers have used up the time for draining.
+WORKERS_DRAIN_S = 1.0
+_ROLES = list(Role)
+
+
+async def _nothing_to_do(slot: str) -> None:
+    """Nobody has anything to do before a worker's successor serves."""
+
+
+def _ignore(identity: Identity, data: bytes) -> None:
+    """Nobody listens to what programs say."""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Supervisor:
+    """All processes of a server. Is a child's ``Listener`` and a keeper's ``Crew``.
+
+    Args:
+        programs: What processes of each role run.
+        settings: Gives what a process gets when it is told what to be; asked anew each time.
+        before_takeover: Awaited with the slot before a worker serves in a place where another
+            has served, which has been reaped. Raising lets nobody serve there; it is tried again.
+        on_tell: Told what programs say.
+        limits: How long to wait for what.
+        spare_roles: Those that have a spare process ready.
+        time_ms: The time, in Unix milliseconds.
+    """
+
+    def __init__(
+        self,
+        programs: Mapping[Role, Program],
+        settings: Callable[[Identity], Settings],
+        *,
+        before_takeover: Callable[[str], Awaitable[None]] = _nothing_to_do,
+        on_tell: Callable[[Identity, bytes], None] = _ignore,
+        limits: SupervisionLimits | None = None,
+        spare_roles: Collection[Role] = frozenset({Role.WORKER}),
+        time_ms: Callable[[], int] = _now_ms,
+    ) -> None:
+        self._programs = programs
+        self._settings = settings
+        self._before_takeover = before_takeover
+        self._on_tell = on_tell
+        self._limits = limits or SupervisionLimits()
+        self._time_ms = time_ms
+        self._loop = asyncio.get_running_loop()
+        self._generation = 0
+        self._children: list[Child] = []
+        self._keepers: dict[Place, Keeper] = {}
+        self._served: set[Place] = set()
+        self._joining = Joining()
+        self._spares = Spares(self._launch, spare_roles, self._limits, self._loop)
+        self._listeners: list[Callable[[ProcessStatistics], None]] = []
+        self._one_roll_at_a_time = asyncio.Lock()
+        self._is_stopping = False
+
+    # --- for the composition root ---
+
+    async def start(self, places: Iterable[Place]) -> None:
+        """Fill ``places``: all get ready, then the workers serve, then the routers.
+
+        Raises:
+            ChildFailed: One cannot; none is left.
+        """
+        keepers = [Keeper(place, self, self._limits) for place in places]
+        self._keepers.update((keeper.place, keeper) for keeper in keepers)
+        try:
+            ready = await _all([keeper.prepare() for keeper in keepers])
+            for role in (Role.WORKER, Role.ROUTER):
+                of_role = [
+                    keeper.take_over(child)
+                    for keeper, child in zip(keepers, ready, strict=True)
+                    if keeper.place.role is role
+                ]
+                await _all(of_role)
+        except BaseException:
+            await self._end()
+            raise
+        for keeper in keepers:
+            keeper.keep()
+
+    async def add(self, place: Place) -> None:
+        """Fill one more place.
+
+        Raises:
+            ChildFailed: Its process cannot serve; the place is not wanted any more.
+            SupervisorStopping: Nothing is started any more.
+        """
+        if self._is_stopping:
+            raise SupervisorStopping
+        assert place not in self._keepers, "it is filled already"
+        keeper = self._keepers[place] = Keeper(place, self, self._limits)
+        try:
+            await keeper.take_over(await keeper.prepare())
+        except BaseException:
+            del self._keepers[place]
+            raise
+        keeper.keep()
+
+    async def remove(self, place: Place, *, drain_s: float) -> None:
+        """Drain and end who serves in a place, which stays empty."""
+        keeper = self._keepers[place]
+        await keeper.close()
+        if keeper.current is not None:
+            await keeper.current.drain(drain_s)
+            await keeper.current.stop()
+        del self._keepers[place]
+
+    async def replace(self, place: Place, *, drain_s: float) -> None:
+        """Put a process with new code into a place: ready first, then the old one goes.
+
+        Args:
+            place: Which.
+            drain_s: How long the old one has to finish what is under way.
+
+        Raises:
+            ChildFailed: The new one cannot serve. When it could not get ready, the old one goes
+                on; ``why`` is what its author needs to read.
+            SupervisorStopping: Nothing is replaced any more.
+        """
+        await self._keepers[place].replace(drain_s)
+
+    async def replace_all(self, *, drain_s: float, role: Role = Role.WORKER) -> None:
+        """Replace all processes of a role, one after another; the first failure ends it.
+
+        Raises:
+            ChildFailed: As ``replace``; those before have new code.
+            SupervisorStopping: Nothing is replaced any more.
+        """
+        async with self._one_roll_at_a_time:
+            for place in [place for place in self._keepers if place.role is role]:
+                if place in self._keepers:
+                    await self.replace(place, drain_s=drain_s)
+
+    async def drain_and_stop(self, deadline: float) -> None:
+        """End all processes: no new work, what is under way finishes, everything is durable.
+
+        Routers take nothing new, and finish what they have with workers that still serve; then
+        workers drain and end, then routers end. What is left is killed. May be called again, with
+        another deadline, when the first call was cancelled.
+
+        Args:
+            deadline: Until when draining may take, as the event loop's time.
+        """
+        self._is_stopping = True
+        await self._close_keepers()
+        for child in self._children:
+            if child.state not in JOINED and not child.is_leaving:
+                child.kill()  # it has nothing yet
+        is_hurried = deadline <= self._loop.time()
+        routers, workers = self._serving(Role.ROUTER), self._serving(Role.WORKER)
+        await self._drain(routers, deadline)
+        at_least = self._loop.time() + WORKERS_DRAIN_S
+        await self._drain(workers, deadline if is_hurried else max(deadline, at_least))
+        others = [child for child in self._children if child not in routers]
+        await _all([child.stop() for child in others])
+        await _all([child.stop() for child in routers])
+        await self._end()
+
+    def on_change(self, listener: Callable[[ProcessStatistics], None]) -> None:
+        """Tell ``listener`` of each process whose state changes."""
+        self._listeners.append(listener)
+
+    def tell(self, place: Place, data: bytes) -> None:
+        """Say something to the program of who serves in a place; nobody there hears nothing."""
+        keeper = self._keepers.get(place)
+        if keeper is not None and keeper.current is not None:
+            keeper.current.tell(data)
+
+    def info(self, place: Place) -> bytes:
+        """Return what the program in a place said when it was ready; empty when nobody is."""
+        keeper = self._keepers.get(place)
+        return b"" if keeper is None or keeper.current is None else keeper.current.info
+
+    async def ask_statistics(self, timeout_s: float) -> dict[Identity, bytes | None]:
+        """Return what the programs that serve say they hold; None for one that is silent."""
+        asked = self._serving(Role.ROUTER) + self._serving(Role.WORKER)
+        answers = await _all([child.ask_statistics(timeout_s) for child in asked])
+        return {
+            child.identity: answer
+            for child, answer in zip(asked, answers, strict=True)
+            if child.identity is not None
+        }
+
+    async def stack(self, pid: int) -> str | None:
+        """Return the stacks of one of its processes, or why they cannot be had."""
+        found = [child for child in self._children if child.pid == pid]
+        return await found[0].stack() if found else None
+
+    def statistics(self) -> SupervisorStatistics:
+        """Return what is known of all processes that have not been reaped."""
+        found = [self._statistics(child) for child in self._children]
+        found.sort(
+            key=lambda one: (
+                len(_ROLES) if one.role is None else _ROLES.index(one.role),
+                len(one.slot),
+                one.slot,
+                one.generation,
+            )
+        )
+        failures = {
+            str(place): keeper.backoff.failures
+            for place, keeper in self._keepers.items()
+            if keeper.backoff.failures
+        }
+        return SupervisorStatistics(tuple(found), failures)
+
+    # --- for children and keepers ---
+
+    def changed(self, child: Child) -> None:
+        """Notice what becomes of a child."""
+        if child.is_leaving:
+            self._joining.leave(child)
+        if child.state is ChildState.DEAD and child in self._children:
+            self._children.remove(child)
+        self._spares.changed(child)
+        if child.identity is not None and child.identity.place in self._keepers:
+            self._keepers[child.identity.place].changed(child)
+        told = self._statistics(child)
+        for listener in self._listeners:
+            listener(told)
+
+    def told(self, child: Child, data: bytes) -> None:
+        """Hand on what a program says."""
+        if child.identity is not None:
+            self._on_tell(child.identity, data)
+
+    def take(self, place: Place) -> Child:
+        """Return a process that can be told to fill a place."""
+        if self._is_stopping:
+            raise SupervisorStopping
+        return self._spares.take(place.role)
+
+    def next_identity(self, place: Place) -> Identity:
+        """Return who the next one in a place is."""
+        self._generation += 1
+        return Identity(place, self._generation)
+
+    def settings_of(self, identity: Identity) -> Settings:
+        """Return what it gets."""
+        return self._settings(identity)
+
+    async def hand_over(self, child: Child) -> None:
+        """Do what must be done before it serves, and give it its links."""
+        assert child.identity is not None, "it was told what to be"
+        place = child.identity.place
+        if place.role is Role.WORKER and place in self._served:
+            await self._before_takeover(place.slot)
+        self._served.add(place)
+        if not child.is_leaving:
+            self._joining.join(child)
+
+    def has_served(self, child: Child) -> None:
+        """It serves now; another spare process may be launched."""
+        log.info("child.serving", extra={"child": str(child.identity), "pid": child.pid})
+        if not self._is_stopping:
+            self._spares.refill()
+
+    def _launch(self, role: Role) -> Child:
+        child = Child(self._programs[role], self._limits, self, self._time_ms)
+        self._children.append(child)
+        return child
+
+    def _statistics(self, child: Child) -> ProcessStatistics:
+        keeper = None if child.identity is None else self._keepers.get(child.identity.place)
+        return child.statistics(0 if keeper is None else keeper.restarts)
+
+    def _serving(self, role: Role) -> list[Child]:
+        return [
+            keeper.current
+            for keeper in self._keepers.values()
+            if keeper.place.role is role
+            and keeper.current is not None
+            and not keeper.current.is_leaving
+        ]
+
+    async def _drain(self, children: list[Child], deadline: float) -> None:
+        left_s = max(deadline - self._loop.time(), 0.0)
+        await _all([child.drain(left_s) for child in children])
+
+    async def _close_keepers(self) -> None:
+        self._spares.close()
+        await _all([keeper.close() for keeper in self._keepers.values()])
+
+    async def _end(self) -> None:
+        """Kill and reap whatever is left."""
+        self._is_stopping = True
+        await self._close_keepers()
+        left = list(self._children)
+        for child in left:
+            child.kill()
+        await _all([child.until_reaped() for child in left])
+
+
+async def _all(work: list[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Do all at the same time; the first failure cancels the others, and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one) for one in work]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]

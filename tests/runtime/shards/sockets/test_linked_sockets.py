@@ -1,0 +1,264 @@
+"""Sockets of actors here, whose connections are in another process: the test's end of a link."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.actors.base import DurableObject
+from perdure.actors.socket_pair import WebSocketPair
+from perdure.actors.websocket import WebSocket
+from perdure.runtime.shards.link.errors import LinkBroken
+from perdure.runtime.shards.link.framing import Frame
+from perdure.runtime.shards.link.kinds import (
+    ACKNOWLEDGED,
+    AUTO,
+    DELIVERY,
+    FACTS,
+    GO_ON,
+    HOLD,
+    MESSAGE,
+    PAUSE,
+    READ_ON,
+    SAID_CLOSE,
+    SEND,
+    SEVER,
+    WAS_LOST,
+)
+from perdure.runtime.shards.link.link import Link
+from perdure.runtime.shards.sockets.linked_sockets import (
+    FRAME_LENGTH_MAX,
+    ROUTER_LOST,
+    LinkedSocket,
+    LinkedSockets,
+)
+from tests.runtime.shards.link.ends import A_ROUTER, joined, until
+from tests.world import World, turns
+
+FROM_WORKERS = (SEND, SEVER, PAUSE, READ_ON, DELIVERY, AUTO, ACKNOWLEDGED)
+
+
+class Ear:
+    """A ``SocketReceiver`` that notes what it hears, and gives receipts when it is told to."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def receive(self, message: Any) -> None:
+        self.heard.append(message)
+
+    def receive_close(self, code: int | None, reason: str) -> None:
+        self.heard.append(("close", code, reason))
+
+    def receive_lost(self, code: int, reason: str) -> None:
+        self.heard.append(("lost", code, reason))
+
+    def hold(self) -> None:
+        self.heard.append("hold")
+
+    def go_on(self) -> None:
+        self.heard.append("go on")
+
+
+@asynccontextmanager
+async def linked() -> AsyncIterator[tuple[LinkedSockets, Link, list[Frame]]]:
+    """Linked sockets, the router's end of their link, and the frames it has heard."""
+    async with joined(one=A_ROUTER) as (router, worker):
+        frames: list[Frame] = []
+        for kind in FROM_WORKERS:
+            router.handle(kind, frames.append)
+        yield LinkedSockets(worker), router, frames
+
+
+async def test_what_the_actor_asks_for_is_told_in_order() -> None:
+    async with linked() as (sockets, _, frames):
+        one = sockets.begin(1)
+        one.set_delivery("latest", 100)
+        one.set_auto_response(("ping", "pong"))
+        one.transmit(("a", ("key", b"b")))
+        one.pause()
+        one.transmit(("c",), (1000, "done"))
+        one.resume()
+        one.set_auto_response(None)
+        one.sever(1011, "broken")
+        await until(lambda: len(frames) == 8)
+        assert frames == [
+            [DELIVERY, 1, "latest", 100],
+            [AUTO, 1, ["ping", "pong"]],
+            [SEND, [1], ["a", ["key", b"b"]], None],
+            [PAUSE, 1],
+            [SEND, [1], ["c"], [1000, "done"]],
+            [READ_ON, 1],
+            [AUTO, 1, None],
+            [SEVER, 1, 1011, "broken"],
+        ]
+
+
+async def test_one_message_to_many_sockets_crosses_the_link_once() -> None:
+    async with linked() as (sockets, _, frames):
+        many = [sockets.begin(number) for number in range(1000)]
+        message = "to all of you"
+        for socket in many:
+            socket.transmit((message,))
+        many[0].transmit(("to you alone",))
+        await until(lambda: len(frames) == 2)
+        assert frames == [
+            [SEND, list(range(1000)), [message], None],
+            [SEND, [0], ["to you alone"], None],
+        ]
+
+
+async def test_what_the_client_says_comes_with_a_receipt() -> None:
+    async with linked() as (sockets, router, frames):
+        ear = Ear()
+        sockets.begin(7).set_receiver(ear)
+        router.send([MESSAGE, 7, 1, "text", False])
+        router.send([MESSAGE, 7, 2, b"bytes", True])
+        await until(lambda: len(ear.heard) == 2)
+        assert [(r.message, r.is_redelivered) for r in ear.heard] == [
+            ("text", False),
+            (b"bytes", True),
+        ]
+        assert frames == []
+        for receipted in reversed(ear.heard):
+            receipted.acknowledge()
+        await until(lambda: len(frames) == 2)
+        assert frames == [[ACKNOWLEDGED, 7, 2], [ACKNOWLEDGED, 7, 1]]
+
+
+async def test_a_receipt_is_behind_what_was_sent_before_it() -> None:
+    async with linked() as (sockets, router, frames):
+        ear = Ear()
+        socket = sockets.begin(7)
+        socket.set_receiver(ear)
+        router.send([MESSAGE, 7, 1, "text", False])
+        await until(lambda: ear.heard)
+        socket.transmit(("answer",))
+        ear.heard[0].acknowledge()
+        socket.transmit(("more",))
+        await until(lambda: len(frames) == 3)
+        assert frames == [
+            [SEND, [7], ["answer"], None],
+            [ACKNOWLEDGED, 7, 1],
+            [SEND, [7], ["more"], None],
+        ]
+
+
+async def test_how_the_connection_is_can_be_asked() -> None:
+    async with linked() as (sockets, router, _):
+        ear = Ear()
+        socket = sockets.begin(7)
+        socket.set_receiver(ear)
+        router.send([FACTS, 7, 10, 2, 0.5, 1234])
+        router.send([HOLD, 7])
+        router.send([GO_ON, 7])
+        await until(lambda: len(ear.heard) == 2)
+        assert ear.heard == ["hold", "go on"]
+        assert (socket.buffered_size_bytes, socket.dropped_messages) == (10, 2)
+        assert (socket.round_trip_s, socket.auto_response_time_ms) == (0.5, 1234)
+
+
+@pytest.mark.parametrize(
+    ("frame", "heard"),
+    [
+        ([SAID_CLOSE, 7, 4000, "bye"], ("close", 4000, "bye")),
+        ([SAID_CLOSE, 7, None, ""], ("close", None, "")),
+        ([WAS_LOST, 7, 1006, "gone"], ("lost", 1006, "gone")),
+    ],
+)
+async def test_nothing_is_heard_after_the_end(frame: Frame, heard: object) -> None:
+    async with linked() as (sockets, router, _):
+        ear, other = Ear(), Ear()
+        sockets.begin(7).set_receiver(ear)
+        sockets.begin(8).set_receiver(other)
+        router.send(frame)
+        for late in ([MESSAGE, 7, 1, "late", False], [HOLD, 7], [FACTS, 7, 1, 1, None, None]):
+            router.send(late)
+        router.send(frame)
+        router.send([HOLD, 8])
+        await until(lambda: other.heard)
+        assert ear.heard == [heard]
+        assert len(sockets) == 1
+
+
+async def test_a_session_begins_once() -> None:
+    async with linked() as (sockets, _, _):
+        sockets.begin(7)
+        with pytest.raises(LinkBroken, match="session 7 has begun already"):
+            sockets.begin(7)
+
+
+async def test_when_the_router_is_gone_so_are_its_connections() -> None:
+    async with linked() as (sockets, router, _):
+        ear = Ear()
+        socket = sockets.begin(7)
+        socket.set_receiver(ear)
+        socket.transmit(("on its way",))
+        router.close("on purpose")
+        await until(lambda: ear.heard)
+        assert ear.heard == [("lost", *ROUTER_LOST)]
+        socket.transmit(("to nobody",))
+        socket.sever(1011, "too late")
+        assert len(sockets) == 0
+
+
+async def test_much_at_once_goes_in_several_frames() -> None:
+    async with linked() as (sockets, _, frames):
+        messages = [letter * (FRAME_LENGTH_MAX // 2) for letter in "abcde"]
+        sockets.begin(7).transmit(messages, (1000, ""))
+        await until(lambda: len(frames) == 3)
+        assert [len(frame[2]) for frame in frames] == [2, 2, 1]
+        assert [frame[3] for frame in frames] == [None, None, [1000, ""]]
+        assert [message for frame in frames for message in frame[2]] == messages
+
+
+async def test_a_message_too_large_for_the_link_ends_its_sockets() -> None:
+    async with joined(one=A_ROUTER, message_size_bytes_max=2**21) as (router, worker):
+        frames: list[Frame] = []
+        for kind in FROM_WORKERS:
+            router.handle(kind, frames.append)
+        sockets = LinkedSockets(worker)
+        sockets.begin(7).transmit(("x" * 2**22,))
+        sockets.begin(8).transmit(("small",))
+        await until(lambda: len(frames) == 2)
+        assert frames[0][:3] == [SEVER, 7, 1009]
+        assert frames[1] == [SEND, [8], ["small"], None]
+
+
+class Room(DurableObject):
+    """Echoes; ``join`` gives the socket that a client is to have."""
+
+    def join(self) -> None:
+        client, server = WebSocketPair()
+        self.ctx.accept_web_socket(server)
+        joining.put_nowait(client)
+
+    async def web_socket_message(self, ws: WebSocket, message: str) -> None:
+        count = (self.ctx.storage.kv.get("count") or 0) + 1
+        self.ctx.storage.kv.put("count", count)
+        await asyncio.sleep(0)
+        ws.send(f"{message} {count} {ws.redelivered}")
+
+
+joining: "asyncio.Queue[WebSocket]" = asyncio.Queue()
+
+
+async def test_an_actor_speaks_with_a_client_of_another_process(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    async with linked() as (sockets, router, frames):
+        await world.stub(Room).join()
+        socket = sockets.begin(7)
+        assert isinstance(socket, LinkedSocket)
+        joining.get_nowait().hand_over(socket)
+        router.send([MESSAGE, 7, 1, "a", True])
+        router.send([MESSAGE, 7, 2, "b", False])
+        await until(lambda: len(frames) >= 4)
+        await turns(5)
+        said = [message for frame in frames if frame[0] == SEND for message in frame[2]]
+        assert said == ["a 1 True", "b 2 False"]
+        order = [(frame[0], frame[2]) for frame in frames if frame[0] in {SEND, ACKNOWLEDGED}]
+        assert order.index((ACKNOWLEDGED, 1)) > order.index((SEND, ["a 1 True"]))
+        world.close()
