@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .archive.archive import RETENTION, Archive, Retention, alone
+from .archive.alone import alone
+from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import PENDING, Past
 from .archiver import Archiver
 from .bookmark import Bookmark
@@ -190,7 +191,7 @@ class Store:
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,
-            alone=lambda: alone(layout.archive_dir),
+            alone=lambda wait: alone(layout.archive_dir, wait),
         )
         self.log.on_recycled = archiver.take
         for path, header, last_lsn in unarchived:
