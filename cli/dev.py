@@ -1,7 +1,9 @@
 """``perdure dev``: run a project while it is being written."""
 
+import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,6 +11,7 @@ from rich.text import Text
 
 from ..runtime.config.access import with_local_origins
 from ..runtime.control.port import LOOPBACK
+from ..runtime.edge.request_record import RequestRecord
 from ..runtime.observe.logs import set_up_logs
 from ..runtime.server import Server
 from .bindings import bindings_table
@@ -23,7 +26,7 @@ from .options import (
     tls_key_option,
     yes_option,
 )
-from .output import Output
+from .output import Output, OutputClosed, drop_output
 from .problems import show_problems, shown_path
 from .project import Project, open_project, with_tls
 from .request_line import request_line
@@ -93,7 +96,7 @@ async def _serve(
         port=wanted,
         port_is_fixed=port is not None or listen.port_explicit,
         show_errors=True,
-        on_request=lambda record: output.data(request_line(record)),
+        on_request=partial(_show, output),
         confirm=confirm,
     )
     if wanted not in {0, server.port}:
@@ -107,6 +110,14 @@ async def _serve(
         failed=server.failed,
     )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
+
+
+def _show(output: Output, record: RequestRecord) -> None:
+    try:
+        output.data(request_line(record))
+    except OutputClosed:  # the request is answered all the same; then it ends as by kill
+        drop_output()
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _introduce(output: Output, project: Project, server: Server) -> None:

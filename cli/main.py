@@ -13,7 +13,7 @@ from .dev import dev
 from .doctor import doctor
 from .failures import WITH_PROBLEMS, exit_code_of, show_failure, show_summary
 from .init import init
-from .output import Output, prepare_streams
+from .output import Output, OutputClosed, drop_output, prepare_streams
 from .replacing import delete_command, fork_command, import_command, restore_command
 from .rules import rules
 from .serve import serve
@@ -31,6 +31,8 @@ class Commands(Suggesting):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except OutputClosed:
+            drop_output()
         except Exception as error:
             output = Output()
             show_failure(output, error)

@@ -25,10 +25,22 @@ STYLES = {
 }
 
 
+class OutputClosed(Exception):
+    """Whoever read what is written has had enough: head, or less when it is left."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody reads the output any more")
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise OutputClosed
+
+
 def make_console(*, stderr: bool) -> Console:
     # With NO_COLOR rich still makes text bold; without a colour system it leaves it alone.
     plain = bool(os.environ.get("NO_COLOR"))
-    return Console(
+    return _Console(
         stderr=stderr,
         color_system=None if plain else "auto",
         theme=Theme(STYLES),
@@ -40,7 +52,10 @@ def make_console(*, stderr: bool) -> Console:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Standard output for data, standard error for messages."""
+    """Standard output for data, standard error for messages.
+
+    Each way to write raises ``OutputClosed`` when nobody reads any more.
+    """
 
     out: Console = field(default_factory=lambda: make_console(stderr=False))
     err: Console = field(default_factory=lambda: make_console(stderr=True))
@@ -61,7 +76,10 @@ class Output:
                 self.out.print(text, soft_wrap=True)
                 return
             text = text.plain
-        self.out.file.write(f"{text}\n")
+        try:
+            self.out.file.write(f"{text}\n")
+        except BrokenPipeError:
+            raise OutputClosed from None
 
     def message(self, text: str | Text = "", *, indent: int = 0) -> None:
         """Write to standard error, folded between words when a person is looking."""
@@ -92,3 +110,14 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Let what is still to be written go nowhere: nobody reads it, and Python would complain."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)

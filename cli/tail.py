@@ -1,7 +1,6 @@
 """``perdure tail``: what a server does, while it does it."""
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -100,9 +99,6 @@ async def _follow(asking: Asking, arguments: TailArguments) -> None:
         asking.output.message("The server has stopped.")
     except asyncio.CancelledError:
         return
-    except BrokenPipeError:  # whoever read has had enough: head, less
-        # What Python still wants to write at its end goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OperationFailed as error:
         raise _gone(error) if began else error from None
 

@@ -41,7 +41,7 @@ from .request_record import CLIENT_GONE, RequestRecord
 from .sound_request import objection
 from .statistics import EdgeStatistics
 from .tls_listener import TlsStatistics
-from .upgrade import asks_for_websocket, upgrade, why_no_handshake
+from .upgrade import asks_for_websocket, no_handshake, upgrade, why_no_handshake
 
 log = logging.getLogger("perdure.edge")
 
@@ -246,11 +246,10 @@ class Front:
         is_upgrade = "Upgrade" in incoming.headers and asks_for_websocket(incoming)
         if is_upgrade:
             refused = why_no_handshake(incoming)
-            # Without a key it is no WebSocket client: the Worker answers, as workerd's does, but
-            # a 101 is out of the question.
+            # Without a key it is no WebSocket client: the Worker answers, as workerd's does, and
+            # only a 101 of the Worker's is answered with what is wrong.
             if refused is not None and "Sec-WebSocket-Key" in incoming.headers:
-                text = f"Bad Request: {refused.why}"
-                return plain_response(refused.status, text, refused.headers)
+                return no_handshake(refused)
         if is_upgrade or self._firewall.has_rules:
             return self._firewall.refusal(incoming, is_upgrade=is_upgrade)
         return None
@@ -306,7 +305,7 @@ class Front:
     def _upgrade(
         self, incoming: web.BaseRequest, response: Response, socket: UpgradeSocket
     ) -> Answer:
-        if not asks_for_websocket(incoming) or why_no_handshake(incoming) is not None:
+        if not asks_for_websocket(incoming):
             let_go(response)
             return self._failed(
                 incoming,
@@ -316,6 +315,9 @@ class Front:
                 ),
                 None,
             )
+        if (refused := why_no_handshake(incoming)) is not None:  # the client's fault: no key
+            let_go(response)
+            return no_handshake(refused)
         if not socket.can_be_handed_over:
             return self._failed(
                 incoming,

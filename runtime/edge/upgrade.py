@@ -15,6 +15,7 @@ from ..sockets.deflate import Deflate
 from ..sockets.extension import BadExtensions, choose, read_extensions
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
+from .http_protocol import plain_response
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -86,6 +87,11 @@ def why_no_handshake(request: web.BaseRequest) -> NoHandshake | None:
     except BadExtensions as error:
         return NoHandshake(400, str(error))
     return None
+
+
+def no_handshake(refused: NoHandshake) -> web.Response:
+    """The answer that tells a client so."""
+    return plain_response(refused.status, f"Bad Request: {refused.why}", refused.headers)
 
 
 def _is_key(text: str) -> bool:

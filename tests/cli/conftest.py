@@ -79,9 +79,14 @@ async def start(project: Path) -> AsyncIterator[Start]:
     processes = Processes()
 
     async def start_it(
-        *arguments: object, stdin: int = asyncio.subprocess.DEVNULL, **environment: str
+        *arguments: object,
+        stdin: int = asyncio.subprocess.DEVNULL,
+        stdout: int = asyncio.subprocess.PIPE,
+        **environment: str,
     ) -> Running:
-        return await processes.start(*arguments, cwd=project, env=environment, stdin=stdin)
+        return await processes.start(
+            *arguments, cwd=project, env=environment, stdin=stdin, stdout=stdout
+        )
 
     yield start_it
     await processes.clean_up()

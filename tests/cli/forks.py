@@ -18,7 +18,7 @@ import socket
 import struct
 import subprocess
 import sys
-from asyncio.subprocess import DEVNULL
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -49,7 +49,7 @@ class Forked:
 
     @classmethod
     async def start(
-        cls, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: int
+        cls, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: int, stdout: int
     ) -> Self:
         """Start ``python -m perdure`` with ``arguments`` and no environment but ``env``."""
         ours, theirs = socket.socketpair()
@@ -58,7 +58,8 @@ class Forked:
         null = os.open(os.devnull, os.O_RDONLY)
         request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
         assert len(request) <= REQUEST_BYTES_MAX
-        descriptors = [null if stdin == DEVNULL else stdin, out_end, err_end, theirs.fileno()]
+        source, sink = null if stdin == DEVNULL else stdin, out_end if stdout == PIPE else stdout
+        descriptors = [source, sink, err_end, theirs.fileno()]
         socket.send_fds(_server(), [request], descriptors)
         theirs.close()
         for descriptor in (null, out_end, err_end):

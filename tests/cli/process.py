@@ -55,7 +55,7 @@ class Running:
     async def ended(self) -> Ended:
         out, err = await self._process.communicate()
         assert self._process.returncode is not None
-        return Ended(self._process.returncode, out.decode(), err.decode())
+        return Ended(self._process.returncode, (out or b"").decode(), err.decode())
 
     async def stop(self, number: signal.Signals = signal.SIGINT) -> Ended:
         self.send(number)
@@ -79,6 +79,7 @@ class Processes:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         stdin: int = asyncio.subprocess.DEVNULL,
+        stdout: int = asyncio.subprocess.PIPE,
     ) -> Running:
         """Start a command; ``env`` is added to the environment, without colours in any case."""
         ours = {name: value for name, value in os.environ.items() if name != "CLOUDFLARE_ENV"}
@@ -86,14 +87,16 @@ class Processes:
         words = [str(argument) for argument in arguments]
         process: asyncio.subprocess.Process | Forked
         if can_be_forked(env or {}):
-            process = await Forked.start(words, cwd=cwd or Path.cwd(), env=environment, stdin=stdin)
+            process = await Forked.start(
+                words, cwd=cwd or Path.cwd(), env=environment, stdin=stdin, stdout=stdout
+            )
         else:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "perdure", *words),
                 cwd=cwd,
                 env=environment,
                 stdin=stdin,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=stdout,
                 stderr=asyncio.subprocess.PIPE,
             )
         self._started.append(running := Running(process))

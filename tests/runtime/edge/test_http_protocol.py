@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from perdure.runtime.edge.http_protocol import plain_response, text_response
-from perdure.runtime.edge.request_record import RequestRecord
+from perdure.runtime.edge.request_record import CLIENT_GONE, RequestRecord
 from perdure.runtime.server import Server
 from tests.runtime.rooms import ROOMS, undisturbed
 from tests.serving import Serving
@@ -392,13 +392,23 @@ async def test_a_client_that_says_nothing_more_gets_its_answers(serve: Serving) 
         assert await wire.rest() == b""
 
 
-async def test_a_client_that_ends_within_its_request_gets_none(serve: Serving) -> None:
-    server = await serve(HELD)
-    for said in (b"GET / HTTP/1.1\r\nHos", b"POST /text HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf"):
-        async with await Wire.connect(server.url) as wire:
-            wire.send(said)
-            wire.writer.write_eof()
-            assert b" 200 " not in await wire.rest()
+@pytest.mark.parametrize(
+    ("said", "logged"),
+    [
+        (b"GET / HTTP/1.1\r\nHos", []),
+        (b"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", [CLIENT_GONE]),
+    ],
+)
+async def test_a_client_that_ends_within_its_request_gets_none(
+    serve: Serving, said: bytes, logged: list[int]
+) -> None:
+    records: list[RequestRecord] = []
+    server = await serve(HELD, on_request=records.append)
+    async with await Wire.connect(server.url) as wire:
+        wire.send(said)
+        wire.writer.write_eof()
+        assert await wire.rest() == b""
+    assert [record.status for record in records] == logged
 
 
 async def test_no_websocket_is_made_for_a_client_that_has_ended(serve: Serving) -> None:

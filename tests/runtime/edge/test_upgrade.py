@@ -18,7 +18,7 @@ MAIN = """
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
-            if not request.is_upgrade:
+            if not request.is_upgrade and request.parsed_url.path != "/unasked":
                 return Response("no upgrade: " + request.url)
             if request.parsed_url.path == "/no":
                 return Response("not today", 403)
@@ -162,11 +162,38 @@ async def test_without_a_key_it_is_a_request_like_others(server: Server) -> None
         assert (await wire.answer()).status == 403
 
 
-async def test_a_101_without_a_key_is_a_500(
+@pytest.mark.parametrize(
+    ("version", "status", "why"),
+    [
+        ("13", 400, "Sec-WebSocket-Key must be 16 bytes in base64"),
+        ("8", 426, "speaks WebSocket version 13"),
+    ],
+)
+async def test_a_101_without_a_key_is_the_client_s_mistake(
+    server: Server,
+    records: list[RequestRecord],
+    caplog: pytest.LogCaptureFixture,
+    version: str,
+    status: int,
+    why: str,
+) -> None:
+    asked = ("Upgrade: websocket", "Connection: Upgrade", f"Sec-WebSocket-Version: {version}")
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a", *asked)
+        answer = await wire.answer()
+        assert (answer.status, answer.get("Sec-WebSocket-Version")) == (status, "13")
+        assert why in answer.text
+        wire.say("GET / HTTP/1.1", "Host: a")
+        assert (await wire.answer()).status == 200, "the connection goes on"
+    assert [r.status for r in records] == [status, 200]
+    assert [r.getMessage() for r in caplog.records if r.name == "perdure.edge"] == []
+
+
+async def test_a_101_for_a_request_that_did_not_ask_is_the_program_s_mistake(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with await Wire.connect(server.url) as wire:
-        wire.say("GET / HTTP/1.1", "Host: a", "Upgrade: websocket", "Connection: Upgrade")
+        wire.say("GET /unasked HTTP/1.1", "Host: a")
         assert (await wire.answer()).status == 500
     assert "did not contain the header" in caplog.text
 
