@@ -11,6 +11,7 @@ from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from ..runtime.fast_loop import find_fast_loop
 from ..storage.errors import StorageBroken
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -28,7 +29,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     # while it is imported has none.
     before = signal.signal(signal.SIGINT, _interrupt)
     try:
-        with asyncio.Runner(loop_factory=_find_fast_loop()) as runner:
+        with asyncio.Runner(loop_factory=find_fast_loop()) as runner:
             runner.run(main)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -100,12 +101,3 @@ async def _stop(server: Stoppable, drain_s: float, until: Coroutine[Any, Any, An
 def _give_signals_back(loop: asyncio.AbstractEventLoop) -> None:
     for number in (*SIGNALS, signal.SIGHUP):
         loop.remove_signal_handler(number)
-
-
-def _find_fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's loop; None, which means asyncio's own, where it is not installed."""
-    try:
-        import uvloop  # noqa: PLC0415  # not there on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

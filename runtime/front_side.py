@@ -7,7 +7,8 @@ Nothing here knows of actors or runs user code: it has an ``Answerer``.
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -123,21 +124,37 @@ class FrontSide:
                 self.host, self.port = self.listener.sockets[0].getsockname()[:2]
                 return
 
+    async def listen_on(self, sockets: Sequence[socket.socket]) -> None:
+        """Take the connections of ports that somebody else has opened, who keeps copies."""
+        if self._certificates is None:
+            (first, *others) = sockets
+            assert not others, "one address"
+            self.listener = await self._loop.create_server(
+                self.front.server, sock=first, backlog=BACKLOG
+            )
+        else:
+            listener = self._tls_listener(self._certificates)
+            listener.listen_on(sockets)
+            self.listener = listener
+        self.host, self.port = self.listener.sockets[0].getsockname()[:2]
+
     async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
         if self._certificates is None:
             return await self._loop.create_server(self.front.server, host, port, backlog=BACKLOG)
-        certificates = self._certificates
-        listener = TlsListener(
+        listener = self._tls_listener(self._certificates)
+        await listener.listen(host, port)
+        return listener
+
+    def _tls_listener(self, certificates: "Certificates") -> TlsListener:
+        certificates.watch(self._loop)
+        self._cleanup.callback(certificates.close)
+        return TlsListener(
             self._loop,
             lambda: certificates.context,
             self.front.admission,
             self.front.server,
             self._config.perdure.edge_limits.tls_handshake_timeout_s,
         )
-        await listener.listen(host, port)
-        certificates.watch(self._loop)
-        self._cleanup.callback(certificates.close)
-        return listener
 
     @property
     def url(self) -> str:

@@ -97,8 +97,13 @@ class TlsListener:
         Raises:
             OSError: Somebody else listens there, or the address is none of this machine's.
         """
-        self.sockets = await _bind(self._loop, host, port)
+        return self.listen_on(await _bind(self._loop, host, port))
+
+    def listen_on(self, sockets: Sequence[socket.socket]) -> Self:
+        """Likewise, at ports that are open already; the sockets are the listener's from now on."""
+        self.sockets = list(sockets)
         for listening in self.sockets:
+            listening.setblocking(False)  # noqa: FBT003  # the socket's own form
             self._loop.add_reader(listening, self._accept, listening)
         return self
 

@@ -10,7 +10,8 @@ Rules for editing this file:
     that is ``deleting`` may be in their place, in the trash, or nowhere.
 """
 
-from ...storage.alarm_index import AlarmIndex
+from typing import Protocol
+
 from ...storage.catalog import (
     Catalog,
     CatalogStep,
@@ -54,11 +55,17 @@ async def peek(layout: Layout, worker: str) -> Recorded:
         return await read_recorded(catalog, worker)
 
 
+class NamespaceAlarms(Protocol):
+    """Saved alarms, as far as a deletion is concerned: is ``AlarmIndex``."""
+
+    def remove_namespace(self, unique_key: str) -> None: ...
+
+
 async def apply(
     plan: MigrationPlan,
     catalog: Catalog,
     directory: DataDirectory,
-    alarms: AlarmIndex,
+    alarms: NamespaceAlarms,
     marks: Marks,
     now_ms: int,
 ) -> None:
@@ -88,7 +95,7 @@ async def _bury(
     unique_key: str,
     catalog: Catalog,
     directory: DataDirectory,
-    alarms: AlarmIndex,
+    alarms: NamespaceAlarms,
     marks: Marks,
     now_ms: int,
 ) -> None:

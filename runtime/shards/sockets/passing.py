@@ -11,7 +11,6 @@ nobody. A client whose actor's process has gone meanwhile is closed with 1012, a
 
 import asyncio
 import itertools
-from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from ....actors.http import UpgradeSocket
@@ -26,6 +25,7 @@ from ..link.link import Link
 from ..link.messages import SocketRef
 from .held_sockets import Connection, HeldLimits, HeldSocket, HeldSockets
 from .linked_sockets import LinkedSockets
+from .passed_web_socket import LocalConnection, PassedWebSocket
 
 
 class LentSockets:
@@ -120,9 +120,10 @@ class BorrowedSockets:
 
     def borrow(self, ref: SocketRef) -> UpgradeSocket:
         """The socket that ``ref`` names, for the client whose response carries it."""
-        return BorrowedSocket(ref, self._take, self._drop)
+        return BorrowedSocket(ref, self)
 
-    def _take(self, ref: SocketRef, connection: SocketLink) -> None:
+    def take(self, ref: SocketRef, connection: "SocketLink | LocalConnection") -> None:
+        """Have the actor speak with the client of ``connection`` from now on."""
         home = self._homes.get((ref.slot, ref.generation))
         if home is None:
             connection.sever(SERVICE_RESTART, "the actor of this connection has just been moved")
@@ -140,10 +141,29 @@ class BorrowedSockets:
             on_held.over,
         )
 
-    def _drop(self, ref: SocketRef) -> None:
+    def drop(self, ref: SocketRef) -> None:
+        """Nobody wants the socket that ``ref`` names."""
         home = self._homes.get((ref.slot, ref.generation))
         if home is not None:
             home.link.send([DROP, ref.number])
+
+
+class WorkerPassing:
+    """Both ways, for a worker's links to others. Is a ``SocketPassing``."""
+
+    def __init__(self, lent: LentSockets, borrowed: BorrowedSockets) -> None:
+        self._lent = lent
+        self._borrowed = borrowed
+
+    def lend(self, web_socket: UpgradeSocket) -> SocketRef:
+        """As ``LentSockets``; one from elsewhere that was not used goes on as it came."""
+        if isinstance(web_socket, PassedWebSocket) and web_socket.can_be_handed_over:
+            return web_socket.pass_on()
+        return self._lent.lend(web_socket)
+
+    def borrow(self, ref: SocketRef) -> UpgradeSocket:
+        """The socket that ``ref`` names, as user code may have it."""
+        return PassedWebSocket.of(ref, self._borrowed)
 
 
 class BorrowedSocket:
@@ -161,12 +181,10 @@ class BorrowedSocket:
     def __init__(
         self,
         ref: SocketRef,
-        take: Callable[[SocketRef, SocketLink], None],
-        drop: Callable[[SocketRef], None],
+        lender: "BorrowedSockets",
     ) -> None:
         self._ref = ref
-        self._take = take
-        self._drop = drop
+        self._lender = lender
         self.can_be_handed_over = True
 
     def hand_over(self, link: SocketLink) -> None:
@@ -174,9 +192,9 @@ class BorrowedSocket:
         assert self.can_be_handed_over, "a client has it"
         self.can_be_handed_over = False
         if isinstance(link, NoPeer):
-            self._drop(self._ref)
+            self._lender.drop(self._ref)
         else:
-            self._take(self._ref, link)
+            self._lender.take(self._ref, link)
 
     def _nobody_here(self, *_: Any, **__: Any) -> Any:
         raise InternalError(f"{self._ref} is another process's, and no user code runs here")

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 
 from perdure.actors.clock import SystemClock
-from perdure.actors.http import UpgradeSocket
 from perdure.actors.link import NoPeer
 from perdure.runtime.actor_side import ActorSide
 from perdure.runtime.front_side import FrontSide
@@ -22,7 +21,7 @@ from perdure.runtime.shards.link.messages import SocketRef
 from perdure.runtime.shards.link.streams import Streams
 from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
-from perdure.runtime.shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets
+from perdure.runtime.shards.sockets.passing import BorrowedSockets, LentSockets
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import InternalError
@@ -212,8 +211,9 @@ async def test_a_socket_is_taken_once() -> None:
         assert len(lent) == 0
 
 
-def test_nobody_uses_a_socket_in_a_process_without_user_code() -> None:
-    socket: UpgradeSocket = BorrowedSocket(SocketRef("0", 1, 1), lambda *_: None, lambda _: None)
+async def test_nobody_uses_a_socket_in_a_process_without_user_code() -> None:
+    borrowed = BorrowedSockets(asyncio.get_running_loop(), HeldLimits(), Fates())
+    socket = borrowed.borrow(SocketRef("0", 1, 1))
     for use in (
         socket.accept,
         lambda: socket.send("x"),

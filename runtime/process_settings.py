@@ -1,0 +1,62 @@
+"""What a supervisor tells its processes to be: a router's settings, and a worker's."""
+
+import copyreg
+import io
+import pickle  # between processes of one version that have nobody else on the line
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .config.model import WorkerConfig
+from .host.migration_plan import Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """The same for all processes of a server.
+
+    Attributes:
+        config: What to run.
+        data_dir: Where its state is; the supervisor has locked it.
+        namespaces: What the catalog says, by the names of classes.
+        slots: Those of all workers.
+        show_errors: Clients see tracebacks.
+        log_level: Of the configuration, or of the command line.
+        log_as_json: One object a line.
+        log_has_colour: It goes to a terminal.
+    """
+
+    config: WorkerConfig
+    data_dir: Path
+    namespaces: Mapping[str, Namespace]
+    slots: tuple[str, ...]
+    show_errors: bool = False
+    log_level: str = "info"
+    log_as_json: bool = False
+    log_has_colour: bool = False
+
+    def encode(self) -> bytes:
+        """As they travel."""
+        data = io.BytesIO()
+        pickler = pickle.Pickler(data)
+        pickler.dispatch_table = copyreg.dispatch_table | {MappingProxyType: _reduce_proxy}
+        pickler.dump(self)
+        return data.getvalue()
+
+    @classmethod
+    def decode(cls, data: bytes) -> "ProcessSettings":
+        """Those that ``encode`` has given, from the supervisor and nobody else."""
+        settings = pickle.loads(data)  # noqa: S301  # see above
+        assert isinstance(settings, cls), "the supervisor sends no others"
+        return settings
+
+
+def _reduce_proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[Any, ...]:
+    """How a read-only mapping of a configuration is made again."""
+    return _proxy_of, (dict(proxy),)
+
+
+def _proxy_of(content: dict[Any, Any]) -> "MappingProxyType[Any, Any]":
+    return MappingProxyType(content)

@@ -1,0 +1,136 @@
+"""A router process: ``python -m perdure.runtime.router_process``, started by a supervisor.
+
+port -> firewall -> connections -> links to workers; no user code, no storage.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import AsyncExitStack
+
+from ..actors.clock import SystemClock
+from ..actors.session import SERVICE_RESTART
+from .fast_loop import find_fast_loop
+from .front_side import FrontSide
+from .observe.logs import set_up_logs
+from .process_settings import ProcessSettings
+from .shards.link.calls import LinkCalls
+from .shards.link.link import Link
+from .shards.link.opening import open_link
+from .shards.link.streams import Streams
+from .shards.peers import Entrypoints, Peers
+from .shards.placement import Placement
+from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from .shards.sockets.passing import BorrowedSockets
+from .shards.supervisor.parent import Assignment, Parent, run_child
+from .shards.supervisor.places import Identity
+from .sockets.keepalive import KeepAlive
+from .worker_process import UNLINK_S, link_identity
+
+
+class ComeAgain:
+    """What becomes of clients whose actor's process is gone."""
+
+    def orphaned(self, held: HeldSocket) -> None:
+        held.sever(SERVICE_RESTART, "the process of this connection's actor has ended")
+
+    def over(self, held: HeldSocket) -> None:
+        """Nothing is kept of it."""
+
+
+class RouterDuty:
+    """What a router does. Is a supervisor's ``Duty``."""
+
+    _identity: Identity
+    _settings: ProcessSettings
+    _front: FrontSide
+    _peers: Peers
+    _borrowed: BorrowedSockets
+
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
+        self._loop = asyncio.get_running_loop()
+        self._cleanup = AsyncExitStack()
+        self._sockets: list[socket.socket] = []
+        self._deadline = 0.0
+        self._is_serving = False
+        self._links: dict[Identity, Link] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def prepare(self, assignment: Assignment) -> bytes:
+        settings = self._settings = ProcessSettings.decode(assignment.settings)
+        self._identity = assignment.identity
+        self._sockets = list(assignment.sockets)
+        set_up_logs(
+            sys.stderr,
+            level=settings.log_level,
+            as_json=settings.log_as_json,
+            colour=settings.log_has_colour,
+        )
+        config, loop = settings.config, self._loop
+        self._peers = Peers(Placement(settings.slots), loop)
+        self._cleanup.callback(self._peers.close)
+        self._borrowed = BorrowedSockets(loop, HeldLimits(), ComeAgain())
+        self._front = FrontSide(config, loop, self._cleanup, os.environ)
+        keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
+        if keep_alive is not None:
+            self._cleanup.callback(keep_alive.close)
+        self._front.assemble(Entrypoints(self._peers), keep_alive, show_errors=settings.show_errors)
+        return b""
+
+    async def serve(self) -> None:
+        await self._front.listen_on(self._sockets)
+        self._is_serving = True
+
+    def link(self, peer: Identity, end: socket.socket) -> None:
+        task = self._loop.create_task(self._open_link(peer, end))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def unlink(self, peer: Identity) -> None:
+        """What ``peer`` had sent is still read; its end is the end of the link."""
+        link = self._links.pop(peer, None)
+        if link is not None:
+            self._loop.call_later(UNLINK_S, link.close, "its process has gone")
+
+    async def _open_link(self, peer: Identity, end: socket.socket) -> None:
+        link = Link(link_identity(self._identity), link_identity(peer))
+        self._borrowed.add_worker(peer.place.slot, peer.generation, HeldSockets(link))
+        calls = LinkCalls(link, Streams(link), self._borrowed)
+        await open_link(link, end)
+        self._links[peer] = link
+        if link.ended is None:
+            self._peers[peer.place.slot].joined(link, calls)
+
+    async def drain(self, left_s: float) -> None:
+        self._front.close_port()
+        self._deadline = self._loop.time() + left_s
+        await self._front.drain(self._deadline)
+
+    async def stop(self) -> None:
+        if self._is_serving:
+            self._front.close_port()
+            await self._front.close(self._deadline)
+            await self._front.port_closed()
+        for link in list(self._links.values()):
+            link.close("the router ends")
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._cleanup.aclose()
+
+    def statistics(self) -> bytes:
+        return b""
+
+    def told(self, data: bytes) -> None:
+        """Nothing is said to routers yet."""
+
+
+def main() -> int:
+    """Be a router until the supervisor says stop; return the status to exit with."""
+    return run_child(RouterDuty, find_fast_loop())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,248 @@
+"""The workers of a server as one of its processes reaches them.
+
+*Promise*: events handed over in order to one actor arrive in order, also over the end of its
+worker: what had not begun there goes to the successor, before what came later. What had begun is
+told so, once.
+*Assumes*: one thread. ``joined`` is called for a successor after ``LinkEnded`` of the one before.
+*Rules for editing*: what waits for a worker that is away has a limit in number and in time.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ...actors.channel import ActorChannel
+from ...actors.events import Delivered, FetchEvent, OnReply
+from ...actors.http import Request, Response
+from ...actors.ids import DurableObjectId
+from ...actors.rpc import decode_error, encode_error
+from ..host.worker import OnResponse
+from .link.calls import LinkCalls
+from .link.errors import LinkBroken, LinkOverloaded, WorkerLost
+from .link.link import Link
+from .placement import Placement
+
+# So many events wait for a worker that is away, and so long: a successor takes a second or two.
+WAITING_MAX = 10_000
+WAIT_S = 30.0
+RETRY_AFTER_S = 1
+_AWAY = "it is being replaced"
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """Something for a worker that is away."""
+
+    send: Callable[[LinkCalls], None]
+    fail: Callable[[WorkerLost], None]
+    since_s: float
+
+
+class Peer:
+    """One worker, whichever process that is at the moment."""
+
+    def __init__(self, slot: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._slot = slot
+        self._loop = loop
+        self._calls: LinkCalls | None = None
+        self._link: Link | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_there(self) -> bool:
+        """There is a process, as far as is known."""
+        return self._link is not None and self._link.ended is None
+
+    def joined(self, link: Link, calls: LinkCalls) -> None:
+        """There is a process, which serves: what waits goes there first."""
+        self._calls, self._link = calls, link
+        waiting, self._waiting = self._waiting, deque()
+        self._stop_timer()
+        for one in waiting:
+            one.send(calls)
+
+    def do(self, send: Callable[[LinkCalls], None], fail: Callable[[WorkerLost], None]) -> None:
+        """Have ``send`` called now, or when there is a process; or ``fail``, if that is too late.
+
+        Raises:
+            LinkOverloaded: Too much waits.
+        """
+        # Asked of the link, and not told by it: calls that end with it are made again at once.
+        if self._calls is not None and self.is_there:
+            send(self._calls)
+            return
+        if len(self._waiting) >= WAITING_MAX:
+            raise LinkOverloaded(self._slot, 0)
+        self._waiting.append(_Waiting(send, fail, self._loop.time()))
+        if self._timer is None:
+            self._timer = self._loop.call_later(WAIT_S, self._too_late)
+
+    def _too_late(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        while self._waiting and self._waiting[0].since_s + WAIT_S <= now:
+            lost = WorkerLost(self._slot, _AWAY, may_have_run=False)
+            self._waiting.popleft().fail(lost)
+        if self._waiting:
+            due = self._waiting[0].since_s + WAIT_S
+            self._timer = self._loop.call_at(due, self._too_late)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Peers:
+    """All workers of a server, by their slots."""
+
+    def __init__(self, placement: Placement, loop: asyncio.AbstractEventLoop) -> None:
+        self.placement = placement
+        self._peers = {slot: Peer(slot, loop) for slot in placement.slots}
+        self._turn = 0
+
+    def __getitem__(self, slot: str) -> Peer:
+        return self._peers[slot]
+
+    def close(self) -> None:
+        """Whoever waits, waits for nothing."""
+        for peer in self._peers.values():
+            peer._stop_timer()  # noqa: SLF001  # of this module
+
+    def next_slot(self) -> str:
+        """The slot whose turn it is to run the entrypoint; one with a process, if any has."""
+        slots = self.placement.slots
+        for _ in slots:
+            self._turn = (self._turn + 1) % len(slots)
+            if self._peers[slots[self._turn]].is_there:
+                break
+        return slots[self._turn]
+
+
+class ShardChannel:
+    """Leads to all actors of a namespace, in whichever worker they are. Is an ``ActorChannel``.
+
+    Args:
+        own_slot: Of this process.
+        unique_key: The namespace.
+        registry: Those of its actors that are here.
+        peers: The other workers.
+    """
+
+    def __init__(
+        self, own_slot: str, unique_key: str, registry: ActorChannel, peers: Peers
+    ) -> None:
+        self._own_slot = own_slot
+        self._unique_key = unique_key
+        self._registry = registry
+        self._peers = peers
+
+    def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
+        slot = self._peers.placement.slot_of(self._unique_key, actor_id.raw)
+        if slot == self._own_slot:
+            self._registry.deliver(actor_id, event, on_reply)
+            return
+
+        again = _again(event)
+
+        def replied(answer: Any, failure: bytes | None) -> None:
+            """Have what has certainly not begun begin at the successor."""
+            if failure is not None and again is not None and _had_not_begun(failure, slot):
+                self.deliver(actor_id, again, on_reply)
+            else:
+                on_reply(answer, failure)
+
+        def send(calls: LinkCalls) -> None:
+            calls.deliver(actor_id, event, replied)
+
+        def fail(lost: Exception) -> None:
+            on_reply(None, encode_error(lost))
+
+        try:
+            self._peers[slot].do(send, fail)
+        except LinkOverloaded as error:
+            fail(error)
+
+
+def _again(event: Delivered) -> Delivered | None:
+    """The same event, to be sent a second time; None if its body can be read once only."""
+    if not isinstance(event, FetchEvent):
+        return event
+    content = event.request.content
+    is_repeatable = content is None or isinstance(content, bytes)
+    return FetchEvent(event.request.clone()) if is_repeatable else None
+
+
+def _had_not_begun(failure: bytes, slot: str) -> bool:
+    error = decode_error(failure)
+    return isinstance(error, WorkerLost) and error.slot == slot and error.retryable
+
+
+class OwnActors:
+    """The actors of this process, as other processes call them. Is an ``ActorChannel``.
+
+    Whoever calls one that is not here has another placement, or lies: its link is cut off.
+    """
+
+    def __init__(self, slot: str, peers: Peers, registries: "dict[str, Any]") -> None:
+        self._slot = slot
+        self._placement = peers.placement
+        self._registries = registries
+
+    def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
+        registry = self._registries.get(actor_id.unique_key)
+        owner = self._placement.slot_of(actor_id.unique_key, actor_id.raw)
+        if registry is None or owner != self._slot:
+            raise LinkBroken(f"an event for {actor_id}, which is worker {owner}'s")
+        registry.deliver(actor_id, event, on_reply)
+
+
+class Entrypoints:
+    """The entrypoint, in whichever worker has time. Is an ``Answerer``.
+
+    A request whose worker goes before it has begun goes to another one, if its body can be sent
+    again; one that had begun is answered with 503, for nobody knows how far it came.
+    """
+
+    def __init__(self, peers: Peers) -> None:
+        self._peers = peers
+
+    def fetch(self, request: Request, on_response: OnResponse) -> None:
+        body = request.content
+        is_repeatable = body is None or isinstance(body, bytes)
+        again = request.clone() if is_repeatable else None
+
+        slot = self._peers.next_slot()
+
+        def answered(response: Response | None, error: BaseException | None) -> None:
+            if isinstance(error, WorkerLost):
+                # Of another slot: the entrypoint was told so, and has not caught it.
+                had_not_begun = error.retryable and error.slot == slot
+                if again is not None and had_not_begun:
+                    self.fetch(again, on_response)
+                    return
+                response, error = _unavailable(may_have_run=not had_not_begun), None
+            on_response(response, error)
+
+        def fail(_: WorkerLost) -> None:
+            on_response(_unavailable(may_have_run=False), None)
+
+        try:
+            self._peers[slot].do(lambda calls: calls.fetch(request, answered), fail)
+        except LinkOverloaded as error:
+            on_response(None, decode_error(encode_error(error)))
+
+
+def _unavailable(*, may_have_run: bool) -> Response:
+    """The answer to a request whose worker has gone."""
+    what = (
+        "The request was being handled when the process that did so ended: whether it has done "
+        "what was asked for is not known."
+        if may_have_run
+        else "No process could take the request in time. Nothing of it was done."
+    )
+    headers = {"Retry-After": str(RETRY_AFTER_S), "Content-Type": "text/plain; charset=utf-8"}
+    return Response(f"Service Unavailable: {what}\n", 503, headers=headers)

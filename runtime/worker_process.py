@@ -1,0 +1,190 @@
+"""A worker process: ``python -m perdure.runtime.worker_process``, started by a supervisor.
+
+user's program -> (serve) commit log of its slot -> actors -> links to routers and other workers
+"""
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import AsyncExitStack
+
+from ..actors.channel import ActorChannel
+from ..actors.clock import SystemClock
+from ..storage.alarm_index import AlarmIndex
+from ..storage.layout import Layout
+from .actor_side import ActorSide
+from .fast_loop import find_fast_loop
+from .host.loader import App, load_app
+from .host.registry import ActorRegistry
+from .observe.logs import set_up_logs
+from .process_settings import ProcessSettings
+from .shards.link.calls import LinkCalls
+from .shards.link.kinds import ROUTER, WORKER
+from .shards.link.link import Identity as LinkIdentity
+from .shards.link.link import Link
+from .shards.link.opening import open_link
+from .shards.link.streams import Streams
+from .shards.peers import OwnActors, Peers, ShardChannel
+from .shards.placement import Placement
+from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from .shards.sockets.linked_sockets import LinkedSockets
+from .shards.sockets.passing import BorrowedSockets, LentSockets, WorkerPassing
+from .shards.supervisor.parent import Assignment, Parent, run_child
+from .shards.supervisor.places import Identity, Role
+from .tracing import start_tracing
+
+# A link ends with the process at its other end, and this long after that for sure.
+UNLINK_S = 5.0
+LINK_ROLES = {Role.ROUTER: ROUTER, Role.WORKER: WORKER}
+
+
+def link_identity(identity: Identity) -> LinkIdentity:
+    """How links call the process that a supervisor calls ``identity``."""
+    return LinkIdentity(LINK_ROLES[identity.place.role], identity.place.slot, identity.generation)
+
+
+class NobodyWaits:
+    """What becomes of sockets that this process's code has of actors elsewhere."""
+
+    def orphaned(self, held: HeldSocket) -> None:
+        held.sever(1006, "the process of the actor at the other end is gone")
+
+    def over(self, held: HeldSocket) -> None:
+        """It heard so."""
+
+
+class WorkerDuty:
+    """What a worker does. Is a supervisor's ``Duty``."""
+
+    _identity: Identity
+    _settings: ProcessSettings
+    _app: App
+    _actors: ActorSide
+    _peers: Peers
+    _passing: WorkerPassing
+    _lent: LentSockets
+    _borrowed: BorrowedSockets
+
+    def __init__(self, parent: Parent) -> None:
+        self._parent = parent
+        self._loop = asyncio.get_running_loop()
+        self._cleanup = AsyncExitStack()
+        self._is_serving = False
+        self._ends: list[tuple[Identity, socket.socket]] = []  # that wait until it serves
+        self._links: dict[Identity, Link] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def prepare(self, assignment: Assignment) -> bytes:
+        settings = self._settings = ProcessSettings.decode(assignment.settings)
+        self._identity = assignment.identity
+        set_up_logs(
+            sys.stderr,
+            level=settings.log_level,
+            as_json=settings.log_as_json,
+            colour=settings.log_has_colour,
+        )
+        self._app = load_app(settings.config)
+        clock = SystemClock(self._loop)
+        self._actors = ActorSide(settings.config, clock, self._loop, self._cleanup)
+        return b""
+
+    async def serve(self) -> None:
+        settings, slot = self._settings, self._identity.place.slot
+        if (end_tracing := start_tracing(settings.config, os.environ)) is not None:
+            self._cleanup.push_async_callback(end_tracing)
+        layout = Layout(settings.data_dir)
+        index = AlarmIndex(layout.alarms_file_of(slot))
+        self._cleanup.callback(index.close)
+        self._actors.open_store(layout, index, slot=slot, is_alone=False)
+        self._peers = Peers(Placement(settings.slots), self._loop)
+        self._cleanup.callback(self._peers.close)
+        self._lent = LentSockets(slot, self._identity.generation)
+        self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
+        self._passing = WorkerPassing(self._lent, self._borrowed)
+        self._actors.assemble(self._app, settings.namespaces, self._channel)
+        # Never go on: what is durable is read by a process that has not known anything else.
+        fail = self._parent.fail
+        self._actors.failed.add_done_callback(lambda failed: fail(str(failed.result())))
+        self._is_serving = True
+        for peer, end in self._ends:
+            self._begin_link(peer, end)
+        self._ends.clear()
+        self._actors.alarms.start()
+
+    def _channel(self, unique_key: str, registry: ActorRegistry) -> ActorChannel:
+        return ShardChannel(self._identity.place.slot, unique_key, registry, self._peers)
+
+    # Links.
+
+    def link(self, peer: Identity, end: socket.socket) -> None:
+        if self._is_serving:
+            self._begin_link(peer, end)
+        else:
+            self._ends.append((peer, end))
+
+    def unlink(self, peer: Identity) -> None:
+        """What ``peer`` had sent is still read; its end is the end of the link."""
+        link = self._links.pop(peer, None)
+        if link is not None:
+            self._loop.call_later(UNLINK_S, link.close, "its process has gone")
+
+    def _begin_link(self, peer: Identity, end: socket.socket) -> None:
+        task = self._loop.create_task(self._open_link(peer, end))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open_link(self, peer: Identity, end: socket.socket) -> None:
+        link = Link(link_identity(self._identity), link_identity(peer))
+        self._lent.serve(link, LinkedSockets(link))
+        streams = Streams(link)
+        if peer.place.role is Role.ROUTER:
+            LinkCalls(link, streams, self._passing, entrypoint=self._actors.worker)
+            await open_link(link, end)
+        else:
+            held = HeldSockets(link)
+            self._borrowed.add_worker(peer.place.slot, peer.generation, held)
+            own = OwnActors(self._identity.place.slot, self._peers, self._actors.host.namespaces)
+            calls = LinkCalls(link, streams, self._passing, actors=own)
+            await open_link(link, end)
+            if link.ended is None:
+                self._peers[peer.place.slot].joined(link, calls)
+        self._links[peer] = link
+
+    # The end.
+
+    async def drain(self, left_s: float) -> None:
+        self._actors.alarms.close()
+        await self._actors.drain(self._loop.time() + left_s)
+        self._actors.host.settle()
+
+    async def stop(self) -> None:
+        if self._is_serving:
+            self._actors.host.settle()
+        # First: clients are to hear nothing of what ends here.
+        for link in list(self._links.values()):
+            link.close("the worker ends")
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _, end in self._ends:
+            end.close()
+        if self._is_serving:
+            self._actors.alarms.close()
+            self._actors.close("the worker ends")
+        await self._cleanup.aclose()
+
+    def statistics(self) -> bytes:
+        return b""
+
+    def told(self, data: bytes) -> None:
+        """Nothing is said to workers yet."""
+
+
+def main() -> int:
+    """Be a worker until the supervisor says stop; return the status to exit with."""
+    return run_child(WorkerDuty, find_fast_loop())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""What processes are told to be arrives as it was sent."""
+
+from pathlib import Path
+
+from perdure.runtime.host.migration_plan import Namespace
+from perdure.runtime.process_settings import ProcessSettings
+from tests.serving import Serving
+
+
+def test_a_whole_configuration_arrives(serve: Serving) -> None:
+    toml = """
+        [perdure]
+        idle_timeout_s = 3.5
+        [[perdure.firewall]]
+        action = "deny"
+        path = "/admin/*"
+    """
+    config = serve.write("", objects=["Room"], toml=toml, values={"A": [1, "c"]})
+    settings = ProcessSettings(
+        config,
+        Path("data"),
+        {"Room": Namespace("app-Room", "Room", "sqlite")},
+        ("0", "1"),
+        show_errors=True,
+    )
+    arrived = ProcessSettings.decode(settings.encode())
+    assert arrived == settings
+    assert arrived.config.vars == {"A": [1, "c"]}
+    assert type(arrived.config.vars) is type(config.vars), "as read-only as it was"
