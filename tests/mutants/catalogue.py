@@ -9,6 +9,7 @@ from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.sessions import SESSIONS
+from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
 
 MUTANTS = (
@@ -22,4 +23,5 @@ MUTANTS = (
     *SESSIONS,
     *SOCKETS,
     *EDGE,
+    *SLOTS,
 )
