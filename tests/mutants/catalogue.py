@@ -1,6 +1,7 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.compression import COMPRESSION
 from tests.mutants.edge import EDGE
 from tests.mutants.elsewhere import ELSEWHERE
 from tests.mutants.firewall import FIREWALL
@@ -10,6 +11,7 @@ from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.sessions import SESSIONS
 from tests.mutants.sockets import SOCKETS
+from tests.mutants.tls import TLS
 
 MUTANTS = (
     *OUTPUTS,
@@ -21,5 +23,7 @@ MUTANTS = (
     *REPLACEMENTS,
     *SESSIONS,
     *SOCKETS,
+    *COMPRESSION,
     *EDGE,
+    *TLS,
 )
