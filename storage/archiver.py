@@ -32,6 +32,9 @@ log = logging.getLogger("perdure.storage")
 WAITING_MAX = 8
 # What has failed is tried again so often even if nothing else comes.
 RETRY_S = 10.0
+# How often is looked whether another process has finished with the archive; a segment takes it
+# some hundred milliseconds.
+OTHERS_S = 0.02
 
 
 class _ClosedMeanwhile(Exception):
@@ -63,7 +66,7 @@ class Archiver:
         notify: Callable[[Callable[[], None]], object],
         time_ms: Callable[[], int],
         release: Callable[[Path], None],
-        alone: Callable[[], AbstractContextManager[None]],
+        alone: Callable[[Callable[[], None]], AbstractContextManager[None]],
     ) -> None:
         """Begin.
 
@@ -73,7 +76,8 @@ class Archiver:
             notify: Calls its argument in the loop's thread, soon; may be called from any.
             time_ms: Now, in Unix milliseconds; called in the thread.
             release: Told, in the loop's thread, of each file that may be used again.
-            alone: Keeps those of other logs from the archive meanwhile; used in the thread.
+            alone: Keeps those of other logs from the archive meanwhile; used in the thread. Given
+                what to call while one of them keeps this one from it.
         """
         self.failure: Exception | None = None
         self._open_archive = open_archive
@@ -118,7 +122,10 @@ class Archiver:
             if self._is_closed:
                 continue
             try:
-                with self._alone():
+                with self._alone(self._wait_for_others):
+                    if archive is not None and not archive.is_current:
+                        archive.close()  # one of another log has made the index anew
+                        archive = None
                     if archive is None:
                         archive = self._open_archive()
                     self._work(archive)
@@ -166,6 +173,12 @@ class Archiver:
         except LogCorrupt as error:  # it will not get better
             self._tell_gap(segment, str(error))
         self._let_go(segment)
+
+    def _wait_for_others(self) -> None:
+        """One of them may stand still; that must not keep this process from ending."""
+        if self._is_closed:
+            raise _ClosedMeanwhile
+        time.sleep(OTHERS_S)
 
     def _pause(self) -> None:
         if self._is_closed:

@@ -2,7 +2,7 @@
 
 *Promise*: once all steps are done, opening the copy gives every actor all that was durable when
 the last step began, and nothing else.
-*Assumes*: the log is held (``Store.hold_log``), so that no segment is used again meanwhile, and
+*Assumes*: all logs are held (``Store.hold_log``), so that no segment is used again meanwhile, and
 no file takes an actor's place but those that ``copy_log`` tells of. Nobody has the copy open.
 *Rules for editing*: the order is the proof. CHECKPOINT first: all that the copied log needs comes
 after it. Files next, in any order and in the middle of changes: a page image in the log is

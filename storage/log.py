@@ -30,6 +30,7 @@ from queue import Empty, SimpleQueue
 
 from .errors import CommitTooLarge, InternalError, StorageBroken, StorageError
 from .health import LogStatistics
+from .log_hold import nobody_holds
 from .log_ownership import LogOwnership
 from .log_start import LogStart
 from .logformat import (
@@ -84,7 +85,6 @@ class CommitLog:
         on_recycled: Given each segment that is not needed any more: file, header, last record.
             ``release`` is to be called when it may be used again; without one it is at once.
         on_broken: Called in the loop's thread, each with the failure, when the log has failed.
-        holds: How many are reading the log's files; none is let go meanwhile.
     """
 
     def __init__(
@@ -120,7 +120,6 @@ class CommitLog:
         self.on_published: Callable[[], None] | None = None
         self.on_recycled: Callable[[Path, SegmentHeader, int], None] | None = None
         self.on_broken: set[Callable[[StorageBroken], None]] = set()
-        self.holds = 0
         self._directory = directory
         self._notify = notify
         self._time_ms = time_ms
@@ -269,16 +268,20 @@ class CommitLog:
         return self.appended_lsn
 
     def recycle(self, lsn: int) -> None:
-        """Use the files again that hold nothing after ``lsn``; a CHECKPOINT says so durably."""
-        while len(self._segments) > 1 and self._segments[0].last_lsn <= lsn and not self.holds:
-            segment = self._segments[0]
-            if segment.path is None or segment.last_lsn > self.durable_lsn:
-                return
-            self._segments.popleft()
-            if self.on_recycled is None:
-                self.release(segment.path)
-            else:
-                self.on_recycled(segment.path, segment.header, segment.last_lsn)
+        """Use the files again that hold nothing after ``lsn``; a CHECKPOINT says so durably.
+
+        While somebody holds the log (storage/log_hold.py), nothing; then the next call does more.
+        """
+        with nobody_holds(self._directory) as is_free:
+            while is_free and len(self._segments) > 1 and self._segments[0].last_lsn <= lsn:
+                segment = self._segments[0]
+                if segment.path is None or segment.last_lsn > self.durable_lsn:
+                    return
+                self._segments.popleft()
+                if self.on_recycled is None:
+                    self.release(segment.path)
+                else:
+                    self.on_recycled(segment.path, segment.header, segment.last_lsn)
 
     def release(self, path: Path) -> None:
         """Use a file again whose records are not needed any more."""

@@ -2,6 +2,7 @@
 
     LOCK          held by the one process that writes this log
     OWNER         who opened it last (storage/log_ownership.py)
+    HELD          whoever has it locked reads the log whole (storage/log_hold.py)
     CHECKPOINT    from where on the log is needed
     <n>.seg       segments (storage/segments.py)
 

@@ -10,7 +10,8 @@ then looks at the rest of the mapping is killed.
 """
 
 import mmap
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .errors import InternalError
@@ -27,8 +28,11 @@ from .logformat import (
 )
 from .segments import find_segments
 
+# A pause so often; a record takes 2 us.
+_RECORDS_AT_A_TIME = 256
 # A log that wraps round so often while it is read is none.
 _TRIES_MAX = 100
+Actor = tuple[str, bytes]
 Order = tuple[int, int]  # incarnation and commit, as in Record.order
 # Behind all commits.
 LAST: Order = (2**32, 0)
@@ -56,8 +60,9 @@ class Tail:
 
 @dataclass(slots=True)
 class _Reading:
-    actor: tuple[str, bytes]
-    tail: Tail = field(default_factory=Tail)
+    wanted: dict[bytes, dict[bytes, list[Record]]]  # by id and key
+    pause: Callable[[], None] | None
+    tail: Tail = field(default_factory=Tail)  # without records
     lsn: int = 0  # of the last record that was read; 0 before the first one
     order: Order = (0, 0)  # that record's
     time_ms: int = 0
@@ -77,29 +82,46 @@ class _Reading:
 
 
 def read_tail(
-    directory: Path, actor: tuple[str, bytes], *, after_lsn: int = 0, last_lsn: int | None = None
+    directory: Path, actor: Actor, *, after_lsn: int = 0, last_lsn: int | None = None
 ) -> Tail:
-    """Return what the log in ``directory`` holds of one actor.
+    """Return what the log in ``directory`` holds of one actor; as ``read_tails``."""
+    return read_tails(directory, [actor], after_lsn=after_lsn, last_lsn=last_lsn)[actor]
+
+
+def read_tails(
+    directory: Path,
+    actors: Iterable[Actor],
+    *,
+    after_lsn: int = 0,
+    last_lsn: int | None = None,
+    pause: Callable[[], None] | None = None,
+) -> dict[Actor, Tail]:
+    """Return what the log in ``directory`` holds of each of some actors.
 
     Args:
         directory: The log's.
-        actor: Namespace's key and id.
+        actors: Namespaces' keys and ids.
         after_lsn: Segments that hold nothing after this record need not be read.
         last_lsn: No record after this one counts, and all up to it must be there; None for as
             far as can be read.
+        pause: Called again and again; may let others run, or raise.
 
     Raises:
         OSError: It cannot be read.
     """
     for _ in range(_TRIES_MAX):
-        tail = _read_all(directory, actor, after_lsn, last_lsn)
+        records: dict[Actor, list[Record]] = {actor: [] for actor in actors}
+        wanted: dict[bytes, dict[bytes, list[Record]]] = {}
+        for (unique_key, actor_id), of_actor in records.items():
+            wanted.setdefault(actor_id, {})[unique_key.encode()] = of_actor
+        tail = _read_all(directory, _Reading(wanted, pause), after_lsn, last_lsn)
         if tail is not None:
-            return tail
+            return {actor: replace(tail, records=found) for actor, found in records.items()}
     raise InternalError(f"{directory} was never the same twice")
 
 
 def _read_all(
-    directory: Path, actor: tuple[str, bytes], after_lsn: int, last_lsn: int | None
+    directory: Path, reading: _Reading, after_lsn: int, last_lsn: int | None
 ) -> Tail | None:
     found = [
         (each.path, each.header) for each in find_segments(directory) if each.header is not None
@@ -107,7 +129,6 @@ def _read_all(
     if not found:
         return Tail()
     bounds = [header.first_lsn - 1 for _, header in found[1:]] + [last_lsn]
-    reading = _Reading(actor)
     for (path, header), bound in zip(found, bounds, strict=True):
         if bound is not None and bound <= after_lsn:
             continue
@@ -123,7 +144,6 @@ def _read_segment(path: Path, header: SegmentHeader, bound: int | None, reading:
     data = memoryview(path.read_bytes())
     if decode_segment_header(data) != header:
         return False
-    key, actor_id = reading.actor[0].encode(), reading.actor[1]
     at, lsn, salt = RECORDS_START, header.first_lsn, header.salt
     while bound is None or lsn <= bound:
         head = decode_head(data, at, salt)
@@ -132,14 +152,18 @@ def _read_segment(path: Path, header: SegmentHeader, bound: int | None, reading:
         reading.see(head)
         size = head[0]
         start = at + RECORD_SIZE_MIN
-        if head[15] == actor_id and data[start : start + head[14]] == key:
+        keys = reading.wanted.get(head[15])
+        records = None if keys is None else keys.get(bytes(data[start : start + head[14]]))
+        if records is not None:
             record = decode_record(memoryview(bytes(data[at : at + size])), 0, salt)
             assert record is not None, "its checksum was right a moment ago, and this is a copy"
-            reading.tail.records.append(record)
+            records.append(record)
         at += size
         lsn += 1
         if head[1] == RecordKind.SEAL:
             break  # what is behind it does not count
+        if reading.pause is not None and lsn % _RECORDS_AT_A_TIME == 0:
+            reading.pause()
     # What was read may be of two lives: the header is written before any record of the second.
     with path.open("rb") as file:
         return decode_segment_header(file.read(RECORDS_START)) == header

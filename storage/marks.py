@@ -2,7 +2,8 @@
 
 *Promise*: a mark that ``set`` returned for is there after a crash of the machine, one that
 ``clear`` returned for is not. Asking for one costs a look into a dict.
-*Assumes*: the data directory is locked; one ``Marks`` for it, used from one thread.
+*Assumes*: the data directory is locked; of one actor only one process changes the marks. Each has
+a ``Marks`` of its own, used from one thread; those of other processes' actors may be out of date.
 *Rules for editing*: the disk first, then the dict. A mark that cannot be read refuses to be
 loaded: to go on without it would open a damaged file, or forget a restore that was asked for.
 *Considered and refused*: rows of alarms.db: it may be thrown away and built anew, marks may not.
@@ -49,8 +50,9 @@ class Marks:
         self._kinds: dict[MarkKind, dict[tuple[str, bytes], MarkData]] = {k: {} for k in KINDS}
         try:
             for path in sorted(layout.marks_dir.glob(f"*/*{_SUFFIX}")):
-                kind, unique_key, actor_id, data = _read(path)
-                self._kinds[kind][unique_key, actor_id] = data
+                with contextlib.suppress(FileNotFoundError):  # another process has cleared it
+                    kind, unique_key, actor_id, data = _read(path)
+                    self._kinds[kind][unique_key, actor_id] = data
         except OSError as error:
             reason = error.strerror or str(error)
             raise StorageError(layout.marks_dir, f"cannot be read: {reason}") from error
@@ -88,6 +90,7 @@ class Marks:
         content = {"unique_key": unique_key, "actor": actor_id.hex(), "kind": kind, "data": data}
         try:
             make_directory(path.parent)
+            sync_directory(path.parent.parent)  # another process may have just made it
             write_file(path, json.dumps(content).encode() + b"\n")
         except OSError as error:
             raise _unwritable(path, error) from error

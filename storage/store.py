@@ -6,11 +6,13 @@ database from here says is durable survives anything but the loss of the disk.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from .archive.archive import RETENTION, Archive, Retention, alone
+from .archive.alone import alone
+from .archive.archive import RETENTION, Archive, Retention
 from .archive.past import PENDING, Past
 from .archiver import Archiver
 from .bookmark import Bookmark
@@ -32,6 +34,7 @@ from .layout import Layout
 from .limits import StorageLimits
 from .log import SEGMENT_SIZE_BYTES, CommitLog
 from .log_directory import Checkpoint, LogDirectory
+from .log_hold import hold_logs
 from .log_start import LogStart
 from .logformat import SegmentHeader
 from .marks import Marks
@@ -190,7 +193,7 @@ class Store:
             notify=owner.notify,
             time_ms=owner.time_ms,
             release=self.log.release,
-            alone=lambda: alone(layout.archive_dir),
+            alone=lambda wait: alone(layout.archive_dir, wait),
         )
         self.log.on_recycled = archiver.take
         for path, header, last_lsn in unarchived:
@@ -335,14 +338,9 @@ class Store:
             str(behind) if behind is not None else None,
         )
 
-    @contextlib.contextmanager
-    def hold_log(self) -> Iterator[None]:
-        """Let no segment be used again meanwhile: what is in the log now can be copied."""
-        self.log.holds += 1
-        try:
-            yield
-        finally:
-            self.log.holds -= 1
+    def hold_log(self) -> AbstractContextManager[None]:
+        """Let no log's segment be used again meanwhile: what is in the logs now can be copied."""
+        return hold_logs(self._layout)
 
     def shorten(self) -> None:
         """Begin to bring all files up to date, so that the log can be shortened."""

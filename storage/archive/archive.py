@@ -4,9 +4,10 @@
 beginning, or a copy of its file as it was before them. What is not to be kept any more goes,
 the oldest first, and never something that a younger state needs. To make a state reads at most
 twice what the actor takes, and a MiB.
-*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory, and ``alone``
-around whatever is done with it. They share the index, and each touches the files of its own log
-only, and copies of any actor.
+*Assumes*: one thread uses it at a time; one ``Archive`` for each log of a directory, in whatever
+process, and ``alone`` around what is done with it. They share the index and the room. Each takes
+in, and puts right, its own log's files; the oldest of any log, which may serve no more, goes by
+whoever finds that it should.
 *Rules for editing*: copies before deletions, files before what the index says of them. It may be
 killed anywhere: ``open`` puts right what was begun. A copy stays only while all records of its
 actor after it are here: what is let go, or lost, takes the older copies with it.
@@ -17,13 +18,11 @@ actor after it are here: what is let go, or lost, takes the older copies with it
     archive/pending/<slot>/<name>.db                copies of what takes an actor's place
 """
 
-import fcntl
 import logging
 import math
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -61,22 +60,6 @@ class Retention:
 
 
 RETENTION = Retention()
-
-
-@contextmanager
-def alone(root: Path) -> Iterator[None]:
-    """Wait until nobody else works on the archive at ``root``, in this process or in another.
-
-    Raises:
-        OSError: The directory cannot be made, or not be locked.
-    """
-    make_directory(root)
-    lock = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 class Archive:
@@ -137,6 +120,11 @@ class Archive:
             draft.replace(path)  # readers find nothing, or all of it
         return ArchiveIndex(path)
 
+    @property
+    def is_current(self) -> bool:
+        """Nobody has made the index anew since this was opened; else open the archive again."""
+        return self._index.is_current
+
     def close(self) -> None:
         """Close the index."""
         self._index.close()
@@ -191,9 +179,10 @@ class Archive:
         spans = write_archive_file(self.root / name, data, header, lsns, pause, self._adopt)
         self._know(name, spans)
         files = self._index.files()
-        for actor in dict.fromkeys(span.actor for span in spans):
+        known = self._all_known({span.actor for span in spans}, files, self._slot, pause)
+        for actor in known:
             pause()
-            self._keep_copies(actor, files)
+            self._keep_copies(actor, known[actor])
 
     def _adopt(self, replaced: Record) -> None:
         """Keep the pending copy of a file that took an actor's place."""
@@ -226,17 +215,27 @@ class Archive:
 
     # --- copies ------------------------------------------------------------------------------
 
-    def _known(self, actor: Actor, files: list[ArchiveFile]) -> Known:
-        """Return what is kept of an actor, its own log left out."""
-        ends = self._index.ends()
-        tails = self.past.tails(actor, ends, without=self._slot)
-        known = missing(files, ends, tails, self._index.spans(actor))
-        known.snapshots.extend(self._index.snapshots(actor))
-        return known
+    def _all_known(
+        self,
+        actors: Iterable[Actor],
+        files: list[ArchiveFile],
+        slot: str,
+        pause: Callable[[], None] | None = None,
+    ) -> dict[Actor, Known]:
+        """Return what is kept of actors, the log left out that they are looked at for.
 
-    def _keep_copies(self, actor: Actor, files: list[ArchiveFile]) -> None:
+        The other logs are read once, not once for each.
+        """
+        ends = self._index.ends()
+        tails = self.past.all_tails(actors, ends, without=slot, pause=pause)
+        found: dict[Actor, Known] = {}
+        for actor, of_actor in tails.items():
+            found[actor] = missing(files, ends, of_actor, self._index.spans(actor))
+            found[actor].snapshots.extend(self._index.snapshots(actor))
+        return found
+
+    def _keep_copies(self, actor: Actor, known: Known) -> None:
         """Have enough copies of an actor, so that any state takes little to make."""
-        known = self._known(actor, files)
         last = known.spans[-1].last
         bases = self.past.bases(known, last)
         if not bases:
@@ -317,7 +316,7 @@ class Archive:
         """Let go what is not to be kept any more; return how many files that were."""
         gone = 0
         horizon_ms = now_ms - self._retention.days * DAY_MS
-        for file in self._own_files():
+        while (file := self._oldest_file()) is not None:
             if file.last_ms >= horizon_ms and not self._is_too_much():
                 return gone
             # What goes because there is too much goes with all that it was.
@@ -330,6 +329,13 @@ class Archive:
     def _is_too_much(self) -> bool:
         return self.size_bytes > self._retention.size_bytes_max
 
+    def _oldest_file(self) -> ArchiveFile | None:
+        """Return the file that is to go first: of no log one before those that came earlier."""
+        first: dict[str, ArchiveFile] = {}
+        for file in sorted(self._index.files(), key=lambda each: each.first_lsn):
+            first.setdefault(file.slot, file)
+        return min(first.values(), key=lambda each: each.last_ms, default=None)
+
     def _own_files(self) -> list[ArchiveFile]:
         own = [file for file in self._index.files() if file.slot == self._slot]
         return sorted(own, key=lambda file: file.first_lsn)
@@ -337,8 +343,8 @@ class Archive:
     def _let_go(self, file: ArchiveFile, horizon_ms: float) -> None:
         files = self._index.files()
         ends: dict[Actor, Order] = {}
-        for actor in self._index.actors_in(file.name):
-            known = self._known(actor, files)
+        actors = self._index.actors_in(file.name)
+        for actor, known in self._all_known(actors, files, file.slot).items():
             ends[actor] = max(span.last for span in known.spans if span.file == file.name)
             # Without a base and a file it has only moved, or is nobody: what a seal belongs to.
             has_state = known.snapshots or any(span.base_commit for span in known.spans)

@@ -183,7 +183,7 @@ class SpanPlace:
 class ArchiveIndex:
     """The index of one archive; close it when done."""
 
-    __slots__ = ("_connection", "_path")
+    __slots__ = ("_connection", "_identity", "_path")
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         """Open the index at ``path``, which is made if it is not there.
@@ -192,6 +192,7 @@ class ArchiveIndex:
             DatabaseFailed: It cannot be opened, is damaged, or is of another version.
         """
         self._path = path
+        self._identity: tuple[int, int] | None = None
         try:
             if read_only:
                 self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -204,6 +205,7 @@ class ArchiveIndex:
         try:
             self._connection.set_busy_timeout(10_000)
             self._set_up(is_new=is_new)
+            self._identity = _identity(path)
         except DatabaseFailed:
             self.close()
             raise
@@ -220,6 +222,11 @@ class ArchiveIndex:
         if verdict != "ok":
             problem = f"the index of the archive is damaged: {verdict}"
             raise DatabaseFailed(self._path, problem, code="SQLITE_CORRUPT")
+
+    @property
+    def is_current(self) -> bool:
+        """The file is still the one at its path; who makes an index anew replaces it."""
+        return _identity(self._path) == self._identity
 
     def close(self) -> None:
         """Close the file; closing twice does nothing."""
@@ -359,6 +366,14 @@ class ArchiveIndex:
     def _failure(self, error: apsw.Error) -> DatabaseFailed:
         problem = f"the index of the archive failed: {error}"
         return DatabaseFailed(self._path, problem, code=name_of(error))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _row(span: Span, file: int) -> tuple[Any, ...]:

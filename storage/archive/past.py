@@ -8,12 +8,12 @@ are in the archive, so in this order nothing is missed; what is in both counts o
 something is missing between the two is told by what the index says afterwards.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from ..errors import ArchiveDamaged, HistoryUnavailable
-from ..log_tail import LAST, Tail, read_tail
+from ..log_tail import LAST, Tail, read_tails
 from ..logformat import BEGINNINGS, MOVES, Record, RecordKind, replacement_name
 from ..replay import replay
 from .copies import Snapshot, take_out
@@ -91,26 +91,41 @@ class Past:
         with closing(ArchiveIndex(self._index_path, read_only=True)) as index:
             return known_of(actor, index, tails)
 
-    def tails(self, actor: Actor, archived: dict[str, End], without: str = "") -> dict[str, Tail]:
-        """Return by slot what the logs hold of an actor.
+    def tails(self, actor: Actor, archived: dict[str, End]) -> dict[str, Tail]:
+        """Return by slot what the logs hold of an actor; as ``all_tails``."""
+        return self.all_tails([actor], archived)[actor]
+
+    def all_tails(
+        self,
+        actors: Iterable[Actor],
+        archived: dict[str, End],
+        *,
+        without: str = "",
+        pause: Callable[[], None] | None = None,
+    ) -> dict[Actor, dict[str, Tail]]:
+        """Return for each actor by slot what the logs hold of it; each log is read once.
 
         Args:
-            actor: Namespace's key and id.
+            actors: Namespaces' keys and ids.
             archived: What need not be read.
             without: A log that is not wanted.
+            pause: As of ``read_tails``.
         """
+        found: dict[Actor, dict[str, Tail]] = {actor: {} for actor in actors}
         last_lsns = self._last_lsns()
-        slots = sorted(path.name for path in self._logs_dir.glob("*") if path.is_dir())
-        return {
-            slot: read_tail(
+        for slot in sorted(path.name for path in self._logs_dir.glob("*") if path.is_dir()):
+            if slot == without:
+                continue
+            tails = read_tails(
                 self._logs_dir / slot,
-                actor,
+                found,
                 after_lsn=archived.get(slot, End()).lsn,
                 last_lsn=last_lsns.get(slot),
+                pause=pause,
             )
-            for slot in slots
-            if slot != without
-        }
+            for actor, tail in tails.items():
+                found[actor][slot] = tail
+        return found
 
     def ends(self) -> dict[str, End]:
         """Return by slot the last record of its log that is in the archive."""

@@ -6,6 +6,7 @@ that commit land that was not in the log as a whole; one whose lock was taken aw
 which goes on, tells nobody of anything any more.
 """
 
+import asyncio
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from perdure.storage.alarm_index import AlarmIndex
+from perdure.storage.archive.verify import verify_archive
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
 from perdure.storage.layout import Layout
@@ -252,10 +254,28 @@ def test_one_worker_is_killed_again_and_again_and_the_other_never_notices(root: 
         seal_log(layout.log_dir(slot), 0)
         check_slot(root, slot, of_slot)
     recover_all(layout, ("0",), lambda *_: "0", lambda: 0)
+    assert all(error is None for _, error in verify_archive(layout.archive_dir))
     store, index = open_store(root, "0")  # the whole directory is one process's from now on
     with closing(index), closing(store):
         for slot, of_slot in told_of_both.items():
             assert_there(store, index, slot, of_slot)
+            for actor in range(ACTORS):
+                assert_past(store, id_of(slot, actor), root / "past.db")
+
+
+def assert_past(store: Store, id_: bytes, target: Path) -> None:
+    """What two processes have archived at the same time is a history without a hole."""
+    entries = asyncio.run(store.history.entries(KEY, id_, 10_000))
+    database = store.database(KEY, id_)
+    assert len(entries) == KeyValue(database).get("number", 0)
+    database.close()
+    for place in range(0, len(entries), len(entries) // 4 + 1):
+        asyncio.run(store.history.build(KEY, id_, entries[place].bookmark, target))
+        past = ActorDatabase(target)
+        assert KeyValue(past).get("number") == len(entries) - place
+        assert_whole(past, len(entries) - place)
+        past.close()
+        target.unlink()
 
 
 @pytest.mark.parametrize("step", ["turn", "append", "half", "sync", "synced"])

@@ -10,6 +10,7 @@ from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.sessions import SESSIONS
+from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
 from tests.mutants.tls import TLS
 
@@ -26,4 +27,5 @@ MUTANTS = (
     *COMPRESSION,
     *EDGE,
     *TLS,
+    *SLOTS,
 )

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pytest
 
-from perdure.storage.archive.archive import alone
+from perdure.storage.archive.alone import alone
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.errors import StorageBroken
 from perdure.storage.kv import KeyValue

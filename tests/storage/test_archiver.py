@@ -4,7 +4,7 @@ import errno
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -27,9 +27,14 @@ class FakeArchive(Archive):
         self.errors: dict[str, Exception] = {}
         self.threads: set[str] = set()
         self.opened = self.closed = self.expired = 0
+        self.is_replaced = False
         self.gate = threading.Event()
         self.gate.set()
         self.is_waiting = threading.Event()
+
+    @property
+    def is_current(self) -> bool:
+        return not self.is_replaced
 
     def take(
         self, segment: Path, header: SegmentHeader, last_lsn: int, pause: Callable[[], None]
@@ -57,14 +62,22 @@ class Trial:
         self.open_error: Exception | None = None
         self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self.released: list[str] = []
+        self.is_taken, self.has_waited = threading.Event(), threading.Event()
         self.archiver = Archiver(
             "0",
             self.open,
             notify=self.calls.put,
             time_ms=lambda: 1000,
             release=lambda path: self.released.append(path.name),
-            alone=nullcontext,
+            alone=self.alone,
         )
+
+    @contextmanager
+    def alone(self, wait: Callable[[], None]) -> Iterator[None]:
+        while self.is_taken.is_set():
+            self.has_waited.set()
+            wait()
+        yield
 
     def open(self) -> Archive:
         if self.open_error is not None:
@@ -120,6 +133,25 @@ def test_the_loop_goes_on_while_a_segment_is_taken(trial: Trial) -> None:
     assert trial.released == []
     trial.archive.gate.set()
     trial.hear(2)
+
+
+def test_an_archive_whose_index_another_process_made_anew_is_opened_again(trial: Trial) -> None:
+    trial.take("1")
+    trial.hear(1)
+    trial.pass_through()
+    trial.archive.is_replaced = True
+    trial.take("2")
+    trial.hear(2)
+    assert (trial.archive.opened, trial.archive.closed) == (2, 1)
+
+
+def test_one_that_waits_for_another_process_can_be_closed(trial: Trial) -> None:
+    trial.is_taken.set()
+    trial.take("1")
+    assert trial.has_waited.wait(10)
+    trial.archiver.close()
+    assert trial.released == []
+    assert trial.archive.opened == 0
 
 
 @pytest.mark.usefixtures("quick_retry")

@@ -6,7 +6,7 @@ import pytest
 
 from perdure.storage import log_tail
 from perdure.storage.errors import InternalError
-from perdure.storage.log_tail import LAST, read_tail
+from perdure.storage.log_tail import LAST, read_tail, read_tails
 from perdure.storage.logformat import Change, RecordKind, decode_record
 from perdure.storage.segments import find_segments
 from tests.storage.segmented import write_segment
@@ -32,6 +32,26 @@ def test_finds_an_actors_records_and_nobody_elses(two_segments: Path) -> None:
     assert [record.lsn for record in tail.records] == [1, 3, 4, 6]
     assert (tail.first_lsn, tail.first_order, tail.first_ms, tail.gaps) == (1, (1, 1), 1000, [])
     assert read_tail(two_segments, ("other", A)).records == []
+
+
+def test_reads_a_log_once_for_many_actors(
+    two_segments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [(KEY, A), (KEY, B), ("other", A)]
+    apart = {actor: read_tail(two_segments, actor) for actor in wanted}
+    read: list[Path] = []
+    real = Path.read_bytes
+
+    def read_bytes(path: Path) -> bytes:
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    monkeypatch.setattr(log_tail, "_RECORDS_AT_A_TIME", 2)
+    pauses: list[int] = []
+    assert read_tails(two_segments, wanted, pause=lambda: pauses.append(1)) == apart
+    assert len(read) == 2
+    assert len(pauses) == 3
 
 
 def test_reads_neither_what_is_archived_nor_what_does_not_count_yet(two_segments: Path) -> None:

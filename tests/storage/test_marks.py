@@ -150,3 +150,19 @@ def test_a_directory_that_cannot_be_read_says_so(
     monkeypatch.setattr(Path, "read_text", fails_with(errno.EIO))
     with pytest.raises(StorageError, match="cannot be read: Input/output error"):
         Marks(layout)
+
+
+def test_a_mark_that_another_process_clears_in_this_moment_is_none(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marks = Marks(layout)
+    marks.set("quarantine", "room", A, {})
+    marks.set("quarantine", "room", B, {})
+    real = Path.read_text
+
+    def read_text(path: Path) -> str:
+        marks.clear("quarantine", "room", A)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert set(Marks(layout).of_kind("quarantine")) == {("room", B)}

@@ -15,6 +15,7 @@ failures as the bytes that stubs make and read anyway.
 comes before whatever may run user code.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -41,6 +42,8 @@ from .messages import (
     write_response,
 )
 from .streams import IncomingBody, Streams, rebuilt
+
+log = logging.getLogger("perdure.link")
 
 # More than this waits for a process that does not read: it gets no more calls. Twice the largest
 # message, so that one of those does not shut out whatever comes after it.
@@ -297,7 +300,10 @@ class LinkCalls:
         waiting, self._waiting = self._waiting, {}
         for number, call in waiting.items():
             may_have_run = highest is None or number <= highest
-            call.on_reply(None, self._lost(end, may_have_run=may_have_run))
+            try:
+                call.on_reply(None, self._lost(end, may_have_run=may_have_run))
+            except Exception:  # a bug, and the others have to know all the same
+                log.exception("link.reply_failed", extra={"link": repr(self._link)})
 
     def _lost(self, end: LinkEnded, *, may_have_run: bool) -> bytes:
         return encode_error(WorkerLost(self._their_slot, end.reason, may_have_run))

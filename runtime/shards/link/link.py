@@ -421,7 +421,10 @@ class Link(asyncio.Protocol):
         told, self._on_end = self._on_end, []
         try:
             for callback in told:
-                callback(end)
+                try:
+                    callback(end)
+                except Exception:  # a bug, and the others have to know all the same
+                    log.exception("link.handler_failed", extra={"link": repr(self)})
         finally:
             for memory in (self._begun, self._begun_elsewhere):
                 if memory is not None:

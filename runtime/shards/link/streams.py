@@ -3,7 +3,10 @@
 The sender of a body gives it a number of its own count, which it says in the frame that announces
 the body; CHUNK, END and BROKEN from it, CREDIT and CANCEL to it name that number. The reader may
 leave ``WINDOW_SIZE_BYTES`` unread; each byte it reads is given back as credit, in lumps. So a slow
-reader holds up the source of its body, and nobody else on the link.
+reader holds up the source of its body, and nobody else on the link. A first CREDIT, of nothing,
+says that somebody reads at all: what a client sends is not read before, as within one process (a
+client may wait to be asked for it); what a ``Pipe`` holds has been read already, and is sent at
+once.
 
 *Promise*: a body that was cut off never looks complete: its reader gets what broke it, be it the
 source's own error (as ``rpc.decode_error`` rebuilds it), or ``BodyLost`` when the link ends. A
@@ -169,6 +172,7 @@ class IncomingBody(Pipe):
     """
 
     __slots__ = (
+        "_is_wanted",
         "_link",
         "_number",
         "_owed_size_bytes",
@@ -186,6 +190,7 @@ class IncomingBody(Pipe):
         self._number = number
         self._owed_size_bytes = 0
         self._unread_size_bytes = 0  # with what was read and not given back
+        self._is_wanted = False
         self.on_over: Callable[[], None] | None = None
 
     def take(self, data: bytes) -> None:
@@ -203,6 +208,10 @@ class IncomingBody(Pipe):
             on_over()
 
     async def read_chunk(self) -> bytes:
+        if not self._is_wanted:
+            self._is_wanted = True
+            if self._unread_size_bytes == 0 and not self._is_ended:
+                self._link.send([CREDIT, self._number, 0])
         chunk = await super().read_chunk()
         self._owed_size_bytes += len(chunk)
         if self._owed_size_bytes >= _LUMP_SIZE_BYTES and not self._is_ended:
@@ -224,6 +233,7 @@ class _Pump:
     __slots__ = (
         "_credit_size_bytes",
         "_is_stopped",
+        "_is_wanted",
         "_link",
         "_number",
         "_reason",
@@ -247,6 +257,7 @@ class _Pump:
         self._source = source
         self._credit_size_bytes = WINDOW_SIZE_BYTES
         self._waiting: asyncio.Future[None] | None = None
+        self._is_wanted = isinstance(source, Pipe)
         self._is_stopped = False
         self._reason: BaseException | None = None
         # Not in the context of whoever happens to send: that may be an actor's turn.
@@ -255,7 +266,8 @@ class _Pump:
         self.task.add_done_callback(self._on_done)
 
     def give(self, size_bytes: int) -> None:
-        """The reader has read so much."""
+        """The reader has read so much, or wants to begin."""
+        self._is_wanted = True
         self._credit_size_bytes += size_bytes
         if self._credit_size_bytes > WINDOW_SIZE_BYTES:
             raise LinkBroken("credit for more than was sent")
@@ -275,6 +287,8 @@ class _Pump:
     async def _run(self) -> None:
         source = self._source
         try:
+            while not self._is_wanted:
+                await self._wait()
             while (chunk := await source.read_chunk()) and not self._is_stopped:
                 await self._send(chunk)
         except asyncio.CancelledError:
@@ -294,12 +308,15 @@ class _Pump:
             # A chunk is not cut for want of credit: the reader gets it as it was given.
             size = min(len(chunk) - start, CHUNK_SIZE_BYTES_MAX)
             while self._credit_size_bytes < size or self._link.is_writing_paused:
-                self._waiting = asyncio.get_running_loop().create_future()
-                await self._waiting
+                await self._wait()
             self._credit_size_bytes -= size
             piece = chunk if size == len(chunk) else chunk[start : start + size]
             self._link.send([CHUNK, self._number, piece])
             start += size
+
+    async def _wait(self) -> None:
+        self._waiting = asyncio.get_running_loop().create_future()
+        await self._waiting
 
     def _on_done(self, task: "asyncio.Task[None]") -> None:
         self._streams.forget_outgoing(self._number)

@@ -13,7 +13,7 @@ be acknowledged, and its text has to be looked at (RFC 6455, section 8.1) before
 
 import asyncio
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -302,6 +302,9 @@ class HeldSockets:
 
     def __len__(self) -> int:
         return len(self._sockets)
+
+    def __iter__(self) -> Iterator[HeldSocket]:
+        return iter(list(self._sockets.values()))
 
     def add(self, held: HeldSocket) -> None:
         """Its actor is at the other end of this link."""

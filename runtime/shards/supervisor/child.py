@@ -44,7 +44,7 @@ from .records import log_with_text
 from .stack_dump import StackReader
 from .states import LEAVING, WATCHED, ChildState, move
 from .statistics import ProcessStatistics
-from .watch import Watch
+from .watch import ChildWatch
 
 log = logging.getLogger("perdure.supervisor")
 
@@ -101,7 +101,7 @@ class Child:
         self._asked = 0
         self._kill_timer: asyncio.TimerHandle | None = None
         self._launch(program)
-        self._watch = Watch(self, self._process, self._stacks, limits, self._loop)
+        self._watch = ChildWatch(self, self._process, self._stacks, limits, self._loop)
 
     def _launch(self, program: Program) -> None:
         ours, theirs = socket.socketpair()

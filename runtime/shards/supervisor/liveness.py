@@ -40,7 +40,7 @@ class Liveness:
     @property
     def silent_s(self) -> float:
         """How long the last question has been without an answer."""
-        return self._silent_ticks * self._interval_s
+        return round(self._silent_ticks * self._interval_s, 3)
 
     def tick(self) -> Verdict:
         """Return what to do now; with ``PING``, ``number`` is what to ask with."""

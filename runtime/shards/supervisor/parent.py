@@ -98,7 +98,11 @@ class Duty(Protocol):
         ...
 
     def link(self, peer: Identity, end: socket.socket) -> None:
-        """Take the end of a link to ``peer``, which has the other, or will have it soon."""
+        """Take the end of a link to ``peer``, which has the other, or will have it soon.
+
+        It may be gone already, and the link at its end; ``unlink`` says so, too. What is sent
+        before ``peer`` serves waits in the socket until it reads.
+        """
         ...
 
     def unlink(self, peer: Identity) -> None:

@@ -39,7 +39,7 @@ class Watched(Protocol):
         ...
 
 
-class Watch:
+class ChildWatch:
     """The questions to one child; they begin at once."""
 
     def __init__(

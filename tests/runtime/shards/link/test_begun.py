@@ -1,5 +1,6 @@
 """What a process had begun, as the other one reads it."""
 
+import mmap
 import os
 import tempfile
 
@@ -50,3 +51,14 @@ def test_a_system_without_files_in_memory_has_temporary_ones(
     assert elsewhere.highest() == 3
     begun.close()
     elsewhere.close()
+
+
+def test_a_file_that_cannot_be_mapped_is_not_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(descriptor: int, size: int) -> None:
+        raise OSError(12, "no memory")
+
+    monkeypatch.setattr(mmap, "mmap", fail)
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(OSError, match="no memory"):
+        Begun()
+    assert len(os.listdir("/dev/fd")) == before

@@ -1,6 +1,9 @@
 """Calls over a link: what only a link does. What both ways have in common: test_calls_alike.py."""
 
 import asyncio
+import signal
+import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -20,10 +23,19 @@ from perdure.runtime.shards.link.errors import LinkBroken, LinkOverloaded, Worke
 from perdure.runtime.shards.link.framing import Frame
 from perdure.runtime.shards.link.kinds import CALL, FAILURE, FETCH, REPLY, RESPONSE
 from perdure.runtime.shards.link.link import Link
+from perdure.runtime.shards.link.opening import open_link
 from perdure.runtime.shards.link.streams import Streams
 from perdure.storage.errors import LimitExceeded
 from perdure.storage.values import decode, encode
-from tests.runtime.shards.link.ends import Ends, Peer, a_link, joined, until
+from tests.runtime.shards.link.ends import (
+    A_WORKER,
+    ANOTHER_WORKER,
+    Ends,
+    Peer,
+    a_link,
+    joined,
+    until,
+)
 from tests.runtime.shards.link.surface import Sockets, Surface, surface
 from tests.world import turns
 
@@ -126,6 +138,19 @@ async def test_when_a_process_is_gone_the_calls_it_had_not_begun_can_be_made_aga
     assert len(ways.actors.replies) == 2
     for on_reply in ways.actors.replies:
         on_reply(encode(None), None)  # too late, and harmless
+
+
+async def test_who_fails_at_a_lost_answer_keeps_the_others_from_none(
+    ways: Ways, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(value: Any, failure: bytes | None) -> None:
+        raise ZeroDivisionError
+
+    ways.here.deliver(ID, CallEvent("m", NO_ARGUMENTS), fail)
+    ways.call()
+    ways.one.close("gone")
+    assert ways.lost().may_have_run
+    assert "link.reply_failed" in caplog.messages
 
 
 async def test_of_a_process_that_was_cut_off_nothing_is_known(ways: Ways) -> None:
@@ -373,3 +398,26 @@ async def test_a_response_is_cut_off_by_the_death_of_its_worker(split: Surface) 
     split.links[1].close("killed")
     with pytest.raises(ConnectionError, match="killed"):
         await response.body.read_chunk()
+
+
+@pytest.mark.slow  # another process has to import us
+async def test_a_killed_process_has_left_word_of_what_it_had_begun() -> None:
+    """It dies in the second of four calls that it had been sent at once."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, str(Path(__file__).with_name("callee.py")), str(theirs.fileno())]
+    child = await asyncio.create_subprocess_exec(*command, pass_fds=[theirs.fileno()])
+    theirs.close()
+    link = Link(ANOTHER_WORKER, A_WORKER)
+    calls = LinkCalls(link, Streams(link), Sockets())
+    answers: list[Given] = []
+    await open_link(link, ours)
+    for method in ("echo", "die", "echo", "echo"):
+        calls.deliver(ID, CallEvent(method, encode(7)), lambda *answer: answers.append(answer))
+    assert await child.wait() == -signal.SIGKILL
+    await until(lambda: len(answers) == 4)
+    lost = [decode_error(failure) for _, failure in answers if failure is not None]
+    assert [getattr(error, "may_have_run", None) for error in lost[-3:]] == [True, False, False]
+    # The first was answered; but the answer dies with the process if it had not left yet.
+    first = answers[0]
+    assert first == (encode(7), None) or getattr(lost[0], "may_have_run", None)
+    await turns()

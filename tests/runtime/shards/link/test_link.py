@@ -237,6 +237,21 @@ async def test_the_end_is_told_once_and_also_to_who_asks_later(peer: Peer) -> No
     assert Ends(link).one is ends.one
 
 
+async def test_who_fails_when_told_of_the_end_keeps_it_from_nobody(
+    peer: Peer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(end: LinkEnded) -> None:
+        raise ZeroDivisionError
+
+    link = a_link()
+    link.when_ended(fail)
+    ends = Ends(link)
+    await peer.meet(link)
+    link.close("done")
+    assert str(ends.one) == "done"
+    assert "link.handler_failed" in caplog.messages
+
+
 async def test_what_a_dead_process_had_sent_is_delivered_even_if_a_write_fails_first(
     peer: Peer,
 ) -> None:

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from perdure.runtime.shards.link import opening
 from perdure.runtime.shards.link.errors import LinkEnded
 from perdure.runtime.shards.link.link import Link
 from perdure.runtime.shards.link.opening import open_link
@@ -86,3 +87,19 @@ async def test_no_descriptors_are_left_behind() -> None:
         assert len(os.listdir("/dev/fd")) > before
     await turns()
     assert len(os.listdir("/dev/fd")) == before
+
+
+async def test_a_connection_that_cannot_be_made_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(link: Link, sock: socket.socket) -> None:
+        raise OSError("no more connections")
+
+    monkeypatch.setattr(opening, "connect_link", fail)
+    ours, theirs = socket.socketpair()
+    link, other = Link(A_ROUTER), Link(A_WORKER)
+    both = [open_link(link, ours), open_link(other, theirs)]
+    for failed in await asyncio.gather(*both, return_exceptions=True):
+        assert isinstance(failed, OSError)
+    assert ours.fileno() == theirs.fileno() == -1
+    assert str(link.ended) == "it could not be opened: no more connections"

@@ -44,6 +44,10 @@ class Source:
         self.cancelled.append(reason)
 
 
+class Eager(Source, Pipe):
+    """One that somebody has begun to read already."""
+
+
 class Two:
     """Bodies go from ``here`` to ``there``."""
 
@@ -93,9 +97,9 @@ async def test_large_chunks_are_cut_and_credit_is_given_for_what_is_read() -> No
 
 async def test_a_reader_that_does_not_read_holds_up_its_source_and_no_other() -> None:
     async with two() as pair:
-        source = Source(*[bytes(CHUNK_SIZE_BYTES_MAX)] * 20, b"")
+        source = Eager(*[bytes(CHUNK_SIZE_BYTES_MAX)] * 20, b"")
         slow = pair.carry(source)
-        quick = pair.carry(Source(b"quick", b""))
+        quick = pair.carry(Eager(b"quick", b""))
         assert await read_all(quick) == [b"quick"]
         await turns(50)
         window = WINDOW_SIZE_BYTES // CHUNK_SIZE_BYTES_MAX
@@ -103,6 +107,16 @@ async def test_a_reader_that_does_not_read_holds_up_its_source_and_no_other() ->
         assert len(await slow.read_chunk()) == CHUNK_SIZE_BYTES_MAX
         await until(lambda: source.read == window + 2)
         assert len(await read_all(slow)) == 19
+
+
+async def test_a_body_that_nobody_reads_is_not_read_from_its_source_either() -> None:
+    """A client that waits for "100 Continue" is told by the first who reads, and by nobody else."""
+    async with two() as pair:
+        source = Source(b"one", b"two", b"")
+        body = pair.carry(source)
+        await turns(50)
+        assert source.read == 0
+        assert await read_all(body) == [b"one", b"two"]
 
 
 async def test_small_chunks_are_given_back_in_lumps() -> None:
@@ -138,7 +152,7 @@ async def test_a_reader_that_wants_no_more_cancels_the_source() -> None:
 
 async def test_chunks_on_their_way_to_a_reader_that_wants_no_more_are_dropped() -> None:
     async with two() as pair:
-        body = pair.carry(Source(*[b"chunk"] * 40))
+        body = pair.carry(Eager(*[b"chunk"] * 40))
         await turns()
         body.cancel()
         await turns()
@@ -198,7 +212,7 @@ async def test_a_lost_link_is_an_error_for_the_reader_and_cancels_the_source() -
 
 async def test_what_had_come_before_the_link_was_lost_can_be_read() -> None:
     async with two() as pair:
-        body = pair.carry(Source(b"one", b"two"))
+        body = pair.carry(Eager(b"one", b"two"))
         await until(lambda: pair.other.statistics().frames_received == 2)
         pair.other.close("gone")
         assert await body.read_chunk() == b"one"
@@ -253,7 +267,7 @@ async def test_a_body_waits_while_the_link_is_full() -> None:
     link = a_link()
     streams = Streams(link)
     await peer.meet(link)
-    source = Source(*[bytes(1000)] * 3)
+    source = Eager(*[bytes(1000)] * 3)
     link.send([BROKEN, 1, bytes(900_000)])
     await turns()
     assert link.is_writing_paused

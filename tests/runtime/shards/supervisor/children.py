@@ -165,6 +165,10 @@ class Staff:
                 self.pulse.clear()
                 await self.pulse.wait()
 
+    async def until_changes(self, number: int) -> None:
+        """Wait until so many changes have been told since the start."""
+        await self.until(lambda: len(self.changes) >= number)
+
     def process(self, place: Place) -> ProcessStatistics:
         """Who serves in a place."""
         (found,) = [

@@ -6,6 +6,7 @@ it holds a lock while it serves that two processes can never have.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import json
 import os
@@ -99,7 +100,8 @@ class ProgramDuty:
         end.setblocking(False)
         self.links[str(peer)] = end
         self.loop.add_reader(end.fileno(), self.heard, str(peer), end)
-        end.send(str(self.identity).encode())
+        with contextlib.suppress(OSError):  # the other may be gone before this one hears of it
+            end.send(str(self.identity).encode())
 
     def heard(self, peer: str, end: socket.socket) -> None:
         try:

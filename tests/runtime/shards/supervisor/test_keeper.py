@@ -9,6 +9,7 @@ import pytest
 
 from perdure.runtime.shards.supervisor.errors import ChildFailed, SupervisorStopping
 from perdure.runtime.shards.supervisor.limits import SupervisionLimits
+from perdure.runtime.shards.supervisor.places import Role
 from perdure.runtime.shards.supervisor.states import ChildState
 from tests.runtime.shards.supervisor.children import FIRST, Hearer, Staff
 
@@ -177,6 +178,21 @@ async def test_who_serves_is_decided_when_the_hook_has_come_to_its_end(
     assert "no space" in str(record.exc_info[1])
     await staff.until_served(FIRST, 3)
     assert failures == []
+
+
+async def test_one_that_lingers_is_gone_before_its_successor_serves(
+    staff: Staff, logged: Hearer
+) -> None:
+    """It has cut the connection and goes on; its successor is a spare process, ready at once."""
+    limits = SupervisionLimits(ping_interval_s=3600, stop_timeout_s=0.5)
+    staff.supervise(limits, spare_roles={Role.WORKER})
+    await staff.supervisor.start([FIRST])
+    await staff.until(lambda: staff.changes[-1].state is ChildState.SPARE)
+    staff.supervisor.tell(FIRST, b"hang up")
+    record = await logged.next("child.failed")
+    assert record.stack_info == "it ended with SIGKILL"
+    await logged.next("child.serving")
+    assert staff.process(FIRST).generation == 2  # at the first try
 
 
 async def test_nothing_is_replaced_while_the_supervisor_stops(staff: Staff) -> None:

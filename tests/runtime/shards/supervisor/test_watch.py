@@ -6,7 +6,7 @@ from typing import Any, cast
 from perdure.runtime.shards.supervisor.limits import SupervisionLimits
 from perdure.runtime.shards.supervisor.process import Process
 from perdure.runtime.shards.supervisor.stack_dump import StackReader
-from perdure.runtime.shards.supervisor.watch import Watch
+from perdure.runtime.shards.supervisor.watch import ChildWatch
 
 LIMITS = SupervisionLimits(ping_interval_s=0.01, silence_report_s=0.02, silence_max_s=0.05)
 
@@ -41,9 +41,9 @@ class StandIn:
     def hangs(self, silent_s: float, stack: str) -> None:
         self.told.put_nowait(("hangs", stack))
 
-    def watch(self) -> Watch:
+    def watch(self) -> ChildWatch:
         loop = asyncio.get_running_loop()
-        return Watch(self, cast("Process", self), cast("StackReader", self), LIMITS, loop)
+        return ChildWatch(self, cast("Process", self), cast("StackReader", self), LIMITS, loop)
 
     async def next(self) -> tuple[str, Any]:
         async with asyncio.timeout(20):

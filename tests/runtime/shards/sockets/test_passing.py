@@ -1,0 +1,226 @@
+"""A server of two halves with a link between them: clients here, actors there."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from perdure.actors.clock import SystemClock
+from perdure.actors.http import UpgradeSocket
+from perdure.actors.link import NoPeer
+from perdure.runtime.actor_side import ActorSide
+from perdure.runtime.front_side import FrontSide
+from perdure.runtime.host.loader import load_app
+from perdure.runtime.host.migration_plan import Namespace
+from perdure.runtime.shards.link.calls import LinkCalls
+from perdure.runtime.shards.link.errors import LinkBroken
+from perdure.runtime.shards.link.messages import SocketRef
+from perdure.runtime.shards.link.streams import Streams
+from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
+from perdure.runtime.shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets
+from perdure.storage.alarm_index import AlarmIndex
+from perdure.storage.directory import DataDirectory
+from perdure.storage.errors import InternalError
+from tests.runtime.shards.link.ends import A_ROUTER, A_WORKER, joined, until
+from tests.serving import Serving
+
+MAIN = """
+    from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint
+
+    class Room(DurableObject):
+        async def fetch(self, request):
+            path = request.parsed_url.path
+            if path == "/count":
+                return Response.json(self.ctx.storage.kv.get("count") or 0)
+            client, server = WebSocketPair()
+            if path == "/hibernating":
+                self.ctx.accept_web_socket(server)
+            else:
+                server.accept()
+                server.on_message = lambda event: self.web_socket_message(server, event.data)
+            return Response(None, status=101, web_socket=client, headers={"X-Room": "yes"})
+
+        def web_socket_message(self, ws, message):
+            count = (self.ctx.storage.kv.get("count") or 0) + 1
+            self.ctx.storage.kv.put("count", count)
+            self.ctx.broadcast(f"{message} {count}")
+
+        def web_socket_close(self, ws, code, reason, was_clean):
+            self.ctx.storage.kv.put("count", f"closed with {code}")
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            response = await self.env.ROOM.get_by_name("r").fetch(request)
+            if request.parsed_url.path == "/dropped":
+                return Response("another")
+            return response
+"""
+
+
+@dataclass
+class Halves:
+    """Both halves, and what they tell.
+
+    Attributes:
+        url: Of the clients' half.
+    """
+
+    url: str
+    lent: LentSockets
+    held: HeldSockets
+
+
+class Fates:
+    """An ``OnHeld`` that notes."""
+
+    def __init__(self) -> None:
+        self.was_orphaned: list[HeldSocket] = []
+        self.was_over: list[HeldSocket] = []
+
+    def orphaned(self, held: HeldSocket) -> None:
+        self.was_orphaned.append(held)
+
+    def over(self, held: HeldSocket) -> None:
+        self.was_over.append(held)
+
+
+@asynccontextmanager
+async def halves(serve: Serving, root: Path) -> AsyncIterator[tuple[Halves, Fates]]:
+    config = serve.write(MAIN, objects=["Room"])
+    loop = asyncio.get_running_loop()
+    async with joined(one=A_ROUTER) as (router, worker), AsyncExitStack() as cleanup:
+        directory = cleanup.enter_context(DataDirectory.open(root / "data"))
+        index = AlarmIndex(directory.layout.alarms_file)
+        cleanup.callback(index.close)
+        actors = ActorSide(config, SystemClock(loop), loop, cleanup)
+        actors.open_store(directory.layout, index)
+        actors.assemble(load_app(config), {"Room": Namespace("app-Room", "Room", "sqlite")})
+        assert A_WORKER.slot is not None
+        lent = LentSockets(A_WORKER.slot, A_WORKER.generation)
+        lent.serve(worker, LinkedSockets(worker))
+        LinkCalls(worker, Streams(worker), lent, entrypoint=actors.worker)
+
+        fates, held = Fates(), HeldSockets(router)
+        borrowed = BorrowedSockets(loop, HeldLimits(), fates)
+        borrowed.add_worker(A_WORKER.slot, A_WORKER.generation, held)
+        calls = LinkCalls(router, Streams(router), borrowed)
+        front = FrontSide(config, loop, cleanup, {})
+        front.assemble(calls, None)
+        await front.listen("127.0.0.1", 0)
+        yield Halves(front.url, lent, held), fates
+        front.close_port()
+        await front.close(loop.time())
+        await front.port_closed()
+        actors.close("the test is over")
+
+
+@pytest.mark.parametrize("path", ["/standard", "/hibernating"])
+async def test_clients_speak_with_an_actor_over_the_link(
+    serve: Serving, tmp_path: Path, path: str
+) -> None:
+    async with halves(serve, tmp_path) as (both, fates), aiohttp.ClientSession() as session:
+        one = await session.ws_connect(both.url + path)
+        other = await session.ws_connect(both.url + path)
+        assert one._response.headers["X-Room"] == "yes"
+        for number, (speaker, said) in enumerate(((one, "a"), (other, "b"), (one, "c")), 1):
+            await speaker.send_str(said)
+            for hearer in (one, other):
+                assert await hearer.receive_str(timeout=20) == f"{said} {number}"
+        assert (len(both.held), len(both.lent)) == (2, 0)
+        async with session.get(both.url + "/count") as response:
+            assert await response.json() == 3
+        await one.close(code=4001)
+        assert one.close_code == 4001
+        await until(lambda: len(fates.was_over) == 1)
+        if path == "/hibernating":
+            async with session.get(both.url + "/count") as response:
+                assert await response.json() == "closed with 4001"
+        await other.close()
+        await until(lambda: len(fates.was_over) == 2)
+        assert len(both.held) == 0
+        assert fates.was_orphaned == []
+
+
+async def test_everything_a_client_has_said_is_acknowledged(serve: Serving, tmp_path: Path) -> None:
+    async with halves(serve, tmp_path) as (both, _), aiohttp.ClientSession() as session:
+        client = await session.ws_connect(both.url + "/hibernating")
+        for number in range(50):
+            await client.send_str(str(number))
+        for number in range(50):
+            assert await client.receive_str(timeout=20) == f"{number} {number + 1}"
+        [held] = both.held
+        await until(lambda: len(held.unacknowledged) == 0)
+        await client.close()
+
+
+async def test_a_socket_that_nobody_wants_is_let_go_of(serve: Serving, tmp_path: Path) -> None:
+    async with halves(serve, tmp_path) as (both, _), aiohttp.ClientSession() as session:
+        async with session.get(both.url + "/hibernating") as response:  # asks for no upgrade
+            assert response.status == 500
+        async with session.get(both.url + "/dropped") as response:
+            assert await response.text() == "another"
+        await until(lambda: len(both.lent) == 0)
+        async with session.get(both.url + "/count") as response:
+            assert await response.json() == "closed with 1006"
+
+
+async def test_a_reference_to_a_process_that_has_gone_ends_its_client() -> None:
+    said: list[tuple[int, str]] = []
+
+    class Connection:
+        def sever(self, code: int, reason: str) -> None:
+            said.append((code, reason))
+
+    borrowed = BorrowedSockets(asyncio.get_running_loop(), HeldLimits(), Fates())
+    socket = borrowed.borrow(SocketRef("0", 1, 1))
+    assert socket.can_be_handed_over
+    socket.hand_over(Connection())  # type: ignore[arg-type]  # nothing else is asked of it
+    assert said == [(1012, "the actor of this connection has just been moved")]
+    assert not socket.can_be_handed_over
+    borrowed.borrow(SocketRef("0", 1, 2)).hand_over(NoPeer())
+    with pytest.raises(InternalError, match="a router has no sockets to lend"):
+        borrowed.lend(socket)
+    with pytest.raises(LinkBroken, match="a router has no sockets to lend"):
+        LentSockets("0", 1).borrow(SocketRef("1", 1, 1))
+
+
+async def test_a_socket_is_taken_once() -> None:
+    class End:
+        handed_over: object = None
+
+        def hand_over(self, link: object) -> None:
+            self.handed_over = link
+
+    async with joined(one=A_ROUTER) as (router, worker):
+        lent, end, forgotten = LentSockets("0", 2), End(), End()
+        lent.serve(worker, LinkedSockets(worker))
+        ref = lent.lend(end)  # type: ignore[arg-type]  # nothing else is asked of it
+        assert lent.lend(forgotten) == SocketRef("0", 2, ref.number + 1)  # type: ignore[arg-type]  # likewise
+        for session in (7, 8):
+            router.send([24, ref.number, session])
+        await until(lambda: worker.ended)
+        assert getattr(end.handed_over, "session", None) == 7
+        assert isinstance(worker.ended, LinkBroken)
+        assert str(worker.ended) == f"socket {ref.number} was not lent, or was taken already"
+        lent.let_go()
+        assert isinstance(forgotten.handed_over, NoPeer)
+        assert len(lent) == 0
+
+
+def test_nobody_uses_a_socket_in_a_process_without_user_code() -> None:
+    socket: UpgradeSocket = BorrowedSocket(SocketRef("0", 1, 1), lambda *_: None, lambda _: None)
+    for use in (
+        socket.accept,
+        lambda: socket.send("x"),
+        socket.close,
+        lambda: socket.add_event_listener("message", print),
+        lambda: socket.remove_event_listener("message", print),
+        socket.__aiter__,
+    ):
+        with pytest.raises(InternalError, match="no user code runs here"):
+            use()
