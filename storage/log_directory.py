@@ -90,6 +90,8 @@ class LogDirectory:
     def close(self) -> None:
         """Let others open it; closing twice does nothing."""
         lock, self._lock = self._lock, None
+        if self.ownership is not None:
+            self.ownership.close()
         if lock is not None:
             os.close(lock)
 

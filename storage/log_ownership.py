@@ -33,7 +33,7 @@ class LogOwnership:
     def __init__(self, path: Path, token: bytes, seen: mmap.mmap) -> None:
         self._path = path
         self._token = token
-        self._seen = seen
+        self._seen: mmap.mmap | bytes = seen
 
     @classmethod
     def take(cls, directory: Path) -> "LogOwnership":
@@ -50,6 +50,12 @@ class LogOwnership:
             return cls(path, token, mmap.mmap(descriptor, _SIZE_BYTES, access=mmap.ACCESS_READ))
         finally:
             os.close(descriptor)
+
+    def close(self) -> None:
+        """Let go of the log, which is not this one's any more; closing twice does nothing."""
+        seen, self._seen = self._seen, b""
+        if isinstance(seen, mmap.mmap):
+            seen.close()
 
     @property
     def is_own(self) -> bool:

@@ -1,6 +1,7 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.compression import COMPRESSION
 from tests.mutants.edge import EDGE
 from tests.mutants.elsewhere import ELSEWHERE
 from tests.mutants.firewall import FIREWALL
@@ -9,7 +10,9 @@ from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.sessions import SESSIONS
+from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
+from tests.mutants.tls import TLS
 
 MUTANTS = (
     *OUTPUTS,
@@ -21,5 +24,8 @@ MUTANTS = (
     *REPLACEMENTS,
     *SESSIONS,
     *SOCKETS,
+    *COMPRESSION,
     *EDGE,
+    *TLS,
+    *SLOTS,
 )

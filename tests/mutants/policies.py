@@ -32,8 +32,10 @@ POLICIES = (
         "a write that need not be confirmed holds output",
         "actors/commit.py",
         "Committer._depends_on",
-        expression("database.has_writes and not database.is_unconfirmed"),
-        to("database.has_writes"),
+        expression(
+            "database.transaction.state and database.has_writes and not database.is_unconfirmed"
+        ),
+        to("database.transaction.state and database.has_writes"),
         (
             _COMMIT + "test_nothing_waits_for_writes_that_need_not_be_confirmed",
             _LEAVES

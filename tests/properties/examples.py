@@ -1,7 +1,7 @@
 """How many examples the slow properties try, and where.
 
-Few in `make test`, many in CI's step ``crash``; in memory if there is a file system of that kind:
-SQLite's syncs cost nothing there.
+Few in `make test`, twice as many in .ci/run, many in its step ``crash``; in memory if there is a
+file system of that kind: SQLite's syncs cost nothing there.
 """
 
 import os
@@ -12,13 +12,16 @@ from hypothesis import settings
 
 
 def examples(count: int, steps: int = 50) -> settings:
-    """Settings of a state machine: ``count`` runs, or as many times that as CI asks for.
+    """Settings of a state machine: ``count`` runs in CI, or as many times that as it asks for.
+
+    Elsewhere it is half of them.
 
     PERDURE_PROPERTY_FACTOR is set by .ci/run; hypothesis' own profiles could only set one number
     for all properties, whatever each of them costs.
     """
     factor = int(os.environ.get("PERDURE_PROPERTY_FACTOR", "1"))
-    return settings(max_examples=count * factor, stateful_step_count=steps, deadline=None)
+    share = 1 if "CI" in os.environ else 2
+    return settings(max_examples=count * factor // share, stateful_step_count=steps, deadline=None)
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from perdure.storage.archive import archive, spans
+from tests.properties.examples import examples
 from tests.storage.timeline import A, B, C, Timeline
 
 HOUR_MS = 3_600_000
@@ -38,7 +39,7 @@ def small_sizes() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(examples(40), suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=5, max_size=60))
 @example(  # a state that lasted until yesterday, though its record is older
     steps=[

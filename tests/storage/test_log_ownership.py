@@ -41,6 +41,15 @@ def test_what_an_earlier_process_left_is_no_one(tmp_path: Path) -> None:
     assert own.is_own
 
 
+def test_what_was_closed_is_not_ones_own(tmp_path: Path) -> None:
+    own = LogOwnership.take(tmp_path)
+    own.close()
+    own.close()
+    assert not own.is_own
+    with pytest.raises(OwnershipLost):
+        own.check()
+
+
 def test_that_the_file_is_gone_is_found_out(tmp_path: Path) -> None:
     own = LogOwnership.take(tmp_path)
     (tmp_path / "OWNER").unlink()

@@ -156,8 +156,8 @@ def test_who_lives_still_is_not_recovered(fleet: Fleet) -> None:
     """Nor are its alarms looked at: the log's lock comes first."""
     fleet.start(2)
     write_some(fleet, 1)
-    with pytest.raises(DirectoryInUse, match="log/1"):
-        recover_all(Layout(fleet.root), ("1",), lambda *_: "1", lambda: 0)
+    with pytest.raises(DirectoryInUse, match="log/0"):
+        recover_all(Layout(fleet.root), ("2",), lambda *_: "2", lambda: 0)
 
 
 def test_a_disk_that_fails_leaves_it_to_be_done_again(

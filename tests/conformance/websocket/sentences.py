@@ -44,7 +44,7 @@ OPENING = [
         ["Connection: keep-alive"], "400"),
     Opening("4.2.1", "the Connection field is a list of case-insensitive tokens",
         ["Connection: keep-alive, uPGRADE"], "101"),
-    Opening("4.2.1", "the key MUST be there", ["Sec-WebSocket-Key: -"], "500"),
+    Opening("4.2.1", "the key MUST be there", ["Sec-WebSocket-Key: -"], "400"),
     Opening("4.2.1", "the key MUST be 16 bytes when decoded",
         ["Sec-WebSocket-Key: c2hvcnQ="], "400"),
     Opening("4.2.1", "the key MUST be in base64",

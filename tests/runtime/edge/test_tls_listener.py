@@ -190,7 +190,8 @@ async def test_a_reader_that_is_slow_gets_everything(server: Server) -> None:
 
 
 async def test_a_client_that_never_reads_is_cut_off(serve: Serving, tmp_path: Path) -> None:
-    server = await serve_tls(serve, tmp_path, websocket_queue_size_bytes_max=1_000_000)
+    limits = {"websocket_queue_size_bytes_max": 1_000_000, "websocket_close_timeout_s": 0.1}
+    server = await serve_tls(serve, tmp_path, **limits)
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     raw.setblocking(False)

@@ -78,6 +78,10 @@ def test_compressed_messages_and_others_take_turns() -> None:
     assert {type(m) for m in heard.messages} == {str, bytes}
 
 
+def test_compressed_messages_follow_each_other_without_end() -> None:
+    assert read(*[compressed(TEXT, packed("a"))] * 100).messages == ["a"] * 100
+
+
 def test_an_empty_message_may_be_compressed() -> None:
     assert read(compressed(TEXT, b"\x00")).messages == [""]
 
@@ -95,6 +99,7 @@ def test_what_a_server_sends_is_read() -> None:
         pytest.param(compressed(TEXT, b"\xff\xff"), 1007, id="no deflate data"),
         pytest.param(compressed(TEXT, packed("Hello")[:3]), 1007, id="a part of some"),
         pytest.param(compressed(TEXT, b"\x03\x00" * 40), 1007, id="very many last blocks"),
+        pytest.param(compressed(BINARY, b"\0\x64\0\x9b\xffabc"), 1007, id="3 of 100 bytes"),
         pytest.param(compressed(TEXT, packed(b"\xff")), 1007, id="text that is not UTF-8"),
         pytest.param(compressed(TEXT, packed("ü".encode()[:1])), 1007, id="half a character"),
         pytest.param(compressed(CONTINUATION, packed("a")), 1002, id="continuation of nothing"),
@@ -141,6 +146,16 @@ def test_the_limit_is_that_of_the_inflated_message() -> None:
     data = packed(b"x" * (MAX + 1))
     heard = read(compressed(BINARY, data[:2], final=False), frame(CONTINUATION, data[2:]))
     assert (heard.messages, heard.broken[0][0]) == ([], 1009)
+
+
+def test_the_limit_is_that_of_all_fragments_together() -> None:
+    for size, expected in ((MAX // 2, [b"x" * MAX]), (MAX // 2 + 1, [])):
+        stream = zlib.compressobj(wbits=-15)
+        half = [stream.compress(b"x" * size) + stream.flush(zlib.Z_SYNC_FLUSH) for _ in range(2)]
+        first = compressed(BINARY, half[0], final=False)
+        heard = read(first, frame(CONTINUATION, half[1].removesuffix(b"\0\0\xff\xff")))
+        assert heard.messages == expected
+        assert [code for code, _ in heard.broken] == ([] if expected else [1009])
 
 
 def test_what_would_be_too_large_is_not_inflated() -> None:
