@@ -55,6 +55,11 @@ class Handlers(EventHandlers, Protocol):
         """The name of the object's class."""
         ...
 
+    @property
+    def on_restart(self) -> str:
+        """What the class wants done with its sockets when its process has gone."""
+        ...
+
     def message(self, socket: Any, message: str | bytes) -> Any: ...
 
     def close(self, socket: Any, code: int, reason: str, was_clean: bool) -> Any: ...  # noqa: FBT001  # as users write it
@@ -155,6 +160,11 @@ class Actor(Execution):
         if self.stage not in GONE:
             self.sessions.wake_if_asleep(session_id)
 
+    def adopt(self, socket: HibernatedSocket) -> None:
+        """Have a socket again that an earlier process had; it becomes one when it is asked for."""
+        self.sessions.revive = self._revive
+        self.sessions.add(socket)
+
     def _revive(self, kept: HibernatedSocket) -> WebSocket:
         socket = WebSocket.unaccepted()
         socket.revive(kept, self, self.handlers or _HandlersToBe(self))
@@ -182,6 +192,10 @@ class Actor(Execution):
     @property
     def commit_s(self) -> float:
         return self.committer.took_s
+
+    @property
+    def on_restart(self) -> str:
+        return super().on_restart if self.handlers is None else self.handlers.on_restart
 
     def describe(self) -> Mapping[str, str]:
         name = self.id.name or str(self.id)

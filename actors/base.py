@@ -1,6 +1,6 @@
 """The two classes that user code derives from."""
 
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 from .state import DurableObjectState, ExecutionContext
 
@@ -22,6 +22,13 @@ class DurableObject:
         ctx: Id, storage, sockets and gates of this actor.
         env: Bindings and vars of the configuration.
     """
+
+    on_restart: ClassVar[Literal["replay", "replay_first", "close"]] = "replay"
+    """What becomes of sockets that were taken with ``accept()`` when the actor's process is
+    replaced, in a server of several: the client's upgrade request comes again, with
+    ``request.resumed`` True, and the client notices nothing; ``"replay_first"``: and the first
+    message that the client has sent, for protocols that begin with a hello; ``"close"``: the client
+    gets 1012. Sockets of ``ctx.accept_web_socket`` go on by themselves unless it is ``"close"``."""
 
     def __init__(self, ctx: DurableObjectState, env: Any) -> None:
         self.ctx = ctx

@@ -27,6 +27,7 @@ from .errors import NotInHandler
 from .gates import InputGate, Turn
 from .ids import DurableObjectId
 from .limits import ActorLimits
+from .link import REPLAY
 from .sessions import Sessions
 from .slow_turns import SLOW_TURNS
 from .task import ActorTask
@@ -98,6 +99,11 @@ class Execution:
     def commit_s(self) -> float:
         """How long the last commit here took to be durable; 0 where nothing is committed."""
         return 0.0
+
+    @property
+    def on_restart(self) -> str:
+        """What becomes of its sockets when its process has gone: a Worker's are had again."""
+        return REPLAY
 
     def describe(self) -> Mapping[str, str]:
         """Whose code runs here, as fields of a log record."""

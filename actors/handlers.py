@@ -38,6 +38,10 @@ class NativeHandlers:
     def class_name(self) -> str:
         return type(self._instance).__qualname__
 
+    @property
+    def on_restart(self) -> str:
+        return str(type(self._instance).on_restart)
+
     def handle(self, event: Event) -> Any:
         if isinstance(event, FetchEvent):
             fetch = getattr(self._instance, "fetch", None)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .session import LOST, LOST_REASON, CloseFrame, Receipted
 
@@ -10,6 +10,26 @@ from .session import LOST, LOST_REASON, CloseFrame, Receipted
 Sent = str | bytes | tuple[str, str | bytes]
 # Code and reason of a close frame; without a code it has no body, which is heard as 1005.
 Close = tuple[int | None, str]
+
+
+class KeptSocket(NamedTuple):
+    """What is left of a socket of ``ctx.accept_web_socket`` when its actor's process has gone.
+
+    Attributes:
+        unique_key: Its actor's namespace.
+        raw_id: Its actor's id.
+        name: The name that the id was made from, if that is known.
+        session_id: Its own ``id``.
+        tags: What ``ctx.accept_web_socket`` was given.
+        attachment: What ``serialize_attachment`` was given last, encoded.
+    """
+
+    unique_key: str
+    raw_id: bytes
+    name: str | None
+    session_id: str
+    tags: tuple[str, ...]
+    attachment: bytes | None
 
 
 class SocketReceiver(Protocol):
@@ -38,6 +58,11 @@ class SocketReceiver(Protocol):
 
 # The policy of a connection that is only passed on: it is slowed at its source, never cut short.
 RELAY = "relay"
+
+
+# What an actor's class may want done with its sockets when its process has gone.
+REPLAY = "replay"
+RESTARTS = (REPLAY, "replay_first", "close")
 
 
 class SocketLink(Protocol):
@@ -96,6 +121,19 @@ class SocketLink(Protocol):
         """When it last did so, in Unix milliseconds; None for never."""
         ...
 
+    @property
+    def remembers(self) -> bool:
+        """It may outlive this process, and wants to know what to make the socket from then."""
+        ...
+
+    def remember(self, kept: KeptSocket) -> None:
+        """Keep this, instead of what was kept before; asked only of one that remembers."""
+        ...
+
+    def set_restart(self, policy: str) -> None:
+        """What to do when this process has gone, one of ``RESTARTS``; likewise."""
+        ...
+
 
 class Relay:
     """Passes on what one link hears to another; two of them make a proxy."""
@@ -152,6 +190,7 @@ class PairLink:
     buffered_size_bytes = 0
     dropped_messages = 0
     round_trip_s = None
+    remembers = False
 
     def __init__(self, peer: PairEnd) -> None:
         self.peer = peer
@@ -185,6 +224,12 @@ class PairLink:
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self._auto_response = pair
 
+    def remember(self, kept: KeptSocket) -> None:
+        """Both ends end with this process."""
+
+    def set_restart(self, policy: str) -> None:
+        """See ``remember``."""
+
     def answers(self, message: str | bytes) -> bool:
         """Answer a message to this link's own end in its stead; say whether that was done."""
         if self._auto_response is None or message != self._auto_response[0]:
@@ -202,6 +247,7 @@ class NoPeer:
     buffered_size_bytes = 0
     dropped_messages = 0
     round_trip_s = None
+    remembers = False
     auto_response_time_ms = None
 
     def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
@@ -209,6 +255,12 @@ class NoPeer:
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         """Nobody asks."""
+
+    def remember(self, kept: KeptSocket) -> None:
+        """Nobody comes back."""
+
+    def set_restart(self, policy: str) -> None:
+        """See ``remember``."""
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         receiver.receive_lost(LOST, LOST_REASON)

@@ -105,7 +105,7 @@ class Sessions(Mapping[str, S], Generic[S]):
 
     # For the runtime.
 
-    def add(self, socket: S) -> None:
+    def add(self, socket: S | HibernatedSocket) -> None:
         self._sockets[socket.id] = socket
         for tag in socket.tags:
             self._tagged.setdefault(tag, {})[socket.id] = None

@@ -22,7 +22,7 @@ from .gates import InputGate
 from .headers import HeadersInit
 from .hibernated_socket import HibernatedSocket
 from .http import UpgradeSocket
-from .link import PairLink, Sent, SocketLink, join, split
+from .link import REPLAY, KeptSocket, PairLink, Sent, SocketLink, join, split
 from .outgoing import begin_handshake, opening_request
 from .session import (
     INTERNAL_ERROR,
@@ -214,6 +214,12 @@ class WebSocket(SocketInbox):
             raise SocketStateError("call accept() before dispatch_event()")
         self.announce(Dispatched(event))
 
+    def serialize_attachment(self, value: Any) -> None:
+        super().serialize_attachment(value)
+        link, owner = self._link, self.owner
+        if link is not None and link.remembers and self.handlers is not None and owner is not None:
+            owner.emit(link.remember, self._kept(owner))  # in order with what is sent
+
     # For the runtime.
 
     @property
@@ -269,6 +275,8 @@ class WebSocket(SocketInbox):
             self._link.set_delivery(*delivery)
         self._belong_to(owner)
         owner.sessions.add(self)
+        if self._link is not None and self._link.remembers:
+            self._introduce(self._link, owner)
         early, self._early = self._early, []
         for frame in early:
             self._deliver(frame)
@@ -281,6 +289,8 @@ class WebSocket(SocketInbox):
             link.set_delivery(*self.delivery)
         if self.handlers is not None and self.owner is not None:
             link.set_auto_response(self.owner.sessions.auto_response)
+        if link.remembers and self.owner is not None:
+            self._introduce(link, self.owner)
 
     @property
     def can_be_handed_over(self) -> bool:
@@ -353,6 +363,20 @@ class WebSocket(SocketInbox):
             self._deliver(frame)
 
     # Inside.
+
+    def _introduce(self, link: SocketLink, owner: Execution) -> None:
+        """Tell what outlives this process whose socket this is."""
+        if owner.on_restart != REPLAY:
+            link.set_restart(owner.on_restart)
+        if self.handlers is not None:
+            link.remember(self._kept(owner))
+
+    def _kept(self, owner: Execution) -> KeptSocket:
+        """What another process would make this socket from, as it is now."""
+        actor_id = owner.actor_id
+        assert actor_id is not None, "only actors have handlers for sockets"
+        whose = (actor_id.unique_key, actor_id.raw, actor_id.name)
+        return KeptSocket(*whose, self.id, self.tags, self.attachment)
 
     def _leave_it(self) -> tuple[SocketLink, list[SocketInput]]:
         """Give away the connection, and what came over it so far."""

@@ -10,7 +10,6 @@ import sys
 from contextlib import AsyncExitStack
 
 from ..actors.clock import SystemClock
-from ..actors.session import SERVICE_RESTART
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide
 from .observe.logs import set_up_logs
@@ -21,22 +20,13 @@ from .shards.link.opening import open_link
 from .shards.link.streams import Streams
 from .shards.peers import Entrypoints, Peers
 from .shards.placement import Placement
-from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from .shards.sockets.held_sockets import HeldLimits, HeldSockets
+from .shards.sockets.orphans import Orphans
 from .shards.sockets.passing import BorrowedSockets
 from .shards.supervisor.parent import Assignment, Parent, run_child
 from .shards.supervisor.places import Identity
 from .sockets.keepalive import KeepAlive
 from .worker_process import UNLINK_S, link_identity
-
-
-class ComeAgain:
-    """What becomes of clients whose actor's process is gone."""
-
-    def orphaned(self, held: HeldSocket) -> None:
-        held.sever(SERVICE_RESTART, "the process of this connection's actor has ended")
-
-    def over(self, held: HeldSocket) -> None:
-        """Nothing is kept of it."""
 
 
 class RouterDuty:
@@ -47,6 +37,7 @@ class RouterDuty:
     _front: FrontSide
     _peers: Peers
     _borrowed: BorrowedSockets
+    _orphans: Orphans
 
     def __init__(self, parent: Parent) -> None:
         self._parent = parent
@@ -71,12 +62,14 @@ class RouterDuty:
         config, loop = settings.config, self._loop
         self._peers = Peers(Placement(settings.slots), loop)
         self._cleanup.callback(self._peers.close)
-        self._borrowed = BorrowedSockets(loop, HeldLimits(), ComeAgain())
+        entrypoints = Entrypoints(self._peers)
+        self._orphans = Orphans(self._peers.placement, entrypoints, loop)
+        self._borrowed = BorrowedSockets(loop, HeldLimits(), self._orphans)
         self._front = FrontSide(config, loop, self._cleanup, os.environ)
         keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
-        self._front.assemble(Entrypoints(self._peers), keep_alive, show_errors=settings.show_errors)
+        self._front.assemble(entrypoints, keep_alive, show_errors=settings.show_errors)
         return b""
 
     async def serve(self) -> None:
@@ -96,12 +89,15 @@ class RouterDuty:
 
     async def _open_link(self, peer: Identity, end: socket.socket) -> None:
         link = Link(link_identity(self._identity), link_identity(peer))
-        self._borrowed.add_worker(peer.place.slot, peer.generation, HeldSockets(link))
+        held = HeldSockets(link)
+        self._borrowed.add_worker(peer.place.slot, peer.generation, held)
         calls = LinkCalls(link, Streams(link), self._borrowed)
         await open_link(link, end)
         self._links[peer] = link
         if link.ended is None:
-            self._peers[peer.place.slot].joined(link, calls)
+            slot = peer.place.slot
+            self._orphans.joined(slot, peer.generation, held)  # before anything wakes an actor
+            self._peers[slot].joined(link, calls)
 
     async def drain(self, left_s: float) -> None:
         self._front.close_port()

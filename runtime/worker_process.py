@@ -8,9 +8,12 @@ import os
 import socket
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 
 from ..actors.channel import ActorChannel
 from ..actors.clock import SystemClock
+from ..actors.link import KeptSocket
+from ..actors.session import SERVICE_RESTART
 from ..storage.alarm_index import AlarmIndex
 from ..storage.layout import Layout
 from .actor_side import ActorSide
@@ -20,6 +23,7 @@ from .host.registry import ActorRegistry
 from .observe.logs import set_up_logs
 from .process_settings import ProcessSettings
 from .shards.link.calls import LinkCalls
+from .shards.link.errors import LinkBroken, LinkEnded
 from .shards.link.kinds import ROUTER, WORKER
 from .shards.link.link import Identity as LinkIdentity
 from .shards.link.link import Link
@@ -28,8 +32,8 @@ from .shards.link.streams import Streams
 from .shards.peers import OwnActors, Peers, ShardChannel
 from .shards.placement import Placement
 from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
-from .shards.sockets.linked_sockets import LinkedSockets
-from .shards.sockets.passing import BorrowedSockets, LentSockets, WorkerPassing
+from .shards.sockets.linked_sockets import LinkedSocket, LinkedSockets
+from .shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets, WorkerPassing
 from .shards.supervisor.parent import Assignment, Parent, run_child
 from .shards.supervisor.places import Identity, Role
 from .tracing import start_tracing
@@ -49,6 +53,10 @@ class NobodyWaits:
 
     def orphaned(self, held: HeldSocket) -> None:
         held.sever(1006, "the process of the actor at the other end is gone")
+
+    def early(self, held: HeldSocket, socket: BorrowedSocket) -> None:
+        del socket  # its process came and went before this one heard of it
+        self.orphaned(held)
 
     def over(self, held: HeldSocket) -> None:
         """It heard so."""
@@ -73,6 +81,9 @@ class WorkerDuty:
         self._is_serving = False
         self._ends: list[tuple[Identity, socket.socket]] = []  # that wait until it serves
         self._links: dict[Identity, Link] = {}
+        self._calls: list[LinkCalls] = []
+        self._linked: list[LinkedSockets] = []
+        self._gone: set[Identity] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def prepare(self, assignment: Assignment) -> bytes:
@@ -123,8 +134,18 @@ class WorkerDuty:
         else:
             self._ends.append((peer, end))
 
+    def _link_ended(self, peer: Identity, end: LinkEnded) -> None:
+        """A link ends with the process at its other end; if not, nobody can trust this one."""
+        if self._is_serving:
+            self._loop.call_later(UNLINK_S, self._end_if_cut_off, peer, end.reason)
+
+    def _end_if_cut_off(self, peer: Identity, reason: str) -> None:
+        if peer not in self._gone:
+            self._parent.fail(f"the link to {peer}, which lives, has ended: {reason}")
+
     def unlink(self, peer: Identity) -> None:
         """What ``peer`` had sent is still read; its end is the end of the link."""
+        self._gone.add(peer)
         link = self._links.pop(peer, None)
         if link is not None:
             self._loop.call_later(UNLINK_S, link.close, "its process has gone")
@@ -136,30 +157,55 @@ class WorkerDuty:
 
     async def _open_link(self, peer: Identity, end: socket.socket) -> None:
         link = Link(link_identity(self._identity), link_identity(peer))
-        self._lent.serve(link, LinkedSockets(link))
+        is_routers = peer.place.role is Role.ROUTER
+        linked = LinkedSockets(link, self._resume if is_routers else None)
+        self._linked.append(linked)
+        self._lent.serve(link, linked)
         streams = Streams(link)
-        if peer.place.role is Role.ROUTER:
-            LinkCalls(link, streams, self._passing, entrypoint=self._actors.worker)
+        if is_routers:
+            calls = LinkCalls(link, streams, self._passing, entrypoint=self._actors.worker)
+            self._calls.append(calls)
             await open_link(link, end)
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
             own = OwnActors(self._identity.place.slot, self._peers, self._actors.host.namespaces)
             calls = LinkCalls(link, streams, self._passing, actors=own)
+            self._calls.append(calls)
             await open_link(link, end)
             if link.ended is None:
                 self._peers[peer.place.slot].joined(link, calls)
         self._links[peer] = link
+        link.when_ended(partial(self._link_ended, peer))
+
+    def _resume(
+        self, kept: KeptSocket, link: LinkedSocket, auto_response: tuple[str, str] | None
+    ) -> None:
+        """Have a socket again that the process before this one had."""
+        slot = self._identity.place.slot
+        if self._peers.placement.slot_of(kept.unique_key, kept.raw_id) != slot:
+            raise LinkBroken(f"a socket of an actor that is not in slot {slot}")
+        registry = self._actors.host.namespaces.get(kept.unique_key)
+        if registry is None:
+            link.sever(SERVICE_RESTART, "the program has no such class any more")
+        else:
+            registry.adopt(kept, link, auto_response)
 
     # The end.
 
     async def drain(self, left_s: float) -> None:
+        """What comes from now on is for the successor; what is under way comes to its end."""
+        for calls in self._calls:
+            calls.stop_taking("it is being replaced")
+        for linked in self._linked:
+            linked.stop_taking()
         self._actors.alarms.close()
         await self._actors.drain(self._loop.time() + left_s)
         self._actors.host.settle()
 
     async def stop(self) -> None:
-        if self._is_serving:
+        is_serving, self._is_serving = self._is_serving, False
+        if is_serving:
             self._actors.host.settle()
         # First: clients are to hear nothing of what ends here.
         for link in list(self._links.values()):
@@ -169,7 +215,7 @@ class WorkerDuty:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for _, end in self._ends:
             end.close()
-        if self._is_serving:
+        if is_serving:
             self._actors.alarms.close()
             self._actors.close("the worker ends")
         await self._cleanup.aclose()

@@ -17,7 +17,7 @@ from perdure.actors.handlers import construct_native
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId, IdFactory
 from perdure.actors.limits import ActorLimits
-from perdure.actors.link import Close, Sent, SocketReceiver
+from perdure.actors.link import Close, KeptSocket, Sent, SocketReceiver
 from perdure.actors.namespace import DurableObjectNamespace
 from perdure.actors.session import LOST, LOST_REASON, CloseFrame, Receipted
 from perdure.actors.socket_pair import WebSocketPair
@@ -123,6 +123,13 @@ class FakeLink:
     delivery: tuple[str, int | None] | None = None
     auto_response: tuple[str, str] | None = None
     auto_response_time_ms: int | None = None
+    remembers = False
+
+    def remember(self, kept: KeptSocket) -> None:
+        self.kept = kept
+
+    def set_restart(self, policy: str) -> None:
+        self.restart = policy
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self.auto_response = pair

@@ -69,6 +69,16 @@ class HibernatedActors:
         """``actor`` has left memory."""
         self._actors[actor.id.raw] = _Hibernated(actor.id, actor.sessions)
 
+    def adopt(
+        self, actor_id: DurableObjectId, socket: HibernatedSocket, auto: tuple[str, str] | None
+    ) -> None:
+        """Have a socket of an actor that is not in memory, whose last process has gone."""
+        slept = self._actors.get(actor_id.raw)
+        if slept is None:
+            slept = self._actors[actor_id.raw] = _Hibernated(actor_id, Sessions())
+        slept.sessions.add(socket)
+        slept.sessions.auto_response = auto
+
     def take(self, actor_id: DurableObjectId) -> tuple[DurableObjectId, Sessions[Any] | None]:
         """Return what an actor that starts goes on with: its id, with its name, and its sessions.
 

@@ -18,8 +18,10 @@ from typing import Any, Protocol, TypeVar
 
 from ...actors.actor import Actor, Handlers, Surroundings
 from ...actors.events import AlarmEvent, Delivered, OnReply
+from ...actors.hibernated_socket import HibernatedSocket
 from ...actors.ids import DurableObjectId
 from ...actors.lifecycle import LifeStage
+from ...actors.link import KeptSocket, SocketLink
 from ...actors.rpc import encode_error
 from ...actors.watch import watch
 from ...storage.bookmark import Bookmark
@@ -28,7 +30,7 @@ from ...storage.errors import StorageError
 from ...storage.marks import Marks
 from ...storage.metadata import Metadata
 from .custody import Custody
-from .hibernation import HibernatedActors
+from .hibernation import HibernatedActors, Waker
 from .quarantine import quarantined
 from .statistics import LifeCounts, NamespaceStatistics
 
@@ -100,6 +102,23 @@ class ActorRegistry:
                 return
             actor = self._start(actor_id, event)
         actor.deliver(event, on_reply)
+
+    def adopt(self, kept: KeptSocket, link: SocketLink, auto: tuple[str, str] | None) -> None:
+        """Have a socket again that an earlier process of these actors had, on ``link`` now."""
+        actor_id = DurableObjectId(self._unique_key, kept.raw_id, kept.name)
+        socket = HibernatedSocket(
+            kept.session_id,
+            kept.tags,
+            kept.attachment,
+            link,
+            Waker(self.hibernated, actor_id),
+            is_closing=False,
+        )
+        actor = self.live.get(kept.raw_id)
+        if actor is None:
+            self.hibernated.adopt(actor_id, socket, auto)
+        else:
+            actor.adopt(socket)
 
     def gone(self, actor: Actor) -> None:
         """``actor`` takes no more events."""

@@ -23,6 +23,8 @@ from .link.calls import LinkCalls
 from .link.errors import LinkBroken, LinkOverloaded, WorkerLost
 from .link.link import Link
 from .placement import Placement
+from .sockets.orphans import protocol_of
+from .sockets.passing import BorrowedSocket
 
 # So many events wait for a worker that is away, and so long: a successor takes a second or two.
 WAITING_MAX = 10_000
@@ -63,6 +65,11 @@ class Peer:
         self._stop_timer()
         for one in waiting:
             one.send(calls)
+
+    def gives_up(self, calls: LinkCalls | None) -> None:
+        """The process that ``calls`` led to takes nothing more, whether its link lives or not."""
+        if self._calls is calls:
+            self._calls = self._link = None
 
     def do(self, send: Callable[[LinkCalls], None], fail: Callable[[WorkerLost], None]) -> None:
         """Have ``send`` called now, or when there is a process; or ``fail``, if that is too late.
@@ -148,14 +155,19 @@ class ShardChannel:
 
         again = _again(event)
 
+        used: LinkCalls | None = None
+
         def replied(answer: Any, failure: bytes | None) -> None:
             """Have what has certainly not begun begin at the successor."""
             if failure is not None and again is not None and _had_not_begun(failure, slot):
+                self._peers[slot].gives_up(used)
                 self.deliver(actor_id, again, on_reply)
             else:
                 on_reply(answer, failure)
 
         def send(calls: LinkCalls) -> None:
+            nonlocal used
+            used = calls
             calls.deliver(actor_id, event, replied)
 
         def fail(lost: Exception) -> None:
@@ -211,27 +223,48 @@ class Entrypoints:
         self._peers = peers
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
+        """Have ``request`` answered; see ``Worker.fetch``."""
+
+        def answered(response: Response | None, error: BaseException | None) -> None:
+            if isinstance(error, WorkerLost):
+                response, error = _unavailable(may_have_run=not error.retryable), None
+            on_response(response, error)
+
+        self.ask(request, answered)
+
+    def ask(self, request: Request, on_response: OnResponse) -> None:
+        """Likewise; but one whose worker has gone gets ``WorkerLost``."""
         body = request.content
         is_repeatable = body is None or isinstance(body, bytes)
         again = request.clone() if is_repeatable else None
 
         slot = self._peers.next_slot()
+        used: LinkCalls | None = None
+
+        def send(calls: LinkCalls) -> None:
+            nonlocal used
+            used = calls
+            calls.fetch(request, answered)
 
         def answered(response: Response | None, error: BaseException | None) -> None:
             if isinstance(error, WorkerLost):
-                # Of another slot: the entrypoint was told so, and has not caught it.
-                had_not_begun = error.retryable and error.slot == slot
-                if again is not None and had_not_begun:
-                    self.fetch(again, on_response)
-                    return
-                response, error = _unavailable(may_have_run=not had_not_begun), None
+                if error.slot != slot:  # the entrypoint was told so, and has not caught it
+                    error = WorkerLost(error.slot, error.reason, may_have_run=True)
+                elif error.retryable:
+                    self._peers[slot].gives_up(used)
+                    if again is not None:
+                        self.ask(again, on_response)
+                        return
+            elif response is not None and isinstance(response.web_socket, BorrowedSocket):
+                response.web_socket.request = again
+                response.web_socket.protocol = protocol_of(response)
             on_response(response, error)
 
-        def fail(_: WorkerLost) -> None:
-            on_response(_unavailable(may_have_run=False), None)
+        def fail(lost: WorkerLost) -> None:
+            on_response(None, lost)
 
         try:
-            self._peers[slot].do(lambda calls: calls.fetch(request, answered), fail)
+            self._peers[slot].do(send, fail)
         except LinkOverloaded as error:
             on_response(None, decode_error(encode_error(error)))
 

@@ -106,6 +106,14 @@ class ClientSocket(SendingHalf):
             self._receiver = None
             self.transmit((), (code, reason))
 
+    remembers = False
+
+    def remember(self, kept: object) -> None:
+        """Nobody asks: it ends with this process."""
+
+    def set_restart(self, policy: str) -> None:
+        """See ``remember``."""
+
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         """Answer this text with that one, without the receiver's hearing of it; None: no more."""
         self._auto_response = pair

@@ -15,6 +15,7 @@ _RAW_ID_SIZE_BYTES = 32
 _NUMBER_MAX = 2**63 - 1
 _STATUS_MIN, _STATUS_MAX = 100, 999
 _METHOD_LENGTH_MAX = 64 * 1024  # the text of a request's method; the parser allows far less
+_RESTARTS = frozenset({"replay", "replay_first", "close"})
 _REDIRECTS = frozenset({"follow", "manual", "error"})
 
 
@@ -37,6 +38,11 @@ def is_bool(value: Any) -> bool:
 
 def is_seconds(value: Any) -> bool:
     return type(value) is float and value >= 0
+
+
+def is_restart(value: Any) -> bool:
+    """What a class wants done with its sockets when its process has gone."""
+    return type(value) is str and value in _RESTARTS
 
 
 def is_raw_id(value: Any) -> bool:

@@ -33,6 +33,7 @@ from .fields import (
     is_raw_id,
     is_request,
     is_response,
+    is_restart,
     is_seconds,
     is_sent,
     is_text,
@@ -87,6 +88,7 @@ DELIVERY: Final = 52
 AUTO: Final = 53
 ACKNOWLEDGED: Final = 54
 HIBERNATABLE: Final = 55
+RESTART: Final = 56
 
 _ANYBODY = SUPERVISOR | ROUTER | WORKER
 _PEERS = ROUTER | WORKER
@@ -229,6 +231,8 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     (AUTO, "AUTO", WORKER, (_SESSION, ("auto_response", or_none(is_pair_of_texts)))),
     (ACKNOWLEDGED, "ACKNOWLEDGED", WORKER, (_SESSION, ("sequence", is_number))),
     (HIBERNATABLE, "HIBERNATABLE", WORKER, (_SESSION, *_RECORD)),
+    # What is to be done when the sender has gone; a class says so.
+    (RESTART, "RESTART", WORKER, (_SESSION, ("policy", is_restart))),
 )
 
 KINDS: Final = {row[0]: Kind(*row) for row in _TABLE}

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ....actors.http import Request
 from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent, SocketReceiver
 from ..link.errors import LinkEnded
 from ..link.framing import Frame
@@ -25,10 +26,12 @@ from ..link.kinds import (
     AUTO,
     DELIVERY,
     GO_ON,
+    HIBERNATABLE,
     HOLD,
     MESSAGE,
     PAUSE,
     READ_ON,
+    RESTART,
     SAID_CLOSE,
     SEND,
     SEVER,
@@ -39,6 +42,10 @@ from .states import HeldState, move
 from .unacknowledged import Unacknowledged
 
 INTERNAL_ERROR = 1011
+# What a class may want (``DurableObject.on_restart``).
+REPLAY, REPLAY_FIRST, CLOSE = "replay", "replay_first", "close"
+# The number of a first message that is told again; receipts for it mean nothing.
+FIRST = 0
 # Whoever only passes on what it hears wants to be slowed down (``actors/link.py``'s RELAY).
 RELAY = "relay"
 
@@ -88,6 +95,12 @@ class HeldSocket:
         session: The number by which this process and the other one know it.
         state: See ``states.py``.
         unacknowledged: What it has said and nobody has acknowledged.
+        kept: What its actor has said to make it from again, as RESUME sends it; None for one that
+            cannot hibernate.
+        auto_response: What it answers without its actor, and to what; or None.
+        on_restart: What its actor's class wants done with it when the process has gone.
+        request: How the client has asked for it; None if nobody could ask again.
+        protocol: The subprotocol that was agreed on; None for none.
         on_orphaned: Called with this when the process of its actor has gone: to find a successor.
         on_over: Called with this once, when nothing will come of it any more.
     """
@@ -96,15 +109,20 @@ class HeldSocket:
         "_connection",
         "_home",
         "_limits",
-        "_link",
         "_loop",
         "_lost",
         "_said_close",
         "_timer",
         "_unread",
         "_wants_brake",
+        "auto_response",
+        "first_message",
+        "kept",
         "on_orphaned",
         "on_over",
+        "on_restart",
+        "protocol",
+        "request",
         "session",
         "state",
         "unacknowledged",
@@ -114,20 +132,25 @@ class HeldSocket:
         self,
         session: int,
         connection: Connection,
-        home: "HeldSockets",
+        home: "HeldSockets | None",
         loop: asyncio.AbstractEventLoop,
         limits: HeldLimits,
         on_orphaned: "Callable[[HeldSocket], None]",
         on_over: "Callable[[HeldSocket], None]",
     ) -> None:
         self.session = session
-        self.state = HeldState.ATTACHED
+        self.state = HeldState.ORPHANED if home is None else HeldState.ATTACHED
         self.unacknowledged = Unacknowledged()
+        self.kept: list[Any] | None = None
+        self.on_restart = REPLAY
+        self.first_message: str | bytes | None = None
+        self.request: Request | None = None
+        self.protocol: str | None = None
+        self.auto_response: tuple[str, str] | None = None
         self.on_orphaned = on_orphaned
         self.on_over = on_over
         self._connection = connection
         self._home = home
-        self._link = home.link
         self._loop = loop
         self._limits = limits
         self._unread = Unread.NOTHING
@@ -135,38 +158,48 @@ class HeldSocket:
         self._said_close: Close | None = None  # the client has, and nobody has answered yet
         self._lost: tuple[int, str] | None = None  # its connection was, while nobody was there
         self._timer: asyncio.TimerHandle | None = None
-        home.add(self)
+        if home is not None:
+            home.add(self)
         connection.set_receiver(self)
+        if home is None:
+            self._wait()
 
     # What the client says.
 
+    @property
+    def is_closing(self) -> bool:
+        """The client has said goodbye, or its connection was lost."""
+        return self._said_close is not None or self._lost is not None
+
     def receive(self, message: str | bytes) -> None:
+        if self.first_message is None and self.on_restart == REPLAY_FIRST:
+            self.first_message = message
         number = self.unacknowledged.add(message)
-        if self.state is HeldState.ATTACHED:
+        if self._home is not None:
             self.unacknowledged.delivered(number)
-            self._link.send([MESSAGE, self.session, number, message, False])
+            self._home.link.send([MESSAGE, self.session, number, message, False])
         if self._is_full():
             self._read_no_more(Unread.FULL)
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._said_close = (code, reason)
-        if self.state is HeldState.ATTACHED:
-            self._link.send([SAID_CLOSE, self.session, code, reason])
+        if self._home is not None:
+            self._home.link.send([SAID_CLOSE, self.session, code, reason])
 
     def receive_lost(self, code: int, reason: str) -> None:
-        if self.state is HeldState.ORPHANED:  # whoever comes next has to know
+        if self._home is None:  # whoever comes next has to know
             self._lost = (code, reason)
             return
-        self._link.send([WAS_LOST, self.session, code, reason])
+        self._home.link.send([WAS_LOST, self.session, code, reason])
         self._end()
 
     def hold(self) -> None:
-        if self._wants_brake and self.state is HeldState.ATTACHED:
-            self._link.send([HOLD, self.session])
+        if self._wants_brake and self._home is not None:
+            self._home.link.send([HOLD, self.session])
 
     def go_on(self) -> None:
-        if self._wants_brake and self.state is HeldState.ATTACHED:
-            self._link.send([GO_ON, self.session])
+        if self._wants_brake and self._home is not None:
+            self._home.link.send([GO_ON, self.session])
 
     # What its actor asks for.
 
@@ -202,6 +235,7 @@ class HeldSocket:
         self._connection.set_delivery(policy, queue_size_bytes_max)
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
+        self.auto_response = pair
         self._connection.set_auto_response(pair)
 
     # Its actor's process.
@@ -212,19 +246,26 @@ class HeldSocket:
         if self.unacknowledged.process_died() >= self._limits.deaths_max:
             self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
             return
+        self._home = None
         self._unread &= ~Unread.ASKED  # whoever asked is gone
+        self._wait()
+        self.on_orphaned(self)
+
+    def _wait(self) -> None:
         self._read_no_more(Unread.ORPHANED)
         self._timer = self._loop.call_later(self._limits.orphaned_timeout_s, self._give_up)
-        self.on_orphaned(self)
 
     def attach(self, home: "HeldSockets") -> None:
         """A successor has taken its actor over: tell it what was not acknowledged."""
         self.state = move(self.state, HeldState.ATTACHED)
         self._stop_timer()
         home.add(self)
-        self._home, self._link = home, home.link
+        self._home = home
         link = home.link
-        for number, message, is_redelivered in list(self.unacknowledged.undelivered()):
+        undelivered = list(self.unacknowledged.undelivered())
+        if self.first_message is not None and (not undelivered or undelivered[0][0] != 1):
+            link.send([MESSAGE, self.session, FIRST, self.first_message, True])
+        for number, message, is_redelivered in undelivered:
             self.unacknowledged.delivered(number)
             link.send([MESSAGE, self.session, number, message, is_redelivered])
         if self._said_close is not None:
@@ -242,7 +283,8 @@ class HeldSocket:
     def _end(self) -> None:
         self.state = move(self.state, HeldState.OVER)
         self._stop_timer()
-        self._home.discard(self)
+        if self._home is not None:
+            self._home.discard(self)
         self.on_over(self)
 
     def _stop_timer(self) -> None:
@@ -295,6 +337,8 @@ class HeldSockets:
             (READ_ON, self._one(lambda held, _: held.ask(is_to_wait=False))),
             (DELIVERY, self._one(lambda held, frame: held.set_delivery(frame[2], frame[3]))),
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
+            (HIBERNATABLE, self._one(_keep)),
+            (RESTART, self._one(_want)),
             (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
         ):
             link.handle(kind, handler)
@@ -335,6 +379,14 @@ class HeldSockets:
         sockets, self._sockets = list(self._sockets.values()), {}
         for held in sockets:
             held.orphan()
+
+
+def _keep(held: HeldSocket, frame: Frame) -> None:
+    held.kept = frame[2:]
+
+
+def _want(held: HeldSocket, frame: Frame) -> None:
+    held.on_restart = frame[2]
 
 
 def _pair(value: Any) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from ....actors.link import Close, Sent, SocketReceiver
+from ....actors.link import Close, KeptSocket, Sent, SocketReceiver
 from ....actors.session import Receipted
 from ....storage.errors import LimitExceeded
 from ..link.errors import LinkBroken, LinkEnded
@@ -24,10 +24,13 @@ from ..link.kinds import (
     DELIVERY,
     FACTS,
     GO_ON,
+    HIBERNATABLE,
     HOLD,
     MESSAGE,
     PAUSE,
     READ_ON,
+    RESTART,
+    RESUME,
     SAID_CLOSE,
     SEND,
     SEVER,
@@ -99,15 +102,38 @@ class LinkedSocket:
     def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
         self._home.tell([DELIVERY, self.session, policy, queue_size_bytes_max])
 
+    remembers = True
+
+    def remember(self, kept: KeptSocket) -> None:
+        self._home.tell([HIBERNATABLE, self.session, *kept])
+
+    def set_restart(self, policy: str) -> None:
+        self._home.tell([RESTART, self.session, policy])
+
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self._home.tell([AUTO, self.session, None if pair is None else list(pair)])
 
 
-class LinkedSockets:
-    """All linked sockets of one link. Is the ``Home`` of them."""
+class Resume(Protocol):
+    """Makes a socket anew whose actor's last process has gone."""
 
-    def __init__(self, link: Link) -> None:
+    def __call__(
+        self, kept: KeptSocket, link: LinkedSocket, auto_response: tuple[str, str] | None
+    ) -> None: ...
+
+
+class LinkedSockets:
+    """All linked sockets of one link. Is the ``Home`` of them.
+
+    Args:
+        link: The link.
+        resume: Called for each socket that an actor of this process is to have again; None where
+            nobody may ask for that.
+    """
+
+    def __init__(self, link: Link, resume: Resume | None = None) -> None:
         self._link = link
+        self._takes_more = True
         self._sockets: dict[int, LinkedSocket] = {}
         # What was sent last, and to which sessions, while it may go to others as well.
         self._gathered: tuple[list[int], Sequence[Sent], Close | None] | None = None
@@ -120,6 +146,8 @@ class LinkedSockets:
             (FACTS, self._facts),
         ):
             link.handle(kind, handler)
+        if resume is not None:
+            link.handle(RESUME, partial(self._resume, resume))
         link.before_flush(self._send_gathered)
         link.when_ended(self._ended)
 
@@ -136,6 +164,10 @@ class LinkedSockets:
             raise LinkBroken(f"session {session} has begun already")
         socket = self._sockets[session] = LinkedSocket(self, session)
         return socket
+
+    def stop_taking(self) -> None:
+        """Hear no more messages: what comes stays without a receipt, and is for the successor."""
+        self._takes_more = False
 
     # What leaves.
 
@@ -185,8 +217,15 @@ class LinkedSockets:
         socket = self._sockets.get(frame[1])
         return None if socket is None else socket.receiver
 
+    def _resume(self, resume: Resume, frame: Frame) -> None:
+        _, session, unique_key, raw_id, name, session_id, tags, attachment, pair, _ = frame
+        kept = KeptSocket(unique_key, raw_id, name, session_id, tuple(tags), attachment)
+        resume(kept, self.begin(session), None if pair is None else (pair[0], pair[1]))
+
     def _message(self, frame: Frame) -> None:
         _, session, sequence, data, is_redelivered = frame
+        if not self._takes_more:
+            return
         receiver = self._receiver(frame)
         if receiver is not None:
             acknowledge = partial(self.tell, [ACKNOWLEDGED, session, sequence])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ....actors.execution import Execution
-from ....actors.link import Close, NoPeer, Sent, SocketLink, SocketReceiver
+from ....actors.link import Close, KeptSocket, NoPeer, Sent, SocketLink, SocketReceiver
 from ....actors.session import LOST, SocketState, move
 from ....actors.websocket import WebSocket
 from ...sockets.joint import SocketReceiver as Held
@@ -18,7 +18,7 @@ from ..link.messages import SocketRef
 class Lender(Protocol):
     """Where the socket is: is ``borrowed_sockets.BorrowedSockets``."""
 
-    def take(self, ref: SocketRef, connection: "LocalConnection") -> None: ...
+    def take(self, ref: SocketRef, connection: "LocalConnection") -> object: ...
     def drop(self, ref: SocketRef) -> None: ...
 
 
@@ -82,6 +82,7 @@ class LocalLink:
     dropped_messages = 0
     round_trip_s = None
     auto_response_time_ms = None
+    remembers = False
 
     def __init__(self) -> None:
         self.here: SocketReceiver | None = None
@@ -117,6 +118,12 @@ class LocalLink:
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         """Only connections to clients answer by themselves."""
+
+    def remember(self, kept: KeptSocket) -> None:
+        """This end goes with this process."""
+
+    def set_restart(self, policy: str) -> None:
+        """See ``remember``."""
 
 
 class LocalConnection:

@@ -13,9 +13,8 @@ import asyncio
 import itertools
 from typing import Any, Protocol, cast
 
-from ....actors.http import UpgradeSocket
+from ....actors.http import Request, UpgradeSocket
 from ....actors.link import NoPeer, SocketLink
-from ....actors.session import SERVICE_RESTART
 from ....actors.socket_events import Listener
 from ....storage.errors import InternalError
 from ..link.errors import LinkBroken, LinkEnded
@@ -84,6 +83,10 @@ class LentSockets:
 class OnHeld(Protocol):
     """What becomes of a held socket."""
 
+    def early(self, held: HeldSocket, socket: "BorrowedSocket") -> None:
+        """``held`` is orphaned from the beginning: nothing leads to the process of ``socket``."""
+        ...
+
     def orphaned(self, held: HeldSocket) -> None:
         """The process of its actor has gone."""
         ...
@@ -124,14 +127,15 @@ class BorrowedSockets:
 
     def take(self, ref: SocketRef, connection: "SocketLink | LocalConnection") -> None:
         """Have the actor speak with the client of ``connection`` from now on."""
+        self.take_as(BorrowedSocket(ref, self), connection)
+
+    def take_as(self, socket: "BorrowedSocket", connection: "SocketLink | LocalConnection") -> None:
+        """Likewise, and have what is known of ``socket`` remembered."""
+        ref, session, on_held = socket.ref, next(self._sessions), self._on_held
         home = self._homes.get((ref.slot, ref.generation))
-        if home is None:
-            connection.sever(SERVICE_RESTART, "the actor of this connection has just been moved")
-            return
-        session = next(self._sessions)
-        on_held = self._on_held
-        home.link.send([TAKE, ref.number, session])
-        HeldSocket(
+        if home is not None:
+            home.link.send([TAKE, ref.number, session])
+        held = HeldSocket(
             session,
             cast("Connection", connection),  # of runtime/sockets, which knows no Receipted
             home,
@@ -140,6 +144,18 @@ class BorrowedSockets:
             on_held.orphaned,
             on_held.over,
         )
+        held.request, held.protocol = socket.request, socket.protocol
+        if home is None:
+            on_held.early(held, socket)
+
+    def take_for(self, ref: SocketRef, held: HeldSocket) -> bool:
+        """Have an orphaned client speak with the actor; return whether its process is there."""
+        home = self._homes.get((ref.slot, ref.generation))
+        if home is None:
+            return False
+        home.link.send([TAKE, ref.number, held.session])
+        held.attach(home)
+        return True
 
     def drop(self, ref: SocketRef) -> None:
         """Nobody wants the socket that ``ref`` names."""
@@ -170,6 +186,11 @@ class BorrowedSocket:
     """The end of a WebSocket that a worker has lent, in a router. Is an ``UpgradeSocket``.
 
     There is no user code in a router, so nobody accepts it or listens to it here.
+
+    Attributes:
+        ref: Where it is.
+        request: How its client has asked for it; None if nobody could ask again.
+        protocol: The subprotocol of the answer that carries it; None for none.
     """
 
     on_open: Listener | None = None
@@ -183,21 +204,29 @@ class BorrowedSocket:
         ref: SocketRef,
         lender: "BorrowedSockets",
     ) -> None:
-        self._ref = ref
+        self.ref = ref
         self._lender = lender
         self.can_be_handed_over = True
+        self.request: Request | None = None
+        self.protocol: str | None = None
 
     def hand_over(self, link: SocketLink) -> None:
         """Have the actor speak with the client of ``link``."""
         assert self.can_be_handed_over, "a client has it"
         self.can_be_handed_over = False
         if isinstance(link, NoPeer):
-            self._lender.drop(self._ref)
+            self._lender.drop(self.ref)
         else:
-            self._lender.take(self._ref, link)
+            self._lender.take_as(self, link)
+
+    def attach(self, held: HeldSocket) -> bool:
+        """Have an orphaned client instead; return whether the actor's process is still there."""
+        is_there = self._lender.take_for(self.ref, held)
+        self.can_be_handed_over = not is_there
+        return is_there
 
     def _nobody_here(self, *_: Any, **__: Any) -> Any:
-        raise InternalError(f"{self._ref} is another process's, and no user code runs here")
+        raise InternalError(f"{self.ref} is another process's, and no user code runs here")
 
     accept = send = close = add_event_listener = remove_event_listener = _nobody_here
     __aiter__ = _nobody_here

@@ -21,7 +21,7 @@ from perdure.runtime.shards.link.messages import SocketRef
 from perdure.runtime.shards.link.streams import Streams
 from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
-from perdure.runtime.shards.sockets.passing import BorrowedSockets, LentSockets
+from perdure.runtime.shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import InternalError
@@ -83,6 +83,9 @@ class Fates:
 
     def orphaned(self, held: HeldSocket) -> None:
         self.was_orphaned.append(held)
+
+    def early(self, held: HeldSocket, socket: BorrowedSocket) -> None:
+        held.sever(1012, f"there is no link to {socket.ref.slot}")
 
     def over(self, held: HeldSocket) -> None:
         self.was_over.append(held)
