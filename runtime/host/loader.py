@@ -16,6 +16,7 @@ from types import ModuleType, TracebackType
 from typing import TypeGuard, TypeVar
 
 from ...actors.base import DurableObject, WorkerEntrypoint
+from ...actors.link import RESTARTS
 from ...storage.errors import UsageError
 from ..config.errors import Problem, did_you_mean
 from ..config.model import DurableObjectBinding, WorkerConfig
@@ -134,8 +135,11 @@ def _find_class(
     name, main = binding.class_name, config.main.name
     found = getattr(module, name, None)
     if is_subclass(found, DurableObject):
-        return found
-    if found is None:
+        if found.on_restart in RESTARTS:
+            return found
+        message = f"{name}.on_restart in {main} is {found.on_restart!r}."
+        hint = f"It may be {', '.join(map(repr, RESTARTS))}."
+    elif found is None:
         candidates = _names_of(module, DurableObject)
         message = f'{main} has no class "{name}", which the binding "{binding.name}" names.'
         hint = did_you_mean(name, candidates)

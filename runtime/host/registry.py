@@ -103,7 +103,9 @@ class ActorRegistry:
             actor = self._start(actor_id, event)
         actor.deliver(event, on_reply)
 
-    def adopt(self, kept: KeptSocket, link: SocketLink, auto: tuple[str, str] | None) -> None:
+    def adopt(
+        self, kept: KeptSocket, link: SocketLink, auto_response: tuple[str, str] | None
+    ) -> None:
         """Have a socket again that an earlier process of these actors had, on ``link`` now."""
         actor_id = DurableObjectId(self._unique_key, kept.raw_id, kept.name)
         socket = HibernatedSocket(
@@ -116,7 +118,7 @@ class ActorRegistry:
         )
         actor = self.live.get(kept.raw_id)
         if actor is None:
-            self.hibernated.adopt(actor_id, socket, auto)
+            self.hibernated.adopt(actor_id, socket, auto_response)
         else:
             actor.adopt(socket)
 

@@ -37,7 +37,7 @@ def test_nothing_is_lost_and_nothing_acknowledged_comes_again(steps: list[str | 
             take()
         elif step == "die":
             worst = max((heard[number] for number in in_hand), default=0)
-            assert kept.process_died() == worst
+            assert kept.process_ended(is_death=True) == worst
             in_hand.clear()
             take()
         elif in_hand:

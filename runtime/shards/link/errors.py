@@ -21,11 +21,15 @@ class LinkEnded(PerdureError):
         reason: Why, as the operator reads it.
         is_peer_gone: The other process has closed its end or is dead: whatever it has not begun
             by now, of what it was sent, it never will.
+        is_orderly: It has said so: it has finished what it had begun, or was told to leave it.
     """
 
-    def __init__(self, reason: str, *, is_peer_gone: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, is_peer_gone: bool = False, is_orderly: bool = False
+    ) -> None:
         self.reason = reason
         self.is_peer_gone = is_peer_gone
+        self.is_orderly = is_orderly
         super().__init__(reason)
 
     def __str__(self) -> str:

@@ -345,7 +345,11 @@ class Link(asyncio.Protocol):
         if handler is not None:
             handler(frame)
         elif kind == BYE:
-            self._end(LinkEnded(f"the other end has closed it: {frame[1]}", is_peer_gone=True))
+            self._end(
+                LinkEnded(
+                    f"the other end has closed it: {frame[1]}", is_peer_gone=True, is_orderly=True
+                )
+            )
         else:
             raise LinkBroken(f"nobody here takes {KINDS[kind].name}")
 

@@ -240,10 +240,15 @@ class HeldSocket:
 
     # Its actor's process.
 
-    def orphan(self) -> None:
-        """That process is gone. The client waits, for as long as it may."""
+    def orphan(self, *, is_death: bool = True) -> None:
+        """That process is gone. The client waits, for as long as it may.
+
+        Args:
+            is_death: It has not gone in good order.
+        """
         self.state = move(self.state, HeldState.ORPHANED)
-        if self.unacknowledged.process_died() >= self._limits.deaths_max:
+        deaths = self.unacknowledged.process_ended(is_death=is_death)
+        if deaths >= self._limits.deaths_max:
             self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
             return
         self._home = None
@@ -375,10 +380,9 @@ class HeldSockets:
                 held.send(messages, None if close is None else (close[0], close[1]))
 
     def _ended(self, end: LinkEnded) -> None:
-        del end
         sockets, self._sockets = list(self._sockets.values()), {}
         for held in sockets:
-            held.orphan()
+            held.orphan(is_death=not end.is_orderly)
 
 
 def _keep(held: HeldSocket, frame: Frame) -> None:

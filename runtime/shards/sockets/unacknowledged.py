@@ -15,14 +15,16 @@ class _Kept:
     Attributes:
         message: As the client said it.
         is_delivered: The present process has it.
+        was_delivered: An earlier one has had it.
         deaths: How many processes in a row have had it and died.
     """
 
-    __slots__ = ("deaths", "is_delivered", "message")
+    __slots__ = ("deaths", "is_delivered", "message", "was_delivered")
 
     def __init__(self, message: str | bytes) -> None:
         self.message = message
         self.is_delivered = False
+        self.was_delivered = False
         self.deaths = 0
 
 
@@ -64,13 +66,18 @@ class Unacknowledged:
         self.size_bytes -= len(kept.message)
         return True
 
-    def process_died(self) -> int:
-        """The present process has gone; return how many in a row had the unluckiest message."""
+    def process_ended(self, *, is_death: bool) -> int:
+        """The present process has gone; return how many in a row have died with one message.
+
+        Args:
+            is_death: It has not gone in good order. What it had in hand may be why.
+        """
         worst = 0
         for kept in self._kept.values():
             if kept.is_delivered:
                 kept.is_delivered = False
-                kept.deaths += 1
+                kept.was_delivered = True
+                kept.deaths += is_death
                 worst = max(worst, kept.deaths)
         return worst
 
@@ -78,4 +85,4 @@ class Unacknowledged:
         """Yield number, message, and whether an earlier process has had it, oldest first."""
         for number, kept in self._kept.items():
             if not kept.is_delivered:
-                yield number, kept.message, kept.deaths > 0
+                yield number, kept.message, kept.was_delivered

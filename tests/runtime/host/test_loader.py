@@ -249,6 +249,13 @@ def test_a_class_of_another_kind(tmp_path: Path) -> None:
     assert third.line == 12
 
 
+def test_a_class_says_what_becomes_of_its_sockets(tmp_path: Path) -> None:
+    text = DEFAULT + "class Room(DurableObject):\n    on_restart = 'replay-first'\n"
+    (problem,) = refusal(write(tmp_path, text), "Room").problems
+    assert problem.message == "Room.on_restart in main.py is 'replay-first'."
+    assert problem.hint == "It may be 'replay', 'replay_first', 'close'."
+
+
 def test_a_default_that_is_missing(tmp_path: Path) -> None:
     (problem,) = refusal(write(tmp_path, IMPORT)).problems
     assert problem.message == "main.py has no class Default, which answers requests."

@@ -262,14 +262,13 @@ async def test_a_successor_hears_that_the_client_has_said_goodbye_or_was_lost(
 async def test_a_message_that_kills_again_and_again_ends_its_connection() -> None:
     async with holding() as one:
         one.ear.receive("poison")
-        one.worker.close("killed")
-        await until(lambda: one.orphaned)
+        one.held.orphan()
         for deaths in (2, 3):
             one.orphaned.clear()
             async with successor(one.held) as frames:
                 await until(lambda: len(frames) == 1)
                 assert frames == [[MESSAGE, 7, 1, "poison", True]]
-            await until(lambda: one.held.state is not HeldState.ATTACHED)
+                one.held.orphan()
             assert len(one.orphaned) == (deaths < 3)
         reason = "the actor's process has died repeatedly over a message"
         assert one.client.said == [("severed", 1011, reason)]

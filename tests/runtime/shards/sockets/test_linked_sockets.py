@@ -19,10 +19,13 @@ from perdure.runtime.shards.link.kinds import (
     DELIVERY,
     FACTS,
     GO_ON,
+    HIBERNATABLE,
     HOLD,
     MESSAGE,
     PAUSE,
     READ_ON,
+    RESTART,
+    RESUME,
     SAID_CLOSE,
     SEND,
     SEVER,
@@ -35,10 +38,21 @@ from perdure.runtime.shards.sockets.linked_sockets import (
     LinkedSocket,
     LinkedSockets,
 )
+from perdure.storage.values import decode, encode
 from tests.runtime.shards.link.ends import A_ROUTER, joined, until
 from tests.world import World, turns
 
-FROM_WORKERS = (SEND, SEVER, PAUSE, READ_ON, DELIVERY, AUTO, ACKNOWLEDGED)
+FROM_WORKERS = (
+    SEND,
+    SEVER,
+    PAUSE,
+    READ_ON,
+    DELIVERY,
+    AUTO,
+    ACKNOWLEDGED,
+    HIBERNATABLE,
+    RESTART,
+)
 
 
 class Ear:
@@ -262,3 +276,94 @@ async def test_an_actor_speaks_with_a_client_of_another_process(tmp_path: Path) 
         order = [(frame[0], frame[2]) for frame in frames if frame[0] in {SEND, ACKNOWLEDGED}]
         assert order.index((ACKNOWLEDGED, 1)) > order.index((SEND, ["a 1 True"]))
         world.close()
+
+
+async def test_what_a_socket_is_made_from_again_is_told_in_order_with_frames(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    async with linked() as (sockets, router, frames):
+        await world.stub(Attaching).join()
+        joining.get_nowait().hand_over(sockets.begin(7))
+        router.send([MESSAGE, 7, 1, "a", False])
+        await until(lambda: len(frames) >= 7)
+        actor_id = world.actor(Attaching).id
+        whose = [actor_id.unique_key, actor_id.raw, actor_id.name]
+        kept = [frame for frame in frames if frame[0] == HIBERNATABLE]
+        assert [frame[1:5] for frame in kept] == [[7, *whose]] * 3
+        assert [frame[6] for frame in kept] == [["tag"]] * 3
+        assert [decode(frame[7]) for frame in kept] == ["joined", "first", "second"]
+        assert [frame[0] for frame in frames if frame[0] != DELIVERY] == [
+            AUTO,
+            RESTART,
+            HIBERNATABLE,
+            HIBERNATABLE,
+            SEND,
+            HIBERNATABLE,
+            SEND,
+            ACKNOWLEDGED,
+        ]
+        assert [RESTART, 7, "close"] in frames
+        world.close()
+
+
+class Attaching(DurableObject):
+    """Changes its attachment twice for each message."""
+
+    on_restart = "close"
+
+    def join(self) -> None:
+        client, server = WebSocketPair()
+        self.ctx.accept_web_socket(server, ["tag"])
+        server.serialize_attachment("joined")
+        joining.put_nowait(client)
+
+    def web_socket_message(self, ws: WebSocket, message: str) -> None:
+        ws.serialize_attachment("first")
+        ws.send("between")
+        ws.serialize_attachment("second")
+        ws.send("after")
+
+
+async def test_a_socket_comes_back_to_the_class_that_had_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    namespace = world.namespace(Room)
+    registry = world.host.namespaces["test-Room"]
+    actor_id = namespace.id_from_name("r")
+    async with joined(one=A_ROUTER) as (router, worker):
+        frames: list[Frame] = []
+        for kind in FROM_WORKERS:
+            router.handle(kind, frames.append)
+        sockets = LinkedSockets(worker, registry.adopt)
+        for session in (7, 8):
+            whose = [actor_id.unique_key, actor_id.raw, "r"]
+            kept = [*whose, f"session {session}", ["tag"], encode(session)]
+            router.send([RESUME, session, *kept, ["ping", "pong"], []])
+        await until(lambda: len(sockets) == 2)
+        assert world.live(Room) == 0, "nobody has said anything yet"
+        router.send([MESSAGE, 7, 1, "a", True])
+        await until(lambda: any(frame[0] == ACKNOWLEDGED for frame in frames))
+        said = [frame[1:3] for frame in frames if frame[0] == SEND]
+        assert said == [[[7], ["a 1 True"]]]
+        actor = world.actor(Room)
+        assert {s.id: s.deserialize_attachment() for s in actor.sessions.with_tag("tag")} == {
+            "session 7": 7,
+            "session 8": 8,
+        }
+        assert actor.sessions.auto_response == ("ping", "pong")
+        late = [*whose, "session 9", [], None]
+        router.send([RESUME, 9, *late, None, []])
+        router.send([MESSAGE, 9, 1, "late", False])
+        await until(lambda: any(frame[0] == SEND and frame[1] == [9] for frame in frames))
+        world.close()
+
+
+async def test_a_process_that_is_to_be_replaced_leaves_messages_to_the_next() -> None:
+    async with linked() as (sockets, router, frames):
+        ear = Ear()
+        sockets.begin(7).set_receiver(ear)
+        sockets.stop_taking()
+        router.send([MESSAGE, 7, 1, "for another", False])
+        router.send([HOLD, 7])
+        await until(lambda: ear.heard)
+        assert (ear.heard, frames) == (["hold"], [])

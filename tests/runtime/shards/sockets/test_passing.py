@@ -26,6 +26,7 @@ from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import InternalError
 from tests.runtime.shards.link.ends import A_ROUTER, A_WORKER, joined, until
+from tests.runtime.shards.sockets.test_held_sockets import Client
 from tests.serving import Serving
 
 MAIN = """
@@ -172,17 +173,12 @@ async def test_a_socket_that_nobody_wants_is_let_go_of(serve: Serving, tmp_path:
 
 
 async def test_a_reference_to_a_process_that_has_gone_ends_its_client() -> None:
-    said: list[tuple[int, str]] = []
-
-    class Connection:
-        def sever(self, code: int, reason: str) -> None:
-            said.append((code, reason))
-
+    client = Client()
     borrowed = BorrowedSockets(asyncio.get_running_loop(), HeldLimits(), Fates())
     socket = borrowed.borrow(SocketRef("0", 1, 1))
     assert socket.can_be_handed_over
-    socket.hand_over(Connection())  # type: ignore[arg-type]  # nothing else is asked of it
-    assert said == [(1012, "the actor of this connection has just been moved")]
+    socket.hand_over(client)  # type: ignore[arg-type]  # a connection, as far as it is asked
+    assert client.said == [("severed", 1012, "there is no link to 0")]
     assert not socket.can_be_handed_over
     borrowed.borrow(SocketRef("0", 1, 2)).hand_over(NoPeer())
     with pytest.raises(InternalError, match="a router has no sockets to lend"):

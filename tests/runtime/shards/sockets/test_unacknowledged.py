@@ -35,7 +35,7 @@ def test_what_a_dead_process_had_is_delivered_again_and_marked() -> None:
     kept = Unacknowledged()
     had, waited = kept.add("had"), kept.add("waited")
     kept.delivered(had)
-    assert kept.process_died() == 1
+    assert kept.process_ended(is_death=True) == 1
     assert list(kept.undelivered()) == [(had, "had", True), (waited, "waited", False)]
 
 
@@ -43,13 +43,21 @@ def test_deaths_are_counted_for_each_message_by_itself() -> None:
     kept = Unacknowledged()
     first = kept.add("first")
     kept.delivered(first)
-    assert kept.process_died() == 1
+    assert kept.process_ended(is_death=True) == 1
     kept.delivered(first)
     second = kept.add("second")
     kept.delivered(second)
-    assert kept.process_died() == 2
+    assert kept.process_ended(is_death=True) == 2
     kept.delivered(first)
     kept.delivered(second)
     assert kept.acknowledge(first)
-    assert kept.process_died() == 2, "the first is not in anybody's hands any more"
-    assert kept.process_died() == 0, "nobody has taken anything since"
+    assert kept.process_ended(is_death=True) == 2, "the first is not in anybody's hands any more"
+    assert kept.process_ended(is_death=True) == 0, "nobody has taken anything since"
+
+
+def test_a_process_that_ends_in_good_order_has_not_died_of_a_message() -> None:
+    kept = Unacknowledged()
+    number = kept.add("left")
+    kept.delivered(number)
+    assert kept.process_ended(is_death=False) == 0
+    assert list(kept.undelivered()) == [(number, "left", True)], "it may have begun"
