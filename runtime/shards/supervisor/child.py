@@ -95,6 +95,7 @@ class Child:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._pulse: asyncio.Future[None] = self._loop.create_future()
+        self._has_served = False  # also when it is dead by now
         self._is_drained = False
         self._is_told_to_end = False
         self._answers: dict[int, asyncio.Future[bytes | None]] = {}
@@ -293,14 +294,18 @@ class Child:
             ChildFailed: It will not be reached; the process has been reaped.
         """
         assert self.identity is not None, "only spare ones have none"
+
+        def is_reached() -> bool:
+            return self.state is wanted or (wanted is ChildState.SERVING and self._has_served)
+
         try:
             async with asyncio.timeout(timeout_s):
-                await self._wait(lambda: self.state is wanted or self.is_leaving)
+                await self._wait(lambda: is_reached() or self.is_leaving)
         except TimeoutError:
             text = f"it was not {wanted.value} after {timeout_s:g} s"
             self._give_up(f"{text}:\n{await self.stack()}")
             self._kill()
-        if self.state is not wanted:
+        if not is_reached():
             await self.until_reaped()
             raise ChildFailed(self.identity.place, self.failure or "it was told to end")
 
@@ -353,6 +358,7 @@ class Child:
                 self.info = message.info
                 self._move(ChildState.READY)
             case Serving(), ChildState.OPENING:
+                self._has_served = True
                 self._move(ChildState.SERVING)
             case Drained(), ChildState.DRAINING:
                 self._is_drained = True

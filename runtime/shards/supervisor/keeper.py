@@ -223,7 +223,7 @@ class Keeper:
                 if self.current is not counted:
                     counted = self.current
                     self.restarts += 1
-                if await self._try():
+                if await self._try() and self.is_served:  # it may be dead already
                     return
 
     async def _try(self) -> bool:
