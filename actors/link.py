@@ -61,8 +61,8 @@ RELAY = "relay"
 
 
 # What an actor's class may want done with its sockets when its process has gone.
-REPLAY = "replay"
-RESTARTS = (REPLAY, "replay_first", "close")
+REPLAY, REPLAY_FIRST, CLOSE_ON_RESTART = "replay", "replay_first", "close"
+RESTARTS = (REPLAY, REPLAY_FIRST, CLOSE_ON_RESTART)
 
 
 class SocketLink(Protocol):

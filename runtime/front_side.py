@@ -8,9 +8,9 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .config.model import WorkerConfig
 from .edge.firewall.firewall import Firewall
@@ -24,6 +24,8 @@ from .sockets.keepalive import KeepAlive
 
 if TYPE_CHECKING:
     from .edge.certificates import Certificates
+
+T = TypeVar("T")
 
 PORTS_TRIED = 20
 PORT_MAX = 65_535
@@ -112,17 +114,8 @@ class FrontSide:
         Raises:
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
-        tries = 1 if port_is_fixed or port == 0 else PORTS_TRIED
-        last = min(port + tries, PORT_MAX + 1) - 1
-        for candidate in range(port, last + 1):
-            try:
-                self.listener = await self._open_port(host, candidate)
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE or candidate == last:
-                    raise PortTaken(host, candidate, reason_of(error)) from error
-            else:
-                self.host, self.port = self.listener.sockets[0].getsockname()[:2]
-                return
+        self.listener = await on_free_port(self._open_port, host, port, port_is_fixed=port_is_fixed)
+        self.host, self.port = self.listener.sockets[0].getsockname()[:2]
 
     async def listen_on(self, sockets: Sequence[socket.socket]) -> None:
         """Take the connections of ports that somebody else has opened, who keeps copies."""
@@ -159,8 +152,7 @@ class FrontSide:
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'http' if self._certificates is None else 'https'}://{host}:{self.port}"
+        return url_of(self.host, self.port, self._config)
 
     def reload_certificates(self) -> None:
         """Read the certificate and its key again, for connections that come from now on.
@@ -212,6 +204,31 @@ def _certificates_of(config: WorkerConfig) -> "Certificates | None":
     from .edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
 
     return Certificates(config.perdure.tls)
+
+
+def url_of(host: str, port: int, config: WorkerConfig) -> str:
+    """Where clients reach a server that listens there: ``http://127.0.0.1:8787``."""
+    name = f"[{host}]" if ":" in host else host
+    return f"{'http' if config.perdure.tls is None else 'https'}://{name}:{port}"
+
+
+async def on_free_port(
+    open_port: Callable[[str, int], Awaitable[T]], host: str, port: int, *, port_is_fixed: bool
+) -> T:
+    """Return what ``open_port`` gives for ``port``, or for one of the next, if those will do.
+
+    Raises:
+        PortTaken: Somebody else listens there, or the address is none of this machine's.
+    """
+    tries = 1 if port_is_fixed or port == 0 else PORTS_TRIED
+    last = min(port + tries, PORT_MAX + 1) - 1
+    while True:
+        try:
+            return await open_port(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or port >= last:
+                raise PortTaken(host, port, reason_of(error)) from error
+        port += 1
 
 
 def reason_of(error: OSError) -> str:

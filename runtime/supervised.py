@@ -20,8 +20,9 @@ from ..storage.log_seal import seal_log
 from ..storage.marks import Marks
 from ..storage.opening import recover_all
 from .config.model import WorkerConfig
-from .errors import MigrationDeclined, PortTaken
-from .front_side import PORT_MAX, PORTS_TRIED, reason_of
+from .edge.tls_listener import BACKLOG
+from .errors import MigrationDeclined
+from .front_side import on_free_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .process_settings import ProcessSettings
@@ -33,7 +34,6 @@ from .shards.supervisor.supervisor import Supervisor
 
 log = logging.getLogger("perdure.server")
 
-BACKLOG = 1024
 PROGRAMS = {
     Role.ROUTER: Program([sys.executable, "-m", "perdure.runtime.router_process"]),
     Role.WORKER: Program([sys.executable, "-m", "perdure.runtime.worker_process"]),
@@ -126,7 +126,7 @@ class SupervisedServer:
         try:
             placement = Placement.of_count(workers)
             namespaces = await server._prepare(data_dir, placement, confirm)
-            listening = server._open_port(host, port, port_is_fixed=port_is_fixed)
+            listening = await server._open_port(host, port, port_is_fixed=port_is_fixed)
             settings = ProcessSettings(
                 config,
                 data_dir,
@@ -161,20 +161,11 @@ class SupervisedServer:
         self._layout = layout
         return planned.namespaces
 
-    def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
-        tries = 1 if port_is_fixed or port == 0 else PORTS_TRIED
-        last = min(port + tries, PORT_MAX + 1) - 1
-        for candidate in range(port, last + 1):
-            try:
-                listening = _listen(host, candidate)
-            except OSError as error:
-                if candidate == last:
-                    raise PortTaken(host, candidate, reason_of(error)) from error
-            else:
-                self._cleanup.callback(listening.close)
-                self.host, self.port = listening.getsockname()[:2]
-                return listening
-        raise AssertionError("a port was taken, or was not")
+    async def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
+        listening = await on_free_port(_listen, host, port, port_is_fixed=port_is_fixed)
+        self._cleanup.callback(listening.close)
+        self.host, self.port = listening.getsockname()[:2]
+        return listening
 
     async def _start_processes(
         self, settings: ProcessSettings, listening: socket.socket, routers: int
@@ -198,8 +189,7 @@ class SupervisedServer:
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'http' if self.config.perdure.tls is None else 'https'}://{host}:{self.port}"
+        return url_of(self.host, self.port, self.config)
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
@@ -211,6 +201,6 @@ class SupervisedServer:
         await self._cleanup.aclose()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+async def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=BACKLOG)

@@ -154,7 +154,6 @@ class ShardChannel:
             return
 
         again = _again(event)
-
         used: LinkCalls | None = None
 
         def replied(answer: Any, failure: bytes | None) -> None:
@@ -183,9 +182,14 @@ def _again(event: Delivered) -> Delivered | None:
     """The same event, to be sent a second time; None if its body can be read once only."""
     if not isinstance(event, FetchEvent):
         return event
-    content = event.request.content
-    is_repeatable = content is None or isinstance(content, bytes)
-    return FetchEvent(event.request.clone()) if is_repeatable else None
+    request = _copy_of(event.request)
+    return None if request is None else FetchEvent(request)
+
+
+def _copy_of(request: Request) -> Request | None:
+    """The same request, to be sent a second time; None likewise."""
+    content = request.content
+    return request.clone() if content is None or isinstance(content, bytes) else None
 
 
 def _had_not_begun(failure: bytes, slot: str) -> bool:
@@ -234,10 +238,7 @@ class Entrypoints:
 
     def ask(self, request: Request, on_response: OnResponse) -> None:
         """Likewise; but one whose worker has gone gets ``WorkerLost``."""
-        body = request.content
-        is_repeatable = body is None or isinstance(body, bytes)
-        again = request.clone() if is_repeatable else None
-
+        again = _copy_of(request)
         slot = self._peers.next_slot()
         used: LinkCalls | None = None
 

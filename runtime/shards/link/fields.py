@@ -9,13 +9,14 @@ extension, or a list of such. ``kinds`` puts them together.
 from collections.abc import Callable
 from typing import Any
 
+from ....actors.link import RESTARTS
+
 Fits = Callable[[Any], bool]
 
 _RAW_ID_SIZE_BYTES = 32
 _NUMBER_MAX = 2**63 - 1
 _STATUS_MIN, _STATUS_MAX = 100, 999
 _METHOD_LENGTH_MAX = 64 * 1024  # the text of a request's method; the parser allows far less
-_RESTARTS = frozenset({"replay", "replay_first", "close"})
 _REDIRECTS = frozenset({"follow", "manual", "error"})
 
 
@@ -42,7 +43,7 @@ def is_seconds(value: Any) -> bool:
 
 def is_restart(value: Any) -> bool:
     """What a class wants done with its sockets when its process has gone."""
-    return type(value) is str and value in _RESTARTS
+    return type(value) is str and value in RESTARTS
 
 
 def is_raw_id(value: Any) -> bool:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ....actors.http import Request
+from ....actors.link import RELAY, REPLAY, REPLAY_FIRST
+from ....actors.session import INTERNAL_ERROR
 from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent, SocketReceiver
 from ..link.errors import LinkEnded
 from ..link.framing import Frame
@@ -41,13 +43,8 @@ from ..link.link import Link
 from .states import HeldState, move
 from .unacknowledged import Unacknowledged
 
-INTERNAL_ERROR = 1011
-# What a class may want (``DurableObject.on_restart``).
-REPLAY, REPLAY_FIRST, CLOSE = "replay", "replay_first", "close"
 # The number of a first message that is told again; receipts for it mean nothing.
 FIRST = 0
-# Whoever only passes on what it hears wants to be slowed down (``actors/link.py``'s RELAY).
-RELAY = "relay"
 
 
 @dataclass(frozen=True, slots=True)

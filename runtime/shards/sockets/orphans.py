@@ -15,14 +15,14 @@ from functools import partial
 from typing import Protocol
 
 from ....actors.http import Request, Response
-from ....actors.link import NoPeer
+from ....actors.link import CLOSE_ON_RESTART, NoPeer
 from ....actors.response_stream import let_go
 from ....actors.session import SERVICE_RESTART
 from ...host.worker import OnResponse
 from ..link.errors import WorkerLost
 from ..link.kinds import RESUME
 from ..placement import Placement
-from .held_sockets import CLOSE, HeldSocket, HeldSockets
+from .held_sockets import HeldSocket, HeldSockets
 from .passing import BorrowedSocket
 from .states import HeldState
 
@@ -67,7 +67,7 @@ class Orphans:
 
     def orphaned(self, held: HeldSocket) -> None:
         """The process of its actor has gone."""
-        if held.on_restart == CLOSE:
+        if held.on_restart == CLOSE_ON_RESTART:
             held.sever(SERVICE_RESTART, ENDED)
         elif held.kept is not None:
             slot = self._placement.slot_of(held.kept[0], held.kept[1])
