@@ -81,8 +81,7 @@ class WorkerDuty:
         self._is_serving = False
         self._ends: list[tuple[Identity, socket.socket]] = []  # that wait until it serves
         self._links: dict[Identity, Link] = {}
-        self._calls: list[LinkCalls] = []
-        self._linked: list[LinkedSockets] = []
+        self._taking: set[LinkCalls | LinkedSockets] = set()  # what comes over links that live
         self._gone: set[Identity] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -159,22 +158,21 @@ class WorkerDuty:
         link = Link(link_identity(self._identity), link_identity(peer))
         is_routers = peer.place.role is Role.ROUTER
         linked = LinkedSockets(link, self._resume if is_routers else None)
-        self._linked.append(linked)
         self._lent.serve(link, linked)
         streams = Streams(link)
         if is_routers:
             calls = LinkCalls(link, streams, self._passing, entrypoint=self._actors.worker)
-            self._calls.append(calls)
-            await open_link(link, end)
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
             own = OwnActors(self._identity.place.slot, self._peers, self._actors.host.namespaces)
             calls = LinkCalls(link, streams, self._passing, actors=own)
-            self._calls.append(calls)
-            await open_link(link, end)
-            if link.ended is None:
-                self._peers[peer.place.slot].joined(link, calls)
+        takers: set[LinkCalls | LinkedSockets] = {calls, linked}
+        self._taking |= takers
+        link.when_ended(lambda _: self._taking.difference_update(takers))
+        await open_link(link, end)
+        if not is_routers and link.ended is None:
+            self._peers[peer.place.slot].joined(link, calls)
         self._links[peer] = link
         link.when_ended(partial(self._link_ended, peer))
 
@@ -195,10 +193,8 @@ class WorkerDuty:
 
     async def drain(self, left_s: float) -> None:
         """What comes from now on is for the successor; what is under way comes to its end."""
-        for calls in self._calls:
-            calls.stop_taking("it is being replaced")
-        for linked in self._linked:
-            linked.stop_taking()
+        for taker in self._taking:
+            taker.stop_taking("it is being replaced")
         self._actors.alarms.close()
         await self._actors.drain(self._loop.time() + left_s)
         self._actors.host.settle()

@@ -165,8 +165,9 @@ class LinkedSockets:
         socket = self._sockets[session] = LinkedSocket(self, session)
         return socket
 
-    def stop_taking(self) -> None:
+    def stop_taking(self, reason: str) -> None:
         """Hear no more messages: what comes stays without a receipt, and is for the successor."""
+        del reason  # nobody is told: the next process is
         self._takes_more = False
 
     # What leaves.

@@ -362,7 +362,7 @@ async def test_a_process_that_is_to_be_replaced_leaves_messages_to_the_next() ->
     async with linked() as (sockets, router, frames):
         ear = Ear()
         sockets.begin(7).set_receiver(ear)
-        sockets.stop_taking()
+        sockets.stop_taking("it is replaced")
         router.send([MESSAGE, 7, 1, "for another", False])
         router.send([HOLD, 7])
         await until(lambda: ear.heard)
