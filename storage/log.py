@@ -346,7 +346,8 @@ class CommitLog:
             waiting.popleft()[1]()
         self._is_busy = False
         self._hand_over()
-        if self.on_published is not None and self._error is None:
+        # What the flusher told comes after the close too, when nothing may be begun any more.
+        if self.on_published is not None and self._error is None and not self._is_closed:
             self.on_published()
         if self._error is not None and self.failure is None:
             self.failure = StorageBroken.of(self._directory, self._error)

@@ -78,7 +78,7 @@ OF_A_RECOVERY = [
     *faults("file", "pread64", "EIO", "1"),
     *faults("file", "openat", "EMFILE", "1"),
     *faults("wal", "pwrite64", "EIO KILL", "1"),  # which recovery empties
-    *faults("alarms", "pwrite64", "EIO ENOSPC KILL", "1 3"),
+    *faults("alarms", "pwrite64", "EIO ENOSPC KILL", "1 2"),
     *faults("alarms", "fdatasync", "EIO KILL", "1"),
     *faults("root", "syncfs", "EIO KILL", "1"),
     *faults("checkpoint", "openat", "EIO", "1"),

@@ -203,6 +203,24 @@ def test_a_closed_loop_does_not_stop_the_flusher(tmp_path: Path) -> None:
         log.append(CHANGE)
 
 
+def test_what_the_flusher_told_before_the_close_begins_nothing_after_it(tmp_path: Path) -> None:
+    told: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    log = CommitLog(
+        tmp_path, LogStart(), notify=told.put, time_ms=lambda: 0, on_failure=lambda _: None
+    )
+    begun: list[int] = []
+    log.on_published = lambda: begun.append(log.durable_lsn)
+    log.append(CHANGE)
+    while not begun:
+        told.get(timeout=10)()
+    log.append(CHANGE)
+    log.close()
+    assert not told.empty()
+    while not told.empty():
+        told.get()()
+    assert (log.durable_lsn, begun) == (2, [1])
+
+
 def test_what_no_record_can_hold_is_refused_and_the_log_goes_on(
     make_log: MakeLog, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
