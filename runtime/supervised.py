@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from ..actors.clock import SystemClock
@@ -27,9 +28,11 @@ from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .process_settings import ProcessSettings
 from .shards.placement import Placement
+from .shards.supervisor.errors import ChildFailed
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
+from .shards.supervisor.relays import Succession
 from .shards.supervisor.supervisor import Supervisor
 
 log = logging.getLogger("perdure.server")
@@ -170,11 +173,13 @@ class SupervisedServer:
     async def _start_processes(
         self, settings: ProcessSettings, listening: socket.socket, routers: int
     ) -> None:
-        data = settings.encode()
+        data = self._settings_of_routers = settings.encode()
+        self._settings = settings
 
         def settings_of(identity: Identity) -> Settings:
-            is_router = identity.place.role is Role.ROUTER
-            return Settings(data, [listening] if is_router else [])
+            if identity.place.role is Role.ROUTER:
+                return Settings(self._settings_of_routers, [listening])
+            return Settings(data)
 
         self.supervisor = Supervisor(PROGRAMS, settings_of, before_takeover=self._seal)
         places = [Place(Role.WORKER, slot) for slot in settings.slots]
@@ -190,6 +195,30 @@ class SupervisedServer:
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
         return url_of(self.host, self.port, self.config)
+
+    async def upgrade(self, config: WorkerConfig | None = None) -> Succession:
+        """Replace the routers, one after another; clients notice nothing.
+
+        Connections that are made from now on come to the new ones. The old ones serve those
+        that they cannot hand over, for ``relay_max_s`` at most.
+
+        Args:
+            config: What new routers go by: their firewall, limits and certificate; that of
+                now if None. What workers run stays as it is.
+
+        Raises:
+            ChildFailed: A new router cannot serve; that one's predecessor goes on.
+            SupervisorStopping: The server is being stopped.
+        """
+        before = self._settings_of_routers
+        config = config or self.config
+        self._settings_of_routers = replace(self._settings, config=config).encode()
+        try:
+            relay_s = config.perdure.edge_limits.relay_max_s
+            return await self.supervisor.succeed_all(relay_s=relay_s)
+        except ChildFailed:
+            self._settings_of_routers = before
+            raise
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
