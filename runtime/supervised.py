@@ -26,10 +26,12 @@ from .errors import MigrationDeclined
 from .front_side import on_free_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
-from .process_settings import ProcessSettings
+from .observe.logs import LogStyle
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .shards.placement import Placement
 from .shards.supervisor.errors import ChildFailed
 from .shards.supervisor.keeper import Settings
+from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
 from .shards.supervisor.relays import Succession
@@ -70,6 +72,7 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
+        control_port: None; metrics and health are told by servers of one process only.
         supervisor: Keeps its processes.
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
@@ -80,6 +83,7 @@ class SupervisedServer:
         self.config = config
         self.host = ""
         self.port = 0
+        self.control_port: int | None = None
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -97,9 +101,8 @@ class SupervisedServer:
         routers: int = 1,
         port_is_fixed: bool = True,
         show_errors: bool = False,
-        log_level: str = "info",
-        log_as_json: bool = False,
-        log_has_colour: bool = False,
+        log_style: LogStyle | None = None,
+        limits: SupervisionLimits | None = None,
         confirm: Callable[[MigrationPlan], bool] = _always,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -113,9 +116,8 @@ class SupervisedServer:
             routers: How many have clients; they share the port.
             port_is_fixed: Do not take another one when it is taken.
             show_errors: Clients see tracebacks.
-            log_level: What is logged at least.
-            log_as_json: One object a line.
-            log_has_colour: It goes to a terminal.
+            log_style: How what its processes log looks.
+            limits: How long to wait for processes.
             confirm: Asked before migrations delete data.
 
         Raises:
@@ -136,11 +138,9 @@ class SupervisedServer:
                 namespaces,
                 placement.slots,
                 show_errors,
-                log_level,
-                log_as_json,
-                log_has_colour,
+                log_style or LogStyle(),
             )
-            await server._start_processes(settings, listening, routers)
+            await server._start_processes(settings, listening, routers, limits)
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -171,20 +171,25 @@ class SupervisedServer:
         return listening
 
     async def _start_processes(
-        self, settings: ProcessSettings, listening: socket.socket, routers: int
+        self,
+        settings: ProcessSettings,
+        listening: socket.socket,
+        routers: int,
+        limits: SupervisionLimits | None,
     ) -> None:
-        data = self._settings_of_routers = settings.encode()
-        self._settings = settings
+        self._router_settings = settings
 
         def settings_of(identity: Identity) -> Settings:
             if identity.place.role is Role.ROUTER:
-                return Settings(self._settings_of_routers, [listening])
-            return Settings(data)
+                return Settings(self._router_settings.encode(), [listening])
+            return Settings(settings.encode())
 
-        self.supervisor = Supervisor(PROGRAMS, settings_of, before_takeover=self._seal)
-        places = [Place(Role.WORKER, slot) for slot in settings.slots]
-        places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
-        await self.supervisor.start(places)
+        self.supervisor = Supervisor(
+            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+        )
+        self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
+        workers = [Place(Role.WORKER, slot) for slot in settings.slots]
+        await self.supervisor.start([*workers, *self._routers])
 
     async def _seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""
@@ -194,7 +199,7 @@ class SupervisedServer:
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
-        return url_of(self.host, self.port, self.config)
+        return url_of(self.host, self.port, self._router_settings.config)
 
     async def upgrade(self, config: WorkerConfig | None = None) -> Succession:
         """Replace the routers, one after another; clients notice nothing.
@@ -210,15 +215,20 @@ class SupervisedServer:
             ChildFailed: A new router cannot serve; that one's predecessor goes on.
             SupervisorStopping: The server is being stopped.
         """
-        before = self._settings_of_routers
-        config = config or self.config
-        self._settings_of_routers = replace(self._settings, config=config).encode()
+        before = self._router_settings
+        if config is not None:
+            self._router_settings = replace(before, config=config)
         try:
-            relay_s = config.perdure.edge_limits.relay_max_s
+            relay_s = self._router_settings.config.perdure.edge_limits.relay_max_s
             return await self.supervisor.succeed_all(relay_s=relay_s)
         except ChildFailed:
-            self._settings_of_routers = before
+            self._router_settings = before
             raise
+
+    def reload_certificates(self) -> None:
+        """See ``FrontSide.reload_certificates``."""
+        for place in self._routers:
+            self.supervisor.tell(place, RELOAD_CERTIFICATES)
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
