@@ -30,12 +30,14 @@ from .front_side import on_free_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .host.operations.house import Told, Values
-from .process_settings import ProcessSettings
+from .observe.logs import LogStyle
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
 from .shards.supervisor.keeper import Settings
+from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
 from .shards.supervisor.supervisor import Supervisor
@@ -75,6 +77,7 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
+        control_port: None; metrics and health are told by servers of one process only.
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
@@ -89,6 +92,7 @@ class SupervisedServer:
         self.config = config
         self.host = ""
         self.port = 0
+        self.control_port: int | None = None
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -106,9 +110,8 @@ class SupervisedServer:
         routers: int = 1,
         port_is_fixed: bool = True,
         show_errors: bool = False,
-        log_level: str = "info",
-        log_as_json: bool = False,
-        log_has_colour: bool = False,
+        log_style: LogStyle | None = None,
+        limits: SupervisionLimits | None = None,
         confirm: Callable[[MigrationPlan], bool] = _always,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -122,9 +125,8 @@ class SupervisedServer:
             routers: How many have clients; they share the port.
             port_is_fixed: Do not take another one when it is taken.
             show_errors: Clients see tracebacks.
-            log_level: What is logged at least.
-            log_as_json: One object a line.
-            log_has_colour: It goes to a terminal.
+            log_style: How what its processes log looks.
+            limits: How long to wait for processes.
             confirm: Asked before migrations delete data.
 
         Raises:
@@ -145,11 +147,9 @@ class SupervisedServer:
                 namespaces,
                 placement.slots,
                 show_errors,
-                log_level,
-                log_as_json,
-                log_has_colour,
+                log_style or LogStyle(),
             )
-            await server._start_processes(settings, listening, routers)
+            await server._start_processes(settings, listening, routers, limits)
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -203,7 +203,11 @@ class SupervisedServer:
         return await tell_of_all(self._lines, self.supervisor.statistics(), told)
 
     async def _start_processes(
-        self, settings: ProcessSettings, listening: socket.socket, routers: int
+        self,
+        settings: ProcessSettings,
+        listening: socket.socket,
+        routers: int,
+        limits: SupervisionLimits | None,
     ) -> None:
         data = settings.encode()
 
@@ -212,11 +216,13 @@ class SupervisedServer:
             line = self._lines.open(identity)
             return Settings(data, [listening, line] if is_router else [line])
 
-        self.supervisor = Supervisor(PROGRAMS, settings_of, before_takeover=self._seal)
+        self.supervisor = Supervisor(
+            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+        )
+        self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
         self.supervisor.on_change(self._lines.changed)
-        places = [Place(Role.WORKER, slot) for slot in settings.slots]
-        places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
-        await self.supervisor.start(places)
+        workers = [Place(Role.WORKER, slot) for slot in settings.slots]
+        await self.supervisor.start([*workers, *self._routers])
         await self._open_control()
 
     async def _seal(self, slot: str) -> None:
@@ -228,6 +234,11 @@ class SupervisedServer:
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
         return url_of(self.host, self.port, self.config)
+
+    def reload_certificates(self) -> None:
+        """See ``FrontSide.reload_certificates``."""
+        for place in self._routers:
+            self.supervisor.tell(place, RELOAD_CERTIFICATES)
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
