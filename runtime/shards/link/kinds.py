@@ -39,11 +39,12 @@ from .fields import (
     is_text,
     list_of,
     or_none,
+    tuple_of,
 )
 from .framing import Frame
 
 # Grows whenever a kind changes its number or its fields.
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 
 # Who is at an end of a link, as bits. Plain ints here and below: enum members cost several times
 # as much wherever a frame is looked at.
@@ -190,11 +191,19 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
         "FACTS",
         _PEERS,
         (
-            _SESSION,
-            ("buffered_size_bytes", is_number),
-            ("dropped_messages", is_number),
-            ("round_trip_s", or_none(is_seconds)),
-            ("auto_response_time_ms", or_none(is_number)),
+            ("sends_taken", is_number),  # how many SEND were, of this link
+            (
+                "facts",
+                list_of(
+                    tuple_of(
+                        is_number,  # session
+                        is_number,  # buffered_size_bytes
+                        is_number,  # dropped_messages
+                        or_none(is_seconds),  # round_trip_s
+                        or_none(is_number),  # auto_response_time_ms
+                    )
+                ),
+            ),
         ),
     ),
     (

@@ -117,6 +117,11 @@ class BorrowedSockets:
 
         home.link.when_ended(forget)
 
+    def tell_news(self) -> None:
+        """Tell all workers what their actors do not know yet of their clients' connections."""
+        for home in self._homes.values():
+            home.facts.tell_news()
+
     def lend(self, web_socket: UpgradeSocket) -> SocketRef:
         """No response leaves a router for another process."""
         raise InternalError(f"a router has no sockets to lend: {web_socket!r}")
