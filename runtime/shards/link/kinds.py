@@ -90,6 +90,7 @@ AUTO: Final = 53
 ACKNOWLEDGED: Final = 54
 HIBERNATABLE: Final = 55
 RESTART: Final = 56
+TAKEN: Final = 57
 
 _ANYBODY = SUPERVISOR | ROUTER | WORKER
 _PEERS = ROUTER | WORKER
@@ -242,6 +243,8 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     (HIBERNATABLE, "HIBERNATABLE", WORKER, (_SESSION, *_RECORD)),
     # What is to be done when the sender has gone; a class says so.
     (RESTART, "RESTART", WORKER, (_SESSION, ("policy", is_restart))),
+    # Whoever has it has said what it wants of the connection: the client may be read.
+    (TAKEN, "TAKEN", WORKER, (_SESSION,)),
 )
 
 KINDS: Final = {row[0]: Kind(*row) for row in _TABLE}

@@ -79,15 +79,20 @@ class FactsTeller:
 
     def tell(self, sockets: Iterable[Observed]) -> None:
         """Tell how these are, if it is not known."""
+        # How many frames were taken is not told here: of others it would have to be told as well
+        # what their clients have not taken of that.
+        told = self._changed(sockets)
+        if told:
+            self._link.send([FACTS, self._taken_told, told])
+
+    def _changed(self, sockets: Iterable[Observed]) -> list[Facts]:
         told = []
         for one in sockets:
             facts = one.facts()
             if facts != (one.told or (facts[0], 0, 0, None, None)):
                 told.append(facts)
             one.told = facts
-        if told or self._taken != self._taken_told:
-            self._taken_told = self._taken
-            self._link.send([FACTS, self._taken, told])
+        return told
 
     def forget(self, observed: Observed) -> None:
         """Nobody wants to know how this one is any more."""
@@ -112,7 +117,10 @@ class FactsTeller:
             return
         if not self._link.is_writing_paused:  # else it is told when somebody reads
             self._news.clear()
-            self.tell(touched)
+            told = self._changed(touched)
+            if told or self._taken != self._taken_told:
+                self._taken_told = self._taken
+                self._link.send([FACTS, self._taken, told])
             # What waits for a client becomes less without a word.
             self._touched = {one for one in touched if one.told is not None and one.told[1]}
         delay_s = max(self._interval_s, ENTRY_S * len(touched))

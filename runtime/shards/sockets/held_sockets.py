@@ -15,12 +15,12 @@ import asyncio
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ....actors.http import Request
 from ....actors.link import RELAY, REPLAY, REPLAY_FIRST
 from ....actors.session import INTERNAL_ERROR
-from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent, SocketReceiver
+from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent
 from ..link.errors import LinkEnded
 from ..link.framing import Frame
 from ..link.kinds import (
@@ -37,9 +37,11 @@ from ..link.kinds import (
     SAID_CLOSE,
     SEND,
     SEVER,
+    TAKEN,
     WAS_LOST,
 )
 from ..link.link import Link
+from .connection import Connection
 from .facts import Facts, FactsTeller
 from .states import HeldState, move
 from .unacknowledged import Unacknowledged
@@ -65,32 +67,6 @@ class HeldLimits:
     deaths_max: int = 3
 
 
-class Connection(Protocol):
-    """What is asked of a client's connection: is a ``ClientSocket``.
-
-    Attributes:
-        on_news: Called when ``round_trip_s`` or ``auto_response_time_ms`` is another.
-    """
-
-    on_news: Callable[[], None] | None
-
-    @property
-    def buffered_size_bytes(self) -> int: ...
-    @property
-    def dropped_messages(self) -> int: ...
-    @property
-    def round_trip_s(self) -> float | None: ...
-    @property
-    def auto_response_time_ms(self) -> int | None: ...
-    def set_receiver(self, receiver: SocketReceiver) -> None: ...
-    def transmit(self, messages: "list[Sent]", close: Close | None = None) -> None: ...
-    def sever(self, code: int, reason: str) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None: ...
-    def set_auto_response(self, pair: tuple[str, str] | None) -> None: ...
-
-
 class Unread(enum.Flag):
     """Why a client is not read."""
 
@@ -98,6 +74,7 @@ class Unread(enum.Flag):
     FULL = enum.auto()  # too much of it has no receipt
     ASKED = enum.auto()  # its actor wants no more for a while
     ORPHANED = enum.auto()
+    NOT_TAKEN = enum.auto()  # what its actor wants of the connection is on its way
 
 
 class HeldSocket:
@@ -273,6 +250,13 @@ class HeldSocket:
 
     # Its actor's process.
 
+    def wait_until_taken(self) -> None:
+        """Read the client when its actor has said what it wants, automatic answers for instance."""
+        self._read_no_more(Unread.NOT_TAKEN)
+
+    def taken(self) -> None:
+        self._read_on(Unread.NOT_TAKEN)
+
     def orphan(self, *, is_death: bool = True) -> None:
         """That process is gone. The client waits, for as long as it may.
 
@@ -285,8 +269,8 @@ class HeldSocket:
             self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
             return
         self._home = self.told = None
-        self._unread &= ~Unread.ASKED  # whoever asked is gone
         self._wait()
+        self._unread &= ~(Unread.ASKED | Unread.NOT_TAKEN)  # whoever asked is gone
         self.on_orphaned(self)
 
     def _wait(self) -> None:
@@ -380,6 +364,7 @@ class HeldSockets:
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
             (HIBERNATABLE, self._one(_keep)),
             (RESTART, self._one(_want)),
+            (TAKEN, self._one(lambda held, _: held.taken())),
             (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
         ):
             link.handle(kind, handler)

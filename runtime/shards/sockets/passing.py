@@ -19,10 +19,11 @@ from ....actors.socket_events import Listener
 from ....storage.errors import InternalError
 from ..link.errors import LinkBroken, LinkEnded
 from ..link.framing import Frame
-from ..link.kinds import DROP, TAKE
+from ..link.kinds import DROP, TAKE, TAKEN
 from ..link.link import Link
 from ..link.messages import SocketRef
-from .held_sockets import Connection, HeldLimits, HeldSocket, HeldSockets
+from .connection import Connection
+from .held_sockets import HeldLimits, HeldSocket, HeldSockets
 from .linked_sockets import LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
 
@@ -60,6 +61,7 @@ class LentSockets:
         def take(frame: Frame) -> None:
             linked_socket = linked.begin(frame[2])
             self._take(frame[1]).hand_over(linked_socket)
+            linked.tell([TAKEN, linked_socket.session])
 
         def drop(frame: Frame) -> None:
             self._take(frame[1]).hand_over(NoPeer())
@@ -152,6 +154,8 @@ class BorrowedSockets:
         held.request, held.protocol = socket.request, socket.protocol
         if home is None:
             on_held.early(held, socket)
+        else:
+            held.wait_until_taken()
 
     def take_for(self, ref: SocketRef, held: HeldSocket) -> bool:
         """Have an orphaned client speak with the actor; return whether its process is there."""
@@ -159,6 +163,7 @@ class BorrowedSockets:
         if home is None:
             return False
         home.link.send([TAKE, ref.number, held.session])
+        held.wait_until_taken()
         held.attach(home)
         return True
 

@@ -43,6 +43,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.AUTO: [1, None],
     kinds.ACKNOWLEDGED: [1, 2],
     kinds.HIBERNATABLE: [1, *RECORD],
+    kinds.TAKEN: [1],
     kinds.RESTART: [1, "replay_first"],
 }
 ONLY_WORKERS = {kinds.CALL, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE} | set(range(48, 64))

@@ -91,6 +91,19 @@ async def test_what_is_asked_for_is_not_waited_for() -> None:
         assert frames[2] == [FACTS, 0, [[2, 0, 0, None, 2]]]
 
 
+async def test_what_was_taken_is_told_with_how_all_are_that_got_it() -> None:
+    async with telling() as (teller, frames, _):
+        one, other = Connection(1, size_bytes=10), Connection(2)
+        for connection in (one, other):
+            teller.touch(connection)
+        teller.took()
+        teller.is_new(other)
+        other.time_ms = 1
+        teller.tell_news(other)
+        await until(lambda: len(frames) == 2)
+        assert frames == [[FACTS, 0, [[2, 0, 0, None, 1]]], [FACTS, 1, [[1, 10, 0, None, None]]]]
+
+
 async def test_what_has_not_changed_is_not_told() -> None:
     async with telling(interval_s=0.001) as (teller, frames, router):
         one = Connection(1)

@@ -22,6 +22,7 @@ from perdure.runtime.shards.link.kinds import (
     SAID_CLOSE,
     SEND,
     SEVER,
+    TAKEN,
     WAS_LOST,
 )
 from perdure.runtime.shards.link.link import Link
@@ -316,6 +317,20 @@ async def test_frames_for_sessions_that_are_over_are_nobodys(sessions: list[int]
         await one.says([SEND, sessions, ["x"], None], [PAUSE, 7], [ACKNOWLEDGED, 7, 1])
         assert one.client.said == [("severed", 1000, "")]
         assert len(one.sockets) == 0
+
+
+async def test_a_client_is_not_read_before_its_actor_has_said_what_it_wants() -> None:
+    async with holding() as one:
+        one.held.wait_until_taken()
+        await one.says([AUTO, 7, ["ping", "pong"]])
+        assert not one.client.is_read
+        await one.says([TAKEN, 7])
+        assert one.client.is_read
+        one.held.wait_until_taken()
+        one.worker.close("it ends")
+        await until(lambda: one.orphaned)
+        async with successor(one.held):
+            assert one.client.is_read, "who was to say so is gone"
 
 
 async def test_how_the_connection_is_is_told_before_the_next_message() -> None:

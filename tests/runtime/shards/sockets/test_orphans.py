@@ -224,6 +224,8 @@ async def test_the_first_answer_may_come_early_as_well(router: Router) -> None:
     assert (held.state, client.is_read) == (HeldState.ORPHANED, False)
     home = router.joins(SLOT, 2)
     assert home.frames == [[TAKE, 9, held.session], [MESSAGE, held.session, 1, "at once", False]]
+    assert not client.is_read, "its actor may want an automatic answer"
+    held.taken()
     assert client.is_read
     held.sever(1000, "")
 
