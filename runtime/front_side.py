@@ -10,9 +10,11 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from .config.model import WorkerConfig
+from .edge.client_address import normal_address
 from .edge.firewall.firewall import Firewall
 from .edge.front import Answerer, Front
 from .edge.outside import Outside
@@ -20,6 +22,7 @@ from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
 from .edge.tls_listener import BACKLOG, TlsListener
 from .errors import PortTaken
+from .sockets.client_socket import ClientSocket
 from .sockets.keepalive import KeepAlive
 
 if TYPE_CHECKING:
@@ -80,6 +83,7 @@ class FrontSide:
         *,
         show_errors: bool = False,
         on_request: Callable[[RequestRecord], None] = ignore,
+        is_movable: bool = False,
     ) -> None:
         """Have requests answered.
 
@@ -88,6 +92,7 @@ class FrontSide:
             keep_alive: Pings WebSockets; None: nobody does.
             show_errors: Clients see tracebacks.
             on_request: Told of every request.
+            is_movable: Connections may go to another process.
         """
         perdure = self._config.perdure
         self.front = Front(
@@ -101,6 +106,7 @@ class FrontSide:
             on_request=on_request,
             keep_alive=keep_alive,
             compression=perdure.websocket_compression,
+            is_movable=is_movable,
         )
 
     async def listen(self, host: str, port: int, *, port_is_fixed: bool = True) -> None:
@@ -167,6 +173,17 @@ class FrontSide:
         tls = self.listener.statistics() if isinstance(self.listener, TlsListener) else None
         return self.front.statistics(tls)
 
+    async def take_http(self, descriptor: socket.socket) -> None:
+        """Serve HTTP on a connection that another process had, between two requests."""
+        self.front.admission.take_in(descriptor, _address_of(descriptor))
+        server = partial(self.front.server, descriptor)
+        await self._loop.connect_accepted_socket(server, descriptor)
+
+    def take_socket(self, connection: ClientSocket, descriptor: socket.socket) -> None:
+        """Count a WebSocket that another process had, and see to its end."""
+        self.front.admission.take_in(connection, _address_of(descriptor))
+        self.front.watch_over(connection)
+
     @property
     def connections_count(self) -> int:
         """How many connections are open."""
@@ -201,6 +218,15 @@ class FrontSide:
         """Wait until nothing of ``close_port`` is left to do."""
         if self.listener is not None:
             await self.listener.wait_closed()
+
+
+def _address_of(connection: socket.socket) -> str:
+    """Who is at the other end, as the limits of one address know it."""
+    try:
+        peer = connection.getpeername()
+    except OSError:  # it has gone
+        return ""
+    return normal_address(str(peer[0])) if isinstance(peer, tuple) else ""
 
 
 def _certificates_of(config: WorkerConfig) -> "Certificates | None":

@@ -22,22 +22,27 @@ from .front_side import FrontSide
 from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .shards.handover.arrivals import Arrivals
+from .shards.handover.departures import Departures
 from .shards.link.calls import LinkCalls
 from .shards.link.link import Link
 from .shards.link.opening import open_link
 from .shards.link.streams import Streams
 from .shards.peers import Entrypoints, Peers
 from .shards.placement import Placement
-from .shards.sockets.held_sockets import HeldLimits, HeldSockets
+from .shards.sockets.held_sockets import HeldSockets
 from .shards.sockets.orphans import Orphans
 from .shards.sockets.passing import BorrowedSockets
+from .shards.sockets.reading import HeldLimits
 from .shards.supervisor.parent import Assignment, Parent, run_child
 from .shards.supervisor.places import Identity
 from .sockets.keepalive import KeepAlive
 from .worker_process import UNLINK_S, link_identity
 
 # How often a relay looks whether anybody is left; nobody tells it.
-RELAY_LOOKS_INTERVAL_S = 0.25
+RELAY_LOOKS_INTERVAL_S = 0.1
+# So long is waited for those that can go at once, before the operator is told how many have.
+SETTLED_WAIT_S = 5.0
 
 
 async def _no_data(name: str, arguments: Values, told: Told) -> Values:
@@ -56,6 +61,7 @@ class RouterDuty:
     _orphans: Orphans
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
+    _keep_alive: KeepAlive | None
 
     def __init__(self, parent: Parent) -> None:
         self._parent = parent
@@ -82,9 +88,12 @@ class RouterDuty:
         entrypoints.before_asking = self._borrowed.tell_news
         self._front = FrontSide(config, loop, self._cleanup, os.environ)
         keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
+        self._keep_alive = keep_alive
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
-        self._front.assemble(entrypoints, keep_alive, show_errors=settings.show_errors)
+        self._front.assemble(
+            entrypoints, keep_alive, show_errors=settings.show_errors, is_movable=True
+        )
         return b""
 
     async def serve(self) -> None:
@@ -129,18 +138,41 @@ class RouterDuty:
         self._deadline = self._loop.time() + left_s
         await self._front.drain(self._deadline)
 
-    def relay(self, left_s: float) -> None:
-        self._front.close_port()
-        self._front.front.wind_down(idle_too=False)
-        self._own(self._relay(left_s))
+    def adopt(self, end: socket.socket) -> None:
+        arrivals = Arrivals(
+            end,
+            self._loop,
+            self._front,
+            self._borrowed,
+            self._settings.config.perdure.socket_limits,
+            self._keep_alive,
+            self._own,
+        )
+        self._cleanup.callback(arrivals.close)
 
-    async def _relay(self, left_s: float) -> None:
-        """Serve whoever is still here, until nobody is."""
-        until = self._loop.time() + left_s
-        self._parent.relaying(0, self._front.connections_count)
-        while self._front.connections_count and self._loop.time() < until:  # noqa: ASYNC110  # nobody tells
+    def relay(self, left_s: float, end: socket.socket) -> None:
+        self._front.close_port()
+        self._front.front.leave(is_possible=True)
+        self._own(self._relay(left_s, end))
+
+    async def _relay(self, left_s: float, end: socket.socket) -> None:
+        """Have those go that can, and serve the others, until nobody is left."""
+        loop, front = self._loop, self._front
+        until = loop.time() + left_s
+        departures = Departures(end, self._identity.generation, loop, self._take_back)
+        self._cleanup.callback(departures.close)
+        departures.look(self._borrowed.held, front.front.movable)
+        await departures.settled(min(SETTLED_WAIT_S, left_s))
+        self._parent.relaying(departures.moved, front.connections_count)
+        while front.connections_count and loop.time() < until:
             await asyncio.sleep(min(RELAY_LOOKS_INTERVAL_S, left_s))
+            if departures.has_ended:
+                front.front.leave(is_possible=False)
+            departures.look(self._borrowed.held, front.front.movable)
         self._parent.is_through()
+
+    def _take_back(self, descriptor: socket.socket) -> None:
+        self._own(self._front.take_http(descriptor))
 
     def _own(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

@@ -38,9 +38,11 @@ from .shards.link.opening import open_link
 from .shards.link.streams import Streams
 from .shards.peers import OwnActors, Peers, ShardChannel
 from .shards.placement import Placement
-from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from .shards.sockets.held_sockets import HeldSocket, HeldSockets
 from .shards.sockets.linked_sockets import LinkedSocket, LinkedSockets
 from .shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets, WorkerPassing
+from .shards.sockets.reading import HeldLimits
+from .shards.sockets.travelling import Travelling
 from .shards.supervisor.parent import Assignment, Parent, run_child
 from .shards.supervisor.places import Identity, Role
 from .tracing import start_tracing
@@ -82,6 +84,7 @@ class WorkerDuty:
     _passing: WorkerPassing
     _lent: LentSockets
     _borrowed: BorrowedSockets
+    _travelling: Travelling
 
     def __init__(self, parent: Parent) -> None:
         self._parent = parent
@@ -116,6 +119,8 @@ class WorkerDuty:
         self._cleanup.callback(self._peers.close)
         self._lent = LentSockets(slot, self._identity.generation)
         self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
+        self._travelling = Travelling()
+        self._cleanup.callback(self._travelling.close)
         self._passing = WorkerPassing(self._lent, self._borrowed)
         self._actors.assemble(self._app, settings.namespaces, self._channel)
         await self._open_control(layout)
@@ -180,7 +185,11 @@ class WorkerDuty:
     async def _open_link(self, peer: Identity, end: socket.socket) -> None:
         link = Link(link_identity(self._identity), link_identity(peer))
         is_routers = peer.place.role is Role.ROUTER
-        linked = LinkedSockets(link, self._resume if is_routers else None)
+        linked = (
+            LinkedSockets(link, self._resume, self._travelling)
+            if is_routers
+            else LinkedSockets(link)
+        )
         self._lent.serve(link, linked)
         streams = Streams(link)
         if is_routers:
@@ -226,8 +235,13 @@ class WorkerDuty:
         await self._actors.drain(deadline)
         self._actors.host.settle()
 
-    def relay(self, left_s: float) -> None:
+    def relay(self, left_s: float, end: socket.socket) -> None:
+        end.close()
         raise InternalError(f"a worker was told to relay for {left_s:g} s; routers are")
+
+    def adopt(self, end: socket.socket) -> None:
+        end.close()
+        raise InternalError("a worker was told to adopt clients; routers are")
 
     async def stop(self) -> None:
         is_serving, self._is_serving = self._is_serving, False

@@ -95,6 +95,13 @@ class Admission:
         self._open += 1
         return None
 
+    def take_in(self, holder: object, address: str) -> None:
+        """Count a connection that another process has admitted, whatever the limits say now."""
+        if self._counts_addresses and address and address not in self._trusted:
+            self._by_address[address] = self._by_address.get(address, 0) + 1
+            self._addresses[holder] = address
+        self._open += 1
+
     def pass_on(self, holder: object, heir: object) -> None:
         """The same connection has another object that stands for it."""
         address = self._addresses.pop(holder, None)

@@ -29,13 +29,15 @@ from ..host.worker import OnResponse
 from ..sockets.client_socket import ClientSocket
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
+from ..sockets.movable_socket import MovableSocket
 from ..sockets.watch import watch as socket_watch
 from .admission import Admission, connections_possible
 from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
-from .outcome import Outcome
+from .movable_protocol import MovableProtocol
+from .outcome import Outcome, Unfinished, Upgraded
 from .outside import Outside
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
 from .request_record import CLIENT_GONE, RequestRecord
@@ -49,22 +51,6 @@ log = logging.getLogger("perdure.edge")
 HEADERS_MAX = 256
 # All handlers have been cancelled by then, so this is not reached; but 0 would mean no limit.
 HANDLERS_END_S = 1.0
-
-
-class _Upgraded(Exception):
-    """The connection speaks WebSocket now."""
-
-
-class _Unfinished(ConnectionResetError):
-    """The client has not got the whole answer, and will not.
-
-    Attributes:
-        status: What the log says.
-    """
-
-    def __init__(self, status: int, why: str) -> None:
-        self.status = status
-        super().__init__(why)
 
 
 class Answerer(Protocol):
@@ -89,8 +75,10 @@ class Front:
         on_request: Callable[[RequestRecord], None],
         keep_alive: KeepAlive | None = None,
         compression: bool = False,
+        is_movable: bool = False,
     ) -> None:
         self._compression = compression
+        self._socket_kind = MovableSocket if is_movable else ClientSocket
         self._worker = worker
         self._loop = loop
         self._limits = limits
@@ -109,13 +97,14 @@ class Front:
         self._on_socket_end = self._socket_ended  # made once: each socket holds it
         self._unanswered = 0
         self._all_answered: asyncio.Future[None] | None = None
-        self._is_winding_down = False
+        self._is_winding_down = self._is_leaving = False
         self.server = HttpServer(
             self._handle,
             self.admission,
             header_timeout_s=limits.header_timeout_s,
             answer_idle_timeout_s=limits.answer_idle_timeout_s,
             requests_max=limits.keepalive_requests_max,
+            kind=MovableProtocol if is_movable else HttpProtocol,
             loop=loop,
             access_log=None,
             keepalive_timeout=limits.keepalive_timeout_s,
@@ -153,15 +142,23 @@ class Front:
             self._all_answered = self._loop.create_future()
         return self._all_answered
 
-    def wind_down(self, *, idle_too: bool = True) -> None:
-        """Close idle connections, and each other one after the answer it waits for.
+    def wind_down(self) -> None:
+        """Close idle connections, and each other one after the answer it waits for."""
+        self._is_winding_down, self._is_leaving = True, False
+        for connection in self._connections():
+            connection.close_if_idle()
+
+    def leave(self, *, is_possible: bool) -> None:
+        """Have no connection wait for another request here.
 
         Args:
-            idle_too: If not, those that are idle may ask once more.
+            is_possible: Another process can have those between two requests. Else they may ask
+                once more, and are closed behind the answer.
         """
-        self._is_winding_down = True
-        for connection in self._connections() if idle_too else ():
-            connection.close_if_idle()
+        self._is_winding_down, self._is_leaving = True, is_possible
+        if not is_possible:
+            for connection in self.movable:
+                connection.wake_up()
 
     async def close(self, answers_leave_s: float, sockets_close_s: float) -> None:
         """Close every connection; what is written leaves first.
@@ -185,6 +182,11 @@ class Front:
         self.admission.close()
         await self.server.shutdown(timeout=HANDLERS_END_S)
 
+    @property
+    def movable(self) -> list[MovableProtocol]:
+        """Those that speak HTTP, and may be had by another process."""
+        return [c for c in self.server.connections if isinstance(c, MovableProtocol)]
+
     def _connections(self) -> list[HttpProtocol]:
         return [c for c in self.server.connections if isinstance(c, HttpProtocol)]
 
@@ -200,12 +202,14 @@ class Front:
             protocol = incoming.protocol
             assert isinstance(protocol, HttpProtocol), "HttpServer makes no others"
             protocol.answered += 1
-            if self._is_winding_down or protocol.ends_after_answer:
+            if protocol.ends_after_answer or (
+                self._is_winding_down and not (self._is_leaving and _rests(protocol))
+            ):
                 answer.force_close()
-        except _Upgraded:
+        except Upgraded:
             status = 101
             raise asyncio.CancelledError from None  # how aiohttp lets go; see upgrade()
-        except _Unfinished as unfinished:
+        except Unfinished as unfinished:
             status = unfinished.status
             raise
         else:
@@ -339,13 +343,14 @@ class Front:
             self._socket_limits,
             self._keep_alive,
             compression=self._compression,
+            kind=self._socket_kind,
         )
         if upgraded is None:
             let_go(response)
-            raise _Unfinished(CLIENT_GONE, "the client has gone")
+            raise Unfinished(CLIENT_GONE, "the client has gone")
         connection, tail = upgraded
         protocol.leave_place_to(connection)
-        self._sockets.add(connection)
+        self.watch_over(connection)
         connection.on_end = self._firewall.until_end(incoming, self._on_socket_end)
         socket.hand_over(connection)
         if socket_watch.tell is not None:
@@ -354,7 +359,12 @@ class Front:
             socket_watch.tell("websocket.connection.accepted", connection, about)
         if tail:
             connection.data_received(tail)
-        raise _Upgraded
+        raise Upgraded
+
+    def watch_over(self, connection: ClientSocket) -> None:
+        """Close it with the others, and notice its end."""
+        self._sockets.add(connection)
+        connection.on_end = self._on_socket_end
 
     def _socket_ended(self, socket: ClientSocket) -> None:
         self._sockets.discard(socket)
@@ -382,11 +392,11 @@ class Front:
         except Exception as error:
             source.cancel(gone)
             if incoming.transport is None:
-                raise _Unfinished(CLIENT_GONE, "the client has gone") from None
+                raise Unfinished(CLIENT_GONE, "the client has gone") from None
             # The head has left: an answer that ends early must not look whole.
             log.exception("response.body_failed", extra={"path": incoming.raw_path})
             incoming.transport.abort()
-            raise _Unfinished(500, "the body of the response failed") from error
+            raise Unfinished(500, "the body of the response failed") from error
         finally:
             protocol.on_lost = None
         return answer
@@ -405,7 +415,7 @@ class Front:
             return _closing(400, f"Bad Request: {error}")
         if isinstance(error, ClientGone):
             log.debug("request.client_gone", extra={"path": incoming.raw_path})
-            raise _Unfinished(CLIENT_GONE, str(error))
+            raise Unfinished(CLIENT_GONE, str(error))
         log.error(
             "request.failed",
             extra={"method": incoming.method, "path": incoming.raw_path},
@@ -421,6 +431,11 @@ class Front:
     def _too_large(self) -> web.Response:
         self.server.counts.bodies_too_large += 1
         return _closing(413, str(BodyTooLarge(self._limits.body_size_bytes_max)))
+
+
+def _rests(connection: HttpProtocol) -> bool:
+    """Whether it waits for another process to have it, instead of being closed."""
+    return isinstance(connection, MovableProtocol) and connection.rest()
 
 
 def _closing(status: int, text: str) -> web.Response:

@@ -364,9 +364,11 @@ class HttpServer(web.Server):
         header_timeout_s: float,
         answer_idle_timeout_s: float,
         requests_max: int,
+        kind: type[HttpProtocol] = HttpProtocol,
         **options: Any,
     ) -> None:
         super().__init__(handler, **options)
+        self._kind = kind
         self.doorkeeper = doorkeeper
         self.header_timeout_s = header_timeout_s
         self.answer_idle_timeout_s = answer_idle_timeout_s
@@ -375,7 +377,7 @@ class HttpServer(web.Server):
 
     def __call__(self, holder: object = None) -> HttpProtocol:
         """Make one; with ``holder``, for a connection that is admitted, and held by that."""
-        return HttpProtocol(self, holder, loop=self._loop, **self._kwargs)
+        return self._kind(self, holder, loop=self._loop, **self._kwargs)
 
 
 def plain_answer(status: int, text: str, *headers: str) -> bytes:

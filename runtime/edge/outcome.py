@@ -1,4 +1,4 @@
-"""What the Worker answers to one request, for who waits for it."""
+"""What becomes of one request: what the Worker answers, or why there is no answer to write."""
 
 import asyncio
 
@@ -31,3 +31,19 @@ class Outcome:
         await self._future
         assert self.value is not None, "set wakes after it has set"
         return self.value
+
+
+class Upgraded(Exception):
+    """The connection speaks WebSocket now."""
+
+
+class Unfinished(ConnectionResetError):
+    """The client has not got the whole answer, and will not.
+
+    Attributes:
+        status: What the log says.
+    """
+
+    def __init__(self, status: int, why: str) -> None:
+        self.status = status
+        super().__init__(why)

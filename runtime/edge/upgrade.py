@@ -115,6 +115,7 @@ def upgrade(
     keep_alive: KeepAlive | None = None,
     *,
     compression: bool = False,
+    kind: type[ClientSocket] = ClientSocket,
 ) -> tuple[ClientSocket, bytes] | None:
     """Write the 101 and take the connection over; None if the client has gone meanwhile.
 
@@ -141,7 +142,7 @@ def upgrade(
     head += [f"{name}: {value}" for name, value in fields if name.lower() not in _OURS]
     transport.write("\r\n".join([*head, "", ""]).encode("utf-8", "surrogateescape"))
     deflate = None if agreed is None else Deflate.as_agreed(agreed, limits)
-    connection = ClientSocket(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
+    connection = kind(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
     tail = _release(request.protocol, loop)
     transport.set_protocol(connection)
     transport.resume_reading()  # aiohttp pauses when much came behind the head

@@ -44,7 +44,7 @@ from .fields import (
 from .framing import Frame
 
 # Grows whenever a kind changes its number or its fields.
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 
 # Who is at an end of a link, as bits. Plain ints here and below: enum members cost several times
 # as much wherever a frame is looked at.
@@ -80,6 +80,9 @@ HOLD: Final = 35
 GO_ON: Final = 36
 FACTS: Final = 37
 RESUME: Final = 38
+# Sockets: one router hands a client to another; the worker's part of it.
+LEAVING: Final = 39
+ARRIVED: Final = 40
 # Sockets: from the actor to the client.
 SEND: Final = 48
 SEVER: Final = 49
@@ -91,6 +94,7 @@ ACKNOWLEDGED: Final = 54
 HIBERNATABLE: Final = 55
 RESTART: Final = 56
 TAKEN: Final = 57
+LEFT: Final = 58
 
 _ANYBODY = SUPERVISOR | ROUTER | WORKER
 _PEERS = ROUTER | WORKER
@@ -218,6 +222,16 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
             ("unacknowledged", list_of(is_numbered_message)),
         ),
     ),
+    # Behind all messages: say LEFT behind all that was sent; the rest is for who says ARRIVED.
+    (LEAVING, "LEAVING", ROUTER, (_SESSION,)),
+    # Who has the client now, and under which number; the first two say who had it.
+    (
+        ARRIVED,
+        "ARRIVED",
+        ROUTER,
+        (("former_generation", is_number), ("former_session", is_number), _SESSION),
+    ),
+    (LEFT, "LEFT", WORKER, (_SESSION,)),
     # To all of these sockets; a close frame is the last that is sent.
     (
         SEND,

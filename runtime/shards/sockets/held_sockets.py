@@ -12,9 +12,7 @@ be acknowledged, and its text has to be looked at (RFC 6455, section 8.1) before
 """
 
 import asyncio
-import enum
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from ....actors.http import Request
@@ -25,11 +23,14 @@ from ..link.errors import LinkEnded
 from ..link.framing import Frame
 from ..link.kinds import (
     ACKNOWLEDGED,
+    ARRIVED,
     AUTO,
     DELIVERY,
     GO_ON,
     HIBERNATABLE,
     HOLD,
+    LEAVING,
+    LEFT,
     MESSAGE,
     PAUSE,
     READ_ON,
@@ -43,38 +44,12 @@ from ..link.kinds import (
 from ..link.link import Link
 from .connection import Connection
 from .facts import Facts, FactsTeller
+from .reading import HeldLimits, Unread
 from .states import HeldState, move
 from .unacknowledged import Unacknowledged
 
 # The number of a first message that is told again; receipts for it mean nothing.
 FIRST = 0
-
-
-@dataclass(frozen=True, slots=True)
-class HeldLimits:
-    """What is kept for one client while its actor is away, or slow.
-
-    Attributes:
-        unacknowledged_max: Messages without a receipt, before the client is read no further.
-        unacknowledged_size_bytes_max: Likewise, all together; one message may be larger.
-        orphaned_timeout_s: How long nobody may have its actor; then it is closed with 1013.
-        deaths_max: A message that so many processes in a row have died with ends its connection.
-    """
-
-    unacknowledged_max: int = 1024
-    unacknowledged_size_bytes_max: int = 2**20
-    orphaned_timeout_s: float = 30.0
-    deaths_max: int = 3
-
-
-class Unread(enum.Flag):
-    """Why a client is not read."""
-
-    NOTHING = 0
-    FULL = enum.auto()  # too much of it has no receipt
-    ASKED = enum.auto()  # its actor wants no more for a while
-    ORPHANED = enum.auto()
-    NOT_TAKEN = enum.auto()  # what its actor wants of the connection is on its way
 
 
 class HeldSocket:
@@ -101,6 +76,7 @@ class HeldSocket:
         "_limits",
         "_loop",
         "_lost",
+        "_on_left",
         "_said_close",
         "_timer",
         "_unread",
@@ -148,6 +124,7 @@ class HeldSocket:
         self._unread = Unread.NOTHING
         self._wants_brake = False
         self._said_close: Close | None = None  # the client has, and nobody has answered yet
+        self._on_left: Callable[[bool], None] | None = None
         self._lost: tuple[int, str] | None = None  # its connection was, while nobody was there
         self._timer: asyncio.TimerHandle | None = None
         if home is not None:
@@ -172,7 +149,7 @@ class HeldSocket:
             self.unacknowledged.delivered(number)
             self._home.facts.tell_news(self)
             self._home.link.send([MESSAGE, self.session, number, message, False])
-        if self._is_full():
+        if self._limits.is_full(self.unacknowledged):
             self._read_no_more(Unread.FULL)
 
     def receive_close(self, code: int | None, reason: str) -> None:
@@ -230,7 +207,7 @@ class HeldSocket:
     def acknowledge(self, number: int) -> None:
         """A message was handled."""
         self.unacknowledged.acknowledge(number)
-        if Unread.FULL in self._unread and self._is_half_empty():
+        if Unread.FULL in self._unread and self._limits.is_half_empty(self.unacknowledged):
             self._read_on(Unread.FULL)
 
     def ask(self, *, is_to_wait: bool) -> None:
@@ -248,6 +225,73 @@ class HeldSocket:
         self.auto_response = pair
         self._connection.set_auto_response(pair)
 
+    # Another router.
+
+    @property
+    def home(self) -> "HeldSockets | None":
+        """Where its actor is; None while it is nowhere."""
+        return self._home
+
+    @property
+    def connection(self) -> Connection:
+        """The client's connection."""
+        return self._connection
+
+    @property
+    def is_taken(self) -> bool:
+        """Its actor has said what it wants."""
+        return Unread.NOT_TAKEN not in self._unread
+
+    def leave(self, on_left: Callable[[bool], None]) -> None:
+        """Hear no more of the client, and have its actor send nothing more here.
+
+        Args:
+            on_left: Called when that is so, with True; or with False when it cannot be any more:
+                it is over, or its actor's process has gone.
+        """
+        assert self._home is not None, "nobody could answer"
+        self._on_left = on_left
+        self._read_no_more(Unread.LEAVING)
+        self._home.link.send([LEAVING, self.session])
+
+    def left(self, *, is_so: bool = True) -> None:
+        """Its actor sends nothing more here."""
+        on_left, self._on_left = self._on_left, None
+        if on_left is not None:
+            if is_so and self._home is not None:
+                self._home.discard(self)
+            on_left(is_so)
+
+    def packed(self) -> list[Any]:
+        """As it travels, when it has left."""
+        wants = Unread.ASKED in self._unread
+        waits = self.unacknowledged.packed()
+        return [waits, self.kept, self.on_restart, self.first_message, self.protocol, wants]
+
+    def unpack(self, values: list[Any]) -> None:
+        """Be what another router's was; nothing is read before ``stay``."""
+        waits, self.kept, self.on_restart, self.first_message, self.protocol, wants = values
+        self.unacknowledged = Unacknowledged.unpacked(waits)
+        self._read_no_more(Unread.LEAVING | (Unread.ASKED if wants else Unread.NOTHING))
+
+    def arrive(self, former_generation: int, former_session: int) -> None:
+        """Have its actor's process answer here, now and from now on."""
+        if self._home is not None and self._home.link.ended is None:
+            self._home.add(self)
+            self._home.link.send([ARRIVED, former_generation, former_session, self.session])
+        elif self._home is not None:
+            self.orphan(is_death=False)
+
+    def stay(self) -> None:
+        """Hear the client, as far as nothing else is against it."""
+        if self._limits.is_full(self.unacknowledged):
+            self._read_no_more(Unread.FULL)
+        self._read_on(Unread.LEAVING)
+
+    def gone(self) -> None:
+        """Another router has it."""
+        self._end()
+
     # Its actor's process.
 
     def wait_until_taken(self) -> None:
@@ -263,6 +307,7 @@ class HeldSocket:
         Args:
             is_death: It has not gone in good order.
         """
+        self.left(is_so=False)
         self.state = move(self.state, HeldState.ORPHANED)
         deaths = self.unacknowledged.process_ended(is_death=is_death)
         if deaths >= self._limits.deaths_max:
@@ -308,6 +353,7 @@ class HeldSocket:
         self._stop_timer()
         if self._home is not None:
             self._home.discard(self)
+        self.left(is_so=False)
         self.on_over(self)
 
     def _stop_timer(self) -> None:
@@ -316,20 +362,6 @@ class HeldSocket:
             self._timer = None
 
     # Reading.
-
-    def _is_full(self) -> bool:
-        limits, kept = self._limits, self.unacknowledged
-        return (
-            len(kept) >= limits.unacknowledged_max
-            or kept.size_bytes >= limits.unacknowledged_size_bytes_max
-        )
-
-    def _is_half_empty(self) -> bool:
-        limits, kept = self._limits, self.unacknowledged
-        return (
-            len(kept) <= limits.unacknowledged_max // 2
-            and kept.size_bytes <= limits.unacknowledged_size_bytes_max // 2
-        )
 
     def _read_no_more(self, why: Unread) -> None:
         if not self._unread:
@@ -366,6 +398,7 @@ class HeldSockets:
             (RESTART, self._one(_want)),
             (TAKEN, self._one(lambda held, _: held.taken())),
             (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
+            (LEFT, self._one(lambda held, _: held.left())),
         ):
             link.handle(kind, handler)
         link.when_ended(self._ended)

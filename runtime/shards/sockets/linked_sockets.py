@@ -20,12 +20,15 @@ from ..link.errors import LinkBroken, LinkEnded
 from ..link.framing import Frame
 from ..link.kinds import (
     ACKNOWLEDGED,
+    ARRIVED,
     AUTO,
     DELIVERY,
     FACTS,
     GO_ON,
     HIBERNATABLE,
     HOLD,
+    LEAVING,
+    LEFT,
     MESSAGE,
     PAUSE,
     READ_ON,
@@ -37,6 +40,7 @@ from ..link.kinds import (
     WAS_LOST,
 )
 from ..link.link import Link
+from .travelling import Travelling
 
 # More than this, in characters or bytes, goes in several frames.
 FRAME_LENGTH_MAX = 4 * 2**20
@@ -97,6 +101,15 @@ class LinkedSocket:
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         self.receiver = receiver
+
+    def acknowledge(self, sequence: int) -> None:
+        """Message ``sequence`` of the client was handled, and all that came of it was sent."""
+        self._home.tell([ACKNOWLEDGED, self.session, sequence])
+
+    def move(self, home: Home, session: int) -> None:
+        """Another process holds the connection, or will, and calls it ``session``."""
+        self._home, self.session = home, session
+        self._period, self._length, self._length_before = home.period, 0, 0
 
     def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
         if self._period != self._home.period:
@@ -161,13 +174,16 @@ class LinkedSockets:
         link: The link.
         resume: Called for each socket that an actor of this process is to have again; None where
             nobody may ask for that.
+        travelling: Sockets that go from one link to another; None likewise.
 
     Attributes:
         period: See ``Home``. When one begins, all that was sent before the last one has arrived;
             so what is under way was sent in the last one or in this.
     """
 
-    def __init__(self, link: Link, resume: Resume | None = None) -> None:
+    def __init__(
+        self, link: Link, resume: Resume | None = None, travelling: Travelling | None = None
+    ) -> None:
         self._link = link
         self._takes_more = True
         self.period = 0
@@ -187,6 +203,9 @@ class LinkedSockets:
             link.handle(kind, handler)
         if resume is not None:
             link.handle(RESUME, partial(self._resume, resume))
+        if travelling is not None:
+            link.handle(LEAVING, partial(self._leaving, travelling))
+            link.handle(ARRIVED, partial(self._arrived, travelling))
         link.before_flush(self._send_gathered)
         link.when_ended(self._ended)
 
@@ -267,10 +286,29 @@ class LinkedSockets:
         _, session, sequence, data, is_redelivered = frame
         if not self._takes_more:
             return
-        receiver = self._receiver(frame)
-        if receiver is not None:
-            acknowledge = partial(self.tell, [ACKNOWLEDGED, session, sequence])
-            receiver.receive(Receipted(data, acknowledge, is_redelivered))
+        socket = self._sockets.get(session)
+        if socket is not None and socket.receiver is not None:
+            # It may be another link's by the time that this is handled.
+            acknowledge = partial(socket.acknowledge, sequence)
+            socket.receiver.receive(Receipted(data, acknowledge, is_redelivered))
+
+    def _leaving(self, travelling: Travelling, frame: Frame) -> None:
+        session = frame[1]
+        socket = self._sockets.pop(session, None)
+        if socket is None or self._link.peer is None:
+            raise LinkBroken(f"session {session} leaves, and is over, or never was")
+        self.tell([LEFT, session])
+        travelling.depart(self._link.peer.generation, session, socket, ROUTER_LOST)
+
+    def _arrived(self, travelling: Travelling, frame: Frame) -> None:
+        _, generation, former_session, session = frame
+        if session in self._sockets:
+            raise LinkBroken(f"session {session} arrives, and is here already")
+        socket = travelling.arrive(generation, former_session, self, session)
+        if isinstance(socket, LinkedSocket):
+            self._sockets[session] = socket
+        else:  # its actor has heard that it was lost
+            self.tell([SEVER, session, *ROUTER_LOST])
 
     def _said_close(self, frame: Frame) -> None:
         socket = self._sockets.pop(frame[1], None)  # nothing follows it

@@ -11,6 +11,7 @@ nobody. A client whose actor's process has gone meanwhile is closed with 1012, a
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from ....actors.http import Request, UpgradeSocket
@@ -23,10 +24,14 @@ from ..link.kinds import DROP, TAKE, TAKEN
 from ..link.link import Link
 from ..link.messages import SocketRef
 from .connection import Connection
-from .held_sockets import HeldLimits, HeldSocket, HeldSockets
+from .held_sockets import HeldSocket, HeldSockets
 from .linked_sockets import LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
+from .reading import HeldLimits
 from .states import HeldState
+
+# How often one looks whether a worker is joined that another router has a link to already.
+JOINED_LOOKS_INTERVAL_S = 0.02
 
 
 class LentSockets:
@@ -164,6 +169,44 @@ class BorrowedSockets:
             on_held.early(held, socket)
         else:
             held.wait_until_taken()
+
+    async def until_joined(self, slot: str, generation: int, timeout_s: float) -> None:
+        """Wait until that worker is joined with this process; one that has gone never is."""
+        until = self._loop.time() + timeout_s
+        while (slot, generation) not in self._homes and self._loop.time() < until:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(JOINED_LOOKS_INTERVAL_S)
+
+    def adopt(
+        self,
+        slot: str,
+        generation: int,
+        connection: Connection,
+        unpack: Callable[[HeldSocket], None],
+    ) -> HeldSocket:
+        """Hold a client that another router had, of an actor in that worker; see ``arrive``.
+
+        Args:
+            slot: Whose the actor is.
+            generation: Which process of that slot; if it has gone, another will be there soon.
+            connection: The client's.
+            unpack: Makes the held socket what it was, before anybody is told of it.
+        """
+        home = self._homes.get((slot, generation))
+        held = HeldSocket(
+            next(self._sessions),
+            connection,
+            home,
+            self._loop,
+            self._limits,
+            self._on_held.orphaned,
+            self._over,
+        )
+        unpack(held)
+        self.held.add(held)
+        if home is None:
+            held.unacknowledged.process_ended(is_death=False)
+            self._on_held.orphaned(held)
+        return held
 
     def _over(self, held: HeldSocket) -> None:
         self.held.discard(held)

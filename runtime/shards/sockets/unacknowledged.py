@@ -7,6 +7,7 @@ apart from one that only waited.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 
 class _Kept:
@@ -65,6 +66,25 @@ class Unacknowledged:
         del self._kept[number]
         self.size_bytes -= len(kept.message)
         return True
+
+    def packed(self) -> list[Any]:
+        """As it travels to another router: all of them, and what the next one's number is."""
+        kept = [
+            [number, one.message, one.was_delivered, one.deaths]
+            for number, one in self._kept.items()
+        ]
+        return [self._next, kept]
+
+    @classmethod
+    def unpacked(cls, values: list[Any]) -> "Unacknowledged":
+        """What ``packed`` has given; the present process has all of it."""
+        new = cls()
+        new._next, kept = values
+        for number, message, was_delivered, deaths in kept:
+            one = new._kept[number] = _Kept(message)
+            one.is_delivered, one.was_delivered, one.deaths = True, was_delivered, deaths
+            new.size_bytes += len(message)
+        return new
 
     def process_ended(self, *, is_death: bool) -> int:
         """The present process has gone; return how many in a row have died with one message.

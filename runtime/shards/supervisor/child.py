@@ -20,6 +20,7 @@ from .errors import ChildFailed
 from .inheritance import Inheritance
 from .limits import SupervisionLimits
 from .messages import (
+    Adopt,
     Ask,
     Configure,
     Drain,
@@ -228,10 +229,11 @@ class Child:
                 await self._wait(lambda: self._is_drained or self.is_leaving)
         return self._is_drained
 
-    async def relay(self, left_s: float) -> Relaying | None:
+    async def relay(self, left_s: float, end: socket.socket) -> Relaying | None:
         """Tell it that its successor serves; return what has become of its clients.
 
         Args:
+            end: Leads to the successor; it is closed here.
             left_s: How long it may serve those that stay. When the last of them has gone, or
                 that time is over, ``until_through`` returns.
 
@@ -240,9 +242,15 @@ class Child:
         """
         if self.state is ChildState.SERVING:
             self._move(ChildState.RELAYING)
-            self._control.send(Relay(float(left_s)))
+            self._control.send(Relay(float(left_s)), [end])
+        else:
+            end.close()
         await self._wait(lambda: self.relaying is not None or self.is_leaving)
         return self.relaying
+
+    def adopt(self, end: socket.socket) -> None:
+        """Have it take clients of the one before; ``end`` leads there, and is closed here."""
+        self._control.send(Adopt(), [end])
 
     async def until_through(self) -> None:
         """Wait until nothing is left to do for one that was told to drain or to relay."""

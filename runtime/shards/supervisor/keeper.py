@@ -172,11 +172,12 @@ class Keeper:
             raise SupervisorStopping
         await task
 
-    async def succeed(self) -> Child | None:
+    async def succeed(self) -> tuple[Child | None, Child]:
         """Let another process serve in the place of a router, which goes on with its clients.
 
         Returns:
-            The one before, which is nobody's in this place any more; None if there was none.
+            The one before, which is nobody's in this place any more, or None if there was none;
+            and its successor.
 
         Raises:
             ChildFailed: The new one cannot serve; nothing has changed.
@@ -184,15 +185,15 @@ class Keeper:
         """
         if not self._is_kept:
             raise SupervisorStopping
-        before: list[Child | None] = []
-        task = self._own(self._succeed(before))
+        both: list[tuple[Child | None, Child]] = []
+        task = self._own(self._succeed(both))
         await asyncio.wait({task})
         if task.cancelled():
             raise SupervisorStopping
         await task
-        return before[0]
+        return both[0]
 
-    async def _succeed(self, before: list[Child | None]) -> None:
+    async def _succeed(self, both: list[tuple[Child | None, Child]]) -> None:
         async with self._lock:
             old = self.current
             successor = await self.prepare()
@@ -203,7 +204,7 @@ class Keeper:
                     self.current = old
                 self._see_to_it()
                 raise
-            before.append(old)
+            both.append((old, successor))
 
     async def close(self) -> None:
         """Start and replace nothing any more; who serves is left alone."""

@@ -4,9 +4,9 @@ A frame is four bytes with the length of what follows (big-endian), then a msgpa
 number of the kind and the fields in the order of the class. Descriptors travel beside the bytes
 of the frame that they belong to; the frame says how many.
 
-Only the supervisor says Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask and Relay; only the
-child says Ready, Serving, Drained, Failed, Pong, Statistics and Relaying; Hello and Tell are for
-both.
+Only the supervisor says Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask, Relay and Adopt;
+only the child says Ready, Serving, Drained, Failed, Pong, Statistics and Relaying; Hello and Tell
+are for both.
 
 *Rules for editing*: kinds keep their numbers. Number 0 and the version that follows it keep their
 form for good: that is what processes of different versions tell each other apart by.
@@ -175,13 +175,23 @@ class Tell:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A successor serves. Take no new clients, serve those there are; Drained when none is left.
+    """A successor serves, to which the descriptor leads. Give it clients, and serve the others.
+
+    No new ones are taken; Drained is said when none is left.
 
     Attributes:
         left_s: How long that may take; then the others are closed.
     """
 
     left_s: float
+    descriptors: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Take the clients of the one before in this place: the descriptor leads to that."""
+
+    descriptors: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,7 @@ Message = (
     | Tell
     | Relay
     | Relaying
+    | Adopt
 )
 
 KINDS: Final[tuple[type[Message], ...]] = (
@@ -237,11 +248,12 @@ KINDS: Final[tuple[type[Message], ...]] = (
     Tell,
     Relay,
     Relaying,
+    Adopt,
 )
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 _BOTH = {Hello, Tell}
 SUPERVISORS: Final = frozenset(
-    {*_BOTH, Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask, Relay},
+    {*_BOTH, Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask, Relay, Adopt},
 )
 CHILDS: Final = frozenset(
     {*_BOTH, Ready, Serving, Drained, Failed, Pong, Statistics, Relaying},
@@ -289,7 +301,7 @@ def decode(payload: bytes, allowed: frozenset[type[Message]], version: str) -> M
 
 def descriptors_of(message: Message) -> int:
     """Return how many descriptors travel with a message."""
-    return message.descriptors if isinstance(message, Configure | Link) else 0
+    return message.descriptors if isinstance(message, Configure | Link | Relay | Adopt) else 0
 
 
 def identity_of(message: Configure | Link | Unlink) -> Identity:

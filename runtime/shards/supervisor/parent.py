@@ -25,6 +25,7 @@ from ....storage.errors import InternalError, PerdureError, UsageError
 from .control import ControlConnection
 from .inheritance import ORPHAN_STATUS, Inheritance
 from .messages import (
+    Adopt,
     Ask,
     Configure,
     Drain,
@@ -95,12 +96,16 @@ class Duty(Protocol):
         """Take no new work; return when what is under way is done, in ``left_s`` at best."""
         ...
 
-    def relay(self, left_s: float) -> None:
-        """A successor serves: take no new clients, and serve those there are for so long.
+    def relay(self, left_s: float, end: socket.socket) -> None:
+        """A successor serves, to which ``end`` leads: serve whom it cannot have, for so long.
 
         ``Parent.relaying`` and ``Parent.is_through`` tell how far that is. Of routers alone; a
         worker's place is served by one process at a time.
         """
+        ...
+
+    def adopt(self, end: socket.socket) -> None:
+        """Take the clients of the one before in this place, to which ``end`` leads."""
         ...
 
     async def stop(self) -> None:
@@ -270,7 +275,9 @@ class Parent:
             case Tell():
                 self._duty.told(message.data)
             case Relay():
-                self._duty.relay(message.left_s)
+                self._duty.relay(message.left_s, sockets[0])
+            case Adopt():
+                self._duty.adopt(sockets[0])
             case _:  # the greeting, whose version is right
                 pass
 

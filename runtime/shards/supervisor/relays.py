@@ -6,6 +6,7 @@ followed by another: its place has somebody who serves.
 
 import asyncio
 import logging
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -45,15 +46,18 @@ class Relays:
     def __iter__(self) -> Iterator[Child]:
         return iter(list(self._tasks))
 
-    async def begin(self, old: Child, relay_s: float) -> Succession:
+    async def begin(self, old: Child, new: Child, relay_s: float) -> Succession:
         """Tell a router that its successor serves; return what became of its clients.
 
         Args:
             old: The router; it is seen out from now on.
+            new: Its successor.
             relay_s: How long it may serve those that it cannot hand over.
         """
         self._tasks[old] = asyncio.get_running_loop().create_task(self._see_out(old))
-        said = await old.relay(relay_s)
+        ours, theirs = socket.socketpair()
+        new.adopt(theirs)
+        said = await old.relay(relay_s, ours)
         return Succession(1) if said is None else Succession(1, said.moved, said.staying)
 
     async def close(self) -> None:

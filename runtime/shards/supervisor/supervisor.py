@@ -185,9 +185,9 @@ class Supervisor:
         async with self._one_roll_at_a_time:
             for place in [place for place in self._keepers if place.role is Role.ROUTER]:
                 if place in self._keepers:
-                    old = await self._keepers[place].succeed()
+                    old, new = await self._keepers[place].succeed()
                     if old is not None:
-                        total += await self._relays.begin(old, relay_s)
+                        total += await self._relays.begin(old, new, relay_s)
         return total
 
     async def drain_and_stop(self, deadline: float) -> None:

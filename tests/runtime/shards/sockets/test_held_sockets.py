@@ -26,7 +26,8 @@ from perdure.runtime.shards.link.kinds import (
     WAS_LOST,
 )
 from perdure.runtime.shards.link.link import Link
-from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from perdure.runtime.shards.sockets.held_sockets import HeldSocket, HeldSockets
+from perdure.runtime.shards.sockets.reading import HeldLimits
 from perdure.runtime.shards.sockets.states import HeldState
 from perdure.runtime.sockets.joint import Close, Sent, SocketReceiver
 from tests.runtime.shards.link.ends import A_ROUTER, joined, until

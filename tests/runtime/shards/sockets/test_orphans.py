@@ -12,9 +12,10 @@ from perdure.runtime.shards.link.kinds import FACTS, MESSAGE, RESUME, SAID_CLOSE
 from perdure.runtime.shards.link.messages import SocketRef
 from perdure.runtime.shards.placement import Placement
 from perdure.runtime.shards.sockets.facts import FactsTeller
-from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket
+from perdure.runtime.shards.sockets.held_sockets import HeldSocket
 from perdure.runtime.shards.sockets.orphans import ANOTHER_ANSWER, ENDED, Orphans
 from perdure.runtime.shards.sockets.passing import BorrowedSockets
+from perdure.runtime.shards.sockets.reading import HeldLimits
 from perdure.runtime.shards.sockets.states import HeldState
 from tests.runtime.shards.link.ends import until
 from tests.runtime.shards.sockets.test_held_sockets import Client

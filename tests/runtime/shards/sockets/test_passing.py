@@ -19,9 +19,10 @@ from perdure.runtime.shards.link.calls import LinkCalls
 from perdure.runtime.shards.link.errors import LinkBroken
 from perdure.runtime.shards.link.messages import SocketRef
 from perdure.runtime.shards.link.streams import Streams
-from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
+from perdure.runtime.shards.sockets.held_sockets import HeldSocket, HeldSockets
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
 from perdure.runtime.shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets
+from perdure.runtime.shards.sockets.reading import HeldLimits
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import InternalError

@@ -86,7 +86,11 @@ class ProgramDuty:
             await self.drained.wait()
         self.note("drained")
 
-    def relay(self, left_s: float) -> None:
+    def adopt(self, end: socket.socket) -> None:
+        end.close()
+
+    def relay(self, left_s: float, end: socket.socket) -> None:
+        end.close()
         self.note(f"relaying for {left_s:g} s")
         if self.settings.get("relay") != "silent":
             self.parent.relaying(3, 4)

@@ -74,6 +74,7 @@ def test_numbers_of_kinds_are_for_good() -> None:
         "Tell",
         "Relay",
         "Relaying",
+        "Adopt",
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from perdure.runtime.shards.supervisor.control import ControlConnection
 from perdure.runtime.shards.supervisor.messages import (
+    Adopt,
     Configure,
     Drain,
     Drained,
@@ -57,10 +58,15 @@ class SlowDuty:
     async def drain(self, left_s: float) -> None:
         await self.step("drain")
 
-    def relay(self, left_s: float) -> None:
+    def relay(self, left_s: float, end: socket.socket) -> None:
+        end.close()
         self.happened.append(f"relay {left_s:g}")
         self.parent.relaying(2, 3)
         self.parent.is_through()
+
+    def adopt(self, end: socket.socket) -> None:
+        end.close()
+        self.happened.append("adopt")
 
     async def stop(self) -> None:
         self.happened.append("stop")
@@ -124,11 +130,14 @@ async def test_orders_wait_for_each_other_and_questions_for_nothing() -> None:
 
 async def test_a_relay_says_what_it_has_and_when_it_is_through() -> None:
     stage = Stage()
-    stage.control.send(Relay(60.0))
+    for order in (Adopt(), Relay(60.0)):
+        ours, theirs = socket.socketpair()
+        ours.close()
+        stage.control.send(order, [theirs])
     await stage.hears(Hello(VERSION, "spare", "", 0), Relaying(2, 3), Drained())
     stage.control.send(Stop())
     assert await stage.status == 0
-    assert stage.duties[0].happened == ["relay 60", "stop"]
+    assert stage.duties[0].happened == ["adopt", "relay 60", "stop"]
 
 
 async def test_stop_interrupts() -> None:

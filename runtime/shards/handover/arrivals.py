@@ -1,0 +1,125 @@
+"""A successor's side: connections that another router had.
+
+*Promise*: nothing is read from a connection, written to it, or said about it, before the router
+that had it has let go of it, or has gone.
+*Assumes*: one thread.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol, cast
+
+from ...sockets.keepalive import KeepAlive
+from ...sockets.limits import SocketLimits
+from ...sockets.movable_socket import MovableSocket
+from ..sockets.held_sockets import HeldSocket
+from ..sockets.passing import BorrowedSockets
+from .conveyor import Conveyor
+from .frames import HAVE, HTTP, YOURS, MovedSocket
+
+# Both routers get their link to a new worker at the same time, as good as.
+JOINED_WAIT_S = 5.0
+LOST = (1006, "the connection ended while it went from one router to another")
+
+
+class Front(Protocol):
+    """Where clients come in: is ``FrontSide``."""
+
+    async def take_http(self, descriptor: socket.socket) -> None:
+        """Serve HTTP on a connection that another process had."""
+        ...
+
+    def take_socket(self, connection: MovableSocket, descriptor: socket.socket) -> None:
+        """Count a WebSocket that another process had, and see to its end."""
+        ...
+
+
+class Arrivals:
+    """All that come from one router.
+
+    Args:
+        end: Leads to the router before this one.
+        loop: Everything happens on it.
+        front: Has connections.
+        borrowed: Has those that are WebSockets of actors.
+        limits: Of WebSockets, as this process has them.
+        keep_alive: Pings them; None: nobody does.
+        own: Keeps what is begun until it is over.
+    """
+
+    def __init__(
+        self,
+        end: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        front: Front,
+        borrowed: BorrowedSockets,
+        limits: SocketLimits,
+        keep_alive: KeepAlive | None,
+        own: Callable[[Any], None],
+    ) -> None:
+        self._loop = loop
+        self._front = front
+        self._borrowed = borrowed
+        self._limits = limits
+        self._keep_alive = keep_alive
+        self._own = own
+        self._in_hand: dict[int, tuple[list[Any], socket.socket]] = {}
+        self._conveyor = Conveyor(end, loop, self._heard, self._ended)
+
+    def close(self) -> None:
+        """Take nobody any more; who was not this router's stays the other's."""
+        self._conveyor.close()
+        for _, descriptor in self._in_hand.values():
+            descriptor.close()
+        self._in_hand.clear()
+
+    def _heard(self, frame: list[Any], carried: socket.socket | None) -> None:
+        kind, number = frame[:2]
+        if kind == YOURS:
+            self._take(*self._in_hand.pop(number))
+        else:
+            assert carried is not None, "the frame says so"
+            self._in_hand[number] = (frame, carried)
+            self._conveyor.send([HAVE, number])
+
+    def _ended(self) -> None:
+        """The other router has gone, so all that it gave is nobody else's."""
+        in_hand, self._in_hand = list(self._in_hand.values()), {}
+        for frame, descriptor in in_hand:
+            self._take(frame, descriptor)
+
+    def _take(self, frame: list[Any], descriptor: socket.socket) -> None:
+        if frame[0] == HTTP:
+            self._own(self._front.take_http(descriptor))
+        else:
+            self._own(self._take_socket(MovedSocket.of(frame), descriptor))
+
+    async def _take_socket(self, moved: MovedSocket, descriptor: socket.socket) -> None:
+        transport, _ = await self._loop.connect_accepted_socket(_Landing, descriptor)
+        await self._borrowed.until_joined(moved.slot, moved.generation, JOINED_WAIT_S)
+        connection = MovableSocket.again(
+            transport, self._loop, self._limits, self._keep_alive, moved.state
+        )
+        transport.set_protocol(connection)
+        self._front.take_socket(connection, descriptor)
+
+        def unpack(held: HeldSocket) -> None:
+            held.unpack(moved.held)
+            held.request = moved.request
+            held.auto_response = moved.state.auto_response
+
+        held = self._borrowed.adopt(moved.slot, moved.generation, connection, unpack)
+        held.arrive(moved.router_generation, moved.session)
+        if transport.is_closing():  # while nobody listened
+            connection.connection_lost(None)
+            return
+        connection.go_on_from(moved.state)
+        held.stay()
+
+
+class _Landing(asyncio.Protocol):
+    """Has a connection until it is known what it is; nothing is read meanwhile."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).pause_reading()

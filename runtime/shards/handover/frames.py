@@ -1,0 +1,69 @@
+# Pure: no asyncio, clock, randomness, file or socket.
+"""What a router and its successor say to each other about one connection.
+
+The old one says ``SOCKET`` or ``HTTP`` with the descriptor and all there is to know. The new one
+says ``HAVE``, and does nothing. The old one lets go and says ``YOURS``. From then on it is the new
+one's.
+
+Each frame is ``[kind, number of the connection, ...]``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from multidict import CIMultiDict
+
+from ....actors.http import Request
+from ...sockets.movable_socket import SocketState
+
+SOCKET, HTTP, HAVE, YOURS = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class MovedSocket:
+    """A WebSocket, as its successor is told of it.
+
+    Attributes:
+        slot: Of the worker that has its actor.
+        generation: Of the same.
+        router_generation: Of the router that had it.
+        session: Its number there.
+        state: What its connection is.
+        held: What ``HeldSocket.packed`` has given.
+        request: How the client has asked for it; None if nobody could ask again.
+    """
+
+    slot: str
+    generation: int
+    router_generation: int
+    session: int
+    state: SocketState
+    held: list[Any]
+    request: Request | None
+
+    def frame(self, number: int) -> list[Any]:
+        """As it travels."""
+        where = [self.slot, self.generation, self.router_generation, self.session]
+        return [SOCKET, number, *where, self.state.packed(), self.held, _packed(self.request)]
+
+    @classmethod
+    def of(cls, frame: list[Any]) -> "MovedSocket":
+        """What ``frame`` has given."""
+        slot, generation, router, session, state, held, request = frame[2:]
+        unpacked = SocketState.unpacked(state)
+        return cls(slot, generation, router, session, unpacked, held, _unpacked(request))
+
+
+def _packed(request: Request | None) -> list[Any] | None:
+    """An upgrade's request, which has no body."""
+    if request is None:
+        return None
+    fields = [list(pair) for pair in request.header_fields().items()]
+    return [request.method, request.url, fields, request.client_address]
+
+
+def _unpacked(values: list[Any] | None) -> Request | None:
+    if values is None:
+        return None
+    method, url, fields, address = values
+    return Request.incoming(method, url, CIMultiDict(fields), None, address)
