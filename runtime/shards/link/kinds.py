@@ -44,7 +44,7 @@ from .fields import (
 from .framing import Frame
 
 # Grows whenever a kind changes its number or its fields.
-PROTOCOL: Final = 2
+PROTOCOL: Final = 1
 
 # Who is at an end of a link, as bits. Plain ints here and below: enum members cost several times
 # as much wherever a frame is looked at.
