@@ -78,6 +78,8 @@ class RouterDuty:
         entrypoints = Entrypoints(self._peers)
         self._orphans = Orphans(self._peers.placement, entrypoints, loop)
         self._borrowed = BorrowedSockets(loop, HeldLimits(), self._orphans)
+        # An actor that is asked knows what its sockets' clients have seen by then.
+        entrypoints.before_asking = self._borrowed.tell_news
         self._front = FrontSide(config, loop, self._cleanup, os.environ)
         keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
         if keep_alive is not None:
