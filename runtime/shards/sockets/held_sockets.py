@@ -341,7 +341,7 @@ class HeldSockets:
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
             (HIBERNATABLE, self._one(_keep)),
             (RESTART, self._one(_want)),
-            (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
+            (ACKNOWLEDGED, self._acknowledged),
         ):
             link.handle(kind, handler)
         link.when_ended(self._ended)
@@ -375,6 +375,13 @@ class HeldSockets:
             held = self._sockets.get(session)
             if held is not None:
                 held.send(messages, None if close is None else (close[0], close[1]))
+
+    def _acknowledged(self, frame: Frame) -> None:
+        receipts = iter(frame[1])
+        for session, number in zip(receipts, receipts, strict=True):
+            held = self._sockets.get(session)
+            if held is not None:
+                held.acknowledge(number)
 
     def _ended(self, end: LinkEnded) -> None:
         sockets, self._sockets = list(self._sockets.values()), {}
