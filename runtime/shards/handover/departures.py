@@ -167,7 +167,7 @@ class Departures:
         self.moved += 1
         if isinstance(given, _Given):
             if given.held.state is not HeldState.OVER:
-                given.held.gone()
+                given.held.end()
             given.connection.give_away()
         else:
             given.close()

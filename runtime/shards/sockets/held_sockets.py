@@ -57,6 +57,8 @@ class HeldSocket:
 
     Attributes:
         session: The number by which this process and the other one know it.
+        connection: The client's.
+        home: Where its actor is; None while it is nowhere.
         state: See ``states.py``.
         unacknowledged: What it has said and nobody has acknowledged.
         kept: What its actor has said to make it from again, as RESUME sends it; None for one that
@@ -71,8 +73,6 @@ class HeldSocket:
     """
 
     __slots__ = (
-        "_connection",
-        "_home",
         "_limits",
         "_loop",
         "_lost",
@@ -82,7 +82,9 @@ class HeldSocket:
         "_unread",
         "_wants_brake",
         "auto_response",
+        "connection",
         "first_message",
+        "home",
         "kept",
         "on_orphaned",
         "on_over",
@@ -117,8 +119,8 @@ class HeldSocket:
         self.told: Facts | None = None
         self.on_orphaned = on_orphaned
         self.on_over = on_over
-        self._connection = connection
-        self._home = home
+        self.connection = connection
+        self.home = home
         self._loop = loop
         self._limits = limits
         self._unread = Unread.NOTHING
@@ -145,37 +147,37 @@ class HeldSocket:
         if self.first_message is None and self.on_restart == REPLAY_FIRST:
             self.first_message = message
         number = self.unacknowledged.add(message)
-        if self._home is not None:
+        if self.home is not None:
             self.unacknowledged.delivered(number)
-            self._home.facts.tell_news(self)
-            self._home.link.send([MESSAGE, self.session, number, message, False])
+            self.home.facts.tell_news(self)
+            self.home.link.send([MESSAGE, self.session, number, message, False])
         if self._limits.is_full(self.unacknowledged):
             self._read_no_more(Unread.FULL)
 
     def receive_close(self, code: int | None, reason: str) -> None:
         self._said_close = (code, reason)
-        if self._home is not None:
-            self._home.link.send([SAID_CLOSE, self.session, code, reason])
+        if self.home is not None:
+            self.home.link.send([SAID_CLOSE, self.session, code, reason])
 
     def receive_lost(self, code: int, reason: str) -> None:
-        if self._home is None:  # whoever comes next has to know
+        if self.home is None:  # whoever comes next has to know
             self._lost = (code, reason)
             return
-        self._home.link.send([WAS_LOST, self.session, code, reason])
-        self._end()
+        self.home.link.send([WAS_LOST, self.session, code, reason])
+        self.end()
 
     def hold(self) -> None:
-        if self._wants_brake and self._home is not None:
-            self._home.link.send([HOLD, self.session])
+        if self._wants_brake and self.home is not None:
+            self.home.link.send([HOLD, self.session])
 
     def go_on(self) -> None:
-        if self._wants_brake and self._home is not None:
-            self._home.link.send([GO_ON, self.session])
+        if self._wants_brake and self.home is not None:
+            self.home.link.send([GO_ON, self.session])
 
     # How the connection is.
 
     def facts(self) -> Facts:
-        connection = self._connection
+        connection = self.connection
         return (
             self.session,
             connection.buffered_size_bytes,
@@ -185,8 +187,8 @@ class HeldSocket:
         )
 
     def _is_new(self) -> None:
-        if self._home is not None:
-            self._home.facts.is_new(self)
+        if self.home is not None:
+            self.home.facts.is_new(self)
 
     # What its actor asks for.
 
@@ -194,15 +196,15 @@ class HeldSocket:
         """Send to the client; nothing of it is lost with the process that has sent it."""
         if self.state is HeldState.OVER:
             return
-        self._connection.transmit(messages, close)
+        self.connection.transmit(messages, close)
         if close is not None and self._said_close is not None:
-            self._end()  # both have said goodbye
+            self.end()  # both have said goodbye
 
     def sever(self, code: int, reason: str) -> None:
         """End the connection, and tell nobody."""
         if self.state is not HeldState.OVER:
-            self._end()
-            self._connection.sever(code, reason)
+            self.end()
+            self.connection.sever(code, reason)
 
     def acknowledge(self, number: int) -> None:
         """A message was handled."""
@@ -219,23 +221,13 @@ class HeldSocket:
 
     def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None:
         self._wants_brake = policy == RELAY
-        self._connection.set_delivery(policy, queue_size_bytes_max)
+        self.connection.set_delivery(policy, queue_size_bytes_max)
 
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self.auto_response = pair
-        self._connection.set_auto_response(pair)
+        self.connection.set_auto_response(pair)
 
     # Another router.
-
-    @property
-    def home(self) -> "HeldSockets | None":
-        """Where its actor is; None while it is nowhere."""
-        return self._home
-
-    @property
-    def connection(self) -> Connection:
-        """The client's connection."""
-        return self._connection
 
     @property
     def is_taken(self) -> bool:
@@ -246,51 +238,46 @@ class HeldSocket:
         """Hear no more of the client, and have its actor send nothing more here.
 
         Args:
-            on_left: Called when that is so, with True; or with False when it cannot be any more:
-                it is over, or its actor's process has gone.
+            on_left: Called with True when that is so, or with False when it cannot be any more.
         """
-        assert self._home is not None, "nobody could answer"
+        assert self.home is not None, "nobody could answer"
         self._on_left = on_left
         self._read_no_more(Unread.LEAVING)
-        self._home.link.send([LEAVING, self.session])
+        self.home.link.send([LEAVING, self.session])
 
     def left(self, *, is_so: bool = True) -> None:
         """Its actor sends nothing more here."""
         on_left, self._on_left = self._on_left, None
+        if is_so and self.home is not None:
+            self.home.discard(self)
         if on_left is not None:
-            if is_so and self._home is not None:
-                self._home.discard(self)
             on_left(is_so)
 
     def packed(self) -> list[Any]:
         """As it travels, when it has left."""
-        wants = Unread.ASKED in self._unread
-        waits = self.unacknowledged.packed()
-        return [waits, self.kept, self.on_restart, self.first_message, self.protocol, wants]
+        asked, waits = Unread.ASKED in self._unread, self.unacknowledged.packed()
+        return [waits, self.kept, self.on_restart, self.first_message, self.protocol, asked]
 
     def unpack(self, values: list[Any]) -> None:
         """Be what another router's was; nothing is read before ``stay``."""
-        waits, self.kept, self.on_restart, self.first_message, self.protocol, wants = values
+        waits, self.kept, self.on_restart, self.first_message, self.protocol, asked = values
         self.unacknowledged = Unacknowledged.unpacked(waits)
-        self._read_no_more(Unread.LEAVING | (Unread.ASKED if wants else Unread.NOTHING))
+        self._read_no_more(Unread.LEAVING | (Unread.ASKED if asked else Unread.NOTHING))
 
     def arrive(self, former_generation: int, former_session: int) -> None:
         """Have its actor's process answer here, now and from now on."""
-        if self._home is not None and self._home.link.ended is None:
-            self._home.add(self)
-            self._home.link.send([ARRIVED, former_generation, former_session, self.session])
-        elif self._home is not None:
+        home = self.home
+        if home is not None and home.link.ended is None:
+            home.add(self)
+            home.link.send([ARRIVED, former_generation, former_session, self.session])
+        elif home is not None:
             self.orphan(is_death=False)
 
     def stay(self) -> None:
-        """Hear the client, as far as nothing else is against it."""
+        """Hear the client, unless something else is against it."""
         if self._limits.is_full(self.unacknowledged):
             self._read_no_more(Unread.FULL)
         self._read_on(Unread.LEAVING)
-
-    def gone(self) -> None:
-        """Another router has it."""
-        self._end()
 
     # Its actor's process.
 
@@ -313,7 +300,7 @@ class HeldSocket:
         if deaths >= self._limits.deaths_max:
             self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
             return
-        self._home = self.told = None
+        self.home = self.told = None
         self._wait()
         self._unread &= ~(Unread.ASKED | Unread.NOT_TAKEN)  # whoever asked is gone
         self.on_orphaned(self)
@@ -327,7 +314,7 @@ class HeldSocket:
         self.state = move(self.state, HeldState.ATTACHED)
         self._stop_timer()
         home.add(self)
-        self._home = home
+        self.home = home
         link = home.link
         home.facts.tell((self,))
         undelivered = list(self.unacknowledged.undelivered())
@@ -348,11 +335,12 @@ class HeldSocket:
         self._timer = None
         self.sever(TRY_AGAIN_LATER, "nobody serves the actor of this connection")
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Nothing will come of it any more, here."""
         self.state = move(self.state, HeldState.OVER)
         self._stop_timer()
-        if self._home is not None:
-            self._home.discard(self)
+        if self.home is not None:
+            self.home.discard(self)
         self.left(is_so=False)
         self.on_over(self)
 
@@ -365,14 +353,14 @@ class HeldSocket:
 
     def _read_no_more(self, why: Unread) -> None:
         if not self._unread:
-            self._connection.pause()
+            self.connection.pause()
         self._unread |= why
 
     def _read_on(self, why: Unread) -> None:
         if why in self._unread:
             self._unread &= ~why
             if not self._unread and self.state is not HeldState.OVER:
-                self._connection.resume()
+                self.connection.resume()
 
 
 class HeldSockets:
@@ -396,8 +384,8 @@ class HeldSockets:
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
             (HIBERNATABLE, self._one(_keep)),
             (RESTART, self._one(_want)),
+            (ACKNOWLEDGED, self._acknowledged),
             (TAKEN, self._one(lambda held, _: held.taken())),
-            (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
             (LEFT, self._one(lambda held, _: held.left())),
         ):
             link.handle(kind, handler)
@@ -435,6 +423,13 @@ class HeldSockets:
                 held.send(messages, None if close is None else (close[0], close[1]))
                 self.facts.touch(held)
         self.facts.took()
+
+    def _acknowledged(self, frame: Frame) -> None:
+        receipts = iter(frame[1])
+        for session, number in zip(receipts, receipts, strict=True):
+            held = self._sockets.get(session)
+            if held is not None:
+                held.acknowledge(number)
 
     def _ended(self, end: LinkEnded) -> None:
         self.facts.close()

@@ -61,6 +61,7 @@ class Home(Protocol):
 
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
     def tell(self, frame: Frame) -> None: ...
+    def acknowledge(self, session: int, sequence: int) -> None: ...
 
 
 class LinkedSocket:
@@ -104,7 +105,7 @@ class LinkedSocket:
 
     def acknowledge(self, sequence: int) -> None:
         """Message ``sequence`` of the client was handled, and all that came of it was sent."""
-        self._home.tell([ACKNOWLEDGED, self.session, sequence])
+        self._home.acknowledge(self.session, sequence)
 
     def move(self, home: Home, session: int) -> None:
         """Another process holds the connection, or will, and calls it ``session``."""
@@ -190,6 +191,8 @@ class LinkedSockets:
         self._sent_count = 0  # SEND frames
         self._sent_before = 0  # how many of them before this period
         self._sockets: dict[int, LinkedSocket] = {}
+        # Session and number of messages whose receipts leave with the next write.
+        self._receipts: list[int] = []
         # What was sent last, and to which sessions, while it may go to others as well.
         self._gathered: tuple[list[int], Sequence[Sent], Close | None] | None = None
         for kind, handler in (
@@ -206,7 +209,7 @@ class LinkedSockets:
         if travelling is not None:
             link.handle(LEAVING, partial(self._leaving, travelling))
             link.handle(ARRIVED, partial(self._arrived, travelling))
-        link.before_flush(self._send_gathered)
+        link.before_flush(self._send_all)
         link.when_ended(self._ended)
 
     def __len__(self) -> int:
@@ -246,6 +249,18 @@ class LinkedSockets:
         """Send a frame, behind everything that was sent before it."""
         self._send_gathered()
         self._link.send(frame)
+
+    def acknowledge(self, session: int, sequence: int) -> None:
+        """Send a receipt, behind all that was sent before; those of a turn make one frame."""
+        if self._link.ended is None:
+            self._receipts += (session, sequence)
+            self._link.flush_soon()
+
+    def _send_all(self) -> None:
+        self._send_gathered()
+        if self._receipts:
+            receipts, self._receipts = self._receipts, []
+            self._link.send([ACKNOWLEDGED, receipts])
 
     def _send_gathered(self) -> None:
         if self._gathered is None:
@@ -297,7 +312,8 @@ class LinkedSockets:
         socket = self._sockets.pop(session, None)
         if socket is None or self._link.peer is None:
             raise LinkBroken(f"session {session} leaves, and is over, or never was")
-        self.tell([LEFT, session])
+        self._send_all()
+        self._link.send([LEFT, session])
         travelling.depart(self._link.peer.generation, session, socket, ROUTER_LOST)
 
     def _arrived(self, travelling: Travelling, frame: Frame) -> None:

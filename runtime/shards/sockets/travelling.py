@@ -24,6 +24,7 @@ class Destination(Protocol):
 
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
     def tell(self, frame: Frame) -> None: ...
+    def acknowledge(self, session: int, sequence: int) -> None: ...
 
 
 class Traveller(Protocol):
@@ -42,7 +43,7 @@ class _Underway:
     def __init__(self, timer: asyncio.TimerHandle) -> None:
         self.period = 0
         self.timer = timer
-        self._kept: list[tuple[Sequence[Sent], Close | None] | Frame] = []
+        self._kept: list[tuple[Sequence[Sent], Close | None] | Frame | int] = []
 
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None:
         del session  # it will have another
@@ -51,11 +52,17 @@ class _Underway:
     def tell(self, frame: Frame) -> None:
         self._kept.append(frame)
 
+    def acknowledge(self, session: int, sequence: int) -> None:
+        del session
+        self._kept.append(sequence)
+
     def unload(self, home: Destination, session: int) -> None:
         """Send there what was kept."""
         for one in self._kept:
             if isinstance(one, tuple):
                 home.send(session, *one)
+            elif isinstance(one, int):
+                home.acknowledge(session, one)
             else:
                 home.tell([one[0], session, *one[2:]])
 
