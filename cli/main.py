@@ -19,6 +19,7 @@ from .rules import rules
 from .serve import serve
 from .sql import sql
 from .tail import tail
+from .upgrade import upgrade
 from .verify import verify
 from .version import VERSION
 
@@ -66,3 +67,4 @@ for command in (init, dev, check, serve, tail, rules, actors, sql):
     main.add_command(command)
 for command in (bookmarks, backup, verify, doctor):
     main.add_command(command)
+main.add_command(upgrade)

@@ -24,6 +24,7 @@ from .control.desk import Desk
 from .control.port import LOOPBACK, ControlPort
 from .control.processes import ProcessesArguments, tell_of_one
 from .control.server import ControlServer
+from .control.upgrading import UpgradeArguments, has_no_routers
 from .edge.firewall.firewall import Firewall
 from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
@@ -168,6 +169,7 @@ class Server:
         actors = self._actor_side
         self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
+        self.desk.add("upgrade", UpgradeArguments, has_no_routers)
         try:
             control = await ControlServer.start(self.desk, directory.layout.root)
         except StorageError as error:

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from .config.model import WorkerConfig
 from .control.desk import Desk
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
+from .control.upgrading import UpgradeArguments, with_newer_edge
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import on_free_port, url_of
@@ -193,6 +194,7 @@ class SupervisedServer:
         self.houses = Houses(self._layout, bindings, placement, self._lines)
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
+        self.desk.add("upgrade", UpgradeArguments, self._upgrade)
 
     async def _open_control(self) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
@@ -264,6 +266,16 @@ class SupervisedServer:
         except ChildFailed:
             self._router_settings = before
             raise
+
+    async def _upgrade(self, arguments: UpgradeArguments, told: Told) -> Values:
+        """Replace the routers, by what the configuration's file says now."""
+        del arguments
+        await told.progress("Replacing routers", 0, None)
+        config = with_newer_edge(self._router_settings.config)
+        # Who asked may go away; a router that was replaced has to hear of it.
+        self._upgrading = self._loop.create_task(self.upgrade(config))
+        succession = await asyncio.shield(self._upgrading)
+        return asdict(succession) | {"relay_max_s": config.perdure.edge_limits.relay_max_s}
 
     def reload_certificates(self) -> None:
         """See ``FrontSide.reload_certificates``."""

@@ -46,6 +46,7 @@ class Arrivals:
         limits: Of WebSockets, as this process has them.
         keep_alive: Pings them; None: nobody does.
         own: Keeps what is begun until it is over.
+        joined_wait_s: How long a worker may be unknown here that the other router knows.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class Arrivals:
         limits: SocketLimits,
         keep_alive: KeepAlive | None,
         own: Callable[[Any], None],
+        *,
+        joined_wait_s: float = JOINED_WAIT_S,
     ) -> None:
         self._loop = loop
         self._front = front
@@ -64,6 +67,7 @@ class Arrivals:
         self._limits = limits
         self._keep_alive = keep_alive
         self._own = own
+        self._joined_wait_s = joined_wait_s
         self._in_hand: dict[int, tuple[list[Any], socket.socket]] = {}
         self._conveyor = Conveyor(end, loop, self._heard, self._ended)
 
@@ -97,7 +101,7 @@ class Arrivals:
 
     async def _take_socket(self, moved: MovedSocket, descriptor: socket.socket) -> None:
         transport, _ = await self._loop.connect_accepted_socket(_Landing, descriptor)
-        await self._borrowed.until_joined(moved.slot, moved.generation, JOINED_WAIT_S)
+        await self._borrowed.until_joined(moved.slot, moved.generation, self._joined_wait_s)
         connection = MovableSocket.again(
             transport, self._loop, self._limits, self._keep_alive, moved.state
         )

@@ -35,6 +35,9 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.GO_ON: [1],
     kinds.FACTS: [3, [[1, 0, 0, 0.5, None], [2, 70, 1, None, 1234]]],
     kinds.RESUME: [1, *RECORD, ["ping", "pong"], [[1, "text"], [2, b"bytes"]]],
+    kinds.LEAVING: [1],
+    kinds.ARRIVED: [11, 1, 2],
+    kinds.LEFT: [1],
     kinds.SEND: [[1, 2], ["text", b"bytes", ["key", "newest"]], [1000, ""]],
     kinds.SEVER: [1, 1011, "reason"],
     kinds.PAUSE: [1],
@@ -46,6 +49,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.TAKEN: [1],
     kinds.RESTART: [1, "replay_first"],
 }
+ONLY_ROUTERS = {kinds.RESUME, kinds.LEAVING, kinds.ARRIVED}
 ONLY_WORKERS = {kinds.CALL, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE} | set(range(48, 64))
 
 
@@ -62,9 +66,9 @@ def test_every_kind_has_the_name_and_the_number_of_its_constant() -> None:
 @pytest.mark.parametrize("number", EXAMPLES)
 def test_a_worker_may_send_nearly_everything(number: int) -> None:
     frame = [number, *EXAMPLES[number]]
-    if number == kinds.RESUME:
+    if number in ONLY_ROUTERS:
         assert check(ROUTER, frame) == number
-        with pytest.raises(LinkBroken, match="a worker may not send RESUME"):
+        with pytest.raises(LinkBroken, match="a worker may not send"):
             check(WORKER, frame)
     else:
         assert check(WORKER, frame) == number
@@ -92,7 +96,7 @@ def test_a_supervisor_sends_only_what_is_the_links_own(number: int) -> None:
 
 @pytest.mark.parametrize("number", EXAMPLES)
 def test_too_few_and_too_many_fields_are_refused(number: int) -> None:
-    role = ROUTER if number == kinds.RESUME else WORKER
+    role = ROUTER if number in ONLY_ROUTERS else WORKER
     with pytest.raises(LinkBroken, match="fields"):
         check(role, [number, *EXAMPLES[number], None])
     with pytest.raises(LinkBroken, match="fields"):
@@ -101,7 +105,7 @@ def test_too_few_and_too_many_fields_are_refused(number: int) -> None:
 
 @pytest.mark.parametrize("number", EXAMPLES)
 def test_a_field_of_another_type_is_refused_by_its_name(number: int) -> None:
-    role = ROUTER if number == kinds.RESUME else WORKER
+    role = ROUTER if number in ONLY_ROUTERS else WORKER
     for index, (name, _) in enumerate(kinds.KINDS[number].fields):
         fields = list(EXAMPLES[number])
         fields[index] = -1.5
