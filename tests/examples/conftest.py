@@ -9,13 +9,20 @@ import uvloop
 
 from perdure.runtime.config.load import NO_VARS, load
 from perdure.runtime.server import Server
-from tests.serving import start_server
+from tests.serving import SPLIT, start_server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop that ``perdure dev`` and ``perdure serve`` run on, and the one of asyncio."""
+def pytest_asyncio_loop_factories(
+    config: pytest.Config,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that ``perdure dev`` and ``perdure serve`` run on, and the one of asyncio.
+
+    Of several processes each has a loop of its own, whatever the test's is.
+    """
+    if config.getoption("--shape") == SPLIT:
+        return {"uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
