@@ -136,7 +136,9 @@ def _fork_for_parent() -> int:
     return int(pid)
 
 
-def _begin(request: tuple[str, str, dict[str, str], list[int]], got: list[int]) -> Callable[[], int]:
+def _begin(
+    request: tuple[str, str, dict[str, str], list[int]], got: list[int]
+) -> Callable[[], int]:
     module, directory, environment, numbers = request
     os.setpgid(0, 0)
     high = [fcntl.fcntl(one, fcntl.F_DUPFD, _DESCRIPTORS_FROM) for one in got]

@@ -54,9 +54,7 @@ async def start_server(
     for name, why in _ONLY_INLINE.items():
         if name in options:
             pytest.skip(f"only inline: {why}")
-    server = await SplitServer.start(
-        config, workers=workers, **{"log_level": "warning", **options}
-    )
+    server = await SplitServer.start(config, workers=workers, **{"log_level": "warning", **options})
     return cast("Server", server)
 
 

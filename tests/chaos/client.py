@@ -15,8 +15,6 @@ LARGE_SIZE = 2**20
 FRAGMENT_SIZE = 2**16
 # Of a client that says more than is kept for it.
 FLOOD_SIZE, FLOOD_IN_FLIGHT = 2**17, 24
-# Without anything from the server for so long, a client gives up: more than a router holds it.
-PATIENCE_S = 45.0
 
 
 class Broken(AssertionError):
@@ -97,7 +95,9 @@ class Client:
         first_heard_at: when each process first answered this client, on the loop's clock.
     """
 
-    def __init__(self, name: str, room: str, connection: Connection, *, floods: bool) -> None:
+    def __init__(
+        self, name: str, room: str, connection: Connection, *, floods: bool, patience_s: float
+    ) -> None:
         self.name = name
         self.room = room
         self.said = self.heard = self.again = self.redelivered = self.pushes = 0
@@ -106,6 +106,7 @@ class Client:
         self._last_push = 0
         self._connection = connection
         self._floods = floods
+        self._patience_s = patience_s
         self._sizes: dict[int, int] = {}
         self._is_leaving = False
 
@@ -122,10 +123,10 @@ class Client:
         try:
             while not (self._is_leaving and self.heard == self.said):
                 await self._say_what_it_may()
-                async with asyncio.timeout(PATIENCE_S):
+                async with asyncio.timeout(self._patience_s):
                     self._take(await self._connection.receive())
         except TimeoutError:
-            raise Broken(f"{self}: nothing came for {PATIENCE_S:g} s") from None
+            raise Broken(f"{self}: nothing came for {self._patience_s:g} s") from None
         except (ConnectionClosed, aiohttp.ClientError, OSError) as error:
             raise Broken(f"{self}: {error!r}") from error
         except Broken as broken:

@@ -52,7 +52,7 @@ def draw(seed: int, rooms: dict[str, str], *, only_kills: bool = False) -> Itera
     Each moment of a death, and each other event, comes in its turn, so that a short run has had
     all of them; which room's worker it is, and when exactly, is drawn.
     """
-    drawn = random.Random(seed)  # noqa: S311  # nothing is kept secret
+    drawn = random.Random(seed)  # nothing is kept secret
     while True:
         kinds = [KILL] * len(MOMENTS) + [KILL_TWICE] * 2
         if not only_kills:

@@ -30,6 +30,10 @@ def _note(**what: object) -> None:
         notes.write(json.dumps(what) + "\n")
 
 
+def _put(owner: type, name: str, function: Callable[..., object]) -> None:
+    setattr(owner, name, function)
+
+
 def _ended(sockets: HeldSockets, end: LinkEnded) -> None:
     """How many messages a worker had in hand when it went."""
     peer = sockets.link.peer
@@ -57,7 +61,7 @@ def without_redelivery() -> None:
     def only_new(kept: Unacknowledged) -> Iterator[tuple[int, str | bytes, bool]]:
         return (one for one in undelivered(kept) if not one[2])
 
-    Unacknowledged.undelivered = only_new  # type: ignore[method-assign]
+    _put(Unacknowledged, "undelivered", only_new)
 
 
 def without_marks() -> None:
@@ -66,12 +70,12 @@ def without_marks() -> None:
     def unmarked(kept: Unacknowledged) -> Iterator[tuple[int, str | bytes, bool]]:
         return ((number, message, False) for number, message, _ in undelivered(kept))
 
-    Unacknowledged.undelivered = unmarked  # type: ignore[method-assign]
+    _put(Unacknowledged, "undelivered", unmarked)
 
 
 def without_pausing() -> None:
     """A client is read however much of it is kept here, and while nobody is there to hear it."""
-    HeldSocket._read_no_more = lambda held, why: None  # type: ignore[method-assign]
+    _put(HeldSocket, "_read_no_more", lambda held, why: None)
 
 
 def without_holding() -> None:
@@ -82,7 +86,7 @@ def without_holding() -> None:
         if held._home is not None:
             _receive(held, message)
 
-    HeldSocket.receive = forget  # type: ignore[method-assign]
+    _put(HeldSocket, "receive", forget)
 
 
 def without_replay() -> None:
@@ -92,7 +96,7 @@ def without_replay() -> None:
         del orphans, request
         held.sever(SERVICE_RESTART, "nobody asks again")
 
-    Orphans._ask_again = close  # type: ignore[method-assign]
+    _put(Orphans, "_ask_again", close)
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
@@ -106,8 +110,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
 
 def main() -> int:
     """Be a router; see ``perdure.runtime.router_process``."""
-    HeldSockets._ended = _ended  # type: ignore[method-assign]
-    HeldSocket.receive = _receive  # type: ignore[method-assign]
+    _put(HeldSockets, "_ended", _ended)
+    _put(HeldSocket, "receive", _receive)
     if MUTATION in os.environ:
         MUTATIONS[os.environ[MUTATION]]()
     return router_process.main()

@@ -20,7 +20,6 @@ from typing import Any
 import aiohttp
 from websockets.asyncio.client import connect
 
-from perdure.runtime.shards.supervisor.errors import ChildFailed
 from perdure.runtime.shards.supervisor.places import Role
 from perdure.runtime.shards.supervisor.states import ChildState
 from perdure.runtime.shards.supervisor.statistics import ProcessStatistics
@@ -35,7 +34,9 @@ STOPPED_S = 3.0
 # A moment that is not passed by then: the worker is killed where it is.
 MOMENT_S = 2.0
 LOOK_S = 0.01
-SETTLE_S = 40.0
+# Without anything from the server for so long, or without what should follow an event: more than
+# a router holds a client that nobody serves.
+PATIENCE_S = 45.0
 # What a router keeps for one client: its limit, and one message that began below it.
 KEPT_SIZE_MAX = 2 * 2**20 + 2**17
 KINDS = ("hibernating", "standard")
@@ -94,9 +95,9 @@ class Report:
         met = sum(had > 0 for had in self.deaths)
         lines = [
             f"events: {dict(self.events)}; {self.kills} kills, {met} met messages in hand",
-            f"{self.said} messages, {self.redelivered} answers to messages delivered again, "
-            f"{self.again} of them a second time; {self.pushes} pushes; "
+            f"{self.said} messages, {self.pushes} pushes",
             f"at most {self.largest_kept:,} characters kept for one client",
+            f"{self.redelivered} answers to messages delivered again, {self.again} came twice",
             times,
             *(f"  {count:4} died {moment}" for moment, count in sorted(self.moments.items())),
         ]
@@ -109,14 +110,18 @@ class Run:
     Args:
         server: Of this folder's programs.
         folder: Where orders and notes are.
+        patience_s: How long to wait for anything.
     """
 
-    def __init__(self, server: SupervisedServer, folder: Path) -> None:
+    def __init__(
+        self, server: SupervisedServer, folder: Path, *, patience_s: float = PATIENCE_S
+    ) -> None:
         self.report = Report()
         self.clients: list[Client] = []
         self.rooms: dict[str, str] = {}
         self._server = server
         self._folder = folder
+        self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._cleanup = AsyncExitStack()
         self._slots: dict[str, str] = {}
@@ -140,7 +145,8 @@ class Run:
             url = f"{self._server.url}/room/{room}?client={name}"
             connection = await self._connect(url, in_websockets=number % 4 < 2)
             floods = number == 0
-            self.clients.append(Client(name, room, connection, floods=floods))
+            client = Client(name, room, connection, floods=floods, patience_s=self._patience_s)
+            self.clients.append(client)
 
     async def _connect(self, url: str, *, in_websockets: bool) -> Connection:
         if in_websockets:
@@ -327,9 +333,9 @@ class Run:
         return self._server.supervisor.statistics().processes
 
     async def _until(self, is_so: Any, what: str) -> None:
-        deadline = self._loop.time() + SETTLE_S
+        deadline = self._loop.time() + self._patience_s
         while not is_so():
             if self._loop.time() > deadline:
                 waiting = [str(client) for client in self.clients if client.heard < client.said]
-                raise Broken(f"no {what} after {SETTLE_S:g} s: {waiting}")
+                raise Broken(f"no {what} after {self._patience_s:g} s: {waiting}")
             await asyncio.sleep(LOOK_S)
