@@ -15,19 +15,29 @@ from ..actors.clock import SystemClock
 from ..storage.alarm_index import AlarmIndex
 from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
-from ..storage.errors import StorageBroken
+from ..storage.errors import StorageBroken, StorageError
 from ..storage.log_seal import seal_log
 from ..storage.marks import Marks
 from ..storage.opening import recover_all
+from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
+from .control.desk import Desk
+from .control.processes import ProcessesArguments
+from .control.server import ControlServer
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import on_free_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
-from .process_settings import ProcessSettings
+from .host.operations.house import Told, Values
+from .observe.logs import LogStyle
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .shards.operations.houses import Houses
+from .shards.operations.lines import Lines
+from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
 from .shards.supervisor.keeper import Settings
+from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
 from .shards.supervisor.supervisor import Supervisor
@@ -67,16 +77,22 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
+        control_port: None; metrics and health are told by servers of one process only.
         supervisor: Keeps its processes.
+        desk: What its operator can ask for; operations on the server itself are added to it.
+        houses: All workers' data, as operations find it.
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
 
     supervisor: Supervisor
+    desk: Desk
+    houses: Houses
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
         self.host = ""
         self.port = 0
+        self.control_port: int | None = None
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -94,9 +110,8 @@ class SupervisedServer:
         routers: int = 1,
         port_is_fixed: bool = True,
         show_errors: bool = False,
-        log_level: str = "info",
-        log_as_json: bool = False,
-        log_has_colour: bool = False,
+        log_style: LogStyle | None = None,
+        limits: SupervisionLimits | None = None,
         confirm: Callable[[MigrationPlan], bool] = _always,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -110,9 +125,8 @@ class SupervisedServer:
             routers: How many have clients; they share the port.
             port_is_fixed: Do not take another one when it is taken.
             show_errors: Clients see tracebacks.
-            log_level: What is logged at least.
-            log_as_json: One object a line.
-            log_has_colour: It goes to a terminal.
+            log_style: How what its processes log looks.
+            limits: How long to wait for processes.
             confirm: Asked before migrations delete data.
 
         Raises:
@@ -133,11 +147,9 @@ class SupervisedServer:
                 namespaces,
                 placement.slots,
                 show_errors,
-                log_level,
-                log_as_json,
-                log_has_colour,
+                log_style or LogStyle(),
             )
-            await server._start_processes(settings, listening, routers)
+            await server._start_processes(settings, listening, routers, limits)
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -159,6 +171,7 @@ class SupervisedServer:
         retention_ms = int(self.config.perdure.trash_retention_days * 86_400_000)
         directory.purge_trash(now_ms, retention_ms)
         self._layout = layout
+        self._assemble(placement, planned.namespaces)
         return planned.namespaces
 
     async def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
@@ -167,19 +180,50 @@ class SupervisedServer:
         self.host, self.port = listening.getsockname()[:2]
         return listening
 
+    def _assemble(self, placement: Placement, namespaces: Mapping[str, Namespace]) -> None:
+        """Have what the operator asks."""
+        bindings = keys_of_bindings(self.config, namespaces)
+        self._lines = Lines()
+        self._cleanup.callback(self._lines.close)
+        self.houses = Houses(self._layout, bindings, placement, self._lines)
+        self.desk = Desk(self.houses.run)
+        self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
+
+    async def _open_control(self) -> None:
+        """Let the operator ask; a server that cannot be asked serves all the same."""
+        try:
+            control = await ControlServer.start(self.desk, self._layout.root)
+        except StorageError as error:
+            log.warning("control.unavailable", extra={"cause": str(error)})
+            return
+        self._cleanup.push_async_callback(control.close)
+
+    async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
+        del arguments
+        return await tell_of_all(self._lines, self.supervisor.statistics(), told)
+
     async def _start_processes(
-        self, settings: ProcessSettings, listening: socket.socket, routers: int
+        self,
+        settings: ProcessSettings,
+        listening: socket.socket,
+        routers: int,
+        limits: SupervisionLimits | None,
     ) -> None:
         data = settings.encode()
 
         def settings_of(identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
-            return Settings(data, [listening] if is_router else [])
+            line = self._lines.open(identity)
+            return Settings(data, [listening, line] if is_router else [line])
 
-        self.supervisor = Supervisor(PROGRAMS, settings_of, before_takeover=self._seal)
-        places = [Place(Role.WORKER, slot) for slot in settings.slots]
-        places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
-        await self.supervisor.start(places)
+        self.supervisor = Supervisor(
+            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+        )
+        self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
+        self.supervisor.on_change(self._lines.changed)
+        workers = [Place(Role.WORKER, slot) for slot in settings.slots]
+        await self.supervisor.start([*workers, *self._routers])
+        await self._open_control()
 
     async def _seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""
@@ -191,12 +235,18 @@ class SupervisedServer:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
         return url_of(self.host, self.port, self.config)
 
+    def reload_certificates(self) -> None:
+        """See ``FrontSide.reload_certificates``."""
+        for place in self._routers:
+            self.supervisor.tell(place, RELOAD_CERTIFICATES)
+
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
 
         Args:
             drain_s: How long that may take; what takes longer is cut off.
         """
+        self._lines.stop_waiting()
         await self.supervisor.drain_and_stop(self._loop.time() + drain_s)
         await self._cleanup.aclose()
 
