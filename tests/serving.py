@@ -18,6 +18,7 @@ import pytest
 
 from perdure.runtime.config.load import load
 from perdure.runtime.config.model import WorkerConfig
+from perdure.runtime.observe.logs import LogStyle
 from perdure.runtime.server import Server
 from perdure.runtime.supervised import SupervisedServer
 
@@ -54,7 +55,9 @@ async def start_server(
     for name, why in _ONLY_INLINE.items():
         if name in options:
             pytest.skip(f"only inline: {why}")
-    server = await SplitServer.start(config, workers=workers, **{"log_level": "warning", **options})
+    server = await SplitServer.start(
+        config, workers=workers, **{"log_style": LogStyle("warning"), **options}
+    )
     return cast("Server", server)
 
 

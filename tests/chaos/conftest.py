@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime import supervised
+from perdure.runtime.observe.logs import LogStyle
+from perdure.runtime.shards.supervisor.limits import SupervisionLimits
 from perdure.runtime.shards.supervisor.places import Role
 from perdure.runtime.shards.supervisor.process import Program
 from perdure.runtime.supervised import SupervisedServer
@@ -24,7 +26,7 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     running: list[SupervisedServer] = []
 
     async def start(
-        main: str = MAIN, *, workers: int = 2, log_level: str = "warning", **variables: str
+        main: str = MAIN, limits: SupervisionLimits | None = None, **variables: str
     ) -> SupervisedServer:
         for role, module in ((Role.WORKER, "worker"), (Role.ROUTER, "router")):
             program = Program([sys.executable, "-m", f"tests.chaos.{module}"])
@@ -38,8 +40,9 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             data_dir=tmp_path / "data",
             host="127.0.0.1",
             port=0,
-            workers=workers,
-            log_level=log_level,
+            workers=2,
+            log_style=LogStyle("warning"),
+            limits=limits,
         )
         running.append(server)
         return server

@@ -10,7 +10,7 @@ MAIN = """
     from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint
     from tests.chaos.points import passed
 
-    WORK_S = 0.2
+    WORK_S = 0.4
     PUSH_MS = 300
 
     class Room(DurableObject):

@@ -94,7 +94,7 @@ class Report:
             )
         met = sum(had > 0 for had in self.deaths)
         lines = [
-            f"events: {dict(self.events)}; {self.kills} kills, {met} met messages in hand",
+            f"events: {dict(self.events)}; {self.kills} kills, {met} met messages in hand: {self.deaths}",
             f"{self.said} messages, {self.pushes} pushes",
             f"at most {self.largest_kept:,} characters kept for one client",
             f"{self.redelivered} answers to messages delivered again, {self.again} came twice",
