@@ -9,6 +9,8 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..actors.clock import SystemClock
@@ -32,14 +34,17 @@ from .host.migrations import apply, read_recorded
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .shards.operations import ways
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
+from .shards.supervisor.errors import ChildFailed
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
+from .shards.supervisor.relays import Succession
 from .shards.supervisor.supervisor import Supervisor
 
 log = logging.getLogger("perdure.server")
@@ -186,7 +191,7 @@ class SupervisedServer:
         self._lines = Lines()
         self._cleanup.callback(self._lines.close)
         self.houses = Houses(self._layout, bindings, placement, self._lines)
-        self.desk = Desk(self.houses.run)
+        self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
 
     async def _open_control(self) -> None:
@@ -209,12 +214,13 @@ class SupervisedServer:
         routers: int,
         limits: SupervisionLimits | None,
     ) -> None:
-        data = settings.encode()
+        self._router_settings = settings
 
         def settings_of(identity: Identity) -> Settings:
-            is_router = identity.place.role is Role.ROUTER
             line = self._lines.open(identity)
-            return Settings(data, [listening, line] if is_router else [line])
+            if identity.place.role is Role.ROUTER:
+                return Settings(self._router_settings.encode(), [listening, line])
+            return Settings(settings.encode(), [line])
 
         self.supervisor = Supervisor(
             PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
@@ -233,7 +239,31 @@ class SupervisedServer:
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
-        return url_of(self.host, self.port, self.config)
+        return url_of(self.host, self.port, self._router_settings.config)
+
+    async def upgrade(self, config: WorkerConfig | None = None) -> Succession:
+        """Replace the routers, one after another; clients notice nothing.
+
+        Connections that are made from now on come to the new ones. The old ones serve those
+        that they cannot hand over, for ``relay_max_s`` at most.
+
+        Args:
+            config: What new routers go by: their firewall, limits and certificate; that of
+                now if None. What workers run stays as it is.
+
+        Raises:
+            ChildFailed: A new router cannot serve; that one's predecessor goes on.
+            SupervisorStopping: The server is being stopped.
+        """
+        before = self._router_settings
+        if config is not None:
+            self._router_settings = replace(before, config=config)
+        try:
+            relay_s = self._router_settings.config.perdure.edge_limits.relay_max_s
+            return await self.supervisor.succeed_all(relay_s=relay_s)
+        except ChildFailed:
+            self._router_settings = before
+            raise
 
     def reload_certificates(self) -> None:
         """See ``FrontSide.reload_certificates``."""

@@ -17,9 +17,9 @@ from ..actors.clock import SystemClock
 from ..actors.link import KeptSocket
 from ..actors.session import SERVICE_RESTART
 from ..storage.alarm_index import AlarmIndex
+from ..storage.errors import InternalError
 from ..storage.layout import Layout
 from .actor_side import ActorSide
-from .control.desk import Desk
 from .control.processes import ProcessesArguments, WorkerFacts
 from .control.server import ControlServer
 from .fast_loop import find_fast_loop
@@ -35,6 +35,7 @@ from .shards.link.link import Identity as LinkIdentity
 from .shards.link.link import Link
 from .shards.link.opening import open_link
 from .shards.link.streams import Streams
+from .shards.operations.worker_desk import worker_desk
 from .shards.peers import OwnActors, Peers, ShardChannel
 from .shards.placement import Placement
 from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
@@ -133,7 +134,7 @@ class WorkerDuty:
         def owns(unique_key: str, raw_id: bytes) -> bool:
             return placement.placement.slot_of(unique_key, raw_id) == slot
 
-        desk = Desk.of(self._actors.house(layout, self._settings.namespaces, owns))
+        desk = worker_desk(self._actors.house(layout, self._settings.namespaces, owns))
         desk.add("facts", ProcessesArguments, self._facts)
         self._control = await ControlServer.on_line(desk, self._line)
 
@@ -224,6 +225,9 @@ class WorkerDuty:
                 await self._control.drain()
         await self._actors.drain(deadline)
         self._actors.host.settle()
+
+    def relay(self, left_s: float) -> None:
+        raise InternalError(f"a worker was told to relay for {left_s:g} s; routers are")
 
     async def stop(self) -> None:
         is_serving, self._is_serving = self._is_serving, False
