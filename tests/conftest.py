@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import gc
+import inspect
 import os
 import shutil
 from collections.abc import AsyncIterator, Generator
@@ -86,8 +87,9 @@ def shape(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     if shape == SPLIT:
         if (marker := request.node.get_closest_marker("inline")) is not None:
             pytest.skip(f"only inline: {marker.args[0]}")
-        if {"caplog", "capsys"} & set(request.fixturenames):
-            pytest.skip("only inline: the test reads what the server's process says")
+        wanted = set(inspect.signature(request.function).parameters)
+        if wanted & {"caplog", "capsys", "monkeypatch"}:
+            pytest.skip("only inline: the test listens to the server's process, or changes it")
         if can_fork():
             fork_children(monkeypatch)
     return shape
