@@ -24,6 +24,7 @@ from ..storage.opening import recover_all
 from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
 from .control.desk import Desk
+from .control.draining import DrainArguments, StopAsked, ask_to_stop
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
 from .edge.tls_listener import BACKLOG
@@ -35,6 +36,7 @@ from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .shards.operations import ways
+from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.processes import tell_of_all
@@ -86,6 +88,7 @@ class SupervisedServer:
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
+        stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
 
@@ -98,6 +101,7 @@ class SupervisedServer:
         self.host = ""
         self.port = 0
         self.control_port: int | None = None
+        self.stop_asked: StopAsked = loop.create_future()
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -193,6 +197,7 @@ class SupervisedServer:
         self.houses = Houses(self._layout, bindings, placement, self._lines)
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
+        self.desk.add("drain", DrainArguments, self._drain)
 
     async def _open_control(self) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
@@ -202,6 +207,12 @@ class SupervisedServer:
             log.warning("control.unavailable", extra={"cause": str(error)})
             return
         self._cleanup.push_async_callback(control.close)
+
+    async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
+        limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
+        if arguments.worker is None:
+            return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
+        return await drain_worker(self.supervisor, arguments, limit_s)
 
     async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
         del arguments
