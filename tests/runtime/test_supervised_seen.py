@@ -12,14 +12,12 @@ import pytest
 from perdure.runtime.edge.request_record import RequestRecord
 from perdure.runtime.observe.logs import LogStyle
 from tests.runtime.shards.link.ends import until
-from tests.runtime.test_supervised import pid_of, running
+from tests.runtime.test_supervised import running
 from tests.serving import Serving
 
 MAIN = """
     import logging
-    import os
-    import signal
-    from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint
+    from perdure import DurableObject, Response, WorkerEntrypoint
 
     log = logging.getLogger("chat")
 
@@ -30,14 +28,6 @@ MAIN = """
         def breaks(self):
             raise Unlucky("no such <luck>")
 
-        async def fetch(self, request):
-            client, server = WebSocketPair()
-            self.ctx.accept_web_socket(server)
-            return Response(None, status=101, web_socket=client)
-
-        def web_socket_message(self, ws, message):
-            os.kill(os.getpid(), signal.SIGKILL)
-
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
             room = self.env.ROOM.get_by_name("a")
@@ -46,8 +36,6 @@ MAIN = """
                     raise Unlucky("no such <luck>")
                 case "/breaks-there":
                     return await room.breaks()
-                case "/socket":
-                    return await room.fetch(request)
                 case "/logs":
                     log.info("as you see", extra={"number": 7})
                     print("printed", flush=True)
@@ -126,16 +114,9 @@ async def test_lines_of_logs_say_which_process_they_are_from(
         serving(serve, tmp_path / "data", 1, log_style=style) as server,
         aiohttp.ClientSession() as session,
     ):
-        client = await session.ws_connect(f"{server.url}/socket")
         for path in ("/logs", "/breaks"):
             async with session.get(server.url + path) as response:
                 await response.text()
-        pid = pid_of(server, "0")
-        await client.send_str("die")
-        message = await client.receive(timeout=120)
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, 1011)
-        assert message.extra == "3 processes in a row have died in web_socket_message of app-Room"
-        assert pid != pid_of(server, "0")
     out, err = capfd.readouterr()
     assert "printed\n" in out
     lines = [json.loads(line) for line in err.splitlines() if line.startswith("{")]
@@ -146,6 +127,3 @@ async def test_lines_of_logs_say_which_process_they_are_from(
     assert failed["exception"]["type"].endswith(".Unlucky")
     assert failed["exception"]["message"] == "no such <luck>"
     assert failed["exception"]["traceback"].startswith("Traceback (most recent call last):")
-    deadly = events["websocket.message.deadly"]
-    assert (deadly["process"], deadly["handler"]) == ("router-0", "web_socket_message")
-    assert (deadly["namespace"], deadly["actor"], deadly["deaths"]) == ("app-Room", "a", 3)
