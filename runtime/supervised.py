@@ -27,14 +27,16 @@ from .control.desk import Desk
 from .control.draining import DrainArguments, StopAsked, ask_to_stop
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
+from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import on_free_port, url_of
+from .front_side import ignore, on_free_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .request_lines import read_requests
 from .shards.operations import ways
 from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
@@ -95,6 +97,7 @@ class SupervisedServer:
     supervisor: Supervisor
     desk: Desk
     houses: Houses
+    _on_request: Callable[[RequestRecord], None]
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
@@ -121,6 +124,7 @@ class SupervisedServer:
         show_errors: bool = False,
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
+        on_request: Callable[[RequestRecord], None] = ignore,
         confirm: Callable[[MigrationPlan], bool] = _always,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -136,6 +140,7 @@ class SupervisedServer:
             show_errors: Clients see tracebacks.
             log_style: How what its processes log looks.
             limits: How long to wait for processes.
+            on_request: Told of every request, some hundredths of a second later.
             confirm: Asked before migrations delete data.
 
         Raises:
@@ -146,6 +151,7 @@ class SupervisedServer:
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
         server = cls(config, asyncio.get_running_loop())
+        server._on_request = on_request
         try:
             placement = Placement.of_count(workers)
             namespaces = await server._prepare(data_dir, placement, confirm)
@@ -157,6 +163,7 @@ class SupervisedServer:
                 placement.slots,
                 show_errors,
                 log_style or LogStyle(),
+                tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
         except BaseException:
@@ -234,13 +241,23 @@ class SupervisedServer:
             return Settings(settings.encode(), [line])
 
         self.supervisor = Supervisor(
-            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+            PROGRAMS,
+            settings_of,
+            before_takeover=self._seal,
+            on_tell=self._told,
+            limits=limits,
         )
         self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
         self.supervisor.on_change(self._lines.changed)
         workers = [Place(Role.WORKER, slot) for slot in settings.slots]
         await self.supervisor.start([*workers, *self._routers])
         await self._open_control()
+
+    def _told(self, identity: Identity, data: bytes) -> None:
+        """Routers tell of requests; workers have nothing to say."""
+        if identity.place.role is Role.ROUTER:
+            for record in read_requests(data):
+                self._on_request(record)
 
     async def _seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""

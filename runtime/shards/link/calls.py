@@ -27,7 +27,7 @@ from ....actors.http import Request, Response
 from ....actors.http_errors import BodyTooLate
 from ....actors.ids import DurableObjectId
 from ....actors.response_stream import let_go
-from ....actors.rpc import decode_error, encode_error
+from ....actors.rpc import decode_shown, encode_error
 from ....storage.errors import ValueCorrupt
 from ...host.worker import OnResponse
 from .errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
@@ -129,7 +129,7 @@ class LinkCalls:
         """Have the other process's entrypoint answer ``request``; see ``Worker.fetch``."""
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
-            on_response(answer, None if failure is None else decode_error(failure))
+            on_response(answer, None if failure is None else decode_shown(failure))
 
         self._call([FETCH, 0, None, None, None], request, _Waiting(on_reply, is_fetch=True))
 
