@@ -133,7 +133,7 @@ async def test_of_one_that_was_taken_for_dead_and_goes_on_nothing_lands(
         older = TakenForDead(server, pid, Layout(tmp_path / "data"), run.slots[room])
         await run.until_served()
         assert run.pid_of(room) != pid, "its successor serves"
-        with pytest.raises(Broken, match="answered 500"):  # the file of the actor is locked, too
+        with pytest.raises(Broken, match="answered 50"):  # its file is locked, too
             await run.ask(room)
         said = sum(client.answers_of[pid] for client in run.clients)
         assert await older.go_on() != 0
