@@ -29,7 +29,7 @@ from .control.server import ControlServer
 from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import ignore, on_free_port, url_of
+from .front_side import ignore, on_free_port, open_control_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .host.operations.house import Told, Values
@@ -39,6 +39,7 @@ from .request_lines import read_requests
 from .shards.operations import ways
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
+from .shards.operations.observing import ObservedProcesses
 from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
 from .shards.supervisor.errors import ChildFailed
@@ -84,7 +85,7 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
-        control_port: None; metrics and health are told by servers of one process only.
+        control_port: Where metrics and health are; None when that was not asked for.
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
@@ -162,6 +163,8 @@ class SupervisedServer:
                 tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
+            if (wanted := config.perdure.control_port) is not None:
+                await server._open_control_port(wanted)
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -209,6 +212,11 @@ class SupervisedServer:
             log.warning("control.unavailable", extra={"cause": str(error)})
             return
         self._cleanup.push_async_callback(control.close)
+
+    async def _open_control_port(self, wanted: int) -> None:
+        observed = ObservedProcesses(self.supervisor)
+        self._cleanup.push_async_callback(observed.close)
+        self.control_port = await open_control_port(observed, wanted, self._cleanup)
 
     async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
         del arguments
