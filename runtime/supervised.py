@@ -163,8 +163,6 @@ class SupervisedServer:
                 tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
-            if (wanted := config.perdure.control_port) is not None:
-                await server._open_control_port(wanted)
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -213,7 +211,10 @@ class SupervisedServer:
             return
         self._cleanup.push_async_callback(control.close)
 
-    async def _open_control_port(self, wanted: int) -> None:
+    async def _open_control_port(self) -> None:
+        wanted = self.config.perdure.control_port
+        if wanted is None:
+            return
         observed = ObservedProcesses(self.supervisor)
         self._cleanup.push_async_callback(observed.close)
         self.control_port = await open_control_port(observed, wanted, self._cleanup)
@@ -249,6 +250,7 @@ class SupervisedServer:
         workers = [Place(Role.WORKER, slot) for slot in settings.slots]
         await self.supervisor.start([*workers, *self._routers])
         await self._open_control()
+        await self._open_control_port()
 
     def _told(self, identity: Identity, data: bytes) -> None:
         """Routers tell of requests; workers have nothing to say."""
