@@ -21,6 +21,7 @@ from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
 from .config.model import WorkerConfig
 from .control.desk import Desk
+from .control.draining import DrainArguments, StopAsked, ask_to_stop, has_no_workers
 from .control.observed import ObservedProcess
 from .control.processes import ProcessesArguments, tell_of_one
 from .control.server import ControlServer
@@ -65,6 +66,7 @@ class Server:
     Attributes:
         control_port: Where metrics and health are; None when that was not asked for.
         desk: What its operator can ask for.
+        stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Done when nothing can be made durable any more: its result says why. No event is
             served from then on; what was acknowledged is on the disk.
     """
@@ -75,6 +77,7 @@ class Server:
     def __init__(self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
         self.control_port: int | None = None
+        self.stop_asked: StopAsked = loop.create_future()
         self._clock = clock
         self._loop = loop
         self._cleanup = AsyncExitStack()
@@ -168,6 +171,7 @@ class Server:
         actors = self._actor_side
         self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
+        self.desk.add("drain", DrainArguments, self._drain)
         try:
             control = await ControlServer.start(self.desk, directory.layout.root)
         except StorageError as error:
@@ -179,6 +183,11 @@ class Server:
     async def _tell_of_itself(self, arguments: ProcessesArguments, told: Told) -> Values:
         del arguments
         return await tell_of_one(told, self.statistics(), self.edge_statistics(), PARTITIONS)
+
+    async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
+        has_no_workers(arguments)
+        limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
+        return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
 
     async def _open_control_port(self, wanted: int) -> None:
         self.control_port = await open_control_port(ObservedProcess(self), wanted, self._cleanup)

@@ -24,6 +24,7 @@ from ..storage.opening import recover_all
 from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
 from .control.desk import Desk
+from .control.draining import DrainArguments, StopAsked, ask_to_stop
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
 from .edge.request_record import RequestRecord
@@ -37,6 +38,7 @@ from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .request_lines import read_requests
 from .shards.operations import ways
+from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.observing import ObservedProcesses
@@ -89,6 +91,7 @@ class SupervisedServer:
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
+        stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
 
@@ -102,6 +105,7 @@ class SupervisedServer:
         self.host = ""
         self.port = 0
         self.control_port: int | None = None
+        self.stop_asked: StopAsked = loop.create_future()
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -201,6 +205,7 @@ class SupervisedServer:
         self.houses = Houses(self._layout, bindings, placement, self._lines)
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
+        self.desk.add("drain", DrainArguments, self._drain)
 
     async def _open_control(self) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
@@ -218,6 +223,12 @@ class SupervisedServer:
         observed = ObservedProcesses(self.supervisor)
         self._cleanup.push_async_callback(observed.close)
         self.control_port = await open_control_port(observed, wanted, self._cleanup)
+
+    async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
+        limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
+        if arguments.worker is None:
+            return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
+        return await drain_worker(self.supervisor, arguments, limit_s)
 
     async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
         del arguments
