@@ -72,9 +72,9 @@ def _show(output: Output, items: Sequence[Item], now_ms: int) -> None:
         memory = item["memory_size_bytes"]
         cells: list[str | Text] = [
             _name(item),
-            str(item["pid"]),
+            "-" if item["pid"] is None else str(item["pid"]),
             _state(item),
-            span(now_ms - item["started_ms"]),
+            "-" if item["started_ms"] is None else span(now_ms - item["started_ms"]),
             f"{item['restarts']:,}",
             "-" if memory is None else size(memory),
         ]
@@ -86,7 +86,8 @@ def _show(output: Output, items: Sequence[Item], now_ms: int) -> None:
         if item["failure"] is not None:
             why = printable(item["failure"].strip().splitlines()[-1].strip())
             output.data()
-            output.data(Text.assemble((f"{_name(item)} ({item['pid']}): ", "place"), why))
+            pid = "" if item["pid"] is None else f" ({item['pid']})"
+            output.data(Text.assemble((f"{_name(item)}{pid}: ", "place"), why))
 
 
 def _show_held(output: Output, title: str, columns: dict[str, str], items: Sequence[Item]) -> None:

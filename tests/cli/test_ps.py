@@ -36,6 +36,7 @@ def test_what_goes_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -
             "worker", "0", 2, "killed", 0, 3, 5 << 20, 31.0, "it did not answer:\n  line 7"
         ).as_item(),
         ProcessLine("worker", "1", 12345678, "serving", 0).as_item({"actors": 1234567}),
+        ProcessLine("worker", "2", None, "away", None, failure="3 have died").as_item(),
     ]
     _show(Output(), lines, now_ms=90_000)
     out = capsys.readouterr().out
@@ -43,6 +44,8 @@ def test_what_goes_is_told_with_its_reason(capsys: pytest.CaptureFixture[str]) -
     assert "worker 1    12345678  serving         1 min         0       -\n" in out
     assert "\nWorker    Objects\n1       1,234,567\n" in out
     assert "\nworker 0 (2): line 7\n" in out
+    assert "worker 2           -  away                -         0       -\n" in out
+    assert "\nworker 2: 3 have died\n" in out
     assert max(map(len, out.splitlines())) <= 80
     assert "Router" not in out
 
