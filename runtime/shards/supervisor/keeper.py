@@ -146,7 +146,9 @@ class Keeper:
         if child is not self.current or child is self._retiring or not self._is_kept:
             return
         if child.state is ChildState.DEAD and child.failure is not None:
+            # Who has served is followed at once, however often: clients wait, and this says it.
             fields: dict[str, object] = {"child": str(child.identity), "pid": child.pid}
+            fields["restarts"] = self.restarts
             log_with_text(log, logging.ERROR, "child.failed", fields, child.failure)
         self._see_to_it()
 
