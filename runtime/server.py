@@ -22,14 +22,14 @@ from .actor_side import ActorSide
 from .config.model import WorkerConfig
 from .control.desk import Desk
 from .control.draining import DrainArguments, StopAsked, ask_to_stop, has_no_workers
-from .control.port import LOOPBACK, ControlPort
+from .control.observed import ObservedProcess
 from .control.processes import ProcessesArguments, tell_of_one
 from .control.server import ControlServer
 from .edge.firewall.firewall import Firewall
 from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
-from .errors import MigrationDeclined, PortTaken
-from .front_side import FrontSide, ignore, reason_of
+from .errors import MigrationDeclined
+from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
 from .host.loader import load_app
@@ -190,12 +190,7 @@ class Server:
         return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
 
     async def _open_control_port(self, wanted: int) -> None:
-        control = ControlPort(self)
-        self._cleanup.push_async_callback(control.close)
-        try:
-            self.control_port = await control.listen(wanted)
-        except OSError as error:
-            raise PortTaken(LOOPBACK, wanted, reason_of(error), "--control-port") from error
+        self.control_port = await open_control_port(ObservedProcess(self), wanted, self._cleanup)
 
     @property
     def host(self) -> str:

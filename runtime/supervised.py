@@ -30,7 +30,7 @@ from .control.server import ControlServer
 from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import ignore, on_free_port, url_of
+from .front_side import ignore, on_free_port, open_control_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .host.operations.house import Told, Values
@@ -41,6 +41,7 @@ from .shards.operations import ways
 from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
+from .shards.operations.observing import ObservedProcesses
 from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
 from .shards.supervisor.errors import ChildFailed
@@ -86,7 +87,7 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
-        control_port: None; metrics and health are told by servers of one process only.
+        control_port: Where metrics and health are; None when that was not asked for.
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
@@ -215,6 +216,14 @@ class SupervisedServer:
             return
         self._cleanup.push_async_callback(control.close)
 
+    async def _open_control_port(self) -> None:
+        wanted = self.config.perdure.control_port
+        if wanted is None:
+            return
+        observed = ObservedProcesses(self.supervisor)
+        self._cleanup.push_async_callback(observed.close)
+        self.control_port = await open_control_port(observed, wanted, self._cleanup)
+
     async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
         limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
         if arguments.worker is None:
@@ -252,6 +261,7 @@ class SupervisedServer:
         workers = [Place(Role.WORKER, slot) for slot in settings.slots]
         await self.supervisor.start([*workers, *self._routers])
         await self._open_control()
+        await self._open_control_port()
 
     def _told(self, identity: Identity, data: bytes) -> None:
         """Routers tell of requests; workers have nothing to say."""

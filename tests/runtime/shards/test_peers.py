@@ -165,7 +165,7 @@ async def test_a_request_that_had_not_begun_goes_to_another_worker(peers: Peers)
 async def test_a_request_goes_where_the_actor_is_that_has_answered_such_a_one(
     peers: Peers,
 ) -> None:
-    (one, _), (other, link) = join(peers, "1"), join(peers, "0")
+    (one, _), (other, _) = join(peers, "1"), join(peers, "0")
     entrypoints = Entrypoints(peers)
     for served_by in ("0", "0", "1", "1"):
         entrypoints.fetch(Request("http://x/room"), Asked())
