@@ -15,13 +15,19 @@ from typing import Any
 from ..actors.clock import SystemClock
 from ..storage.errors import InternalError
 from .control.desk import Desk
+from .control.families import GAUGE, Family
+from .control.observed import families_of_clients, families_of_sockets
 from .control.processes import ProcessesArguments, RouterFacts
+from .control.report import Report
 from .control.server import ControlServer
+from .edge.firewall.firewall import Firewall
+from .edge.statistics import EdgeStatistics
 from .fast_loop import find_fast_loop
-from .front_side import FrontSide
+from .front_side import FrontSide, ignore
 from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .request_lines import RequestLines
 from .shards.handover.arrivals import Arrivals
 from .shards.handover.departures import Departures
 from .shards.link.calls import LinkCalls
@@ -43,6 +49,7 @@ from .worker_process import UNLINK_S, link_identity
 RELAY_LOOKS_INTERVAL_S = 0.1
 # So long is waited for those that can go at once, before the operator is told how many have.
 SETTLED_WAIT_S = 5.0
+_UNACKNOWLEDGED = "Messages of clients that no worker has finished handling."
 
 
 async def _no_data(name: str, arguments: Values, told: Told) -> Values:
@@ -59,6 +66,7 @@ class RouterDuty:
     _peers: Peers
     _borrowed: BorrowedSockets
     _orphans: Orphans
+    _requests: RequestLines
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
     _keep_alive: KeepAlive | None
@@ -77,7 +85,7 @@ class RouterDuty:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
         *self._sockets, self._line = assignment.sockets
-        set_up_logs(sys.stderr, settings.log)
+        set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
         config, loop = settings.config, self._loop
         self._peers = Peers(Placement(settings.slots), loop)
         self._cleanup.callback(self._peers.close)
@@ -91,8 +99,13 @@ class RouterDuty:
         self._keep_alive = keep_alive
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
+        self._requests = RequestLines(self._parent.tell, loop)
         self._front.assemble(
-            entrypoints, keep_alive, show_errors=settings.show_errors, is_movable=True
+            entrypoints,
+            keep_alive,
+            show_errors=settings.show_errors,
+            on_request=self._requests if settings.tells_requests else ignore,
+            is_movable=True,
         )
         return b""
 
@@ -184,6 +197,7 @@ class RouterDuty:
             self._front.close_port()
             await self._front.close(self._deadline)
             await self._front.port_closed()
+            self._requests.flush()
         for link in list(self._links.values()):
             link.close("the router ends")
         for task in list(self._tasks):
@@ -192,7 +206,28 @@ class RouterDuty:
         await self._cleanup.aclose()
 
     def statistics(self) -> bytes:
-        return b""
+        """What metrics tell of this process."""
+        held = self._borrowed.held
+        name, label = self._identity.place.name, ("process",)
+        sockets = Family("sockets_held", GAUGE, "WebSockets of clients, by their router.", label)
+        waiting = Family("messages_unacknowledged", GAUGE, _UNACKNOWLEDGED, label)
+        return Report.of(
+            [
+                *families_of_sockets(),
+                *families_of_clients(self),
+                sockets.of(name, is_now=len(held)),
+                waiting.of(name, is_now=sum(len(one.unacknowledged) for one in held)),
+            ]
+        ).encode()
+
+    @property
+    def firewall(self) -> Firewall:
+        """What decides which requests are answered; it counts."""
+        return self._front.firewall
+
+    def edge_statistics(self) -> EdgeStatistics:
+        """Its connections, and what was refused to clients."""
+        return self._front.statistics()
 
     def told(self, data: bytes) -> None:
         """Have the certificate read again; nothing else is said to routers."""

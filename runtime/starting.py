@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .config.model import WorkerConfig
+from .control.draining import StopAsked
 from .edge.request_record import RequestRecord
 from .host.migration_plan import MigrationPlan
 from .observe.logs import LogStyle
@@ -23,6 +24,7 @@ class RunningServer(Protocol):
     """A server in either shape; see ``Server`` for what its members are."""
 
     failed: "asyncio.Future[StorageBroken]"
+    stop_asked: StopAsked
 
     @property
     def port(self) -> int: ...
@@ -103,5 +105,6 @@ async def start_server(
         show_errors=launch.show_errors,
         log_style=launch.log,
         limits=SupervisionLimits(silence_max_s=None) if launch.is_debugged else None,
+        on_request=on_request,
         confirm=confirm,
     )

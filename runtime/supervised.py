@@ -24,20 +24,25 @@ from ..storage.opening import recover_all
 from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
 from .control.desk import Desk
+from .control.draining import DrainArguments, StopAsked, ask_to_stop
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
 from .control.upgrading import UpgradeArguments, with_newer_edge
+from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import on_free_port, url_of
+from .front_side import ignore, on_free_port, open_control_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .request_lines import read_requests
 from .shards.operations import ways
+from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
+from .shards.operations.observing import ObservedProcesses
 from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
 from .shards.supervisor.errors import ChildFailed
@@ -83,22 +88,25 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
-        control_port: None; metrics and health are told by servers of one process only.
+        control_port: Where metrics and health are; None when that was not asked for.
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
+        stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
 
     supervisor: Supervisor
     desk: Desk
     houses: Houses
+    _on_request: Callable[[RequestRecord], None]
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
         self.host = ""
         self.port = 0
         self.control_port: int | None = None
+        self.stop_asked: StopAsked = loop.create_future()
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -118,6 +126,7 @@ class SupervisedServer:
         show_errors: bool = False,
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
+        on_request: Callable[[RequestRecord], None] = ignore,
         confirm: Callable[[MigrationPlan], bool] = _always,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -133,6 +142,7 @@ class SupervisedServer:
             show_errors: Clients see tracebacks.
             log_style: How what its processes log looks.
             limits: How long to wait for processes.
+            on_request: Told of every request, some hundredths of a second later.
             confirm: Asked before migrations delete data.
 
         Raises:
@@ -143,6 +153,7 @@ class SupervisedServer:
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
         server = cls(config, asyncio.get_running_loop())
+        server._on_request = on_request
         try:
             placement = Placement.of_count(workers)
             namespaces = await server._prepare(data_dir, placement, confirm)
@@ -154,6 +165,7 @@ class SupervisedServer:
                 placement.slots,
                 show_errors,
                 log_style or LogStyle(),
+                tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
         except BaseException:
@@ -195,6 +207,7 @@ class SupervisedServer:
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
         self.desk.add("upgrade", UpgradeArguments, self._upgrade)
+        self.desk.add("drain", DrainArguments, self._drain)
 
     async def _open_control(self) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
@@ -204,6 +217,20 @@ class SupervisedServer:
             log.warning("control.unavailable", extra={"cause": str(error)})
             return
         self._cleanup.push_async_callback(control.close)
+
+    async def _open_control_port(self) -> None:
+        wanted = self.config.perdure.control_port
+        if wanted is None:
+            return
+        observed = ObservedProcesses(self.supervisor)
+        self._cleanup.push_async_callback(observed.close)
+        self.control_port = await open_control_port(observed, wanted, self._cleanup)
+
+    async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
+        limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
+        if arguments.worker is None:
+            return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
+        return await drain_worker(self.supervisor, arguments, limit_s)
 
     async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
         del arguments
@@ -225,13 +252,24 @@ class SupervisedServer:
             return Settings(settings.encode(), [line])
 
         self.supervisor = Supervisor(
-            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+            PROGRAMS,
+            settings_of,
+            before_takeover=self._seal,
+            on_tell=self._told,
+            limits=limits,
         )
         self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
         self.supervisor.on_change(self._lines.changed)
         workers = [Place(Role.WORKER, slot) for slot in settings.slots]
         await self.supervisor.start([*workers, *self._routers])
         await self._open_control()
+        await self._open_control_port()
+
+    def _told(self, identity: Identity, data: bytes) -> None:
+        """Routers tell of requests; workers have nothing to say."""
+        if identity.place.role is Role.ROUTER:
+            for record in read_requests(data):
+                self._on_request(record)
 
     async def _seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""

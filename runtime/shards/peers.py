@@ -10,7 +10,9 @@ told so, once.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...actors.channel import ActorChannel
@@ -18,7 +20,9 @@ from ...actors.events import Delivered, FetchEvent, OnReply
 from ...actors.http import Request, Response
 from ...actors.ids import DurableObjectId
 from ...actors.rpc import decode_error, encode_error
+from ...actors.watch import watch
 from ..host.worker import OnResponse
+from .affinity import Affinity
 from .link.calls import LinkCalls
 from .link.errors import LinkBroken, LinkOverloaded, WorkerLost
 from .link.link import Link
@@ -114,6 +118,11 @@ class Peers:
     def __getitem__(self, slot: str) -> Peer:
         return self._peers[slot]
 
+    def is_there(self, slot: str) -> bool:
+        """There is a worker of that slot, and it has a process, as far as is known."""
+        peer = self._peers.get(slot)
+        return peer is not None and peer.is_there
+
     def close(self) -> None:
         """Whoever waits, waits for nothing."""
         for peer in self._peers.values():
@@ -155,19 +164,21 @@ class ShardChannel:
 
         again = _again(event)
         used: LinkCalls | None = None
+        # Of whoever calls: what is sent later is of the same trace.
+        context = None if watch.tracer is None else copy_context()
 
         def replied(answer: Any, failure: bytes | None) -> None:
             """Have what has certainly not begun begin at the successor."""
             if failure is not None and again is not None and _had_not_begun(failure, slot):
                 self._peers[slot].gives_up(used)
-                self.deliver(actor_id, again, on_reply)
+                _within(context, partial(self.deliver, actor_id, again, on_reply))
             else:
                 on_reply(answer, failure)
 
         def send(calls: LinkCalls) -> None:
             nonlocal used
             used = calls
-            calls.deliver(actor_id, event, replied)
+            _within(context, partial(calls.deliver, actor_id, event, replied))
 
         def fail(lost: Exception) -> None:
             on_reply(None, encode_error(lost))
@@ -176,6 +187,14 @@ class ShardChannel:
             self._peers[slot].do(send, fail)
         except LinkOverloaded as error:
             fail(error)
+
+
+def _within(context: Context | None, action: Callable[[], None]) -> None:
+    """Do it in a copy of ``context``, which may have been entered already; or as it is."""
+    if context is None:
+        action()
+    else:
+        context.copy().run(action)
 
 
 def _again(event: Delivered) -> Delivered | None:
@@ -228,6 +247,7 @@ class Entrypoints:
 
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
+        self._affinity = Affinity()
         self.before_asking: Callable[[], None] | None = None
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
@@ -244,8 +264,9 @@ class Entrypoints:
         """Likewise; but one whose worker has gone gets ``WorkerLost``."""
         if self.before_asking is not None:
             self.before_asking()
-        again = _copy_of(request)
-        slot = self._peers.next_slot()
+        # Nobody else has this one: what was sent of it can be sent again.
+        again = request if request.content is None or type(request.content) is bytes else None
+        slot = self._slot_for(request)
         used: LinkCalls | None = None
 
         def send(calls: LinkCalls) -> None:
@@ -262,9 +283,13 @@ class Entrypoints:
                     if again is not None:
                         self.ask(again, on_response)
                         return
-            elif response is not None and isinstance(response.web_socket, BorrowedSocket):
-                response.web_socket.request = again
-                response.web_socket.protocol = protocol_of(response)
+            elif response is not None:
+                served_by = getattr(response, "served_by", slot)
+                if served_by != slot:
+                    self._affinity.learn(request.url, served_by)
+                if isinstance(response.web_socket, BorrowedSocket):
+                    response.web_socket.request = again
+                    response.web_socket.protocol = protocol_of(response)
             on_response(response, error)
 
         def fail(lost: WorkerLost) -> None:
@@ -274,6 +299,12 @@ class Entrypoints:
             self._peers[slot].do(send, fail)
         except LinkOverloaded as error:
             on_response(None, decode_error(encode_error(error)))
+
+    def _slot_for(self, request: Request) -> str:
+        slot = self._affinity.slot_for(request.url)
+        if slot is None or not self._peers.is_there(slot):
+            return self._peers.next_slot()
+        return slot
 
 
 def _unavailable(*, may_have_run: bool) -> Response:

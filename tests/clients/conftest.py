@@ -94,7 +94,10 @@ class Town:
         self.server: Server
 
     async def start(self, port: int = 0) -> None:
-        self.server = await self._serving.start(self._config, data_dir=self._data_dir, port=port)
+        # One worker, as what rooms have heard is kept in a process's memory.
+        self.server = await self._serving.start(
+            self._config, data_dir=self._data_dir, port=port, workers=1
+        )
 
     async def stop(self) -> None:
         await self.server.stop(drain_s=0)
@@ -119,8 +122,8 @@ class Town:
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    serving = Serving(tmp_path)
+async def town(tmp_path: Path, shape: str) -> AsyncIterator[Town]:
+    serving = Serving(tmp_path, shape)
     limits = {"websocket_ping_interval_s": 0.4}
     config = serving.write(MAIN, objects=["Room"], toml=SETTINGS, limits=limits)
     town = Town(serving, config, tmp_path / "data")

@@ -27,12 +27,14 @@ from ....actors.http import Request, Response
 from ....actors.http_errors import BodyTooLate
 from ....actors.ids import DurableObjectId
 from ....actors.response_stream import let_go
-from ....actors.rpc import decode_error, encode_error
+from ....actors.rpc import decode_shown, encode_error
+from ....actors.watch import watch
 from ....storage.errors import ValueCorrupt
 from ...host.worker import OnResponse
+from ...observe.tracers import tracers
 from .errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
 from .framing import Frame
-from .kinds import CALL, FAILURE, FETCH, REPLY, RESPONSE
+from .kinds import CALL, FAILURE, FETCH, REPLY, RESPONSE, TRACE
 from .link import Link
 from .messages import (
     SocketPassing,
@@ -104,11 +106,14 @@ class LinkCalls:
         self._highest_received = 0
         self._under_way = 0
         self._refusal: bytes | None = None
+        # The number of their next call and what is told of its trace, between the two frames.
+        self._trace: Frame | None = None
         link.handle(REPLY, self._on_reply)
         link.handle(RESPONSE, self._on_response)
         link.handle(FAILURE, self._on_failure)
         if actors is not None:
             link.handle(CALL, self._on_call)
+            link.handle(TRACE, self._on_trace)
         if actors is not None or entrypoint is not None:
             link.handle(FETCH, self._on_fetch)
         link.when_ended(self._on_link_end)
@@ -129,7 +134,7 @@ class LinkCalls:
         """Have the other process's entrypoint answer ``request``; see ``Worker.fetch``."""
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
-            on_response(answer, None if failure is None else decode_error(failure))
+            on_response(answer, None if failure is None else decode_shown(failure))
 
         self._call([FETCH, 0, None, None, None], request, _Waiting(on_reply, is_fetch=True))
 
@@ -157,17 +162,27 @@ class LinkCalls:
             return
         number = self._sent_count + 1
         frame[1] = number
+        is_traced = watch.tracer is not None and self._tell_trace(number)
         try:
             if request is not None:
                 wire, waiting.stream = write_request(request, self._streams)
                 frame.append(wire)
             link.send(frame)
         except Exception as error:  # it is too large, or its body is used: the caller's to hear
+            if is_traced:  # the next call has this number
+                link.send([TRACE, number, []])
             self._stop_body(waiting, error)
             waiting.on_reply(None, encode_error(error))
             return
         self._sent_count = number
         self._waiting[number] = waiting
+
+    def _tell_trace(self, number: int) -> bool:
+        """Say whose trace the next call belongs to, if to any."""
+        fields = tracers.carried()
+        if fields:
+            self._link.send([TRACE, number, [list(pair) for pair in fields.items()]])
+        return bool(fields)
 
     # What the other process answers.
 
@@ -181,7 +196,7 @@ class LinkCalls:
             raise LinkBroken(f"REPLY: its value is none: {error}") from None
 
     def _on_response(self, frame: Frame) -> None:
-        _, number, wire = frame
+        _, number, wire, served_by = frame
         waiting = self._take(number, is_fetch=True)
         try:
             response = read_response(wire, self._streams, self._sockets)
@@ -194,6 +209,9 @@ class LinkCalls:
             content.on_over = stop
         else:
             stop()
+        origin = served_by or self._their_slot
+        if origin is not None:
+            response.served_by = origin
         waiting.on_reply(response, None)
 
     def _on_failure(self, frame: Frame) -> None:
@@ -232,7 +250,17 @@ class LinkCalls:
                 DurableObjectId(unique_key, raw_id, name),
                 CallEvent(method, arguments),
             )
-            _hand_over(partial(self._actors.deliver, actor_id, event, answer), answer)
+            self._deliver(number, partial(self._actors.deliver, actor_id, event, answer), answer)
+
+    def _on_trace(self, frame: Frame) -> None:
+        self._trace = frame
+
+    def _deliver(self, number: int, deliver: Callable[[], None], answer: "_Answer") -> None:
+        """Give an event to its actor, as part of the trace of whoever has sent it."""
+        trace, self._trace = self._trace, None
+        if trace is not None and trace[1] == number and trace[2]:
+            deliver = partial(tracers.within, dict(trace[2]), deliver)
+        _hand_over(deliver, answer)
 
     def _on_fetch(self, frame: Frame) -> None:
         _, number, unique_key, raw_id, name, wire = frame
@@ -251,7 +279,7 @@ class LinkCalls:
         else:
             assert self._actors is not None, "just looked at"
             actor_id, event = DurableObjectId(unique_key, raw_id, name), FetchEvent(request)
-            _hand_over(partial(self._actors.deliver, actor_id, event, answer), answer)
+            self._deliver(number, partial(self._actors.deliver, actor_id, event, answer), answer)
 
     def _begin(self, number: int, *, is_fetch: bool) -> "_Answer | None":
         """Who answers call ``number``, which begins; None when that has been refused."""
@@ -285,7 +313,7 @@ class LinkCalls:
         if not answer.is_fetch:
             return [REPLY, answer.number, value]
         wire, _ = write_response(value, self._streams, self._sockets)
-        return [RESPONSE, answer.number, wire]
+        return [RESPONSE, answer.number, wire, getattr(value, "served_by", None)]
 
     def _send_failure(self, number: int, failure: bytes) -> None:
         try:

@@ -22,6 +22,7 @@ from typing import Any, Final
 from .errors import LinkBroken
 from .fields import (
     Fits,
+    are_header_fields,
     are_receipts,
     is_bool,
     is_bytes,
@@ -64,6 +65,7 @@ FETCH: Final = 9
 REPLY: Final = 10
 RESPONSE: Final = 11
 FAILURE: Final = 12
+TRACE: Final = 13
 # Bodies.
 CHUNK: Final = 16
 END: Final = 17
@@ -134,6 +136,7 @@ _RECORD: tuple[Field, ...] = (
     ("attachment", or_none(is_bytes)),
 )
 _CALL_ID: Field = ("id", is_number)
+_SERVED_BY: Field = ("served_by", or_none(is_text))
 _STREAM: Field = ("stream", is_number)
 
 _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
@@ -167,8 +170,11 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
             ("request", is_request),
         ),
     ),
+    # Whose trace the call that follows belongs to; nothing is sent where nobody traces.
+    (TRACE, "TRACE", WORKER, (_CALL_ID, ("fields", are_header_fields))),
     (REPLY, "REPLY", WORKER, (_CALL_ID, ("value", is_bytes))),
-    (RESPONSE, "RESPONSE", WORKER, (_CALL_ID, ("response", is_response))),
+    # From which slot it comes in the end, if not from the sender's.
+    (RESPONSE, "RESPONSE", WORKER, (_CALL_ID, ("response", is_response), _SERVED_BY)),
     (FAILURE, "FAILURE", WORKER, (_CALL_ID, ("failure", is_bytes))),
     (CHUNK, "CHUNK", _PEERS, (_STREAM, ("data", is_bytes))),
     (END, "END", _PEERS, (_STREAM,)),

@@ -43,6 +43,7 @@ from ..link.kinds import (
 )
 from ..link.link import Link
 from .connection import Connection
+from .deadly import report_deadly
 from .facts import Facts, FactsTeller
 from .reading import HeldLimits, Unread
 from .states import HeldState, move
@@ -237,8 +238,7 @@ class HeldSocket:
     def leave(self, on_left: Callable[[bool], None]) -> None:
         """Hear no more of the client, and have its actor send nothing more here.
 
-        Args:
-            on_left: Called with True when that is so, or with False when it cannot be any more.
+        ``on_left`` is called with True when that is so, or with False when it cannot be any more.
         """
         assert self.home is not None, "nobody could answer"
         self._on_left = on_left
@@ -298,7 +298,7 @@ class HeldSocket:
         self.state = move(self.state, HeldState.ORPHANED)
         deaths = self.unacknowledged.process_ended(is_death=is_death)
         if deaths >= self._limits.deaths_max:
-            self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
+            self.sever(INTERNAL_ERROR, report_deadly(self.kept, self.request, deaths))
             return
         self.home = self.told = None
         self._wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from perdure.actors.events import CallEvent
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId
 from perdure.actors.rpc import decode_error
+from perdure.actors.watch import watch
 from perdure.runtime.shards.link.errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
 from perdure.runtime.shards.peers import Entrypoints, OwnActors, Peers, ShardChannel
 from perdure.runtime.shards.placement import Placement
@@ -86,6 +88,21 @@ async def test_events_for_a_worker_that_is_away_wait_in_order(peers: Peers) -> N
     assert second.delivered == [ids[1], ids[2], ids[0]]
 
 
+async def test_what_waited_is_sent_as_its_caller_would(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = ContextVar("caller", default="nobody")
+    sent_by: list[str] = []
+    monkeypatch.setattr(watch, "tracer", object())
+    monkeypatch.setattr(Calls, "deliver", lambda *_: sent_by.append(caller.get()))
+    channel = ShardChannel("0", KEY, Calls(), peers)
+    context = copy_context()
+    context.run(caller.set, "an actor")
+    context.run(channel.deliver, next(ids_of(peers, "1")), EVENT, lambda *_: None)
+    join(peers, "1")
+    assert (sent_by, caller.get()) == (["an actor"], "nobody")
+
+
 async def test_nobody_waits_for_ever(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("perdure.runtime.shards.peers.WAIT_S", 0.001)
     failures: list[Any] = []
@@ -154,12 +171,35 @@ async def test_a_request_that_had_not_begun_goes_to_another_worker(peers: Peers)
     asked = Asked()
     Entrypoints(peers).fetch(Request("http://x/", method="POST", body=b"body"), asked)
     [(request, answer)] = one.requests
-    assert await request.bytes() == b"body"
+    assert request.content == b"body"
     answer(None, WorkerLost("1", "killed", may_have_run=False))
     [(request, answer)] = other.requests
     assert (request.method, await request.bytes()) == ("POST", b"body")
     answer(Response("done"), None)
     assert await asked.response.text() == "done"
+
+
+async def test_a_request_goes_where_the_actor_is_that_has_answered_such_a_one(
+    peers: Peers,
+) -> None:
+    (one, _), (other, _) = join(peers, "1"), join(peers, "0")
+    entrypoints = Entrypoints(peers)
+    for served_by in ("0", "0", "1", "1"):
+        entrypoints.fetch(Request("http://x/room"), Asked())
+        asked = one if one.requests else other
+        [(_, answer)] = asked.requests
+        asked.requests.clear()
+        response = Response("done")
+        response.served_by = served_by
+        answer(response, None)
+        entrypoints.fetch(Request("http://x/room"), Asked())
+        assert (len(one.requests), len(other.requests)) == (served_by == "1", served_by == "0")
+        one.requests.clear()
+        other.requests.clear()
+    entrypoints.fetch(Request("http://x/room"), Asked())
+    assert len(one.requests) == 1
+    one.requests[0][1](None, WorkerLost("1", "killed", may_have_run=False))
+    assert len(other.requests) == 1, "advice is not followed to where nobody is"
 
 
 async def test_nobody_knows_how_far_a_request_came_that_had_begun(peers: Peers) -> None:
