@@ -99,7 +99,8 @@ class RouterDuty:
             self._orphans.joined(slot, peer.generation, held)  # before anything wakes an actor
             self._peers[slot].joined(link, calls)
 
-    async def drain(self, left_s: float) -> None:
+    async def drain(self, left_s: float, *, together: bool) -> None:
+        del together  # routers have no links to each other
         self._front.close_port()
         self._deadline = self._loop.time() + left_s
         await self._front.drain(self._deadline)
