@@ -13,7 +13,7 @@ from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
 from ..runtime.host.loader import LoadError, load_app
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
-from ..runtime.observe.logs import set_up_logs
+from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.server import plan_only
 from .bindings import bindings_table
 from .failures import CONFIGURATION, show_failure, show_summary
@@ -47,7 +47,7 @@ def check(
     output = Output()
     project = open_project(config_file, env, data)
     show_problems(output, project.warnings)
-    set_up_logs(sys.stderr, level="warning", colour=output.has_colour, brief=True)
+    set_up_logs(sys.stderr, LogStyle("warning", colour=output.has_colour, brief=True))
     failures: list[CertificateRefused | ConfigError | LoadError | MigrationRefused] = []
     try:
         if project.config.perdure.tls is not None:

@@ -12,8 +12,8 @@ from rich.text import Text
 from ..runtime.config.access import with_local_origins
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
-from ..runtime.observe.logs import set_up_logs
-from ..runtime.server import Server
+from ..runtime.observe.logs import LogStyle, set_up_logs
+from ..runtime.starting import Launch, RunningServer, start_server
 from .bindings import bindings_table
 from .migrations import Confirm, agree, ask
 from .options import (
@@ -22,13 +22,15 @@ from .options import (
     env_option,
     host_option,
     port_option,
+    routers_option,
     tls_cert_option,
     tls_key_option,
+    workers_option,
     yes_option,
 )
 from .output import Output, OutputClosed, drop_output
 from .problems import show_problems, shown_path
-from .project import Project, open_project, with_tls
+from .project import Project, open_project, with_processes, with_tls
 from .request_line import request_line
 from .serving import run, run_until_stopped
 
@@ -47,6 +49,8 @@ Examples:
 @host_option
 @port_option
 @data_option
+@workers_option
+@routers_option
 @tls_cert_option
 @tls_key_option
 @env_option
@@ -63,6 +67,8 @@ def dev(
     host: str | None,
     port: int | None,
     data: Path | None,
+    workers: int | None,
+    routers: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     env: str | None,
@@ -77,30 +83,34 @@ def dev(
     """
     output = Output()
     project = with_tls(open_project(config_file, env, data, variables), tls_cert, tls_key)
+    project = with_processes(project, workers, routers)
     show_problems(output, project.warnings)
-    level = project.config.perdure.log.level
-    set_up_logs(sys.stderr, level=level, colour=output.has_colour, brief=True)
+    log = LogStyle(project.config.perdure.log.level, colour=output.has_colour, brief=True)
+    set_up_logs(sys.stderr, log)
     confirm = agree if yes else ask(output, project)
-    run(_serve(output, project, host, port, confirm))
-
-
-async def _serve(
-    output: Output, project: Project, host: str | None, port: int | None, confirm: Confirm
-) -> None:
     listen = project.config.dev
-    wanted = listen.port if port is None else port
-    server = await Server.start(
-        with_local_origins(project.config),
+    launch = Launch(
         data_dir=project.data_dir,
         host=listen.ip if host is None else host,
-        port=wanted,
+        port=listen.port if port is None else port,
         port_is_fixed=port is not None or listen.port_explicit,
         show_errors=True,
+        log=log,
+        is_debugged=True,
+    )
+    run(_serve(output, project, launch, confirm))
+
+
+async def _serve(output: Output, project: Project, launch: Launch, confirm: Confirm) -> None:
+    server = await start_server(
+        with_local_origins(project.config),
+        launch,
+        workers=project.config.perdure.workers or 0,
         on_request=partial(_show, output),
         confirm=confirm,
     )
-    if wanted not in {0, server.port}:
-        taken = f"Port {wanted} is taken; using {server.port}. Choose one with --port."
+    if launch.port not in {0, server.port}:
+        taken = f"Port {launch.port} is taken; using {server.port}. Choose one with --port."
         output.message(Text.assemble(("note: ", "note"), taken))
     await run_until_stopped(
         server,
@@ -120,7 +130,7 @@ def _show(output: Output, record: RequestRecord) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def _introduce(output: Output, project: Project, server: Server) -> None:
+def _introduce(output: Output, project: Project, server: RunningServer) -> None:
     config = project.config
     title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
     output.data(title)

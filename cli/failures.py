@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from ..runtime.config.errors import ConfigError, Problem
+from ..runtime.config.errors import ConfigError, Problem, Severity
 from ..runtime.config.tls import CertificateRefused
 from ..runtime.control.protocol import OperationFailed
 from ..runtime.errors import MigrationDeclined
 from ..runtime.host.loader import LoadError, MainFailed
 from ..runtime.host.migration_plan import MigrationRefused
 from ..runtime.observe.printable import printable_lines
+from ..runtime.shards.supervisor.errors import ChildFailed
 from ..storage.errors import InternalError, PerdureError, StorageError
 from .output import Output
 from .problems import INDENT, counted, show_problems
@@ -32,6 +33,8 @@ def exit_code_of(error: BaseException) -> int:
     """Return the exit code that tells of ``error``."""
     if isinstance(error, OperationFailed):
         return CONFIGURATION if error.failure.is_usage else OTHER
+    if isinstance(error, ChildFailed):
+        return CONFIGURATION if error.is_usage else OTHER
     mendable = (*WITH_PROBLEMS, MigrationDeclined)
     return CONFIGURATION if isinstance(error, mendable) else OTHER
 
@@ -56,10 +59,23 @@ def show_failure(output: Output, error: BaseException) -> None:
         _headline(output, f"{error.path}: {error.problem}")
         if error.hint:
             output.message(printable_lines(error.hint), indent=INDENT)
+    elif isinstance(error, ChildFailed) and error.is_usage:  # no matter in which process
+        _show_text(output, error.why)
     elif isinstance(error, PerdureError) and not isinstance(error, InternalError):
         _headline(output, str(error))
     else:
         _show_bug(output, error)
+
+
+def _show_text(output: Output, text: str) -> None:
+    """Tell what another process has put into words; problems are told with their place."""
+    first, _, rest = text.partition("\n")
+    if f" {Severity.ERROR.value}: " in first:
+        output.message(printable_lines(first))
+    else:
+        _headline(output, first)
+    if rest:
+        output.message(printable_lines(rest), indent=INDENT)
 
 
 def show_summary(output: Output, problems: Sequence[Problem]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ..runtime.config.settings import ROUTERS_MAX, WORKERS_MAX
+
 config_option = click.option(
     "-c",
     "--config",
@@ -61,6 +63,20 @@ control_port_option = click.option(
     metavar="PORT",
     help="Serve /metrics and /health on this port of 127.0.0.1; 0 takes any free one. "
     "Default: [perdure] control_port, else nowhere.",
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(0, WORKERS_MAX),
+    metavar="N",
+    help="Have the program run in N processes of its own, which may come and go while sockets "
+    "stay; 0 runs all in one process. Default: [perdure] workers, else 0.",
+)
+routers_option = click.option(
+    "--routers",
+    type=click.IntRange(1, ROUTERS_MAX),
+    metavar="N",
+    help="Have N processes for the connections of clients, beside workers. "
+    "Default: [perdure] routers, else 1.",
 )
 yes_option = click.option(
     "--yes",

@@ -74,6 +74,17 @@ def with_control_port(project: Project, port: int | None) -> Project:
     return replace(project, config=replace(project.config, perdure=perdure))
 
 
+def with_processes(project: Project, workers: int | None, routers: int | None) -> Project:
+    """Have a project run in so many processes; with None each number stays as it is."""
+    perdure = project.config.perdure
+    perdure = replace(
+        perdure,
+        workers=perdure.workers if workers is None else workers,
+        routers=perdure.routers if routers is None else routers,
+    )
+    return replace(project, config=replace(project.config, perdure=perdure))
+
+
 def _data_dir(config: WorkerConfig, given: Path | None) -> Path:
     if given is not None:
         return given.absolute()

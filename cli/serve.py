@@ -11,8 +11,8 @@ from rich.text import Text
 from ..runtime.config.errors import Severity
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
-from ..runtime.observe.logs import set_up_logs
-from ..runtime.server import Server
+from ..runtime.observe.logs import LogStyle, set_up_logs
+from ..runtime.starting import Launch, RunningServer, start_server
 from .migrations import Confirm, agree, refuse
 from .options import (
     config_option,
@@ -21,13 +21,15 @@ from .options import (
     env_option,
     host_option,
     port_option,
+    routers_option,
     tls_cert_option,
     tls_key_option,
+    workers_option,
     yes_option,
 )
 from .output import Output
 from .problems import show_problems
-from .project import Project, open_project, with_control_port, with_tls
+from .project import Project, open_project, with_control_port, with_processes, with_tls
 from .serving import run, run_until_stopped
 
 log = logging.getLogger("perdure.serve")
@@ -42,12 +44,15 @@ LEVELS = {
     epilog="""\b
 Examples:
   perdure serve --host 0.0.0.0 --port 80 --data /var/lib/chat
-  perdure serve -e production --log-format json"""
+  perdure serve -e production --log-format json
+  perdure serve --workers 4"""
 )
 @config_option
 @host_option
 @port_option
 @data_option
+@workers_option
+@routers_option
 @control_port_option
 @tls_cert_option
 @tls_key_option
@@ -63,6 +68,8 @@ def serve(
     host: str | None,
     port: int | None,
     data: Path | None,
+    workers: int | None,
+    routers: int | None,
     control_port: int | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -79,31 +86,33 @@ def serve(
     """
     output = Output()
     project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
-    project = with_control_port(project, control_port)
-    as_json = (log_format or project.config.perdure.log.format) == "json"
-    level = project.config.perdure.log.level
-    set_up_logs(sys.stderr, level=level, as_json=as_json, colour=output.has_colour)
+    project = with_processes(with_control_port(project, control_port), workers, routers)
+    told = project.config.perdure.log
+    as_json = (log_format or told.format) == "json"
+    style = LogStyle(told.level, as_json=as_json, colour=output.has_colour)
+    set_up_logs(sys.stderr, style)
     if as_json:
         _log_warnings(project)
     else:
         show_problems(output, project.warnings)
     ready = _log_ready if as_json else lambda url: _print_ready(output, url)
-    run(_serve(project, host, port, agree if yes else refuse, ready))
-
-
-async def _serve(
-    project: Project,
-    host: str | None,
-    port: int | None,
-    confirm: Confirm,
-    on_ready: Callable[[str], None],
-) -> None:
     listen = project.config.dev
-    server = await Server.start(
-        project.config,
+    launch = Launch(
         data_dir=project.data_dir,
         host=listen.ip if host is None else host,
         port=listen.port if port is None else port,
+        log=style,
+    )
+    run(_serve(project, launch, agree if yes else refuse, ready))
+
+
+async def _serve(
+    project: Project, launch: Launch, confirm: Confirm, on_ready: Callable[[str], None]
+) -> None:
+    server = await start_server(
+        project.config,
+        launch,
+        workers=project.config.perdure.workers or 0,
         on_request=_log_request if log.isEnabledFor(logging.DEBUG) else _ignore,
         confirm=confirm,
     )
@@ -118,7 +127,7 @@ async def _serve(
     log.info("server.stopped")
 
 
-def _ready(server: Server, on_ready: Callable[[str], None]) -> None:
+def _ready(server: RunningServer, on_ready: Callable[[str], None]) -> None:
     if server.control_port is not None:
         url = f"http://{LOOPBACK}:{server.control_port}/metrics"
         log.info("control.ready", extra={"url": url})

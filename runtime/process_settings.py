@@ -4,13 +4,17 @@ import copyreg
 import io
 import pickle  # between processes of one version that have nobody else on the line
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from .config.model import WorkerConfig
 from .host.migration_plan import Namespace
+from .observe.logs import LogStyle
+
+# What a router is told when the certificate is to be read again.
+RELOAD_CERTIFICATES = b"reload certificates"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +27,7 @@ class ProcessSettings:
         namespaces: What the catalog says, by the names of classes.
         slots: Those of all workers.
         show_errors: Clients see tracebacks.
-        log_level: Of the configuration, or of the command line.
-        log_as_json: One object a line.
-        log_has_colour: It goes to a terminal.
+        log: How what it logs looks.
     """
 
     config: WorkerConfig
@@ -33,9 +35,7 @@ class ProcessSettings:
     namespaces: Mapping[str, Namespace]
     slots: tuple[str, ...]
     show_errors: bool = False
-    log_level: str = "info"
-    log_as_json: bool = False
-    log_has_colour: bool = False
+    log: LogStyle = field(default_factory=LogStyle)
 
     def encode(self) -> bytes:
         """As they travel."""

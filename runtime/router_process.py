@@ -13,7 +13,7 @@ from ..actors.clock import SystemClock
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide
 from .observe.logs import set_up_logs
-from .process_settings import ProcessSettings
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .shards.link.calls import LinkCalls
 from .shards.link.link import Link
 from .shards.link.opening import open_link
@@ -53,12 +53,7 @@ class RouterDuty:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
         self._sockets = list(assignment.sockets)
-        set_up_logs(
-            sys.stderr,
-            level=settings.log_level,
-            as_json=settings.log_as_json,
-            colour=settings.log_has_colour,
-        )
+        set_up_logs(sys.stderr, settings.log)
         config, loop = settings.config, self._loop
         self._peers = Peers(Placement(settings.slots), loop)
         self._cleanup.callback(self._peers.close)
@@ -121,7 +116,9 @@ class RouterDuty:
         return b""
 
     def told(self, data: bytes) -> None:
-        """Nothing is said to routers yet."""
+        """Have the certificate read again; nothing else is said to routers."""
+        assert data == RELOAD_CERTIFICATES
+        self._front.reload_certificates()
 
 
 def main() -> int:

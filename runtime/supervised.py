@@ -25,9 +25,11 @@ from .errors import MigrationDeclined
 from .front_side import on_free_port, url_of
 from .host.migration_plan import MigrationPlan, Namespace, plan
 from .host.migrations import apply, read_recorded
-from .process_settings import ProcessSettings
+from .observe.logs import LogStyle
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .shards.placement import Placement
 from .shards.supervisor.keeper import Settings
+from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
 from .shards.supervisor.supervisor import Supervisor
@@ -67,6 +69,7 @@ class SupervisedServer:
         config: What it runs.
         host: Where it listens.
         port: The port it got.
+        control_port: None; metrics and health are told by servers of one process only.
         supervisor: Keeps its processes.
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
@@ -77,6 +80,7 @@ class SupervisedServer:
         self.config = config
         self.host = ""
         self.port = 0
+        self.control_port: int | None = None
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -94,9 +98,8 @@ class SupervisedServer:
         routers: int = 1,
         port_is_fixed: bool = True,
         show_errors: bool = False,
-        log_level: str = "info",
-        log_as_json: bool = False,
-        log_has_colour: bool = False,
+        log_style: LogStyle | None = None,
+        limits: SupervisionLimits | None = None,
         confirm: Callable[[MigrationPlan], bool] = _always,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -110,9 +113,8 @@ class SupervisedServer:
             routers: How many have clients; they share the port.
             port_is_fixed: Do not take another one when it is taken.
             show_errors: Clients see tracebacks.
-            log_level: What is logged at least.
-            log_as_json: One object a line.
-            log_has_colour: It goes to a terminal.
+            log_style: How what its processes log looks.
+            limits: How long to wait for processes.
             confirm: Asked before migrations delete data.
 
         Raises:
@@ -133,11 +135,9 @@ class SupervisedServer:
                 namespaces,
                 placement.slots,
                 show_errors,
-                log_level,
-                log_as_json,
-                log_has_colour,
+                log_style or LogStyle(),
             )
-            await server._start_processes(settings, listening, routers)
+            await server._start_processes(settings, listening, routers, limits)
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -168,7 +168,11 @@ class SupervisedServer:
         return listening
 
     async def _start_processes(
-        self, settings: ProcessSettings, listening: socket.socket, routers: int
+        self,
+        settings: ProcessSettings,
+        listening: socket.socket,
+        routers: int,
+        limits: SupervisionLimits | None,
     ) -> None:
         data = settings.encode()
 
@@ -176,10 +180,12 @@ class SupervisedServer:
             is_router = identity.place.role is Role.ROUTER
             return Settings(data, [listening] if is_router else [])
 
-        self.supervisor = Supervisor(PROGRAMS, settings_of, before_takeover=self._seal)
-        places = [Place(Role.WORKER, slot) for slot in settings.slots]
-        places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
-        await self.supervisor.start(places)
+        self.supervisor = Supervisor(
+            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+        )
+        self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
+        workers = [Place(Role.WORKER, slot) for slot in settings.slots]
+        await self.supervisor.start([*workers, *self._routers])
 
     async def _seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""
@@ -190,6 +196,11 @@ class SupervisedServer:
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
         return url_of(self.host, self.port, self.config)
+
+    def reload_certificates(self) -> None:
+        """See ``FrontSide.reload_certificates``."""
+        for place in self._routers:
+            self.supervisor.tell(place, RELOAD_CERTIFICATES)
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.

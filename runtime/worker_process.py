@@ -89,12 +89,7 @@ class WorkerDuty:
     async def prepare(self, assignment: Assignment) -> bytes:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
-        set_up_logs(
-            sys.stderr,
-            level=settings.log_level,
-            as_json=settings.log_as_json,
-            colour=settings.log_has_colour,
-        )
+        set_up_logs(sys.stderr, settings.log)
         self._app = load_app(settings.config)
         clock = SystemClock(self._loop)
         self._actors = ActorSide(settings.config, clock, self._loop, self._cleanup)

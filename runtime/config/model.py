@@ -133,6 +133,9 @@ class PerdureConfig:
         tracing: None when the file does not ask for traces.
         firewall: The rules that requests are held against, in their order.
         control_port: Where metrics and health are, on 127.0.0.1; 0 for any port, None for nowhere.
+        workers: How many processes have actors; 0 for none beside that of the command, None for
+            what the command has by default.
+        routers: How many processes have clients, when others have actors.
     """
 
     data_dir: Path | None = None
@@ -149,6 +152,8 @@ class PerdureConfig:
     tracing: TracingConfig | None = None
     firewall: Sequence[FirewallRule] = ()
     control_port: int | None = None
+    workers: int | None = None
+    routers: int = 1
     storage_limits: StorageLimits = field(default_factory=StorageLimits)
     actor_limits: ActorLimits = field(default_factory=ActorLimits)
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)

@@ -23,6 +23,9 @@ from .tls import read_tls
 from .tracing import read_tracing
 
 PORT_MAX = 65_535
+# Far more than machines have cores for; a partition in 1024 is what a worker has at least.
+WORKERS_MAX = 256
+ROUTERS_MAX = 64
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 KEYS = (
@@ -40,6 +43,8 @@ KEYS = (
     "tracing",
     "firewall",
     "control_port",
+    "workers",
+    "routers",
     "limits",
     "log",
 )
@@ -78,7 +83,9 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         "tls": read_tls(table, base_dir),
         "tracing": read_tracing(table),
         "firewall": read_firewall(table, base_dir),
-        "control_port": _find_port(table, "control_port"),
+        "control_port": _find_count(table, "control_port", 0, PORT_MAX, "a port"),
+        "workers": _find_count(table, "workers", 0, WORKERS_MAX, "a number of processes"),
+        "routers": _find_count(table, "routers", 1, ROUTERS_MAX, "a number of processes"),
     }
     return Settings(
         {key: value for key, value in top.items() if value is not None},
@@ -157,10 +164,10 @@ def _find_amount(
     return None
 
 
-def _find_port(table: Table, key: str) -> int | None:
-    value = _find_amount(table, key, whole=True, zero_is_fine=True)
-    if value is not None and value > PORT_MAX:
-        message = f'Expected "{table.name(key)}" to be a port, 0 to {PORT_MAX}, but got {value}.'
+def _find_count(table: Table, key: str, low: int, high: int, what: str) -> int | None:
+    value = _find_amount(table, key, whole=True, zero_is_fine=low == 0)
+    if value is not None and value > high:
+        message = f'Expected "{table.name(key)}" to be {what}, {low} to {high}, but got {value}.'
         table.report.error(table.key(key), message)
         return None
     return None if value is None else int(value)

@@ -1,6 +1,7 @@
 """Setting logging up, once, for the whole process."""
 
 import logging
+from dataclasses import dataclass
 from typing import TextIO
 
 from .formatters import JsonFormatter, TextFormatter
@@ -9,27 +10,35 @@ from .formatters import JsonFormatter, TextFormatter
 LIBRARIES = ("aiohttp", "aiosqlite", "asyncio", "opentelemetry", "urllib3")
 
 
-def set_up_logs(
-    stream: TextIO,
-    *,
-    level: str = "info",
-    as_json: bool = False,
-    colour: bool = False,
-    brief: bool = False,
-) -> None:
-    """Write every record of this process to ``stream``, user code's and Python's warnings too.
+@dataclass(frozen=True, slots=True)
+class LogStyle:
+    """How a log looks.
 
-    Args:
-        stream: Usually standard error.
+    Attributes:
         level: ``debug``, ``info``, ``warning`` or ``error``: the least that is written. Of the
             libraries we use nothing below ``warning`` is.
         as_json: One JSON object a line, instead of text.
         colour: Text for a terminal.
         brief: Text for a person who is watching.
     """
+
+    level: str = "info"
+    as_json: bool = False
+    colour: bool = False
+    brief: bool = False
+
+
+def set_up_logs(stream: TextIO, style: LogStyle) -> None:
+    """Write every record of this process to ``stream``, user code's and Python's warnings too.
+
+    Args:
+        stream: Usually standard error.
+        style: How.
+    """
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(JsonFormatter() if as_json else TextFormatter(colour=colour, brief=brief))
-    number = logging.getLevelNamesMapping()[level.upper()]
+    text = TextFormatter(colour=style.colour, brief=style.brief)
+    handler.setFormatter(JsonFormatter() if style.as_json else text)
+    number = logging.getLevelNamesMapping()[style.level.upper()]
     logging.basicConfig(handlers=[handler], level=number, force=True)
     for name in LIBRARIES:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

@@ -49,6 +49,10 @@ class Running:
         """The URL it listens on."""
         return await self.line("Ready on ")
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 

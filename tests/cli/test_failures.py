@@ -11,9 +11,12 @@ from perdure.runtime.config.errors import ConfigError, Problem, Severity
 from perdure.runtime.errors import PortTaken
 from perdure.runtime.host.loader import LoadError, MainFailed
 from perdure.runtime.host.migration_plan import MigrationRefused
+from perdure.runtime.shards.supervisor.errors import ChildFailed
+from perdure.runtime.shards.supervisor.places import Place, Role
 from perdure.storage.errors import DirectoryInUse, InternalError, PerdureError, UsageError
 
 PROBLEM = Problem(None, "", None, None, "is wrong", "mend it")
+WORKER = Place(Role.WORKER, "0")
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,8 @@ PROBLEM = Problem(None, "", None, None, "is wrong", "mend it")
         (PortTaken("127.0.0.1", 80, "Permission denied"), 1),
         (DirectoryInUse(Path("data"), "in use"), 1),
         (UsageError("x"), 1),
+        (ChildFailed(WORKER, "x", is_usage=True), 2),
+        (ChildFailed(WORKER, "x"), 1),
         (InternalError("x"), 1),
         (ZeroDivisionError(), 1),
     ],
@@ -62,6 +67,17 @@ def test_the_disk_s_errors_come_with_their_hint(capsys: pytest.CaptureFixture[st
     text = told(capsys, DirectoryInUse(Path("data"), "another server has it", "Stop that one."))
     assert text == "error: data: another server has it\n  Stop that one.\n"
     assert told(capsys, DirectoryInUse(Path("data"), "taken")) == "error: data: taken\n"
+
+
+def test_a_program_that_fails_in_another_process_is_told_as_in_this_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = told(capsys, ChildFailed(WORKER, "a.py:1: error: it raised\n1 / 0", is_usage=True))
+    assert text == "a.py:1: error: it raised\n  1 / 0\n"
+    text = told(capsys, ChildFailed(WORKER, "there is no OpenTelemetry", is_usage=True))
+    assert text == "error: there is no OpenTelemetry\n"
+    text = told(capsys, ChildFailed(WORKER, "it ended with exit code 9"))
+    assert text == "error: worker 0 did not come to serve: it ended with exit code 9\n"
 
 
 def test_other_errors_of_ours_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,8 @@ SHARED = {
     "port": {"dev", "serve"},
     "yes": {"dev", "serve"},
     "tls_cert": {"dev", "serve"},
+    "workers": {"dev", "serve"},
+    "routers": {"dev", "serve"},
     "tls_key": {"dev", "serve"},
     "is_json": OPERATOR,
 }

@@ -51,6 +51,11 @@ async def get(url: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
+def children_of(pid: int, program: str) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found if program in Path(f"/proc/{child}/cmdline").read_text()]
+
+
 def configure(project: Path, more: str) -> None:
     path = project / "wrangler.toml"
     path.write_text(f"{path.read_text()}\n{more}\n")
@@ -64,6 +69,33 @@ async def test_clients_see_nothing_of_an_error_but_its_status(start: Start) -> N
     assert (ended.code, ended.out) == (0, "")
     assert " error   perdure.edge request.failed method=GET path=/boom\n" in ended.err
     assert "KeyError: 'boom'" in ended.err
+
+
+async def test_workers_come_and_go_while_a_socket_stays(start: Start, project: Path) -> None:
+    running = await start("serve", "--port", 0, "--workers", 2)
+    url = await running.ready()
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
+        assert await ws.receive_str() == "visit 1"
+        workers = children_of(running.pid, "worker_process")
+        assert len(workers) == 3, "two, and a spare one"
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        assert await ws.receive_str() == "visit 2", "its request was replayed"
+        assert "worker" in await running.message("child.serving")
+        assert await get(url) == (200, "visit 3")
+    ended = await running.stop(signal.SIGTERM)
+    assert ended.code == 0, ended.err
+
+
+async def test_a_program_that_cannot_be_used_fails_in_any_shape(
+    start: Start, project: Path
+) -> None:
+    (project / "src" / "main.py").write_text("raise RuntimeError('not today')")
+    for workers in (0, 1):
+        ended = await (await start("serve", "--port", 0, "--workers", workers)).ended()
+        assert (ended.code, ended.out) == (2, "")
+        assert "error: " in ended.err
+        assert "RuntimeError: not today" in ended.err
 
 
 async def test_it_listens_on_this_machine_only_unless_told_otherwise(start: Start) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from perdure.runtime.config.model import WorkerConfig
 from perdure.runtime.errors import MigrationDeclined, PortTaken
+from perdure.runtime.observe.logs import LogStyle
 from perdure.runtime.shards.supervisor.errors import ChildFailed
 from perdure.runtime.shards.supervisor.places import Role
 from perdure.runtime.supervised import SupervisedServer
@@ -78,7 +79,7 @@ async def running(
         data_dir=data_dir,
         host="127.0.0.1",
         workers=workers,
-        **{"port": 0, "log_level": "error", **options},
+        **{"port": 0, "log_style": LogStyle("error"), **options},
     )
     try:
         yield server

@@ -413,7 +413,7 @@ class Link(asyncio.Protocol):
         if isinstance(end, LinkBroken):
             log.error("link.cut_off", extra={"link": repr(self), "reason": end.reason})
         else:
-            log.info("link.ended", extra={"link": repr(self), "reason": end.reason})
+            log.debug("link.ended", extra={"link": repr(self), "reason": end.reason})
         self._unsent.clear()
         self._unsent_size_bytes = 0
         self._pieces = bytearray()

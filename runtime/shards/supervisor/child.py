@@ -69,6 +69,7 @@ class Child:
         state: How far it has got.
         info: What its program said when it was ready.
         failure: Why it goes, or has gone, where that was not planned.
+        is_usage: The user's program or configuration is at fault for that.
         last_stack: Of its threads, when it last did not answer.
         started_ms: When it was launched, in Unix milliseconds.
     """
@@ -89,6 +90,7 @@ class Child:
         self.state = ChildState.LAUNCHED
         self.info = b""
         self.failure: str | None = None
+        self.is_usage = False
         self.last_stack: str | None = None
         self.started_ms = time_ms()
         self._limits = limits
@@ -308,7 +310,8 @@ class Child:
             self._kill()
         if not is_reached():
             await self.until_reaped()
-            raise ChildFailed(self.identity.place, self.failure or "it was told to end")
+            why = self.failure or "it was told to end"
+            raise ChildFailed(self.identity.place, why, is_usage=self.is_usage)
 
     async def _wait(self, is_done: Callable[[], bool]) -> None:
         while not is_done():
@@ -344,6 +347,7 @@ class Child:
         del sockets  # a child sends none: control.py lets none pass
         match message, self.state:
             case Failed(), _:
+                self.is_usage = message.is_usage
                 self._give_up(message.text)
             case Tell(), _:
                 self._listener.told(self, message.data)

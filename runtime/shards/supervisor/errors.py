@@ -26,11 +26,13 @@ class ChildFailed(PerdureError):
         place: What it was to fill.
         why: In its own words if it had any: for a program that cannot be imported, the error
             as its author reads it.
+        is_usage: The program or the configuration is at fault; nobody else can mend it.
     """
 
-    def __init__(self, place: Place, why: str) -> None:
+    def __init__(self, place: Place, why: str, *, is_usage: bool = False) -> None:
         self.place = place
         self.why = why
+        self.is_usage = is_usage
         super().__init__(place, why)
 
     def __str__(self) -> str:

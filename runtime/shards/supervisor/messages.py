@@ -131,9 +131,11 @@ class Failed:
 
     Attributes:
         text: Why.
+        is_usage: The user's program or configuration is at fault.
     """
 
     text: str
+    is_usage: bool
 
 
 @dataclass(frozen=True, slots=True)

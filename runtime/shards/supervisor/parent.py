@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Protocol
 
 from ....actors.tracebacks import user_traceback
-from ....storage.errors import InternalError, PerdureError
+from ....storage.errors import InternalError, PerdureError, UsageError
 from .control import ControlConnection
 from .inheritance import ORPHAN_STATUS, Inheritance
 from .messages import (
@@ -165,7 +165,7 @@ class Parent:
     ) -> None:
         self._loop = loop
         # What ends the process: None when it is to stop, else why it cannot go on.
-        self._over: asyncio.Future[str | None] = loop.create_future()
+        self._over: asyncio.Future[Failed | None] = loop.create_future()
         self._orders: asyncio.Queue[tuple[_Order, Sequence[socket.socket]]] = asyncio.Queue()
         self._duty = make_duty(self)
         self._control = ControlConnection(
@@ -186,8 +186,11 @@ class Parent:
         Args:
             text: Why, for the operator.
         """
+        self._fail(Failed(clipped(text), is_usage=False))
+
+    def _fail(self, failure: Failed) -> None:
         if not self._over.done():
-            self._over.set_result(text)
+            self._over.set_result(failure)
 
     async def attend(self) -> int:
         """Do what the supervisor says, until it says stop; return the status to exit with."""
@@ -199,9 +202,9 @@ class Parent:
             try:
                 await self._duty.stop()
             except Exception as error:
-                failure = failure_text(error)
+                failure = failure_of(error)
         if failure is not None:
-            self._control.send(Failed(clipped(failure)))
+            self._control.send(failure)
         self._control.finish(_LAST_WORDS_S)
         return 0 if failure is None else FAILED_STATUS
 
@@ -214,7 +217,7 @@ class Parent:
             except asyncio.CancelledError:
                 raise
             except BaseException as error:  # an import may raise SystemExit, too
-                self.fail(failure_text(error))
+                self._fail(failure_of(error))
                 return
             self._control.send(answer)
 
@@ -234,7 +237,7 @@ class Parent:
         try:
             self._take(message, sockets)
         except Exception as error:  # a bug of the duty's: another process may do better
-            self.fail(failure_text(error))
+            self._fail(failure_of(error))
 
     def _take(self, message: Message, sockets: Sequence[socket.socket]) -> None:
         match message:
@@ -257,6 +260,11 @@ class Parent:
                 pass
 
 
+def failure_of(error: BaseException) -> Failed:
+    """Return what a process says of the error that ends it."""
+    return Failed(clipped(failure_text(error)), isinstance(error, UsageError))
+
+
 def failure_text(error: BaseException) -> str:
     """Return why a process has failed, as its operator reads it.
 
@@ -265,8 +273,10 @@ def failure_text(error: BaseException) -> str:
     """
     if not isinstance(error, PerdureError) or isinstance(error, InternalError):
         return user_traceback(error)
-    cause = error.__cause__
-    return str(error) if cause is None else f"{error}\n{user_traceback(cause)}"
+    text, cause = str(error), error.__cause__
+    # That of a program which cannot be imported says so itself.
+    shown = "" if cause is None else user_traceback(cause)
+    return text if not shown or shown.strip() in text else f"{text}\n{shown}"
 
 
 def _do_nothing(number: int, frame: FrameType | None) -> None:

@@ -81,7 +81,8 @@ class Supervisor:
         self._generation = 0
         self._children: list[Child] = []
         self._keepers: dict[Place, Keeper] = {}
-        self._served: set[Place] = set()
+        self._served: set[Place] = set()  # places of which a log may have been written
+        self._filled: set[Place] = set()  # those where somebody has come to serve
         self._joining = Joining()
         self._spares = Spares(self._launch, spare_roles, self._limits, self._loop)
         self._listeners: list[Callable[[ProcessStatistics], None]] = []
@@ -343,7 +344,11 @@ class Supervisor:
 
     def has_served(self, child: Child) -> None:
         """It serves now; another spare process may be launched."""
-        log.info("child.serving", extra={"child": str(child.identity), "pid": child.pid})
+        assert child.identity is not None, "it was told what to be"
+        # That a server starts, its operator knows; not that somebody was replaced.
+        level = logging.INFO if child.identity.place in self._filled else logging.DEBUG
+        self._filled.add(child.identity.place)
+        log.log(level, "child.serving", extra={"child": str(child.identity), "pid": child.pid})
         if not self._is_stopping:
             self._spares.refill()
 

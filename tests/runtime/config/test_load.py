@@ -173,10 +173,11 @@ def test_what_the_example_has_switched_off_can_be_switched_on(tmp_path: Path) ->
     text = EXAMPLE.read_text()
     path.write_text(re.sub(r"^# (\w+ = |\[perdure)", r"\1", text, flags=re.MULTILINE))
     off, on = load(EXAMPLE, env="").config.perdure, load(path, env="").config.perdure
-    assert (off.control_port, off.tracing) == (None, None)
-    assert on.control_port == 9187
+    assert (off.control_port, off.workers, off.tracing) == (None, None, None)
+    assert (on.control_port, on.workers) == (9187, 2)
     assert on.tracing == TracingConfig("http://127.0.0.1:4318", 0.01)
-    assert set(_switched_off()) == {"control_port", "tracing", "endpoint", "sampling_ratio"}
+    keys = {"control_port", "workers", "tracing", "endpoint", "sampling_ratio"}
+    assert set(_switched_off()) == keys
 
 
 def test_the_example_shows_the_defaults() -> None:

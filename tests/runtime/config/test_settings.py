@@ -31,6 +31,8 @@ idle_timeout_s = 2.5
 trash_retention_days = 0
 free_space_size_bytes_min = 1_000_000
 control_port = 0
+workers = 0
+routers = 2
 websocket_compression = true
 [perdure.limits]
 value_size_bytes_max = 7
@@ -47,6 +49,8 @@ format = "json"
         trash_retention_days=0,
         free_space_size_bytes_min=1_000_000,
         control_port=0,
+        workers=0,
+        routers=2,
         websocket_compression=True,
         storage_limits=StorageLimits(value_size_bytes_max=7),
         actor_limits=ActorLimits(block_concurrency_s=1),
@@ -97,6 +101,14 @@ def test_a_limit_that_zero_turns_off_may_be_zero(
         (
             "perdure.control_port = 65536",
             '3:9 Expected "perdure.control_port" to be a port, 0 to 65535, but got 65536.',
+        ),
+        (
+            "perdure.workers = 257",
+            '3:9 Expected "perdure.workers" to be a number of processes, 0 to 256, but got 257.',
+        ),
+        (
+            "perdure.routers = 0",
+            '3:9 Expected "perdure.routers" to be more than 0 but got 0.',
         ),
         (
             "perdure.trash_retention_days = -1",

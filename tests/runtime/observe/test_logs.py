@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from perdure.runtime.observe.logs import LIBRARIES, set_up_logs
+from perdure.runtime.observe.logs import LIBRARIES, LogStyle, set_up_logs
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def logging_as_before() -> Iterator[None]:
 
 def test_user_code_is_heard_from_the_level_on() -> None:
     stream = io.StringIO()
-    set_up_logs(stream, level="info")
+    set_up_logs(stream, LogStyle(level="info"))
     log = logging.getLogger("chat")
     log.debug("too much")
     log.info("as much as this")
@@ -37,7 +37,7 @@ def test_user_code_is_heard_from_the_level_on() -> None:
 
 def test_libraries_are_heard_when_something_is_wrong() -> None:
     stream = io.StringIO()
-    set_up_logs(stream, level="debug", brief=True)
+    set_up_logs(stream, LogStyle(level="debug", brief=True))
     logging.getLogger("asyncio").debug("Using selector")
     logging.getLogger("asyncio").warning("slow")
     logging.getLogger("perdure.host").debug("all of ours")
@@ -49,15 +49,15 @@ def test_libraries_are_heard_when_something_is_wrong() -> None:
 
 def test_json_is_chosen_with_a_flag() -> None:
     stream = io.StringIO()
-    set_up_logs(stream, as_json=True)
+    set_up_logs(stream, LogStyle(as_json=True))
     logging.getLogger("perdure.server").info("server.ready", extra={"url": "http://x"})
     assert json.loads(stream.getvalue())["url"] == "http://x"
 
 
 def test_a_second_call_takes_the_place_of_the_first() -> None:
     first, second = io.StringIO(), io.StringIO()
-    set_up_logs(first)
-    set_up_logs(second)
+    set_up_logs(first, LogStyle())
+    set_up_logs(second, LogStyle())
     logging.getLogger("x").error("once")
     assert first.getvalue() == ""
     assert second.getvalue().count("once") == 1
@@ -65,7 +65,7 @@ def test_a_second_call_takes_the_place_of_the_first() -> None:
 
 def test_warnings_of_python_go_the_same_way() -> None:
     stream = io.StringIO()
-    set_up_logs(stream, as_json=True)
+    set_up_logs(stream, LogStyle(as_json=True))
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("old", DeprecationWarning, stacklevel=1)

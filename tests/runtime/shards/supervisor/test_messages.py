@@ -38,7 +38,7 @@ EXAMPLES: list[Message] = [
     Ready(b"info"),
     Drain(2.5, together=True),
     Stop(),
-    Failed("Tracebäck …"),
+    Failed("Tracebäck …", is_usage=True),
     Ping(2**40),
     Tell(bytes(1000)),
 ]
@@ -159,11 +159,13 @@ def test_a_text_that_is_too_long_keeps_its_end() -> None:
     text = clipped("x" * 10**6 + "the end")
     assert text.endswith("x" * 99 + "the end")
     assert text.startswith("…x")
-    assert len(encode(Failed(text))) < SIZE_BYTES_MAX
+    assert len(encode(Failed(text, is_usage=False))) < SIZE_BYTES_MAX
 
 
 def test_a_text_with_half_a_character_can_be_sent() -> None:
-    assert decode(encode(Failed(clipped("a\udc80")))[4:], CHILDS, "1") == Failed("a\\udc80")
+    assert decode(encode(Failed(clipped("a\udc80"), False))[4:], CHILDS, "1") == Failed(
+        "a\\udc80", False
+    )
 
 
 def test_a_message_says_whom_it_is_about() -> None:

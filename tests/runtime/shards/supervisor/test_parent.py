@@ -137,7 +137,7 @@ async def test_one_that_cannot_go_on_says_so_with_its_last_words() -> None:
     stage = Stage()
     stage.parent.fail("the disk is full")
     stage.parent.fail("and more")
-    await stage.hears(Hello(VERSION, "spare", "", 0), Failed("the disk is full"))
+    await stage.hears(Hello(VERSION, "spare", "", 0), Failed("the disk is full", is_usage=False))
     assert await stage.status == 1
 
 
@@ -145,7 +145,9 @@ async def test_a_stop_that_fails_is_told() -> None:
     stage = Stage()
     stage.duties[0].may_go_on.set()
     stage.control.send(Stop())
-    await stage.hears(Hello(VERSION, "spare", "", 0), Failed("it cannot be let go of"))
+    await stage.hears(
+        Hello(VERSION, "spare", "", 0), Failed("it cannot be let go of", is_usage=True)
+    )
     assert await stage.status == 1
 
 
