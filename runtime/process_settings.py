@@ -15,6 +15,7 @@ from .observe.logs import LogStyle
 
 # What a router is told when the certificate is to be read again.
 RELOAD_CERTIFICATES = b"reload certificates"
+_SLOTS = b"slots "
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,16 @@ class ProcessSettings:
         settings = pickle.loads(data)  # noqa: S301  # see above
         assert isinstance(settings, cls), "the supervisor sends no others"
         return settings
+
+
+def encode_slots(slots: tuple[str, ...]) -> bytes:
+    """Return what routers are told when other slots serve than before."""
+    return _SLOTS + " ".join(slots).encode()
+
+
+def decode_slots(data: bytes) -> tuple[str, ...] | None:
+    """Return what ``encode_slots`` was given, or None if it has not made this."""
+    return tuple(data.removeprefix(_SLOTS).decode().split()) if data.startswith(_SLOTS) else None
 
 
 def _reduce_proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[Any, ...]:

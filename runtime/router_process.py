@@ -13,7 +13,7 @@ from ..actors.clock import SystemClock
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide
 from .observe.logs import set_up_logs
-from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_slots
 from .shards.link.calls import LinkCalls
 from .shards.link.link import Link
 from .shards.link.opening import open_link
@@ -47,6 +47,8 @@ class RouterDuty:
         self._deadline = 0.0
         self._is_serving = False
         self._links: dict[Identity, Link] = {}
+        # Links to processes that go, whose last words have yet to be read.
+        self._leaving: dict[Link, asyncio.Future[object]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def prepare(self, assignment: Assignment) -> bytes:
@@ -79,7 +81,9 @@ class RouterDuty:
     def unlink(self, peer: Identity) -> None:
         """What ``peer`` had sent is still read; its end is the end of the link."""
         link = self._links.pop(peer, None)
-        if link is not None:
+        if link is not None and link.ended is None:
+            ended = self._leaving[link] = self._loop.create_future()
+            link.when_ended(lambda _: ended.set_result(self._leaving.pop(link, None)))
             self._loop.call_later(UNLINK_S, link.close, "its process has gone")
 
     async def _open_link(self, peer: Identity, end: socket.socket) -> None:
@@ -89,6 +93,8 @@ class RouterDuty:
         calls = LinkCalls(link, Streams(link), self._borrowed)
         await open_link(link, end)
         self._links[peer] = link
+        while self._leaving:  # their clients, whose actors may be at ``peer`` now, are not free yet
+            await asyncio.wait(list(self._leaving.values()))
         if link.ended is None:
             slot = peer.place.slot
             self._orphans.joined(slot, peer.generation, held)  # before anything wakes an actor
@@ -116,9 +122,14 @@ class RouterDuty:
         return b""
 
     def told(self, data: bytes) -> None:
-        """Have the certificate read again; nothing else is said to routers."""
-        assert data == RELOAD_CERTIFICATES
-        self._front.reload_certificates()
+        """Have the certificate read again, or other workers than before."""
+        slots = decode_slots(data)
+        if slots is not None:
+            self._peers.place(Placement(slots))
+            self._orphans.place(self._peers.placement)
+        else:
+            assert data == RELOAD_CERTIFICATES
+            self._front.reload_certificates()
 
 
 def main() -> int:

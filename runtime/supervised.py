@@ -12,21 +12,17 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from ..actors.clock import SystemClock
-from ..storage.alarm_index import AlarmIndex
-from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken
-from ..storage.log_seal import seal_log
-from ..storage.marks import Marks
-from ..storage.opening import recover_all
 from .config.model import WorkerConfig
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import on_free_port, url_of
-from .host.migration_plan import MigrationPlan, Namespace, plan
-from .host.migrations import apply, read_recorded
+from .held_directory import HeldDirectory
+from .host.migration_plan import MigrationPlan, Namespace
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .rolling import Reloaded, Resized, Rolling
 from .shards.placement import Placement
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.limits import SupervisionLimits
@@ -46,27 +42,11 @@ def _always(_: MigrationPlan) -> bool:
     return True
 
 
-class _EveryAlarmFile:
-    """The alarms of all slots, for who deletes those of a namespace."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self._files = files
-
-    def remove_namespace(self, unique_key: str) -> None:
-        """Forget the alarms of its actors."""
-        for path in self._files:
-            index = AlarmIndex(path)
-            try:
-                index.remove_namespace(unique_key)
-            finally:
-                index.close()
-
-
 class SupervisedServer:
     """A running perdure of several processes.
 
     Attributes:
-        config: What it runs.
+        config: What its workers run.
         host: Where it listens.
         port: The port it got.
         control_port: None; metrics and health are told by servers of one process only.
@@ -146,19 +126,14 @@ class SupervisedServer:
     async def _prepare(
         self, data_dir: Path, placement: Placement, confirm: Callable[[MigrationPlan], bool]
     ) -> Mapping[str, Namespace]:
-        directory = self._cleanup.enter_context(DataDirectory.open(data_dir))
-        layout = directory.layout
-        recover_all(layout, placement.slots, placement.slot_of, self._clock.time_ms)
-        now_ms = self._clock.time_ms()
-        async with await Catalog.open(layout.catalog_file) as catalog:
-            planned = plan(self.config, await read_recorded(catalog, self.config.name))
-            if planned.is_destructive and not confirm(planned):
-                raise MigrationDeclined(planned)
-            alarms = _EveryAlarmFile([layout.alarms_file_of(slot) for slot in placement.slots])
-            await apply(planned, catalog, directory, alarms, Marks(layout), now_ms)
-        retention_ms = int(self.config.perdure.trash_retention_days * 86_400_000)
-        directory.purge_trash(now_ms, retention_ms)
-        self._layout = layout
+        opened = self._cleanup.enter_context(DataDirectory.open(data_dir))
+        directory = self._directory = HeldDirectory(opened, self._clock)
+        directory.recover(placement)
+        planned = await directory.plan(self.config)
+        if planned.is_destructive and not confirm(planned):
+            raise MigrationDeclined(planned)
+        await directory.apply(planned, placement.slots)
+        directory.purge_trash(self.config)
         return planned.namespaces
 
     async def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
@@ -174,33 +149,56 @@ class SupervisedServer:
         routers: int,
         limits: SupervisionLimits | None,
     ) -> None:
-        data = settings.encode()
+        def given(settings: ProcessSettings, identity: Identity) -> Settings:
+            is_router = identity.place.role is Role.ROUTER
+            return Settings(settings.encode(), [listening] if is_router else [])
 
         def settings_of(identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
-            return Settings(data, [listening] if is_router else [])
+            rolling = self._rolling
+            return given(rolling.router_settings if is_router else rolling.settings, identity)
 
         self.supervisor = Supervisor(
-            PROGRAMS, settings_of, before_takeover=self._seal, limits=limits
+            PROGRAMS, settings_of, before_takeover=self._directory.seal, limits=limits
         )
-        self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
-        workers = [Place(Role.WORKER, slot) for slot in settings.slots]
-        await self.supervisor.start([*workers, *self._routers])
+        self._rolling = Rolling(
+            self._directory, self.supervisor, settings, given, self._workers_change
+        )
+        places = [Place(Role.WORKER, slot) for slot in settings.slots]
+        places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
+        await self.supervisor.start(places)
 
-    async def _seal(self, slot: str) -> None:
-        """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""
-        path = self._layout.log_dir(slot)
-        await asyncio.to_thread(seal_log, path, self._clock.time_ms())
+    def _workers_change(self, settings: ProcessSettings) -> None:
+        """Workers have other settings from now on, or there are others."""
+        self.config = settings.config
 
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
-        return url_of(self.host, self.port, self.config)
+        return url_of(self.host, self.port, self._rolling.router_settings.config)
 
     def reload_certificates(self) -> None:
         """See ``FrontSide.reload_certificates``."""
-        for place in self._routers:
-            self.supervisor.tell(place, RELOAD_CERTIFICATES)
+        self.supervisor.tell_all(Role.ROUTER, RELOAD_CERTIFICATES)
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(self._rolling.settings.slots)
+
+    async def reload(
+        self,
+        config: WorkerConfig,
+        *,
+        confirm: Callable[[MigrationPlan], bool] = _always,
+        drain_s: float | None = None,
+    ) -> Reloaded:
+        """Put new code into all workers; see ``Rolling.reload``."""
+        return await self._rolling.reload(config, confirm, drain_s)
+
+    async def resize(self, workers: int, *, drain_s: float | None = None) -> Resized:
+        """Have another number of workers; see ``Rolling.resize``."""
+        return await self._rolling.resize(workers, drain_s)
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
@@ -209,6 +207,7 @@ class SupervisedServer:
             drain_s: How long that may take; what takes longer is cut off.
         """
         await self.supervisor.drain_and_stop(self._loop.time() + drain_s)
+        await self._rolling.close()
         await self._cleanup.aclose()
 
 

@@ -161,7 +161,12 @@ class WorkerDuty:
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
-            own = OwnActors(self._identity.place.slot, self._peers, self._actors.host.namespaces)
+            own = OwnActors(
+                self._identity.place.slot,
+                self._peers,
+                self._actors.host.namespaces,
+                is_older=self._identity.generation < peer.generation,
+            )
             calls = LinkCalls(link, streams, self._passing, actors=own)
         self._taking |= {calls: peer.place.role, linked: peer.place.role}
 

@@ -259,6 +259,12 @@ class Supervisor:
         if keeper is not None and keeper.current is not None:
             keeper.current.tell(data)
 
+    def tell_all(self, role: Role, data: bytes) -> None:
+        """Say something to the programs of all who serve in places of a role."""
+        for place in self._keepers:
+            if place.role is role:
+                self.tell(place, data)
+
     def info(self, place: Place) -> bytes:
         """Return what the program in a place said when it was ready; empty when nobody is."""
         keeper = self._keepers.get(place)
