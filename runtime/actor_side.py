@@ -30,6 +30,7 @@ from .host.alarms import AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App
 from .host.migration_plan import Namespace
+from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
 from .host.worker import Worker
@@ -44,6 +45,17 @@ LOOKS_INTERVAL_S = 0.02
 def _here(_: str, registry: ActorRegistry) -> ActorChannel:
     """All actors of a namespace are in this process."""
     return registry
+
+
+def _any(unique_key: str, raw_id: bytes) -> bool:
+    """All actors of a server are in this process."""
+    del unique_key, raw_id
+    return True
+
+
+def keys_of_bindings(config: WorkerConfig, namespaces: Mapping[str, Namespace]) -> dict[str, str]:
+    """The unique keys of the namespaces that bindings lead to, by the bindings' names."""
+    return {binding.name: namespaces[binding.class_name].unique_key for binding in config.bindings}
 
 
 class ActorSide:
@@ -189,6 +201,31 @@ class ActorSide:
                 self._config.perdure.actor_limits,
             )
         self.env.fill(values)
+
+    def house(
+        self,
+        layout: Layout,
+        namespaces: Mapping[str, Namespace],
+        owns: Callable[[str, bytes], bool] = _any,
+    ) -> House:
+        """What the operator's operations work on: these actors.
+
+        Args:
+            layout: The directory, locked.
+            namespaces: What the catalog says, by the names of classes.
+            owns: Says of a namespace's unique key and an actor's id whether the actor is here.
+        """
+        return House(
+            layout=layout,
+            store=self.store,
+            host=self.host,
+            times=self.index,
+            clock=self._clock,
+            is_serving=True,
+            bindings=keys_of_bindings(self._config, namespaces),
+            failed=self.failed,
+            owns=owns,
+        )
 
     @property
     def is_at_work(self) -> bool:

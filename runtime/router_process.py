@@ -8,10 +8,16 @@ import os
 import socket
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 
 from ..actors.clock import SystemClock
+from ..storage.errors import InternalError
+from .control.desk import Desk
+from .control.processes import ProcessesArguments, RouterFacts
+from .control.server import ControlServer
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide
+from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_slots
 from .shards.link.calls import LinkCalls
@@ -29,6 +35,11 @@ from .sockets.keepalive import KeepAlive
 from .worker_process import UNLINK_S, link_identity
 
 
+async def _no_data(name: str, arguments: Values, told: Told) -> Values:
+    del arguments, told
+    raise InternalError(f"a router has no data to do {name!r} with")
+
+
 class RouterDuty:
     """What a router does. Is a supervisor's ``Duty``."""
 
@@ -38,6 +49,8 @@ class RouterDuty:
     _peers: Peers
     _borrowed: BorrowedSockets
     _orphans: Orphans
+    _line: socket.socket  # to the supervisor, which asks what its operator wants
+    _control: ControlServer
 
     def __init__(self, parent: Parent) -> None:
         self._parent = parent
@@ -54,7 +67,7 @@ class RouterDuty:
     async def prepare(self, assignment: Assignment) -> bytes:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
-        self._sockets = list(assignment.sockets)
+        *self._sockets, self._line = assignment.sockets
         set_up_logs(sys.stderr, settings.log)
         config, loop = settings.config, self._loop
         self._peers = Peers(Placement(settings.slots), loop)
@@ -70,8 +83,20 @@ class RouterDuty:
         return b""
 
     async def serve(self) -> None:
+        desk = Desk(_no_data)
+        desk.add("facts", ProcessesArguments, self._facts)
+        self._control = await ControlServer.on_line(desk, self._line)
+        self._cleanup.push_async_callback(self._control.close)
         await self._front.listen_on(self._sockets)
         self._is_serving = True
+
+    async def _facts(self, arguments: ProcessesArguments, told: Told) -> Values:
+        """What the supervisor shows of this process."""
+        del arguments, told
+        held = self._borrowed.held
+        unacknowledged = sum(len(one.unacknowledged) for one in held)
+        edge = self._front.statistics()
+        return asdict(RouterFacts(edge.connections.open, len(held), unacknowledged))
 
     def link(self, peer: Identity, end: socket.socket) -> None:
         task = self._loop.create_task(self._open_link(peer, end))

@@ -20,7 +20,9 @@ from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
 from .config.model import WorkerConfig
+from .control.desk import Desk
 from .control.port import LOOPBACK, ControlPort
+from .control.processes import ProcessesArguments, tell_of_one
 from .control.server import ControlServer
 from .edge.firewall.firewall import Firewall
 from .edge.request_record import RequestRecord
@@ -32,8 +34,9 @@ from .host.bindings import Env
 from .host.loader import load_app
 from .host.migration_plan import MigrationPlan, plan
 from .host.migrations import apply, peek, read_recorded
-from .host.operations.house import House
+from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
+from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
 log = logging.getLogger("perdure.server")
@@ -61,10 +64,12 @@ class Server:
 
     Attributes:
         control_port: Where metrics and health are; None when that was not asked for.
+        desk: What its operator can ask for.
         failed: Done when nothing can be made durable any more: its result says why. No event is
             served from then on; what was acknowledged is on the disk.
     """
 
+    desk: Desk
     _front_side: FrontSide  # made after the program was imported
 
     def __init__(self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
@@ -161,27 +166,19 @@ class Server:
     async def _open_control(self, directory: DataDirectory, planned: MigrationPlan) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
         actors = self._actor_side
-        bindings = {
-            binding.name: planned.namespaces[binding.class_name].unique_key
-            for binding in self.config.bindings
-        }
-        house = House(
-            directory=directory,
-            store=actors.store,
-            host=actors.host,
-            times=actors.index,
-            clock=self._clock,
-            is_serving=True,
-            bindings=bindings,
-            failed=self.failed,
-        )
+        self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
+        self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
         try:
-            control = await ControlServer.start(house)
+            control = await ControlServer.start(self.desk, directory.layout.root)
         except StorageError as error:
             log.warning("control.unavailable", extra={"cause": str(error)})
             return
         self._cleanup.push_async_callback(control.close)
         self._close_control = control.close
+
+    async def _tell_of_itself(self, arguments: ProcessesArguments, told: Told) -> Values:
+        del arguments
+        return await tell_of_one(told, self.statistics(), self.edge_statistics(), PARTITIONS)
 
     async def _open_control_port(self, wanted: int) -> None:
         control = ControlPort(self)

@@ -13,16 +13,24 @@ from pathlib import Path
 
 from ..actors.clock import SystemClock
 from ..storage.directory import DataDirectory
-from ..storage.errors import StorageBroken
+from ..storage.errors import StorageBroken, StorageError
+from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
+from .control.desk import Desk
+from .control.processes import ProcessesArguments
+from .control.server import ControlServer
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import on_free_port, url_of
 from .held_directory import HeldDirectory
 from .host.migration_plan import MigrationPlan, Namespace
+from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .rolling import Reloaded, Resized, Rolling
+from .shards.operations.houses import Houses
+from .shards.operations.lines import Lines
+from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.limits import SupervisionLimits
@@ -51,10 +59,14 @@ class SupervisedServer:
         port: The port it got.
         control_port: None; metrics and health are told by servers of one process only.
         supervisor: Keeps its processes.
+        desk: What its operator can ask for; operations on the server itself are added to it.
+        houses: All workers' data, as operations find it.
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
 
     supervisor: Supervisor
+    desk: Desk
+    houses: Houses
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
@@ -134,6 +146,8 @@ class SupervisedServer:
             raise MigrationDeclined(planned)
         await directory.apply(planned, placement.slots)
         directory.purge_trash(self.config)
+        self._layout = opened.layout
+        self._assemble(placement, planned.namespaces)
         return planned.namespaces
 
     async def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
@@ -141,6 +155,28 @@ class SupervisedServer:
         self._cleanup.callback(listening.close)
         self.host, self.port = listening.getsockname()[:2]
         return listening
+
+    def _assemble(self, placement: Placement, namespaces: Mapping[str, Namespace]) -> None:
+        """Have what the operator asks."""
+        bindings = keys_of_bindings(self.config, namespaces)
+        self._lines = Lines()
+        self._cleanup.callback(self._lines.close)
+        self.houses = Houses(self._layout, bindings, placement, self._lines)
+        self.desk = Desk(self.houses.run)
+        self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
+
+    async def _open_control(self) -> None:
+        """Let the operator ask; a server that cannot be asked serves all the same."""
+        try:
+            control = await ControlServer.start(self.desk, self._layout.root)
+        except StorageError as error:
+            log.warning("control.unavailable", extra={"cause": str(error)})
+            return
+        self._cleanup.push_async_callback(control.close)
+
+    async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
+        del arguments
+        return await tell_of_all(self._lines, self.supervisor.statistics(), told)
 
     async def _start_processes(
         self,
@@ -151,7 +187,8 @@ class SupervisedServer:
     ) -> None:
         def given(settings: ProcessSettings, identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
-            return Settings(settings.encode(), [listening] if is_router else [])
+            line = self._lines.open(identity)
+            return Settings(settings.encode(), [listening, line] if is_router else [line])
 
         def settings_of(identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
@@ -164,13 +201,17 @@ class SupervisedServer:
         self._rolling = Rolling(
             self._directory, self.supervisor, settings, given, self._workers_change
         )
+        self.supervisor.on_change(self._lines.changed)
         places = [Place(Role.WORKER, slot) for slot in settings.slots]
         places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
         await self.supervisor.start(places)
+        await self._open_control()
 
     def _workers_change(self, settings: ProcessSettings) -> None:
         """Workers have other settings from now on, or there are others."""
         self.config = settings.config
+        self.houses.placement = Placement(settings.slots)
+        self.houses.bindings = keys_of_bindings(settings.config, settings.namespaces)
 
     @property
     def url(self) -> str:
@@ -206,6 +247,7 @@ class SupervisedServer:
         Args:
             drain_s: How long that may take; what takes longer is cut off.
         """
+        self._lines.stop_waiting()
         await self.supervisor.drain_and_stop(self._loop.time() + drain_s)
         await self._rolling.close()
         await self._cleanup.aclose()

@@ -4,10 +4,12 @@ user's program -> (serve) commit log of its slot -> actors -> links to routers a
 """
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from functools import partial
 
 from ..actors.channel import ActorChannel
@@ -17,8 +19,12 @@ from ..actors.session import SERVICE_RESTART
 from ..storage.alarm_index import AlarmIndex
 from ..storage.layout import Layout
 from .actor_side import ActorSide
+from .control.desk import Desk
+from .control.processes import ProcessesArguments, WorkerFacts
+from .control.server import ControlServer
 from .fast_loop import find_fast_loop
 from .host.loader import App, load_app
+from .host.operations.house import Told, Values
 from .host.registry import ActorRegistry
 from .observe.logs import set_up_logs
 from .process_settings import ProcessSettings
@@ -68,6 +74,8 @@ class WorkerDuty:
     _identity: Identity
     _settings: ProcessSettings
     _app: App
+    _line: socket.socket  # to the supervisor, which asks what its operator wants
+    _control: ControlServer
     _actors: ActorSide
     _peers: Peers
     _passing: WorkerPassing
@@ -89,6 +97,7 @@ class WorkerDuty:
     async def prepare(self, assignment: Assignment) -> bytes:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
+        (self._line,) = assignment.sockets
         set_up_logs(sys.stderr, settings.log)
         self._app = load_app(settings.config)
         clock = SystemClock(self._loop)
@@ -109,6 +118,7 @@ class WorkerDuty:
         self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
         self._passing = WorkerPassing(self._lent, self._borrowed)
         self._actors.assemble(self._app, settings.namespaces, self._channel)
+        await self._open_control(layout)
         # Never go on: what is durable is read by a process that has not known anything else.
         fail = self._parent.fail
         self._actors.failed.add_done_callback(lambda failed: fail(str(failed.result())))
@@ -117,6 +127,23 @@ class WorkerDuty:
             self._begin_link(peer, end)
         self._ends.clear()
         self._actors.alarms.start()
+
+    async def _open_control(self, layout: Layout) -> None:
+        slot, placement = self._identity.place.slot, self._peers
+
+        def owns(unique_key: str, raw_id: bytes) -> bool:
+            return placement.placement.slot_of(unique_key, raw_id) == slot
+
+        desk = Desk.of(self._actors.house(layout, self._settings.namespaces, owns))
+        desk.add("facts", ProcessesArguments, self._facts)
+        self._control = await ControlServer.on_line(desk, self._line)
+
+    async def _facts(self, arguments: ProcessesArguments, told: Told) -> Values:
+        """What the supervisor shows of this process."""
+        del arguments, told
+        slot, placement = self._identity.place.slot, self._peers.placement
+        partitions = len(placement.partitions_of(slot))
+        return asdict(WorkerFacts.of(self._actors.host.statistics(), partitions))
 
     def _channel(self, unique_key: str, registry: ActorRegistry) -> ActorChannel:
         return ShardChannel(self._identity.place.slot, unique_key, registry, self._peers)
@@ -201,17 +228,22 @@ class WorkerDuty:
         Where all workers drain together nobody has a successor until all have come to their end:
         what one of them waits for another one goes on doing, until it is told to stop.
         """
+        deadline = self._loop.time() + left_s
         for taker, role in self._taking.items():
             if role is Role.ROUTER or not together:
                 taker.stop_taking("it is being replaced")
         self._actors.alarms.close()
-        await self._actors.drain(self._loop.time() + left_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(left_s):
+                await self._control.drain()
+        await self._actors.drain(deadline)
         self._actors.host.settle()
 
     async def stop(self) -> None:
         is_serving, self._is_serving = self._is_serving, False
         if is_serving:
             self._actors.host.settle()
+            await self._control.close()
         # First: clients are to hear nothing of what ends here.
         for link in list(self._links.values()):
             link.close("the worker ends")

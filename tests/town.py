@@ -149,7 +149,7 @@ class Town:
                 change = CreateNamespace(KEY, "Room", "sqlite")
                 await catalog.apply(CatalogStep("app", "v1", 1, (change,)))
         self.house = House(
-            directory=directory,
+            layout=directory.layout,
             store=self.store,
             host=self.host,
             times=index,

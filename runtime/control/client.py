@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import stat
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -42,12 +42,15 @@ class Operations(Protocol):
 
 
 @asynccontextmanager
-async def operate_on(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIterator[Operations]:
+async def operate_on(
+    data_dir: Path, bindings: Mapping[str, str], *, needs_server: bool = False
+) -> AsyncIterator[Operations]:
     """Give what operations on ``data_dir`` are asked of.
 
     Args:
         data_dir: A data directory, which nothing is made of if it is none.
         bindings: Name of a binding to its class, for a directory that no server has.
+        needs_server: It is a server that is asked, and not its data.
 
     Raises:
         OperationFailed: There is no data, or it cannot be used.
@@ -58,8 +61,11 @@ async def operate_on(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIterat
             connector = aiohttp.UnixConnector(address)
             timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S)
             async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-                yield _Remote(session)
+                yield RemoteOperations(session)
         return
+    if needs_server:
+        hint = "Start it with perdure dev or perdure serve"
+        raise OperationFailed(failure_of(OperatorError(f"No server runs on {data_dir}", hint)))
     async with AsyncExitStack() as cleanup:
         try:
             house = await cleanup.enter_async_context(open_stopped(data_dir, bindings))
@@ -113,6 +119,12 @@ async def is_answering(data_dir: Path) -> bool:
     return False
 
 
+def _server_gone(error: aiohttp.ClientError) -> Failure:
+    message = f"The server ended before it had answered: {error}"
+    hint = "Ask again: a stopped server's data can be worked on, too"
+    return Failure("ConnectionError", message, hint)
+
+
 class _Local:
     """Operations on a directory that this process has opened."""
 
@@ -128,13 +140,23 @@ class _Local:
             raise OperationFailed(failure_of(error)) from error
 
 
-class _Remote:
-    """Operations of a running server."""
+class RemoteOperations:
+    """Operations of another process.
+
+    Args:
+        session: Its connections lead there.
+        gone: What is told when that ends in the middle of an operation.
+    """
 
     is_running = True
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        gone: Callable[[aiohttp.ClientError], Failure] = _server_gone,
+    ) -> None:
         self._session = session
+        self._gone = gone
 
     async def run(self, name: str, arguments: Values, told: Told) -> Values:
         try:
@@ -143,9 +165,7 @@ class _Remote:
             ) as response:
                 return await _follow(response, told)
         except aiohttp.ClientError as error:
-            message = f"The server ended before it had answered: {error}"
-            hint = "Ask again: a stopped server's data can be worked on, too"
-            raise OperationFailed(Failure("ConnectionError", message, hint)) from error
+            raise OperationFailed(self._gone(error)) from error
 
 
 async def _follow(response: aiohttp.ClientResponse, told: Told) -> Values:

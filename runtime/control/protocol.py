@@ -56,6 +56,13 @@ class OperationFailed(PerdureError):
         return self.failure.message
 
 
+class Leaving(PerdureError):
+    """A process that goes takes nothing more; nothing of what it was asked for was done."""
+
+    def __str__(self) -> str:
+        return "The process is on its way out"
+
+
 def failure_of(error: PerdureError) -> Failure:
     """Return ``error`` as the operator is told of it."""
     kind = type(error).__name__

@@ -1,9 +1,10 @@
-"""The server's side of the control socket.
+"""The server's side of the control socket, and a worker's of its line to the supervisor.
 
 *Promise*: nobody but the server's user, and root, can open the socket, at no moment of its life.
 *Assumes*: the data directory is locked: a socket that is found there has nobody behind it.
 """
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -12,15 +13,17 @@ import stat
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from msgpack import packb, unpackb
 
 from ...storage.errors import PerdureError, StorageError
-from ..host.operations.house import House, Values
-from ..host.operations.table import run
-from .protocol import SOCKET_NAME, failure_of, failure_of_bug, socket_address
+from ..host.operations.house import Values
+from .desk import Desk
+from .line import LineEnd
+from .protocol import SOCKET_NAME, Leaving, failure_of, failure_of_bug, socket_address
 
 log = logging.getLogger("perdure.control")
 
@@ -35,10 +38,14 @@ _SHUTDOWN_S = 0.1
 class ControlServer:
     """Answers the operator; close it when done."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._path = house.layout.root / SOCKET_NAME
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
         self._cleanup = ExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_leaving = False
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         application = web.Application(client_max_size=_ARGUMENTS_SIZE_BYTES_MAX)
         application.router.add_post("/{operation}", self._answer)
         self._runner = web.AppRunner(
@@ -49,34 +56,68 @@ class ControlServer:
         )
 
     @classmethod
-    async def start(cls, house: House) -> "ControlServer":
-        """Listen in the house's data directory.
+    async def start(cls, desk: Desk, data_dir: Path) -> "ControlServer":
+        """Listen in a data directory.
 
         Raises:
             StorageError: The socket cannot be made.
         """
-        server = cls(house)
+        server = cls(desk)
+        path = data_dir / SOCKET_NAME
         try:
             await server._runner.setup()
-            await web.SockSite(server._runner, server._bind()).start()
+            await web.SockSite(server._runner, server._bind(path)).start()
         except OSError as error:
             await server.close()
             problem = f"the control socket cannot be made: {error.strerror or error}"
-            raise StorageError(server._path, problem) from error
+            raise StorageError(path, problem) from error
         except StorageError:
             await server.close()
             raise
         return server
 
+    @classmethod
+    async def on_line(cls, desk: Desk, end: socket.socket) -> "ControlServer":
+        """Answer what comes over a line (line.py), whose ``end`` is the server's from now on."""
+        server = cls(desk)
+        await server._runner.setup()
+        line = LineEnd(end, asyncio.get_running_loop(), server._take)
+        server._cleanup.callback(line.close)
+        return server
+
+    async def drain(self) -> None:
+        """Refuse what comes from now on, and return when what is under way has come to its end.
+
+        Those who read along end at once.
+        """
+        self._is_leaving = True
+        self._desk.end_readers()
+        await self._idle.wait()
+
     async def close(self) -> None:
         """Answer nobody any more; operations that are under way end where they stand."""
-        for reader in list(self._house.readers):
-            reader.end()
+        self._desk.end_readers()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.cleanup()
         self._cleanup.close()
 
-    def _bind(self) -> socket.socket:
-        path = self._path
+    def _take(self, connection: socket.socket) -> None:
+        task = asyncio.get_running_loop().create_task(self._open(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        serve = self._runner.server
+        assert serve is not None, "it was set up"
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(serve, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _bind(self, path: Path) -> socket.socket:
         with contextlib.suppress(FileNotFoundError):
             if not stat.S_ISSOCK(path.lstat().st_mode):
                 raise StorageError(path, "is no socket", "Move it away; perdure needs the name")
@@ -98,17 +139,31 @@ class ControlServer:
         await response.prepare(request)
         asked = _Asked(response)
         name = request.match_info["operation"]
+        self._running += 1
+        self._idle.clear()
         try:
-            message = {"result": await run(self._house, name, arguments, asked)}
-        except PerdureError as error:
-            message = {"error": asdict(failure_of(error))}
+            await asked.send(await self._outcome(name, arguments, asked))
         except ConnectionError:  # nobody reads any more
-            return response
+            pass
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
+        return response
+
+    async def _outcome(self, name: str, arguments: Values, asked: "_Asked") -> dict[str, Any]:
+        """Carry out an operation; return the last message of its answer."""
+        if self._is_leaving:
+            return {"error": asdict(failure_of(Leaving()))}
+        try:
+            return {"result": await self._desk.run(name, arguments, asked)}
+        except PerdureError as error:
+            return {"error": asdict(failure_of(error))}
+        except ConnectionError:
+            raise
         except Exception as error:  # a bug: the operator is told, the log has the rest
             log.exception("operation.failed", extra={"operation": name})
-            message = {"error": asdict(failure_of_bug(error))}
-        await asked.send(message)
-        return response
+            return {"error": asdict(failure_of_bug(error))}
 
 
 class _Asked:

@@ -90,7 +90,7 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
         )
         cleanup.callback(store.close)
         yield House(
-            directory=directory,
+            layout=directory.layout,
             store=store,
             host=_empty_host(loop, clock, alarms, store),
             times=index,

@@ -6,6 +6,7 @@
     ├── NoSuchActor
     ├── ActorExists
     ├── ActorBusy
+    ├── ActorElsewhere
     ├── WouldWrite
     └── TargetUnusable
         └── SourceUnusable
@@ -65,6 +66,10 @@ class ActorExists(OperatorError):
 
 class ActorBusy(OperatorError):
     """The actor is in the middle of something, and stayed so for as long as was waited."""
+
+
+class ActorElsewhere(OperatorError):
+    """Another worker has the actor; it has changed hands since the worker was chosen."""
 
 
 class WouldWrite(OperatorError):

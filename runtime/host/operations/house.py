@@ -2,14 +2,13 @@
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from ....actors.clock import Clock
-from ....storage.directory import DataDirectory
 from ....storage.engine import ActorDatabase
 from ....storage.errors import StorageBroken
 from ....storage.layout import Layout
@@ -49,12 +48,17 @@ class Told(Protocol):
         ...
 
 
+def _all_of_them(unique_key: str, raw_id: bytes) -> bool:
+    del unique_key, raw_id
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class House:
-    """A data directory and its actors.
+    """A data directory and its actors, or those of its actors that one of several workers has.
 
     Attributes:
-        directory: It is locked.
+        layout: Where things lie; the directory is locked, by this process or its supervisor.
         store: Its actors' databases.
         host: Its live actors; of a directory that is not served, a host without any.
         times: Its alarms.
@@ -65,9 +69,11 @@ class House:
         readers: Who reads along what happens here; they end with the server.
         no_backup: Held while an actor's file is replaced, and by a backup, which must not see half
             of that.
+        owns: Says, of a namespace's unique key and an actor's id, whether the actor is this
+            process's; none but those are looked at.
     """
 
-    directory: DataDirectory
+    layout: Layout
     store: Store
     host: ActorHost
     times: AlarmTimes
@@ -77,11 +83,12 @@ class House:
     failed: "asyncio.Future[StorageBroken]"
     readers: set[Reader] = field(default_factory=set)
     no_backup: asyncio.Lock = field(default_factory=asyncio.Lock)
+    owns: Callable[[str, bytes], bool] = _all_of_them
 
-    @property
-    def layout(self) -> Layout:
-        """Where things lie."""
-        return self.directory.layout
+    def end_readers(self) -> None:
+        """Tell those who read along that nothing more happens here."""
+        for reader in list(self.readers):
+            reader.end()
 
     async def durable(self, database: ActorDatabase) -> None:
         """Wait until all that was committed to ``database`` is durable.

@@ -12,7 +12,7 @@ from ....storage.errors import PerdureError
 from ....storage.metadata import Metadata
 from ....storage.peek import Peeked, peek
 from .house import House, Told, Values
-from .naming import actor_files, find_namespace, namespaces_of
+from .naming import find_namespace, namespaces_of, own_files
 
 # So many files are looked at in a thread between two looks at who reads: some 20 ms.
 _BATCH_FILES = 256
@@ -77,7 +77,7 @@ async def list_actors(house: House, arguments: ListArguments, told: Told) -> Val
         records = [await find_namespace(house, arguments.namespace)]
     count = 0
     for record in records:
-        files = iter(actor_files(house.layout, record.unique_key, arguments.after))
+        files = own_files(house, record.unique_key, arguments.after)
         while batch := await asyncio.to_thread(_look, files):
             for found in batch:
                 summary = _summary(house, record, found)

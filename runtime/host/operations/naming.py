@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 from ....actors.ids import DurableObjectId, IdFactory, InvalidActorId
 from ....storage.catalog import Catalog, NamespaceRecord
@@ -13,13 +14,25 @@ from ....storage.errors import DatabaseFailed
 from ....storage.layout import Layout
 from ....storage.peek import peek
 from ...config.errors import did_you_mean
-from .errors import AmbiguousNamespace, NoSuchActor, NoSuchNamespace, OperatorError
+from .errors import ActorElsewhere, AmbiguousNamespace, NoSuchActor, NoSuchNamespace, OperatorError
 from .house import House
 
 # Fewer digits than these name too many.
 _DIGITS = re.compile(r"[0-9a-f]{4,63}")
+_DIGITS_OF_ID = re.compile(r"[0-9a-f]{64}")
 # So many names are looked through for one that is similar.
 _SIMILAR_MAX = 2000
+
+
+class Named(Protocol):
+    """Where names are looked up: a ``House``, or what stands for all houses of a server."""
+
+    @property
+    def layout(self) -> Layout: ...
+    @property
+    def bindings(self) -> Mapping[str, str]: ...
+    @property
+    def owns(self) -> Callable[[str, bytes], bool]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +59,13 @@ class Address:
         return f"{self.namespace.class_name} {self.id.name or self.id}"
 
 
-async def namespaces_of(house: House) -> list[NamespaceRecord]:
+async def namespaces_of(house: Named) -> list[NamespaceRecord]:
     """Return the namespaces that have data, or may have it."""
     async with await Catalog.open(house.layout.catalog_file) as catalog:
         return [record for record in await catalog.namespaces() if record.state == "live"]
 
 
-async def find_namespace(house: House, text: str) -> NamespaceRecord:
+async def find_namespace(house: Named, text: str) -> NamespaceRecord:
     """Return the namespace whose class, binding or unique key is ``text``.
 
     Raises:
@@ -76,11 +89,12 @@ async def find_namespace(house: House, text: str) -> NamespaceRecord:
     raise NoSuchNamespace(f'There is no namespace "{text}" in {house.layout.root}', hint)
 
 
-async def address(house: House, namespace: str, name: str | None, id_text: str | None) -> Address:
+async def address(house: Named, namespace: str, name: str | None, id_text: str | None) -> Address:
     """Return what is meant by a namespace and either a name or an id; it need not exist.
 
     Raises:
         OperatorError: There is no such namespace, or the id is none of it.
+        ActorElsewhere: Another process has it.
     """
     record = await find_namespace(house, namespace)
     ids = IdFactory(record.unique_key)
@@ -94,6 +108,8 @@ async def address(house: House, namespace: str, name: str | None, id_text: str |
     except InvalidActorId as error:
         hint = f"An id of {record.class_name} is 64 hexadecimal digits; perdure actors list"
         raise OperatorError(f"{id_text or name}: {error}", hint) from error
+    if not house.owns(record.unique_key, actor_id.raw):
+        raise ActorElsewhere(f"{record.class_name} {name or actor_id} is another worker's")
     return Address(record, actor_id, house.layout.actor_file(record.unique_key, actor_id.raw))
 
 
@@ -155,6 +171,13 @@ def actor_files(layout: Layout, unique_key: str, after: str = "") -> Iterable[Pa
         for path in sorted(folder.glob("*.db")):
             if path.stem > after:
                 yield path
+
+
+def own_files(house: Named, unique_key: str, after: str = "") -> Iterator[Path]:
+    """Yield likewise those that are this process's."""
+    for path in actor_files(house.layout, unique_key, after):
+        if _DIGITS_OF_ID.fullmatch(path.stem) and house.owns(unique_key, bytes.fromhex(path.stem)):
+            yield path
 
 
 def _names(layout: Layout, unique_key: str) -> list[str]:

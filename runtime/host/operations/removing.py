@@ -16,7 +16,7 @@ from ....storage.layout import Layout, quote, trash_time_ms
 from ....storage.peek import peek
 from .errors import ActorExists, NoSuchActor
 from .house import House, Told, Values
-from .naming import Address, address, existing, exists, find_namespace
+from .naming import Address, Named, address, existing, exists, find_namespace
 from .replacing import put, replace
 
 _DELETED = "the operator has deleted this object"
@@ -112,7 +112,7 @@ def _trash(house: House, found: Address) -> Path:
     return entry / found.path.parent.name / found.path.name
 
 
-async def list_deleted(house: House, arguments: ListDeletedArguments, told: Told) -> Values:
+async def list_deleted(house: Named, arguments: ListDeletedArguments, told: Told) -> Values:
     """Tell of each actor in the trash as an item, a Deleted, the latest first; return ``count``."""
     wanted = None
     if arguments.namespace is not None:

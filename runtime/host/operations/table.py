@@ -30,7 +30,7 @@ from .showing import ShowArguments, show_actor
 from .tailing import TailArguments, tail
 from .verifying import VerifyArguments, verify
 
-_ANOTHER_VERSION = "Restart the server, so that it is of the same version as this command"
+ANOTHER_VERSION = "Restart the server, so that it is of the same version as this command"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,20 @@ async def run(house: House, name: str, arguments: Values, told: Told) -> Values:
         OperatorError: There is no such operation, it has no such arguments, or it was refused.
         PerdureError: It failed.
     """
+    operation, given = understood(name, arguments)
+    return await operation.run(house, given, told)
+
+
+def understood(name: str, arguments: Values) -> tuple[Operation, Any]:
+    """Return what is asked for, and an instance of its class of arguments.
+
+    Raises:
+        OperatorError: There is no such operation, or it has no such arguments.
+    """
     operation = OPERATIONS.get(name)
     if operation is None:
-        raise OperatorError(f'There is no operation "{name}"', _ANOTHER_VERSION)
+        raise OperatorError(f'There is no operation "{name}"', ANOTHER_VERSION)
     try:
-        given = operation.arguments(**arguments)
+        return operation, operation.arguments(**arguments)
     except TypeError as error:
-        raise OperatorError(f'"{name}" does not take that: {error}', _ANOTHER_VERSION) from error
-    return await operation.run(house, given, told)
+        raise OperatorError(f'"{name}" does not take that: {error}', ANOTHER_VERSION) from error

@@ -25,6 +25,7 @@ from ..link.messages import SocketRef
 from .held_sockets import Connection, HeldLimits, HeldSocket, HeldSockets
 from .linked_sockets import LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
+from .states import HeldState
 
 
 class LentSockets:
@@ -97,7 +98,11 @@ class OnHeld(Protocol):
 
 
 class BorrowedSockets:
-    """Sockets of workers that clients of this process, a router, are to have."""
+    """Sockets of workers that clients of this process, a router, are to have.
+
+    Attributes:
+        held: Clients that have one, whether a worker is there or not.
+    """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, limits: HeldLimits, on_held: OnHeld
@@ -107,6 +112,7 @@ class BorrowedSockets:
         self._on_held = on_held
         self._sessions = itertools.count(1)
         self._homes: dict[tuple[str, int], HeldSockets] = {}
+        self.held: set[HeldSocket] = set()
 
     def add_worker(self, slot: str, generation: int, home: HeldSockets) -> None:
         """Sockets of this process's actors are held in ``home``, as long as its link lives."""
@@ -142,11 +148,17 @@ class BorrowedSockets:
             self._loop,
             self._limits,
             on_held.orphaned,
-            on_held.over,
+            self._over,
         )
+        if held.state is not HeldState.OVER:
+            self.held.add(held)
         held.request, held.protocol = socket.request, socket.protocol
         if home is None:
             on_held.early(held, socket)
+
+    def _over(self, held: HeldSocket) -> None:
+        self.held.discard(held)
+        self._on_held.over(held)
 
     def take_for(self, ref: SocketRef, held: HeldSocket) -> bool:
         """Have an orphaned client speak with the actor; return whether its process is there."""

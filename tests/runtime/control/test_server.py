@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from perdure.runtime.control.client import operate_on
+from perdure.runtime.control.desk import Desk
 from perdure.runtime.control.protocol import OperationFailed
 from perdure.runtime.control.server import ControlServer
 from perdure.runtime.host.operations import table
@@ -23,7 +24,7 @@ from tests.town import Listener, Town
 
 @pytest.fixture
 async def control(town: Town) -> AsyncIterator[ControlServer]:
-    server = await ControlServer.start(town.house)
+    server = await ControlServer.start(Desk.of(town.house), town.root)
     yield server
     await server.close()
 
@@ -54,7 +55,7 @@ async def test_it_has_that_mode_when_its_name_appears(
     before = os.umask(0)
     try:
         monkeypatch.setattr(socket.socket, "listen", listen)
-        server = await ControlServer.start(town.house)
+        server = await ControlServer.start(Desk.of(town.house), town.root)
         modes.append(stat.S_IMODE((town.root / "control.sock").stat().st_mode))
     finally:
         os.umask(before)
@@ -67,7 +68,7 @@ async def test_what_a_killed_server_left_is_replaced(town: Town) -> None:
     left = socket.socket(socket.AF_UNIX)
     left.bind(str(town.root / "control.sock"))
     left.close()
-    server = await ControlServer.start(town.house)
+    server = await ControlServer.start(Desk.of(town.house), town.root)
     async with operate_on(town.root, {}) as operations:
         assert operations.is_running
         assert (await operations.run("list", {}, Listener()))["count"] == 0
@@ -77,14 +78,14 @@ async def test_what_a_killed_server_left_is_replaced(town: Town) -> None:
 async def test_a_file_of_that_name_is_left_alone(town: Town) -> None:
     (town.root / "control.sock").write_text("mine")
     with pytest.raises(StorageError, match="is no socket"):
-        await ControlServer.start(town.house)
+        await ControlServer.start(Desk.of(town.house), town.root)
     assert (town.root / "control.sock").read_text() == "mine"
 
 
 async def test_a_path_too_long_for_a_socket_makes_no_difference(tmp_path: Path) -> None:
     async with Town(tmp_path / ("x" * 150) / "data") as town:
         await town.room().put(a=1)
-        server = await ControlServer.start(town.house)
+        server = await ControlServer.start(Desk.of(town.house), town.root)
         async with operate_on(town.root, {}) as operations:
             assert operations.is_running
             assert (await operations.run("list", {}, Listener()))["count"] == 1
@@ -171,7 +172,7 @@ async def test_who_asks_is_told_when_the_server_goes(
         return {}
 
     replace_list(monkeypatch, work)
-    server = await ControlServer.start(town.house)
+    server = await ControlServer.start(Desk.of(town.house), town.root)
     async with operate_on(town.root, {}) as operations:
         asking = asyncio.ensure_future(operations.run("list", {}, Listener()))
         await begun.wait()

@@ -1,0 +1,60 @@
+"""What there is to see of the processes of a supervised server."""
+
+import asyncio
+from collections.abc import Sequence
+
+from ...control.processes import ProcessLine, memory_size_bytes, of_this_process
+from ...control.protocol import OperationFailed
+from ...host.operations.house import Told, Values
+from ..supervisor.places import Place
+from ..supervisor.states import ChildState
+from ..supervisor.statistics import ProcessStatistics, SupervisorStatistics
+from .lines import Lines
+
+# One that hangs is shown without what it holds.
+_FACTS_WAIT_S = 2.0
+
+
+class _Nobody:
+    """Is told of what nobody wants to know. Is a ``Told``."""
+
+    async def progress(self, what: str, done: int, total: int | None) -> None:
+        """Likewise."""
+
+    async def item(self, item: Values) -> None:
+        """Likewise."""
+
+
+async def tell_of_all(lines: Lines, statistics: SupervisorStatistics, told: Told) -> Values:
+    """Tell of each process as an item: the supervisor first, then as it knows them."""
+    await told.item(of_this_process("supervisor").as_item())
+    processes = statistics.processes
+    for process, facts in zip(processes, await _facts_of(lines, processes), strict=True):
+        line = ProcessLine(
+            "spare" if process.role is None else process.role.value,
+            process.slot,
+            process.pid,
+            process.state.value,
+            process.started_ms,
+            process.restarts,
+            memory_size_bytes(process.pid),
+            process.silent_s,
+            process.failure,
+        )
+        await told.item(line.as_item(facts))
+    return {"processes": len(processes) + 1}
+
+
+async def _facts_of(lines: Lines, processes: Sequence[ProcessStatistics]) -> list[Values]:
+    return await asyncio.gather(*[_facts(lines, process) for process in processes])
+
+
+async def _facts(lines: Lines, process: ProcessStatistics) -> Values:
+    """What a process says it holds; nothing if it cannot, or does not, say."""
+    if process.role is None or process.state is not ChildState.SERVING:
+        return {}
+    try:
+        async with asyncio.timeout(_FACTS_WAIT_S):
+            return await lines.ask(Place(process.role, process.slot), "facts", {}, _Nobody())
+    except (TimeoutError, OperationFailed):
+        return {}
