@@ -167,6 +167,11 @@ class FrontSide:
         tls = self.listener.statistics() if isinstance(self.listener, TlsListener) else None
         return self.front.statistics(tls)
 
+    @property
+    def connections_count(self) -> int:
+        """How many connections are open."""
+        return self.front.admission.statistics().open
+
     def close_port(self) -> None:
         """Take no more connections; those there are go on."""
         if self.listener is not None:

@@ -30,9 +30,10 @@ from .held_directory import HeldDirectory
 from .host.migration_plan import Created, MigrationPlan
 from .process_settings import ProcessSettings, encode_slots
 from .shards.placement import Placement
-from .shards.supervisor.errors import SupervisorStopping
+from .shards.supervisor.errors import ChildFailed, SupervisorStopping
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.places import Identity, Place, Role
+from .shards.supervisor.relays import Succession
 from .shards.supervisor.supervisor import Supervisor
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class Rolling:
 
     Attributes:
         settings: What a worker gets that is started now.
-        router_settings: What a router gets: the configuration that routers were started with.
+        router_settings: What a router gets: with the configuration of the last upgrade.
     """
 
     def __init__(
@@ -172,6 +173,10 @@ class Rolling:
         if not 0 < workers <= WORKERS_MAX:
             raise NotSoMany(workers)
         return await self._carry_out(self._resize(workers, drain_s))
+
+    async def upgrade(self, config: WorkerConfig | None) -> Succession:
+        """Put new routers before the workers; see ``SupervisedServer.upgrade``."""
+        return await self._carry_out(self._upgrade(config))
 
     async def close(self) -> None:
         """Begin no change any more; one that is under way comes to its end.
@@ -272,6 +277,17 @@ class Rolling:
             between=move,
         )
         return Resized(len(old.slots), workers, len(old.moves_to(placement)))
+
+    async def _upgrade(self, config: WorkerConfig | None) -> Succession:
+        before = self.router_settings
+        if config is not None:
+            self.router_settings = replace(before, config=config)
+        try:
+            relay_s = self.router_settings.config.perdure.edge_limits.relay_max_s
+            return await self._supervisor.succeed_all(relay_s=relay_s)
+        except ChildFailed:
+            self.router_settings = before
+            raise
 
 
 def _places(slots: Iterable[str]) -> list[Place]:

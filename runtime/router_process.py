@@ -7,8 +7,10 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from typing import Any
 
 from ..actors.clock import SystemClock
 from ..storage.errors import InternalError
@@ -33,6 +35,9 @@ from .shards.supervisor.parent import Assignment, Parent, run_child
 from .shards.supervisor.places import Identity
 from .sockets.keepalive import KeepAlive
 from .worker_process import UNLINK_S, link_identity
+
+# How often a relay looks whether anybody is left; nobody tells it.
+RELAY_LOOKS_INTERVAL_S = 0.25
 
 
 async def _no_data(name: str, arguments: Values, told: Told) -> Values:
@@ -75,6 +80,8 @@ class RouterDuty:
         entrypoints = Entrypoints(self._peers)
         self._orphans = Orphans(self._peers.placement, entrypoints, loop)
         self._borrowed = BorrowedSockets(loop, HeldLimits(), self._orphans)
+        # An actor that is asked knows what its sockets' clients have seen by then.
+        entrypoints.before_asking = self._borrowed.tell_news
         self._front = FrontSide(config, loop, self._cleanup, os.environ)
         keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
         if keep_alive is not None:
@@ -99,9 +106,7 @@ class RouterDuty:
         return asdict(RouterFacts(edge.connections.open, len(held), unacknowledged))
 
     def link(self, peer: Identity, end: socket.socket) -> None:
-        task = self._loop.create_task(self._open_link(peer, end))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._own(self._open_link(peer, end))
 
     def unlink(self, peer: Identity) -> None:
         """What ``peer`` had sent is still read; its end is the end of the link."""
@@ -130,6 +135,24 @@ class RouterDuty:
         self._front.close_port()
         self._deadline = self._loop.time() + left_s
         await self._front.drain(self._deadline)
+
+    def relay(self, left_s: float) -> None:
+        self._front.close_port()
+        self._front.front.wind_down(idle_too=False)
+        self._own(self._relay(left_s))
+
+    async def _relay(self, left_s: float) -> None:
+        """Serve whoever is still here, until nobody is."""
+        until = self._loop.time() + left_s
+        self._parent.relaying(0, self._front.connections_count)
+        while self._front.connections_count and self._loop.time() < until:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(min(RELAY_LOOKS_INTERVAL_S, left_s))
+        self._parent.is_through()
+
+    def _own(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop(self) -> None:
         if self._is_serving:

@@ -36,6 +36,7 @@ from .shards.supervisor.keeper import Settings
 from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
 from .shards.supervisor.process import Program
+from .shards.supervisor.relays import Succession
 from .shards.supervisor.supervisor import Supervisor
 
 log = logging.getLogger("perdure.server")
@@ -217,6 +218,22 @@ class SupervisedServer:
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
         return url_of(self.host, self.port, self._rolling.router_settings.config)
+
+    async def upgrade(self, config: WorkerConfig | None = None) -> Succession:
+        """Replace the routers, one after another; clients notice nothing.
+
+        Connections that are made from now on come to the new ones. The old ones serve those
+        that they cannot hand over, for ``relay_max_s`` at most.
+
+        Args:
+            config: What new routers go by: their firewall, limits and certificate; that of
+                now if None. What workers run stays as it is.
+
+        Raises:
+            ChildFailed: A new router cannot serve; that one's predecessor goes on.
+            SupervisorStopping: The server is being stopped.
+        """
+        return await self._rolling.upgrade(config)
 
     def reload_certificates(self) -> None:
         """See ``FrontSide.reload_certificates``."""

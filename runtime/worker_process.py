@@ -17,6 +17,7 @@ from ..actors.clock import SystemClock
 from ..actors.link import KeptSocket
 from ..actors.session import SERVICE_RESTART
 from ..storage.alarm_index import AlarmIndex
+from ..storage.errors import InternalError
 from ..storage.layout import Layout
 from .actor_side import ActorSide
 from .control.desk import Desk
@@ -238,6 +239,9 @@ class WorkerDuty:
                 await self._control.drain()
         await self._actors.drain(deadline)
         self._actors.host.settle()
+
+    def relay(self, left_s: float) -> None:
+        raise InternalError(f"a worker was told to relay for {left_s:g} s; routers are")
 
     async def stop(self) -> None:
         is_serving, self._is_serving = self._is_serving, False

@@ -23,6 +23,8 @@ class EdgeLimits:
         answer_idle_timeout_s: For a client that has stopped reading to take more of an answer; then
             its connection is cut.
         tls_handshake_timeout_s: From the accept to the end of the handshake.
+        relay_max_s: How long a router that was replaced serves clients that its successor
+            cannot have.
         shutdown_timeout_s: For requests under way when the server stops.
     """
 
@@ -37,4 +39,5 @@ class EdgeLimits:
     body_idle_timeout_s: float = 60.0
     answer_idle_timeout_s: float = 60.0
     tls_handshake_timeout_s: float = 10.0
+    relay_max_s: float = 3600.0
     shutdown_timeout_s: float = 30.0

@@ -35,6 +35,7 @@ from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
+from .outcome import Outcome
 from .outside import Outside
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
 from .request_record import CLIENT_GONE, RequestRecord
@@ -152,10 +153,14 @@ class Front:
             self._all_answered = self._loop.create_future()
         return self._all_answered
 
-    def wind_down(self) -> None:
-        """Close idle connections, and each other one after the answer it waits for."""
+    def wind_down(self, *, idle_too: bool = True) -> None:
+        """Close idle connections, and each other one after the answer it waits for.
+
+        Args:
+            idle_too: If not, those that are idle may ask once more.
+        """
         self._is_winding_down = True
-        for connection in self._connections():
+        for connection in self._connections() if idle_too else ():
             connection.close_if_idle()
 
     async def close(self, answers_leave_s: float, sockets_close_s: float) -> None:
@@ -282,7 +287,7 @@ class Front:
     async def _answer_request(
         self, incoming: web.BaseRequest, request: Request, body: RequestBody | None
     ) -> Answer:
-        outcome = _Outcome(self._loop)
+        outcome = Outcome(self._loop)
         self._worker.fetch(request, outcome.set)
         response, error = outcome.value or await outcome.wait()
         if error is not None:
@@ -416,28 +421,6 @@ class Front:
     def _too_large(self) -> web.Response:
         self.server.counts.bodies_too_large += 1
         return _closing(413, str(BodyTooLarge(self._limits.body_size_bytes_max)))
-
-
-class _Outcome:
-    """What the Worker answers: often at once, so a future is made only when it is needed."""
-
-    __slots__ = ("_future", "_loop", "value")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._future: asyncio.Future[None] | None = None
-        self.value: tuple[Response | None, BaseException | None] | None = None
-
-    def set(self, response: Response | None, error: BaseException | None) -> None:
-        self.value = (response, error)
-        if self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-    async def wait(self) -> tuple[Response | None, BaseException | None]:
-        self._future = self._loop.create_future()
-        await self._future
-        assert self.value is not None, "set wakes after it has set"
-        return self.value
 
 
 def _closing(status: int, text: str) -> web.Response:

@@ -259,10 +259,14 @@ class Entrypoints:
 
     A request whose worker goes before it has begun goes to another one, if its body can be sent
     again; one that had begun is answered with 503, for nobody knows how far it came.
+
+    Attributes:
+        before_asking: Called before each request leaves; None for nothing.
     """
 
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
+        self.before_asking: Callable[[], None] | None = None
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
         """Have ``request`` answered; see ``Worker.fetch``."""
@@ -276,6 +280,8 @@ class Entrypoints:
 
     def ask(self, request: Request, on_response: OnResponse) -> None:
         """Likewise; but one whose worker has gone gets ``WorkerLost``."""
+        if self.before_asking is not None:
+            self.before_asking()
         again = _copy_of(request)
         slot = self._peers.next_slot()
         used: LinkCalls | None = None

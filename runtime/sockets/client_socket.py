@@ -29,6 +29,7 @@ class ClientSocket(SendingHalf):
 
     Attributes:
         on_end: Called with this connection when it has ended.
+        on_news: Called when one of the following two is another.
         auto_response_time_ms: When it last answered by itself, in Unix milliseconds; or None.
         round_trip_s: How long the answer to the last ping has taken; None before the first.
         heard_tick, keep_alive_slot: The keep-alive's.
@@ -49,6 +50,7 @@ class ClientSocket(SendingHalf):
         "heard_tick",
         "keep_alive_slot",
         "on_end",
+        "on_news",
         "round_trip_s",
     )
 
@@ -66,6 +68,7 @@ class ClientSocket(SendingHalf):
         counters.connections_accepted += not is_client
         self._loop = loop
         self.on_end: Callable[[ClientSocket], None] | None = None
+        self.on_news: Callable[[], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._receiver: SocketReceiver | None = None
         self._got_close = False
@@ -188,6 +191,8 @@ class ClientSocket(SendingHalf):
         if auto is not None and message == auto[0]:
             self.auto_response_time_ms = time.time_ns() // 1_000_000
             self.transmit((auto[1],))
+            if self.on_news is not None:
+                self.on_news()
             return
         if self._receiver is not None and not self._got_close:
             self._receiver.receive(message)
@@ -216,6 +221,8 @@ class ClientSocket(SendingHalf):
             took_s = self._keep_alive.answered(self, payload)
             if took_s is not None:
                 self.round_trip_s = took_s
+                if self.on_news is not None:
+                    self.on_news()
 
     def on_broken(self, code: int, why: str) -> None:
         """The peer broke the protocol: say how, tell the receiver, hang up."""

@@ -174,6 +174,11 @@ class InflatingReader(FrameReader):
         self._inflater: Inflater | None = None
         self._headers = _Headers()
 
+    @property
+    def can_let_go(self) -> bool:
+        """No message is under way that is compressed and cut: what zlib knows cannot be told."""
+        return self._inflater is None
+
     def feed(self, data: bytes) -> None:
         super().feed(self._headers.refuse(data))
 

@@ -102,6 +102,10 @@ class Waiting:
         self.size_bytes += size
         return True
 
+    def messages(self) -> list[Sent]:
+        """What waits, as it was sent."""
+        return [message for message, _ in self._messages]
+
     def take(self, size_bytes: int) -> list[Message]:
         """Let the next messages leave: at least one if any waits, else up to ``size_bytes``."""
         taken: list[Message] = []
@@ -160,6 +164,12 @@ class Latest(Waiting):
         self._kept[key] = (message, size)
         self.size_bytes += size
         return True
+
+    def messages(self) -> list[Sent]:
+        return [
+            (key, message) if isinstance(key, str) else message
+            for key, (message, _) in self._kept.items()
+        ]
 
     def take(self, size_bytes: int) -> list[Message]:
         taken: list[Message] = []

@@ -21,12 +21,14 @@ from aiohttp._websocket.helpers import websocket_mask
 from aiohttp._websocket.models import WebSocketError
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
+from .boundaries import Boundaries, payload_size
 from .joint import INVALID_TEXT, MESSAGE_TOO_BIG, PROTOCOL_ERROR, Close
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 CONTINUATION = 0x0
 _FINAL = 0x80
 _MASKED = 0x80
+_MASK_SIZE_BYTES = 4
 _PIECES_MIN = 1024  # aiohttp joins more; with large limits it begins later
 # RFC 6455, section 7.4, and the registry it founded.
 _CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
@@ -121,6 +123,13 @@ class _Fragments:
             self._decoder.decode(payload, is_final)
         self._buffer += payload
 
+    def again(self, *, mask: bool) -> bytes:
+        """The frames so far, as one."""
+        opcode = BINARY if self._decoder is None else TEXT
+        frame = bytearray(encode_frame(opcode, bytes(self._buffer), mask=mask))
+        frame[0] &= ~_FINAL
+        return bytes(frame)
+
     def whole(self) -> str | bytes:
         """The message."""
         return bytes(self._buffer) if self._decoder is None else self._buffer.decode()
@@ -164,6 +173,30 @@ class FrameReader(WebSocketReader):
         if _outcome.raised is not None:
             raised, _outcome.raised = _outcome.raised, None
             raise raised
+
+    @property
+    def can_let_go(self) -> bool:
+        """What has been read so far can be told to another reader."""
+        return True
+
+    def let_go(self, boundaries: Boundaries) -> bytes:
+        """Return what another reader has to be fed to go on here; this one reads no more.
+
+        Args:
+            boundaries: Which have read all that this has.
+        """
+        fragments, self._fragments = self._fragments, None
+        told = b"" if fragments is None else fragments.again(mask=self._maskless is bytes)
+        if not boundaries.missing_size_bytes:
+            return told + boundaries.header
+        # aiohttp keeps what has come of the payload to itself until the frame is whole.
+        self.__class__ = _emptying(type(self))
+        self.feed_data(bytes(boundaries.missing_size_bytes))
+        header, payload = boundaries.header, _outcome.take_payload()
+        del payload[payload_size(header) - boundaries.missing_size_bytes :]
+        if self._maskless is bytes:
+            websocket_mask(header[-_MASK_SIZE_BYTES:], payload)
+        return told + header + payload
 
     def _handle_frame(self, fin: bool, opcode: int, payload: Any, compressed: int) -> None:  # noqa: FBT001  # aiohttp's name and signature
         del compressed
@@ -238,12 +271,14 @@ class _Outcome(WebSocketDataQueue):
 
     Attributes:
         raised: What a callback raised.
+        payload: That of the frame with which a reader has let go of its connection.
     """
 
     def __init__(self) -> None:
         super().__init__(None, 2**16, loop=None)  # type: ignore[arg-type]  # nothing is queued, so nothing is paused
         self._error: BaseException | None = None
         self.raised: BaseException | None = None
+        self.payload: bytes | bytearray | None = None
 
     def set_exception(self, exc: BaseException, exc_cause: Any = None) -> None:
         del exc_cause
@@ -254,8 +289,34 @@ class _Outcome(WebSocketDataQueue):
         error, self._error = self._error, None
         return error
 
+    def take_payload(self) -> bytearray:
+        """The payload that a reader has left."""
+        payload, self.payload = self.payload, None
+        assert payload is not None, "it was fed a whole frame"
+        return bytearray(payload)
+
     def feed_eof(self) -> None:
         """The connection says so itself."""
 
 
 _outcome = _Outcome()
+
+
+class _Emptying:
+    """Instead of what a reader makes of frames: lets go of the payload of one."""
+
+    __slots__ = ()
+
+    def _handle_frame(self, fin: bool, opcode: int, payload: Any, compressed: int) -> None:  # noqa: FBT001  # aiohttp's name and signature
+        del fin, opcode, compressed
+        _outcome.payload = payload
+
+
+_emptying_kinds: dict[type[FrameReader], type[FrameReader]] = {}
+
+
+def _emptying(kind: type[FrameReader]) -> type[FrameReader]:
+    """A reader of this kind that has nothing more to say; as an object it has the same shape."""
+    if kind not in _emptying_kinds:
+        _emptying_kinds[kind] = type(kind.__name__, (_Emptying, kind), {"__slots__": ()})
+    return _emptying_kinds[kind]

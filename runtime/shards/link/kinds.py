@@ -39,6 +39,7 @@ from .fields import (
     is_text,
     list_of,
     or_none,
+    tuple_of,
 )
 from .framing import Frame
 
@@ -89,6 +90,7 @@ AUTO: Final = 53
 ACKNOWLEDGED: Final = 54
 HIBERNATABLE: Final = 55
 RESTART: Final = 56
+TAKEN: Final = 57
 
 _ANYBODY = SUPERVISOR | ROUTER | WORKER
 _PEERS = ROUTER | WORKER
@@ -190,11 +192,19 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
         "FACTS",
         _PEERS,
         (
-            _SESSION,
-            ("buffered_size_bytes", is_number),
-            ("dropped_messages", is_number),
-            ("round_trip_s", or_none(is_seconds)),
-            ("auto_response_time_ms", or_none(is_number)),
+            ("sends_taken", is_number),  # how many SEND were, of this link
+            (
+                "facts",
+                list_of(
+                    tuple_of(
+                        is_number,  # session
+                        is_number,  # buffered_size_bytes
+                        is_number,  # dropped_messages
+                        or_none(is_seconds),  # round_trip_s
+                        or_none(is_number),  # auto_response_time_ms
+                    )
+                ),
+            ),
         ),
     ),
     (
@@ -233,6 +243,8 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     (HIBERNATABLE, "HIBERNATABLE", WORKER, (_SESSION, *_RECORD)),
     # What is to be done when the sender has gone; a class says so.
     (RESTART, "RESTART", WORKER, (_SESSION, ("policy", is_restart))),
+    # Whoever has it has said what it wants of the connection: the client may be read.
+    (TAKEN, "TAKEN", WORKER, (_SESSION,)),
 )
 
 KINDS: Final = {row[0]: Kind(*row) for row in _TABLE}

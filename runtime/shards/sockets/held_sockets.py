@@ -15,12 +15,12 @@ import asyncio
 import enum
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ....actors.http import Request
 from ....actors.link import RELAY, REPLAY, REPLAY_FIRST
 from ....actors.session import INTERNAL_ERROR
-from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent, SocketReceiver
+from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent
 from ..link.errors import LinkEnded
 from ..link.framing import Frame
 from ..link.kinds import (
@@ -37,9 +37,12 @@ from ..link.kinds import (
     SAID_CLOSE,
     SEND,
     SEVER,
+    TAKEN,
     WAS_LOST,
 )
 from ..link.link import Link
+from .connection import Connection
+from .facts import Facts, FactsTeller
 from .states import HeldState, move
 from .unacknowledged import Unacknowledged
 
@@ -64,18 +67,6 @@ class HeldLimits:
     deaths_max: int = 3
 
 
-class Connection(Protocol):
-    """What is asked of a client's connection: is a ``ClientSocket``."""
-
-    def set_receiver(self, receiver: SocketReceiver) -> None: ...
-    def transmit(self, messages: "list[Sent]", close: Close | None = None) -> None: ...
-    def sever(self, code: int, reason: str) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
-    def set_delivery(self, policy: str, queue_size_bytes_max: int | None) -> None: ...
-    def set_auto_response(self, pair: tuple[str, str] | None) -> None: ...
-
-
 class Unread(enum.Flag):
     """Why a client is not read."""
 
@@ -83,6 +74,7 @@ class Unread(enum.Flag):
     FULL = enum.auto()  # too much of it has no receipt
     ASKED = enum.auto()  # its actor wants no more for a while
     ORPHANED = enum.auto()
+    NOT_TAKEN = enum.auto()  # what its actor wants of the connection is on its way
 
 
 class HeldSocket:
@@ -98,6 +90,7 @@ class HeldSocket:
         on_restart: What its actor's class wants done with it when the process has gone.
         request: How the client has asked for it; None if nobody could ask again.
         protocol: The subprotocol that was agreed on; None for none.
+        told: How the connection is, as the process of its actor was told last; None before.
         on_orphaned: Called with this when the process of its actor has gone: to find a successor.
         on_over: Called with this once, when nothing will come of it any more.
     """
@@ -122,6 +115,7 @@ class HeldSocket:
         "request",
         "session",
         "state",
+        "told",
         "unacknowledged",
     )
 
@@ -144,6 +138,7 @@ class HeldSocket:
         self.request: Request | None = None
         self.protocol: str | None = None
         self.auto_response: tuple[str, str] | None = None
+        self.told: Facts | None = None
         self.on_orphaned = on_orphaned
         self.on_over = on_over
         self._connection = connection
@@ -158,6 +153,7 @@ class HeldSocket:
         if home is not None:
             home.add(self)
         connection.set_receiver(self)
+        connection.on_news = self._is_new
         if home is None:
             self._wait()
 
@@ -174,6 +170,7 @@ class HeldSocket:
         number = self.unacknowledged.add(message)
         if self._home is not None:
             self.unacknowledged.delivered(number)
+            self._home.facts.tell_news(self)
             self._home.link.send([MESSAGE, self.session, number, message, False])
         if self._is_full():
             self._read_no_more(Unread.FULL)
@@ -197,6 +194,22 @@ class HeldSocket:
     def go_on(self) -> None:
         if self._wants_brake and self._home is not None:
             self._home.link.send([GO_ON, self.session])
+
+    # How the connection is.
+
+    def facts(self) -> Facts:
+        connection = self._connection
+        return (
+            self.session,
+            connection.buffered_size_bytes,
+            connection.dropped_messages,
+            connection.round_trip_s,
+            connection.auto_response_time_ms,
+        )
+
+    def _is_new(self) -> None:
+        if self._home is not None:
+            self._home.facts.is_new(self)
 
     # What its actor asks for.
 
@@ -237,6 +250,13 @@ class HeldSocket:
 
     # Its actor's process.
 
+    def wait_until_taken(self) -> None:
+        """Read the client when its actor has said what it wants, automatic answers for instance."""
+        self._read_no_more(Unread.NOT_TAKEN)
+
+    def taken(self) -> None:
+        self._read_on(Unread.NOT_TAKEN)
+
     def orphan(self, *, is_death: bool = True) -> None:
         """That process is gone. The client waits, for as long as it may.
 
@@ -248,9 +268,9 @@ class HeldSocket:
         if deaths >= self._limits.deaths_max:
             self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
             return
-        self._home = None
-        self._unread &= ~Unread.ASKED  # whoever asked is gone
+        self._home = self.told = None
         self._wait()
+        self._unread &= ~(Unread.ASKED | Unread.NOT_TAKEN)  # whoever asked is gone
         self.on_orphaned(self)
 
     def _wait(self) -> None:
@@ -264,6 +284,7 @@ class HeldSocket:
         home.add(self)
         self._home = home
         link = home.link
+        home.facts.tell((self,))
         undelivered = list(self.unacknowledged.undelivered())
         if self.first_message is not None and (not undelivered or undelivered[0][0] != 1):
             link.send([MESSAGE, self.session, FIRST, self.first_message, True])
@@ -327,10 +348,12 @@ class HeldSockets:
 
     Attributes:
         link: The link.
+        facts: Tells the other end how the connections are.
     """
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.facts = FactsTeller(link)
         self._sockets: dict[int, HeldSocket] = {}
         for kind, handler in (
             (SEND, self._send),
@@ -341,6 +364,7 @@ class HeldSockets:
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
             (HIBERNATABLE, self._one(_keep)),
             (RESTART, self._one(_want)),
+            (TAKEN, self._one(lambda held, _: held.taken())),
             (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
         ):
             link.handle(kind, handler)
@@ -359,6 +383,7 @@ class HeldSockets:
     def discard(self, held: HeldSocket) -> None:
         """Nothing that comes for it means anything any more."""
         self._sockets.pop(held.session, None)
+        self.facts.forget(held)
 
     def _one(self, action: Callable[[HeldSocket, Frame], None]) -> Callable[[Frame], None]:
         def handle(frame: Frame) -> None:
@@ -375,8 +400,11 @@ class HeldSockets:
             held = self._sockets.get(session)
             if held is not None:
                 held.send(messages, None if close is None else (close[0], close[1]))
+                self.facts.touch(held)
+        self.facts.took()
 
     def _ended(self, end: LinkEnded) -> None:
+        self.facts.close()
         sockets, self._sockets = list(self._sockets.values()), {}
         for held in sockets:
             held.orphan(is_death=not end.is_orderly)

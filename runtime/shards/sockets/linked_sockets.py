@@ -47,7 +47,13 @@ ROUTER_LOST = (1006, "the process that held this connection is gone")
 
 
 class Home(Protocol):
-    """Where a linked socket's frames go: is ``LinkedSockets``."""
+    """Where a linked socket's frames go: is ``LinkedSockets``.
+
+    Attributes:
+        period: Grows when the other process has taken all that was sent before this one began.
+    """
+
+    period: int
 
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
     def tell(self, frame: Frame) -> None: ...
@@ -59,7 +65,7 @@ class LinkedSocket:
     Attributes:
         session: The number by which both processes know it.
         receiver: Who hears the client; None before anybody does.
-        buffered_size_bytes: What the client has not taken yet, as was told last; so are:
+        told_size_bytes: What the client had not taken when that was told last; so are:
         dropped_messages: How many messages its delivery policy has let go of.
         round_trip_s: How long the client took to answer the last ping, or None.
         auto_response_time_ms: When it was last answered by itself, or None.
@@ -67,19 +73,24 @@ class LinkedSocket:
 
     __slots__ = (
         "_home",
+        "_length",
+        "_length_before",
+        "_period",
         "auto_response_time_ms",
-        "buffered_size_bytes",
         "dropped_messages",
         "receiver",
         "round_trip_s",
         "session",
+        "told_size_bytes",
     )
 
     def __init__(self, home: Home, session: int) -> None:
         self._home = home
         self.session = session
         self.receiver: SocketReceiver | None = None
-        self.buffered_size_bytes = 0
+        # How much was sent in which period of the home's, and in the one before.
+        self._period = self._length = self._length_before = 0
+        self.told_size_bytes = 0
         self.dropped_messages = 0
         self.round_trip_s: float | None = None
         self.auto_response_time_ms: int | None = None
@@ -88,7 +99,28 @@ class LinkedSocket:
         self.receiver = receiver
 
     def transmit(self, messages: Sequence[Sent], close: Close | None = None) -> None:
+        if self._period != self._home.period:
+            self._turn_over()
+        for sent in messages:
+            # In characters, if it is text: that many bytes at least.
+            self._length += len(sent[1] if isinstance(sent, tuple) else sent)
         self._home.send(self.session, messages, close)
+
+    @property
+    def buffered_size_bytes(self) -> int:
+        """What the client has not taken yet, as far as is known, what is on its way included.
+
+        Whoever sends until so much is buffered would otherwise fill the link, and then the queue
+        of the connection, before hearing of it.
+        """
+        if self._period != self._home.period:
+            self._turn_over()
+        return self.told_size_bytes + self._length_before + self._length
+
+    def _turn_over(self) -> None:
+        period = self._home.period
+        self._length_before = self._length if self._period == period - 1 else 0
+        self._period, self._length = period, 0
 
     def sever(self, code: int, reason: str) -> None:
         self._home.tell([SEVER, self.session, code, reason])
@@ -129,11 +161,18 @@ class LinkedSockets:
         link: The link.
         resume: Called for each socket that an actor of this process is to have again; None where
             nobody may ask for that.
+
+    Attributes:
+        period: See ``Home``. When one begins, all that was sent before the last one has arrived;
+            so what is under way was sent in the last one or in this.
     """
 
     def __init__(self, link: Link, resume: Resume | None = None) -> None:
         self._link = link
         self._takes_more = True
+        self.period = 0
+        self._sent_count = 0  # SEND frames
+        self._sent_before = 0  # how many of them before this period
         self._sockets: dict[int, LinkedSocket] = {}
         # What was sent last, and to which sessions, while it may go to others as well.
         self._gathered: tuple[list[int], Sequence[Sent], Close | None] | None = None
@@ -207,6 +246,7 @@ class LinkedSockets:
     def _send(self, sessions: list[int], said: list[Any], close: list[Any] | None) -> None:
         try:
             self._link.send([SEND, sessions, said, close])
+            self._sent_count += 1
         except LimitExceeded as error:  # one message by itself; its sender has gone on
             for session in sessions:
                 self._link.send([SEVER, session, MESSAGE_TOO_BIG, str(error)[:REASON_LENGTH_MAX]])
@@ -253,10 +293,20 @@ class LinkedSockets:
             receiver.go_on()
 
     def _facts(self, frame: Frame) -> None:
-        socket = self._sockets.get(frame[1])
-        if socket is not None:
-            socket.buffered_size_bytes, socket.dropped_messages = frame[2], frame[3]
-            socket.round_trip_s, socket.auto_response_time_ms = frame[4], frame[5]
+        self._send_gathered()  # it is counted from now on
+        _, taken_count, facts = frame
+        for session, size_bytes, dropped, round_trip_s, time_ms in facts:
+            socket = self._sockets.get(session)
+            if socket is not None:
+                socket.told_size_bytes, socket.dropped_messages = size_bytes, dropped
+                socket.round_trip_s, socket.auto_response_time_ms = round_trip_s, time_ms
+        if taken_count >= self._sent_count:
+            self.period += 2  # nothing is under way
+        elif taken_count >= self._sent_before:
+            self.period += 1
+        else:
+            return
+        self._sent_before = self._sent_count
 
     def _ended(self, end: LinkEnded) -> None:
         del end

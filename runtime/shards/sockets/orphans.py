@@ -121,6 +121,7 @@ class Orphans:
             assert held.kept is not None, "these can be made again"
             pair = None if held.auto_response is None else list(held.auto_response)
             home.link.send([RESUME, held.session, *held.kept, pair, []])
+        home.facts.tell(waiting)
         for held in waiting:
             held.attach(home)
 

@@ -4,7 +4,8 @@ Mostly an entrypoint returns it as it came, and then only its reference goes on.
 speaks with the actor over the link, as a client's connection would.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ....actors.execution import Execution
@@ -76,6 +77,8 @@ class LocalLink:
         here: Who hears the actor: the WebSocket.
         held: Who hears the WebSocket, on behalf of the actor; None before somebody does.
         auto_response: What the actor has answered without being asked, and with what.
+        answered_time_ms: When that was done last, in Unix milliseconds; None for never.
+        on_news: Called when it is done.
     """
 
     buffered_size_bytes = 0
@@ -88,6 +91,8 @@ class LocalLink:
         self.here: SocketReceiver | None = None
         self.held: Held | None = None
         self.auto_response: tuple[str, str] | None = None
+        self.answered_time_ms: int | None = None
+        self.on_news: Callable[[], None] | None = None
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         self.here = receiver
@@ -98,6 +103,9 @@ class LocalLink:
             if self.auto_response is not None and message == self.auto_response[0]:
                 if self.here is not None:
                     self.here.receive(self.auto_response[1])
+                self.answered_time_ms = time.time_ns() // 1_000_000
+                if self.on_news is not None:
+                    self.on_news()
             elif self.held is not None:
                 self.held.receive(message)
         if close is not None and self.held is not None:
@@ -129,8 +137,24 @@ class LocalLink:
 class LocalConnection:
     """What a held socket has for its client: the other face of a ``LocalLink``."""
 
+    buffered_size_bytes = 0
+    dropped_messages = 0
+    round_trip_s = None
+
     def __init__(self, link: LocalLink) -> None:
         self._link = link
+
+    @property
+    def auto_response_time_ms(self) -> int | None:
+        return self._link.answered_time_ms
+
+    @property
+    def on_news(self) -> Callable[[], None] | None:
+        return self._link.on_news
+
+    @on_news.setter
+    def on_news(self, callback: Callable[[], None] | None) -> None:
+        self._link.on_news = callback
 
     def set_receiver(self, receiver: Held) -> None:
         self._link.held = receiver

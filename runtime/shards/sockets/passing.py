@@ -19,10 +19,11 @@ from ....actors.socket_events import Listener
 from ....storage.errors import InternalError
 from ..link.errors import LinkBroken, LinkEnded
 from ..link.framing import Frame
-from ..link.kinds import DROP, TAKE
+from ..link.kinds import DROP, TAKE, TAKEN
 from ..link.link import Link
 from ..link.messages import SocketRef
-from .held_sockets import Connection, HeldLimits, HeldSocket, HeldSockets
+from .connection import Connection
+from .held_sockets import HeldLimits, HeldSocket, HeldSockets
 from .linked_sockets import LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
 from .states import HeldState
@@ -61,6 +62,7 @@ class LentSockets:
         def take(frame: Frame) -> None:
             linked_socket = linked.begin(frame[2])
             self._take(frame[1]).hand_over(linked_socket)
+            linked.tell([TAKEN, linked_socket.session])
 
         def drop(frame: Frame) -> None:
             self._take(frame[1]).hand_over(NoPeer())
@@ -123,6 +125,11 @@ class BorrowedSockets:
 
         home.link.when_ended(forget)
 
+    def tell_news(self) -> None:
+        """Tell all workers what their actors do not know yet of their clients' connections."""
+        for home in self._homes.values():
+            home.facts.tell_news()
+
     def lend(self, web_socket: UpgradeSocket) -> SocketRef:
         """No response leaves a router for another process."""
         raise InternalError(f"a router has no sockets to lend: {web_socket!r}")
@@ -155,6 +162,8 @@ class BorrowedSockets:
         held.request, held.protocol = socket.request, socket.protocol
         if home is None:
             on_held.early(held, socket)
+        else:
+            held.wait_until_taken()
 
     def _over(self, held: HeldSocket) -> None:
         self.held.discard(held)
@@ -166,6 +175,7 @@ class BorrowedSockets:
         if home is None:
             return False
         home.link.send([TAKE, ref.number, held.session])
+        held.wait_until_taken()
         held.attach(home)
         return True
 

@@ -31,6 +31,8 @@ from .messages import (
     Ping,
     Pong,
     Ready,
+    Relay,
+    Relaying,
     Serve,
     Serving,
     Statistics,
@@ -71,6 +73,7 @@ class Child:
         failure: Why it goes, or has gone, where that was not planned.
         is_usage: The user's program or configuration is at fault for that.
         last_stack: Of its threads, when it last did not answer.
+        relaying: What it said when its successor had taken over; None before.
         started_ms: When it was launched, in Unix milliseconds.
     """
 
@@ -92,6 +95,7 @@ class Child:
         self.failure: str | None = None
         self.is_usage = False
         self.last_stack: str | None = None
+        self.relaying: Relaying | None = None
         self.started_ms = time_ms()
         self._limits = limits
         self._listener = listener
@@ -215,7 +219,7 @@ class Child:
             left_s: How long it has. One that drains already was told so, and is waited for.
             together: All workers drain: it still does what the others ask of it.
         """
-        if self.state is ChildState.SERVING:
+        if self.state in {ChildState.SERVING, ChildState.RELAYING}:
             self._move(ChildState.DRAINING)
             self._control.send(Drain(float(left_s), together))
         if self.state is not ChildState.DRAINING:
@@ -224,6 +228,26 @@ class Child:
             async with asyncio.timeout(left_s):
                 await self._wait(lambda: self._is_drained or self.is_leaving)
         return self._is_drained
+
+    async def relay(self, left_s: float) -> Relaying | None:
+        """Tell it that its successor serves; return what has become of its clients.
+
+        Args:
+            left_s: How long it may serve those that stay. When the last of them has gone, or
+                that time is over, ``until_through`` returns.
+
+        Returns:
+            None if it has gone, and they with it.
+        """
+        if self.state is ChildState.SERVING:
+            self._move(ChildState.RELAYING)
+            self._control.send(Relay(float(left_s)))
+        await self._wait(lambda: self.relaying is not None or self.is_leaving)
+        return self.relaying
+
+    async def until_through(self) -> None:
+        """Wait until nothing is left to do for one that was told to drain or to relay."""
+        await self._wait(lambda: self._is_drained or self.is_leaving)
 
     async def stop(self) -> None:
         """Tell it to end, and wait until it is reaped; it is killed when it takes too long."""
@@ -365,7 +389,10 @@ class Child:
             case Serving(), ChildState.OPENING:
                 self._has_served = True
                 self._move(ChildState.SERVING)
-            case Drained(), ChildState.DRAINING:
+            case Relaying(), ChildState.RELAYING | ChildState.DRAINING:
+                self.relaying = message
+                self._wake()
+            case Drained(), ChildState.RELAYING | ChildState.DRAINING:
                 self._is_drained = True
                 self._wake()
             case _ if not self.is_leaving:

@@ -1,8 +1,9 @@
 """Keeps one place filled: starts a process for it, follows one that dies, replaces one on demand.
 
-*Promise*: at no time do two processes serve in one place. Before a process is told to serve, the
-one before it has been reaped, and ``before_takeover`` has come to its end. A replacement that
-cannot get ready changes nothing: the one that serves goes on.
+*Promise*: at no time do two processes serve in one place of a worker. Before a process is told to
+serve, the one before it has been reaped, and ``before_takeover`` has come to its end. A replacement
+that cannot get ready changes nothing: the one that serves goes on. A router's successor serves
+beside it (``succeed``); the place is the successor's from then on.
 *Assumes*: what a process has open exclusively, its commit log above all, it opens when it is told
 to serve, not before.
 *Rules for editing*: all that changes who fills the place happens under ``_lock``. Deaths are
@@ -193,6 +194,39 @@ class Keeper:
         if task.cancelled():
             raise SupervisorStopping
         await task
+
+    async def succeed(self) -> Child | None:
+        """Let another process serve in the place of a router, which goes on with its clients.
+
+        Returns:
+            The one before, which is nobody's in this place any more; None if there was none.
+
+        Raises:
+            ChildFailed: The new one cannot serve; nothing has changed.
+            SupervisorStopping: Nothing is replaced any more.
+        """
+        if not self._is_kept:
+            raise SupervisorStopping
+        before: list[Child | None] = []
+        task = self._own(self._succeed(before))
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise SupervisorStopping
+        await task
+        return before[0]
+
+    async def _succeed(self, before: list[Child | None]) -> None:
+        async with self._lock:
+            old = self.current
+            successor = await self.prepare()
+            try:
+                await self.take_over(successor)
+            except BaseException:
+                if old is not None and not old.is_leaving:
+                    self.current = old
+                self.follow()
+                raise
+            before.append(old)
 
     async def close(self) -> None:
         """Start and replace nothing any more; who serves is left alone."""

@@ -4,8 +4,9 @@ A frame is four bytes with the length of what follows (big-endian), then a msgpa
 number of the kind and the fields in the order of the class. Descriptors travel beside the bytes
 of the frame that they belong to; the frame says how many.
 
-Only the supervisor says Configure, Link, Unlink, Serve, Drain, Stop, Ping and Ask; only the child
-says Ready, Serving, Drained, Failed, Pong and Statistics; Hello and Tell are for both.
+Only the supervisor says Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask and Relay; only the
+child says Ready, Serving, Drained, Failed, Pong, Statistics and Relaying; Hello and Tell are for
+both.
 
 *Rules for editing*: kinds keep their numbers. Number 0 and the version that follows it keep their
 form for good: that is what processes of different versions tell each other apart by.
@@ -174,6 +175,30 @@ class Tell:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A successor serves. Take no new clients, serve those there are; Drained when none is left.
+
+    Attributes:
+        left_s: How long that may take; then the others are closed.
+    """
+
+    left_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relaying:
+    """The child takes no new clients any more.
+
+    Attributes:
+        moved: How many of its clients the successor has now.
+        staying: How many it serves until they end.
+    """
+
+    moved: int
+    staying: int
+
+
 Message = (
     Hello
     | Configure
@@ -191,6 +216,8 @@ Message = (
     | Ask
     | Statistics
     | Tell
+    | Relay
+    | Relaying
 )
 
 KINDS: Final[tuple[type[Message], ...]] = (
@@ -210,12 +237,16 @@ KINDS: Final[tuple[type[Message], ...]] = (
     Ask,
     Statistics,
     Tell,
+    Relay,
+    Relaying,
 )
 _NUMBERS = {kind: number for number, kind in enumerate(KINDS)}
 _BOTH = {Hello, Tell}
-SUPERVISORS: Final = frozenset({*_BOTH, Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask})
+SUPERVISORS: Final = frozenset(
+    {*_BOTH, Configure, Link, Unlink, Serve, Drain, Stop, Ping, Ask, Relay},
+)
 CHILDS: Final = frozenset(
-    {*_BOTH, Ready, Serving, Drained, Failed, Pong, Statistics},
+    {*_BOTH, Ready, Serving, Drained, Failed, Pong, Statistics, Relaying},
 )
 _ROLES = {role.value for role in Role}
 

@@ -35,6 +35,8 @@ from .messages import (
     Ping,
     Pong,
     Ready,
+    Relay,
+    Relaying,
     Serve,
     Serving,
     Statistics,
@@ -95,6 +97,14 @@ class Duty(Protocol):
         Args:
             left_s: How long that may take.
             together: All workers drain now. What another one still asks for is not new work.
+        """
+        ...
+
+    def relay(self, left_s: float) -> None:
+        """A successor serves: take no new clients, and serve those there are for so long.
+
+        ``Parent.relaying`` and ``Parent.is_through`` tell how far that is. Of routers alone; a
+        worker's place is served by one process at a time.
         """
         ...
 
@@ -180,6 +190,14 @@ class Parent:
         """
         self._control.send(Tell(data))
 
+    def relaying(self, moved: int, staying: int) -> None:
+        """Say how many clients the successor has got, and how many stay here until they end."""
+        self._control.send(Relaying(moved, staying))
+
+    def is_through(self) -> None:
+        """Say that nobody is left who was to be served after the successor had come."""
+        self._control.send(Drained())
+
     def fail(self, text: str) -> None:
         """End this process, which cannot do its duty any more; the supervisor starts another.
 
@@ -256,6 +274,8 @@ class Parent:
                 self._duty.unlink(identity_of(message))
             case Tell():
                 self._duty.told(message.data)
+            case Relay():
+                self._duty.relay(message.left_s)
             case _:  # the greeting, whose version is right
                 pass
 

@@ -13,6 +13,7 @@ class ChildState(enum.Enum):
     READY = "ready"  # it could serve; another may still do so in its place
     OPENING = "opening"  # it was told to serve, and takes over what that needs
     SERVING = "serving"
+    RELAYING = "relaying"  # a successor serves; it has the clients that it still had then
     DRAINING = "draining"  # no new work; what is under way finishes
     STOPPING = "stopping"  # it was told to end
     KILLED = "killed"  # SIGKILL was sent; it is not reaped yet
@@ -27,7 +28,8 @@ LEGAL = {
     ChildState.STARTING: {ChildState.READY, *_LAST},
     ChildState.READY: {ChildState.OPENING, *_LAST},
     ChildState.OPENING: {ChildState.SERVING, *_LAST},
-    ChildState.SERVING: {ChildState.DRAINING, *_LAST},
+    ChildState.SERVING: {ChildState.RELAYING, ChildState.DRAINING, *_LAST},
+    ChildState.RELAYING: {ChildState.DRAINING, *_LAST},
     ChildState.DRAINING: _LAST,
     ChildState.STOPPING: {ChildState.KILLED, ChildState.DEAD},
     ChildState.KILLED: {ChildState.DEAD},
@@ -35,10 +37,12 @@ LEGAL = {
 }
 
 # Others have links to it.
-JOINED = frozenset({ChildState.OPENING, ChildState.SERVING, ChildState.DRAINING})
+JOINED = frozenset(
+    {ChildState.OPENING, ChildState.SERVING, ChildState.RELAYING, ChildState.DRAINING}
+)
 # It has nothing to do that may hold its event loop for long: when it is silent, it hangs. An
 # import may take its time, and so may the recovery of a log; both have time limits of their own.
-WATCHED = frozenset({ChildState.SPARE, ChildState.READY, ChildState.SERVING})
+WATCHED = frozenset({ChildState.SPARE, ChildState.READY, ChildState.SERVING, ChildState.RELAYING})
 # It is on its way out, whatever it says.
 LEAVING = frozenset(_LAST)
 

@@ -22,6 +22,7 @@ from .keeper import Keeper, Settings, SettingsOf, nothing_to_do
 from .limits import SupervisionLimits
 from .places import Identity, Place, Role
 from .process import Program
+from .relays import Relays, Succession
 from .spares import Spares
 from .states import JOINED, ChildState
 from .statistics import ProcessStatistics, SupervisorStatistics
@@ -84,6 +85,7 @@ class Supervisor:
         self._served: set[Place] = set()  # places of which a log may have been written
         self._filled: set[Place] = set()  # those where somebody has come to serve
         self._joining = Joining()
+        self._relays = Relays()
         self._spares = Spares(self._launch, spare_roles, self._limits, self._loop)
         self._listeners: list[Callable[[ProcessStatistics], None]] = []
         self._one_roll_at_a_time = asyncio.Lock()
@@ -224,6 +226,27 @@ class Supervisor:
                 raise SupervisorStopping
             await task
 
+    async def succeed_all(self, *, relay_s: float) -> Succession:
+        """Let another process serve in each router's place, one after another.
+
+        Its new clients come to that one; what becomes of those it has, the result says.
+
+        Args:
+            relay_s: How long an old router may serve the clients that it cannot hand over.
+
+        Raises:
+            ChildFailed: A new one cannot serve; that router goes on, and so do those after it.
+            SupervisorStopping: Nothing is replaced any more.
+        """
+        total = Succession()
+        async with self._one_roll_at_a_time:
+            for place in [place for place in self._keepers if place.role is Role.ROUTER]:
+                if place in self._keepers:
+                    old = await self._keepers[place].succeed()
+                    if old is not None:
+                        total += await self._relays.begin(old, relay_s)
+        return total
+
     async def drain_and_stop(self, deadline: float) -> None:
         """End all processes: no new work, what is under way finishes, everything is durable.
 
@@ -240,7 +263,8 @@ class Supervisor:
             if child.state not in JOINED and not child.is_leaving:
                 child.kill()  # it has nothing yet
         is_hurried = deadline <= self._loop.time()
-        routers, workers = self._serving(Role.ROUTER), self._serving(Role.WORKER)
+        routers = [*self._serving(Role.ROUTER), *self._relays]
+        workers = self._serving(Role.WORKER)
         await self._drain(routers, deadline)
         at_least = self._loop.time() + WORKERS_DRAIN_S
         await self._drain(workers, deadline if is_hurried else max(deadline, at_least))
@@ -260,10 +284,10 @@ class Supervisor:
             keeper.current.tell(data)
 
     def tell_all(self, role: Role, data: bytes) -> None:
-        """Say something to the programs of all who serve in places of a role."""
-        for place in self._keepers:
-            if place.role is role:
-                self.tell(place, data)
+        """Say something to the programs of all who serve, or are seen out, with this role."""
+        relays = [relay for relay in self._relays if role is Role.ROUTER and not relay.is_leaving]
+        for child in [*self._serving(role), *relays]:
+            child.tell(data)
 
     def info(self, place: Place) -> bytes:
         """Return what the program in a place said when it was ready; empty when nobody is."""
@@ -272,7 +296,7 @@ class Supervisor:
 
     async def ask_statistics(self, timeout_s: float) -> dict[Identity, bytes | None]:
         """Return what the programs that serve say they hold; None for one that is silent."""
-        asked = self._serving(Role.ROUTER) + self._serving(Role.WORKER)
+        asked = [*self._serving(Role.ROUTER), *self._relays, *self._serving(Role.WORKER)]
         answers = await all_together([child.ask_statistics(timeout_s) for child in asked])
         return {
             child.identity: answer
@@ -388,6 +412,7 @@ class Supervisor:
         for change in self._changes:
             change.cancel()
         await asyncio.gather(*self._changes, return_exceptions=True)
+        await self._relays.close()
         await all_together([keeper.close() for keeper in self._keepers.values()])
 
     async def _end(self) -> None:

@@ -9,9 +9,11 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perdure.runtime.sockets.boundaries import Boundaries
 from perdure.runtime.sockets.frames import (
     FrameReader,
     encode_close,
+    encode_frame,
     encode_message,
     encode_pong,
 )
@@ -300,3 +302,55 @@ def test_fragments_without_anything_in_them_are_not_kept() -> None:
     assert grown < 20_000
     reader.feed(frame(CONTINUATION, b"b"))
     assert heard.messages == [b"ab"]
+
+
+# A reader that lets go of its connection.
+
+
+@given(
+    cut=st.integers(0, 1200),
+    masked=st.booleans(),
+    pieces=st.lists(st.binary(max_size=300), min_size=1, max_size=4),
+)
+def test_another_reader_goes_on_where_one_has_let_go(
+    cut: int, masked: bool, pieces: list[bytes]
+) -> None:
+    def encoded(opcode: int, payload: bytes, *, is_final: bool = True) -> bytes:
+        data = bytearray(encode_frame(opcode, payload, mask=masked))
+        if not is_final:
+            data[0] &= 0x7F
+        return bytes(data)
+
+    whole = encoded(TEXT, "ä".encode())
+    for place, piece in enumerate(pieces):
+        is_last = place == len(pieces) - 1
+        whole += encoded(CONTINUATION if place else BINARY, piece, is_final=is_last)
+        whole += b"" if is_last else encoded(PING, b"are you there?")
+    whole += encoded(TEXT, b"end")
+    one, other = Heard(), Heard()
+    first = one.reader(2000, masked=masked)
+    boundaries = Boundaries()
+    cut = min(cut, len(whole))
+    for data in (whole[: cut // 2], whole[cut // 2 : cut]):
+        boundaries.read(data)
+        first.feed(data)
+    assert first.can_let_go
+    second = other.reader(2000, masked=masked)
+    second.feed(first.let_go(boundaries))
+    second.feed(whole[cut:])
+    assert one.messages + other.messages == ["ä", b"".join(pieces), "end"]
+    assert len(one.pings) + len(other.pings) == len(pieces) - 1
+    assert not one.broken
+    assert not other.broken
+
+
+def test_text_that_is_cut_within_a_character_goes_on_in_another_reader() -> None:
+    one, other = Heard(), Heard()
+    first, second = one.reader(), other.reader()
+    boundaries = Boundaries()
+    data = frame(TEXT, b"\xc3", final=False)
+    boundaries.read(data)
+    first.feed(data)
+    second.feed(first.let_go(boundaries))
+    second.feed(frame(CONTINUATION, b"\xa4"))
+    assert other.messages == ["ä"]

@@ -33,7 +33,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.WAS_LOST: [1, 1006, "gone"],
     kinds.HOLD: [1],
     kinds.GO_ON: [1],
-    kinds.FACTS: [1, 0, 0, 0.5, None],
+    kinds.FACTS: [3, [[1, 0, 0, 0.5, None], [2, 70, 1, None, 1234]]],
     kinds.RESUME: [1, *RECORD, ["ping", "pong"], [[1, "text"], [2, b"bytes"]]],
     kinds.SEND: [[1, 2], ["text", b"bytes", ["key", "newest"]], [1000, ""]],
     kinds.SEVER: [1, 1011, "reason"],
@@ -43,6 +43,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.AUTO: [1, None],
     kinds.ACKNOWLEDGED: [1, 2],
     kinds.HIBERNATABLE: [1, *RECORD],
+    kinds.TAKEN: [1],
     kinds.RESTART: [1, "replay_first"],
 }
 ONLY_WORKERS = {kinds.CALL, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE} | set(range(48, 64))

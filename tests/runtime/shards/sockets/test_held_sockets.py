@@ -1,7 +1,7 @@
 """Clients' connections here, whose actors are at the other end of a link, or at none."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ from perdure.runtime.shards.link.kinds import (
     ACKNOWLEDGED,
     AUTO,
     DELIVERY,
+    FACTS,
     GO_ON,
     HOLD,
     MESSAGE,
@@ -21,6 +22,7 @@ from perdure.runtime.shards.link.kinds import (
     SAID_CLOSE,
     SEND,
     SEVER,
+    TAKEN,
     WAS_LOST,
 )
 from perdure.runtime.shards.link.link import Link
@@ -35,6 +37,12 @@ LIMITS = HeldLimits(unacknowledged_max=4, unacknowledged_size_bytes_max=100)
 
 class Client:
     """A connection whose client is the test."""
+
+    buffered_size_bytes = 0
+    dropped_messages = 0
+    round_trip_s: float | None = None
+    auto_response_time_ms: int | None = None
+    on_news: Callable[[], None] | None = None
 
     def __init__(self) -> None:
         self.receiver: SocketReceiver | None = None
@@ -66,6 +74,11 @@ class Client:
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self.said.append(pair)
 
+    def answers_by_itself(self, time_ms: int) -> None:
+        self.auto_response_time_ms = time_ms
+        assert self.on_news is not None
+        self.on_news()
+
 
 @dataclass
 class Holding:
@@ -73,7 +86,8 @@ class Holding:
 
     Attributes:
         worker: That process's end of the link.
-        frames: What has come there.
+        frames: What has come there,
+        facts: but for what was told of connections.
     """
 
     client: Client
@@ -81,6 +95,7 @@ class Holding:
     router: Link
     worker: Link
     frames: list[Frame]
+    facts: list[Frame]
     sockets: HeldSockets
     orphaned: list[HeldSocket] = field(default_factory=list)
     over: list[HeldSocket] = field(default_factory=list)
@@ -111,12 +126,14 @@ async def holding(limits: HeldLimits = LIMITS) -> AsyncIterator[Holding]:
     over: list[HeldSocket] = []
     async with joined(one=A_ROUTER) as (router, worker):
         frames: list[Frame] = []
+        facts: list[Frame] = []
         for kind in FROM_ROUTERS:
             worker.handle(kind, frames.append)
+        worker.handle(FACTS, facts.append)
         sockets, client = HeldSockets(router), Client()
         loop = asyncio.get_running_loop()
         held = HeldSocket(7, client, sockets, loop, limits, orphaned.append, over.append)
-        yield Holding(client, held, router, worker, frames, sockets, orphaned, over)
+        yield Holding(client, held, router, worker, frames, facts, sockets, orphaned, over)
         if held.state is not HeldState.OVER:
             held.sever(1001, "the test is over")
 
@@ -126,7 +143,7 @@ async def successor(held: HeldSocket) -> AsyncIterator[list[Frame]]:
     """Another process that takes the actor over; what it hears."""
     async with joined(one=A_ROUTER) as (router, worker):
         frames: list[Frame] = []
-        for kind in FROM_ROUTERS:
+        for kind in (*FROM_ROUTERS, FACTS):
             worker.handle(kind, frames.append)
         held.attach(HeldSockets(router))
         yield frames
@@ -300,3 +317,54 @@ async def test_frames_for_sessions_that_are_over_are_nobodys(sessions: list[int]
         await one.says([SEND, sessions, ["x"], None], [PAUSE, 7], [ACKNOWLEDGED, 7, 1])
         assert one.client.said == [("severed", 1000, "")]
         assert len(one.sockets) == 0
+
+
+async def test_a_client_is_not_read_before_its_actor_has_said_what_it_wants() -> None:
+    async with holding() as one:
+        one.held.wait_until_taken()
+        await one.says([AUTO, 7, ["ping", "pong"]])
+        assert not one.client.is_read
+        await one.says([TAKEN, 7])
+        assert one.client.is_read
+        one.held.wait_until_taken()
+        one.worker.close("it ends")
+        await until(lambda: one.orphaned)
+        async with successor(one.held):
+            assert one.client.is_read, "who was to say so is gone"
+
+
+async def test_how_the_connection_is_is_told_before_the_next_message() -> None:
+    async with holding() as one:
+        one.client.answers_by_itself(1234)
+        one.ear.receive("a")
+        one.ear.receive("b")
+        await one.heard([MESSAGE, 7, 1, "a", False], [MESSAGE, 7, 2, "b", False])
+        assert one.facts == [[FACTS, 0, [[7, 0, 0, None, 1234]]]]
+
+
+async def test_what_was_taken_is_told_with_what_the_client_has_not() -> None:
+    async with holding() as one:
+        one.client.buffered_size_bytes = 5
+        await one.says([SEND, [7], ["hello"], None], [SEND, [7], ["world"], None])
+        await until(lambda: one.facts)
+        assert one.facts == [[FACTS, 2, [[7, 5, 0, None, None]]]]
+        one.client.buffered_size_bytes = 0  # nobody says so
+        await until(lambda: len(one.facts) == 2)
+        assert one.facts[1:] == [[FACTS, 2, [[7, 0, 0, None, None]]]]
+
+
+async def test_a_successor_hears_first_when_the_client_was_answered_by_itself() -> None:
+    async with holding() as one:
+        one.ear.receive("a")
+        await one.heard([MESSAGE, 7, 1, "a", False])
+        one.client.answers_by_itself(1234)
+        await until(lambda: one.facts)
+        one.worker.close("it ends")
+        await until(lambda: one.orphaned)
+        one.client.answers_by_itself(5678)
+        async with successor(one.held) as frames:
+            await until(lambda: len(frames) == 2)
+            assert frames == [
+                [FACTS, 0, [[7, 0, 0, None, 5678]]],
+                [MESSAGE, 7, 1, "a", True],
+            ]

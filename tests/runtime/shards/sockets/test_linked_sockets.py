@@ -166,13 +166,63 @@ async def test_how_the_connection_is_can_be_asked() -> None:
         ear = Ear()
         socket = sockets.begin(7)
         socket.set_receiver(ear)
-        router.send([FACTS, 7, 10, 2, 0.5, 1234])
+        router.send([FACTS, 0, [[7, 10, 2, 0.5, 1234], [9, 1, 1, None, None]]])
         router.send([HOLD, 7])
         router.send([GO_ON, 7])
         await until(lambda: len(ear.heard) == 2)
         assert ear.heard == ["hold", "go on"]
         assert (socket.buffered_size_bytes, socket.dropped_messages) == (10, 2)
         assert (socket.round_trip_s, socket.auto_response_time_ms) == (0.5, 1234)
+
+
+async def test_what_is_on_its_way_to_the_client_is_buffered() -> None:
+    async with linked() as (sockets, router, frames):
+        one, other = sockets.begin(7), sockets.begin(8)
+
+        async def sends(*messages: str) -> None:
+            count = len(frames) + 1
+            one.transmit(messages)
+            await until(lambda: len(frames) == count)
+
+        async def hears(taken: int, size_bytes: int) -> None:
+            router.send([FACTS, taken, [[7, size_bytes, 0, None, None]]])
+            router.send([HOLD, 8])
+            await until(lambda: ear.heard)
+            ear.heard.clear()
+
+        ear = Ear()
+        other.set_receiver(ear)
+        await sends("four", "five!")
+        assert (one.buffered_size_bytes, other.buffered_size_bytes) == (9, 0)
+        await hears(1, 0)
+        assert one.buffered_size_bytes == 0, "all has arrived, and was taken"
+        await sends("a" * 100)
+        await hears(1, 0)  # on its way when that was sent
+        await sends("b" * 10)
+        assert one.buffered_size_bytes == 110
+        await hears(2, 40)
+        await sends("c")
+        assert one.buffered_size_bytes == 40 + 10 + 1, "what has arrived is counted there"
+        await hears(4, 0)
+        assert one.buffered_size_bytes == 0
+
+
+async def test_what_was_sent_in_this_turn_is_not_taken_for_arrived() -> None:
+    async with linked() as (sockets, router, frames):
+        one = sockets.begin(7)
+        ear = Ear()
+        one.set_receiver(ear)
+        heard: list[int] = []
+
+        def hold() -> None:  # FACTS follows in the same read, before anything leaves
+            one.transmit(("four",))
+
+        ear.hold = hold  # type: ignore[method-assign]  # of this one
+        ear.go_on = lambda: heard.append(one.buffered_size_bytes)  # type: ignore[method-assign]  # likewise
+        for frame in ([HOLD, 7], [FACTS, 0, []], [GO_ON, 7]):
+            router.send(frame)
+        await until(lambda: heard and frames)
+        assert heard == [4]
 
 
 @pytest.mark.parametrize(
@@ -189,7 +239,11 @@ async def test_nothing_is_heard_after_the_end(frame: Frame, heard: object) -> No
         sockets.begin(7).set_receiver(ear)
         sockets.begin(8).set_receiver(other)
         router.send(frame)
-        for late in ([MESSAGE, 7, 1, "late", False], [HOLD, 7], [FACTS, 7, 1, 1, None, None]):
+        for late in (
+            [MESSAGE, 7, 1, "late", False],
+            [HOLD, 7],
+            [FACTS, 0, [[7, 1, 1, None, None]]],
+        ):
             router.send(late)
         router.send(frame)
         router.send([HOLD, 8])

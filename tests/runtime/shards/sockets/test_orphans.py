@@ -8,9 +8,10 @@ import pytest
 
 from perdure.actors.http import Request, Response
 from perdure.runtime.shards.link.errors import WorkerLost
-from perdure.runtime.shards.link.kinds import MESSAGE, RESUME, SAID_CLOSE, TAKE
+from perdure.runtime.shards.link.kinds import FACTS, MESSAGE, RESUME, SAID_CLOSE, TAKE
 from perdure.runtime.shards.link.messages import SocketRef
 from perdure.runtime.shards.placement import Placement
+from perdure.runtime.shards.sockets.facts import FactsTeller
 from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket
 from perdure.runtime.shards.sockets.orphans import ANOTHER_ANSWER, ENDED, Orphans
 from perdure.runtime.shards.sockets.passing import BorrowedSockets
@@ -28,10 +29,14 @@ OTHER = "1" if SLOT == "0" else "0"
 class Home:
     """A ``HeldSockets`` whose link leads to the test."""
 
+    ended = None
+    is_writing_paused = False
+
     def __init__(self) -> None:
         self.frames: list[Any] = []
         self.held: list[HeldSocket] = []
         self.link = self
+        self.facts = FactsTeller(self)  # type: ignore[arg-type]  # as far as asked
         self.on_end: list[Callable[[Any], None]] = []
 
     def send(self, frame: Any) -> None:
@@ -139,6 +144,22 @@ async def test_all_are_made_again_before_any_of_them_hears(router: Router) -> No
     second.sever(1000, "")
 
 
+async def test_how_all_connections_are_is_told_before_any_of_them_is_heard(router: Router) -> None:
+    other = Client()
+    held = router.upgrade(SocketRef(SLOT, 1, 6), other)
+    router.held.kept, held.kept = KEPT, KEPT
+    router.held.receive("a")
+    router.home.end()
+    router.client.auto_response_time_ms, other.auto_response_time_ms = 12, 34
+    home = router.joins(SLOT, 2)
+    told = [
+        [held.session, 0, 0, None, time_ms] for held, time_ms in ((router.held, 12), (held, 34))
+    ]
+    assert [frame[0] for frame in home.frames] == [RESUME, RESUME, FACTS, MESSAGE]
+    assert [list(facts) for facts in home.frames[2][2]] == told
+    held.sever(1000, "the test is over")
+
+
 async def test_any_other_is_asked_for_again_as_its_client_did(router: Router) -> None:
     router.held.receive("a")
     router.home.end()
@@ -203,6 +224,8 @@ async def test_the_first_answer_may_come_early_as_well(router: Router) -> None:
     assert (held.state, client.is_read) == (HeldState.ORPHANED, False)
     home = router.joins(SLOT, 2)
     assert home.frames == [[TAKE, 9, held.session], [MESSAGE, held.session, 1, "at once", False]]
+    assert not client.is_read, "its actor may want an automatic answer"
+    held.taken()
     assert client.is_read
     held.sever(1000, "")
 

@@ -140,7 +140,9 @@ class Staff:
         return self.supervisor
 
     def settings_of(self, identity: Identity) -> Settings:
-        lock = self.locks / f"{identity.place}.lock"
+        # A router's successor serves beside it.
+        only_one = identity.place if identity.place.role is Role.WORKER else identity
+        lock = self.locks / f"{only_one}.lock"
         settings = {"journal": str(self.journal_file), "lock": str(lock), **self.settings}
         return Settings(json.dumps(settings).encode())
 

@@ -86,6 +86,13 @@ class ProgramDuty:
             await self.drained.wait()
         self.note("drained")
 
+    def relay(self, left_s: float) -> None:
+        self.note(f"relaying for {left_s:g} s")
+        if self.settings.get("relay") != "silent":
+            self.parent.relaying(3, 4)
+        if self.settings.get("relay") == "through":
+            self.parent.is_through()
+
     async def stop(self) -> None:
         if self.settings.get("stop") == "hang":
             blocking_user_code()

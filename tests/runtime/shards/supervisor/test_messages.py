@@ -20,6 +20,7 @@ from perdure.runtime.shards.supervisor.messages import (
     Ping,
     Pong,
     Ready,
+    Relaying,
     Stop,
     Tell,
     clipped,
@@ -41,6 +42,7 @@ EXAMPLES: list[Message] = [
     Failed("Tracebäck …", is_usage=True),
     Ping(2**40),
     Tell(bytes(1000)),
+    Relaying(3, 0),
 ]
 
 
@@ -70,6 +72,8 @@ def test_numbers_of_kinds_are_for_good() -> None:
         "Ask",
         "Statistics",
         "Tell",
+        "Relay",
+        "Relaying",
     ]
 
 

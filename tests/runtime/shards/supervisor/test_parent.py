@@ -15,6 +15,8 @@ from perdure.runtime.shards.supervisor.messages import (
     Ping,
     Pong,
     Ready,
+    Relay,
+    Relaying,
     Serve,
     Serving,
     Stop,
@@ -54,6 +56,11 @@ class SlowDuty:
 
     async def drain(self, left_s: float, *, together: bool) -> None:
         await self.step("drain")
+
+    def relay(self, left_s: float) -> None:
+        self.happened.append(f"relay {left_s:g}")
+        self.parent.relaying(2, 3)
+        self.parent.is_through()
 
     async def stop(self) -> None:
         self.happened.append("stop")
@@ -119,6 +126,15 @@ async def test_orders_wait_for_each_other_and_questions_for_nothing() -> None:
     stage.control.send(Stop())
     assert await stage.status == 0
     assert duty.happened == ["prepare", "serve", "drain", "stop"]
+
+
+async def test_a_relay_says_what_it_has_and_when_it_is_through() -> None:
+    stage = Stage()
+    stage.control.send(Relay(60.0))
+    await stage.hears(Hello(VERSION, "spare", "", 0), Relaying(2, 3), Drained())
+    stage.control.send(Stop())
+    assert await stage.status == 0
+    assert stage.duties[0].happened == ["relay 60", "stop"]
 
 
 async def test_stop_interrupts() -> None:

@@ -37,6 +37,12 @@ def test_no_step_is_left_out() -> None:
                 move(earlier, later)
 
 
+def test_a_router_may_relay_between_serving_and_draining() -> None:
+    assert move(move(ChildState.SERVING, ChildState.RELAYING), ChildState.DRAINING)
+    with pytest.raises(InternalError, match="draining to relaying"):
+        move(ChildState.DRAINING, ChildState.RELAYING)
+
+
 def test_there_is_no_way_back() -> None:
     for earlier, later in itertools.combinations(WAY_OF_A_WORKER, 2):
         assert earlier not in LEGAL[later]

@@ -1,0 +1,69 @@
+# Pure: no asyncio, clock, randomness, file or socket.
+"""Where in the stream of a peer's frames its connection is: kept for one that may change hands.
+
+aiohttp's reader does not say. So the headers of frames are read a second time, which is a look
+into a table for frames that come whole and are short, and arithmetic for each other one.
+"""
+
+# By its second byte, the size of a whole frame; -1 where more than that decides.
+_SIZES = tuple(
+    -1 if (second & 0x7F) > 125 else 2 + (4 if second & 0x80 else 0) + (second & 0x7F)
+    for second in range(256)
+)
+
+
+class Boundaries:
+    """What of a frame has come.
+
+    Attributes:
+        header: Of the frame that is under way, as far as it has come; with its mask if it has one.
+        missing_size_bytes: What of its payload has not come; 0 between frames, and while the
+            header is not whole.
+    """
+
+    __slots__ = ("header", "missing_size_bytes")
+
+    def __init__(self) -> None:
+        self.header = b""
+        self.missing_size_bytes = 0
+
+    def read(self, data: bytes) -> None:
+        """``data`` has come."""
+        if not self.header and len(data) > 1 and _SIZES[data[1]] == len(data):
+            return  # one whole frame
+        at = self.missing_size_bytes
+        if at > len(data):
+            self.missing_size_bytes = at - len(data)
+            return
+        if not at and self.header:
+            data = self.header + data
+        self.header = b""
+        self.missing_size_bytes = 0
+        while at < len(data):
+            size = header_size(data, at)
+            end = at + size
+            if size == 0 or end > len(data):
+                self.header = data[at:]
+                return
+            header = data[at:end]
+            at = end + payload_size(header)
+            if at > len(data):
+                self.header = header
+                self.missing_size_bytes = at - len(data)
+
+
+def header_size(data: bytes, at: int = 0) -> int:
+    """The size of the header that begins at ``at``, with its mask; 0 if that is not known yet."""
+    if at + 2 > len(data):
+        return 0
+    second = data[at + 1]
+    length = second & 0x7F
+    return 2 + (4 if second & 0x80 else 0) + (0 if length < 126 else 2 if length == 126 else 8)
+
+
+def payload_size(header: bytes) -> int:
+    """What a whole header says."""
+    length = header[1] & 0x7F
+    if length < 126:
+        return length
+    return int.from_bytes(header[2 : 4 if length == 126 else 10], "big")
