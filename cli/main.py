@@ -14,7 +14,9 @@ from .doctor import doctor
 from .failures import WITH_PROBLEMS, exit_code_of, show_failure, show_summary
 from .init import init
 from .output import Output, OutputClosed, drop_output, prepare_streams
+from .reload import reload
 from .replacing import delete_command, fork_command, import_command, restore_command
+from .resize import resize
 from .rules import rules
 from .serve import serve
 from .sql import sql
@@ -62,7 +64,7 @@ def main() -> None:
 
 for command in (import_command, fork_command, restore_command, delete_command):
     actors.add_command(command)
-for command in (init, dev, check, serve, tail, rules, actors, sql):
+for command in (init, dev, check, serve, reload, resize, tail, rules, actors, sql):
     main.add_command(command)
 for command in (bookmarks, backup, verify, doctor):
     main.add_command(command)

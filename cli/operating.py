@@ -160,10 +160,21 @@ class Where:
         """Return the data they choose."""
         return find_place(self.config_file, self.env, self.data)
 
-    def operate(self, talk: Talk, *, tells_failures: bool = True) -> None:
-        """Run a command's conversation; with ``--json`` a failure is an object, too."""
+    def operate(
+        self, talk: Talk, *, tells_failures: bool = True, needs_server: bool = False
+    ) -> None:
+        """Run a command's conversation; with ``--json`` a failure is an object, too.
+
+        Args:
+            talk: The conversation.
+            tells_failures: Not so if the command tells of them itself.
+            needs_server: It is a server that is asked, and not its data.
+        """
         with told_as_wanted(is_json=self.is_json and tells_failures):
-            run(_operate(self.place(), talk, Output(), is_json=self.is_json))
+            work = _operate(
+                self.place(), talk, Output(), is_json=self.is_json, needs_server=needs_server
+            )
+            run(work)
 
 
 def with_place(command: Callable[..., None]) -> Callable[..., None]:
@@ -201,9 +212,13 @@ def told_as_wanted(*, is_json: bool) -> Iterator[None]:
         context.exit(2 if failure.is_usage else 1)
 
 
-async def _operate(place: Place, talk: Talk, output: Output, *, is_json: bool) -> None:
+async def _operate(
+    place: Place, talk: Talk, output: Output, *, is_json: bool, needs_server: bool
+) -> None:
     with Bars(output) as bars:
-        async with operate_on(place.data_dir, place.bindings) as operations:
+        async with operate_on(
+            place.data_dir, place.bindings, needs_server=needs_server
+        ) as operations:
             await talk(Asking(operations, output, bars, is_json=is_json))
 
 

@@ -20,6 +20,7 @@ from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
 from .config.model import WorkerConfig
+from .control.changes import refuse_changes
 from .control.desk import Desk
 from .control.port import LOOPBACK, ControlPort
 from .control.processes import ProcessesArguments, tell_of_one
@@ -168,6 +169,7 @@ class Server:
         actors = self._actor_side
         self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
+        refuse_changes(self.desk)
         try:
             control = await ControlServer.start(self.desk, directory.layout.root)
         except StorageError as error:
@@ -218,8 +220,8 @@ class Server:
         """What has become of alarms."""
         return self._actor_side.alarms.counts
 
-    def reload_certificates(self) -> None:
-        """See ``FrontSide.reload_certificates``."""
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: see ``FrontSide.reload_certificates``."""
         self._front_side.reload_certificates()
 
     def statistics(self) -> HostStatistics:

@@ -28,6 +28,7 @@ from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .rolling import Reloaded, Resized, Rolling
+from .rolling_desk import RollingDesk
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.processes import tell_of_all
@@ -68,6 +69,7 @@ class SupervisedServer:
     supervisor: Supervisor
     desk: Desk
     houses: Houses
+    _rolling_desk: RollingDesk
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
@@ -94,6 +96,7 @@ class SupervisedServer:
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
         confirm: Callable[[MigrationPlan], bool] = _always,
+        reread: Callable[[], WorkerConfig] | None = None,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
 
@@ -109,6 +112,7 @@ class SupervisedServer:
             log_style: How what its processes log looks.
             limits: How long to wait for processes.
             confirm: Asked before migrations delete data.
+            reread: Reads the configuration anew when a reload is asked for; None for what it was.
 
         Raises:
             StorageError: The data directory cannot be used; the message says why.
@@ -131,6 +135,9 @@ class SupervisedServer:
                 log_style or LogStyle(),
             )
             await server._start_processes(settings, listening, routers, limits)
+            server._rolling_desk = RollingDesk(server._rolling, reread or (lambda: config), confirm)
+            server._rolling_desk.open(server.desk)
+            await server._open_control()
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -206,7 +213,6 @@ class SupervisedServer:
         places = [Place(Role.WORKER, slot) for slot in settings.slots]
         places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
         await self.supervisor.start(places)
-        await self._open_control()
 
     def _workers_change(self, settings: ProcessSettings) -> None:
         """Workers have other settings from now on, or there are others."""
@@ -235,9 +241,10 @@ class SupervisedServer:
         """
         return await self._rolling.upgrade(config)
 
-    def reload_certificates(self) -> None:
-        """See ``FrontSide.reload_certificates``."""
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: certificates are read again, and workers get new code."""
         self.supervisor.tell_all(Role.ROUTER, RELOAD_CERTIFICATES)
+        self._rolling_desk.hang_up()
 
     @property
     def workers(self) -> int:
@@ -267,6 +274,7 @@ class SupervisedServer:
         self._lines.stop_waiting()
         await self.supervisor.drain_and_stop(self._loop.time() + drain_s)
         await self._rolling.close()
+        await self._rolling_desk.close()
         await self._cleanup.aclose()
 
 
