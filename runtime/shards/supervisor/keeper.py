@@ -283,7 +283,11 @@ class Keeper:
                 raise
 
     async def _restore(self) -> None:
-        """Try until somebody serves."""
+        """Try until somebody serves.
+
+        Raises:
+            SupervisorStopping: Nobody is to follow any more.
+        """
         counted: Child | None = None
         while True:
             if self._wait_s:
@@ -303,8 +307,8 @@ class Keeper:
     async def _try(self) -> bool:
         try:
             child = await self.prepare()
-        except SupervisorStopping:
-            return True
+        except SupervisorStopping:  # nobody is to follow any more
+            raise
         except Exception as error:  # of the composition root's, too: the place stays wanted
             self._wait_s = self.backoff.failed()
             self._log_failure(error)
