@@ -42,14 +42,14 @@ lint: environment
 	$(BIN)/mypy
 
 unit: environment
-	$(BIN)/python -m pytest -m "not browser" -n auto --dist worksteal $(COUNTED) $(ARGS)
+	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal $(COUNTED) $(ARGS)
 
 format: environment
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
 coverage: environment
-	$(BIN)/python -m pytest -m "not browser" -n auto --dist worksteal --cov --cov-report= --quiet
+	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal --cov --cov-report= --quiet
 	$(BIN)/python -m coverage report --show-missing --skip-covered
 	$(BIN)/python .ci/coverage_gate.py
 

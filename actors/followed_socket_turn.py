@@ -8,10 +8,10 @@ through ``emit``, behind all that the handler has sent and waits to be durable.
 """
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from .execution import Execution, is_coroutine
+from .execution import Execution
 from .session import Receipted
 from .socket_turn import UNHEARD_MESSAGES_MAX, HearingSocket, SocketInput, SocketTurn
 from .task import ActorTask
@@ -89,11 +89,13 @@ class FollowedSocketTurn(SocketTurn):
 
     def _follow(self, step: Callable[[], None]) -> None:
         owner = self._owner
-        # Every handler's context is a copy of this one.
-        before, owner.context = owner.context, owner.context.copy()
+        before = owner.context
+        is_again = self._receipt is not None and self._receipt.is_redelivered
+        if is_again or self._trace is not None:  # else, as nearly always, it has nothing to say
+            owner.context = before.copy()  # of which every handler's context is a copy
         if self._trace is not None:
             self._trace.begin(owner.context)
-        if self._receipt is not None and self._receipt.is_redelivered:
+        if is_again:
             owner.context.run(REDELIVERED.set, self._socket.id)
         self._is_stepping = True
         try:
@@ -103,14 +105,9 @@ class FollowedSocketTurn(SocketTurn):
             self._is_stepping = False
             self._end_if_done()
 
-    def _call(self, function: Any, *arguments: Any) -> None:
-        def call(*given: Any) -> Any:
-            result = function(*given)
-            if result is not None and is_coroutine(result):
-                self._running += 1
-            return result
-
-        super()._call(call, *arguments)
+    def _begin(self, handler: Coroutine[Any, Any, Any], context: contextvars.Context) -> ActorTask:
+        self._running += 1
+        return super()._begin(handler, context)
 
     def _iterate(self, message: str | bytes, *, is_heard: bool) -> None:
         if self._receipt is None:

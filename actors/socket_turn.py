@@ -1,7 +1,8 @@
 """One event of a WebSocket, as a turn of its owner."""
 
+import contextvars
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -257,10 +258,13 @@ class SocketTurn:
             self._failed(error)
             return
         if result is not None and is_coroutine(result):
-            task = owner.begin(result, self.gate, self._on_task_done, context)
+            task = self._begin(result, context)
             timeout_ms = owner.sessions.event_timeout_ms
             if timeout_ms is not None and self._socket.handlers is not None and not task.done():
                 self._limit(task, timeout_ms)
+
+    def _begin(self, handler: Coroutine[Any, Any, Any], context: contextvars.Context) -> ActorTask:
+        return self._owner.begin(handler, self.gate, self._on_task_done, context)
 
     def _limit(self, task: ActorTask, timeout_ms: int) -> None:
         """Cancel a handler of the class that takes longer."""

@@ -66,16 +66,17 @@ class Subject:
                 time.sleep(0.002)
 
     def cpu_s(self) -> float:
-        """Processor time used so far, by the process itself."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Processor time used so far, by the process and its children."""
+        return sum(_cpu_s(pid) for pid in self._pids())
 
     def memory_kib(self) -> int:
-        """Proportional set size."""
-        text = Path(f"/proc/{self._process.pid}/smaps_rollup").read_text()
-        found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
-        assert found is not None, "smaps_rollup has a Pss line"
-        return int(found[1])
+        """Proportional set size, of the process and its children."""
+        return sum(_memory_kib(pid) for pid in self._pids())
+
+    def _pids(self) -> list[int]:
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [pid, *map(int, children)]
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
@@ -87,12 +88,25 @@ class Subject:
         self._log.close()
 
 
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_kib(pid: int) -> int:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    assert found is not None, "smaps_rollup has a Pss line"
+    return int(found[1])
+
+
 def start_perdure(folder: Path) -> Subject:
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, "-m", "perdure", "serve", "-c", str(HERE / "app/wrangler.toml"),
         "--port", str(port), "--data", str(folder / "data"),
+        "--workers", os.environ.get("PERDURE_BENCH_WORKERS", "0"),
     ]  # fmt: skip
     return Subject("perdure", command, folder, port)
 

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from ..actors.clock import SystemClock
@@ -29,6 +30,7 @@ from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
 from .rolling import Reloaded, Resized, Rolling
 from .rolling_desk import RollingDesk
+from .shards.operations import ways
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.processes import tell_of_all
@@ -170,7 +172,7 @@ class SupervisedServer:
         self._lines = Lines()
         self._cleanup.callback(self._lines.close)
         self.houses = Houses(self._layout, bindings, placement, self._lines)
-        self.desk = Desk(self.houses.run)
+        self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
 
     async def _open_control(self) -> None:

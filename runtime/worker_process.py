@@ -20,7 +20,6 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.errors import InternalError
 from ..storage.layout import Layout
 from .actor_side import ActorSide
-from .control.desk import Desk
 from .control.processes import ProcessesArguments, WorkerFacts
 from .control.server import ControlServer
 from .fast_loop import find_fast_loop
@@ -36,6 +35,7 @@ from .shards.link.link import Identity as LinkIdentity
 from .shards.link.link import Link
 from .shards.link.opening import open_link
 from .shards.link.streams import Streams
+from .shards.operations.worker_desk import worker_desk
 from .shards.peers import OwnActors, Peers, ShardChannel
 from .shards.placement import Placement
 from .shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
@@ -135,7 +135,7 @@ class WorkerDuty:
         def owns(unique_key: str, raw_id: bytes) -> bool:
             return placement.placement.slot_of(unique_key, raw_id) == slot
 
-        desk = Desk.of(self._actors.house(layout, self._settings.namespaces, owns))
+        desk = worker_desk(self._actors.house(layout, self._settings.namespaces, owns))
         desk.add("facts", ProcessesArguments, self._facts)
         self._control = await ControlServer.on_line(desk, self._line)
 

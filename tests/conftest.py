@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import gc
+import inspect
 import os
 import shutil
 from collections.abc import AsyncIterator, Generator
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 import perdure
-from tests.serving import Serving
+from tests.child_forks import can_fork, fork_children
+from tests.serving import INLINE, SPLIT, Serving
 from tests.world import World
 
 # A whole run leaves about a tenth of that behind.
@@ -21,6 +23,11 @@ MEMORY_FREE_BYTES_MIN = 4 * 2**30
 settings.register_profile("quick", max_examples=50, deadline=None)
 if "CI" not in os.environ:
     settings.load_profile("quick")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Both shapes of a server are to pass the same tests: ``--shape=split``."""
+    parser.addoption("--shape", choices=(INLINE, SPLIT), default=INLINE, help="of servers")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,9 +81,24 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-async def serve(tmp_path: Path) -> AsyncIterator[Serving]:
+def shape(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The shape that servers are to have."""
+    shape = str(request.config.getoption("--shape"))
+    if shape == SPLIT:
+        if (marker := request.node.get_closest_marker("inline")) is not None:
+            pytest.skip(f"only inline: {marker.args[0]}")
+        wanted = set(inspect.signature(request.function).parameters)
+        if wanted & {"caplog", "capsys", "monkeypatch"}:
+            pytest.skip("only inline: the test listens to the server's process, or changes it")
+        if can_fork():
+            fork_children(monkeypatch)
+    return shape
+
+
+@pytest.fixture
+async def serve(tmp_path: Path, shape: str) -> AsyncIterator[Serving]:
     """Serves programs that a test has written, on real ports."""
-    serving = Serving(tmp_path)
+    serving = Serving(tmp_path, shape)
     yield serving
     await serving.stop()
 

@@ -1,4 +1,9 @@
-"""Programs written by a test and served as a user's would be, on a real port."""
+"""Programs written by a test and served as a user's would be, on a real port.
+
+One suite runs against both shapes of a server: ``pytest --shape=split`` starts a supervisor, a
+router and two workers wherever a test asks for a server. What a test can only see within one
+process it is skipped for there, with that as the reason.
+"""
 
 import itertools
 import json
@@ -7,14 +12,53 @@ from collections.abc import Mapping, Sequence
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Never, cast
+
+import pytest
 
 from perdure.runtime.config.load import load
 from perdure.runtime.config.model import WorkerConfig
+from perdure.runtime.observe.logs import LogStyle
 from perdure.runtime.server import Server
+from perdure.runtime.supervised import SupervisedServer
 
 # Modules live as long as the process: each program of the whole run has a name of its own.
 _numbers = itertools.count(1)
+INLINE, SPLIT = "inline", "split"
+WORKERS = 2
+# What only the process of the server can do for a test.
+_ONLY_INLINE = {"clock": "the server has the test's clock", "on_request": "requests are told of"}
+
+
+class SplitServer(SupervisedServer):
+    """A server of several processes, for a test that may want to look inside."""
+
+    def __getattr__(self, name: str) -> Never:
+        if not hasattr(Server, name) and name not in {"_front_side", "_actor_side"}:
+            raise AttributeError(name)
+        pytest.skip(f"only inline: the test looks inside the server's process ({name})")
+
+
+async def start_server(
+    shape: str, config: WorkerConfig, *, workers: int = WORKERS, **options: Any
+) -> Server:
+    """Start a server of that shape.
+
+    Args:
+        shape: ``INLINE`` or ``SPLIT``.
+        config: What it runs.
+        workers: How many a split one has; one where a program's requests meet in its memory.
+        options: Of ``Server.start``.
+    """
+    if shape == INLINE:
+        return await Server.start(config, **options)
+    for name, why in _ONLY_INLINE.items():
+        if name in options:
+            pytest.skip(f"only inline: {why}")
+    server = await SplitServer.start(
+        config, workers=workers, **{"log_style": LogStyle("warning"), **options}
+    )
+    return cast("Server", server)
 
 
 class Serving:
@@ -23,8 +67,9 @@ class Serving:
     Each call gets a data directory of its own, unless ``data_dir`` names one.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, shape: str = INLINE) -> None:
         self.root = root
+        self._shape = shape
         self.running: list[Server] = []
 
     def write(
@@ -83,7 +128,7 @@ class Serving:
         """Start what ``write`` wrote; ``options`` are those of ``Server.start``."""
         options = {"host": "127.0.0.1", "port": 0, **options}
         data_dir = data_dir or config.base_dir / "data"
-        server = await Server.start(config, data_dir=data_dir, **options)
+        server = await start_server(self._shape, config, data_dir=data_dir, **options)
         self.running.append(server)
         return server
 

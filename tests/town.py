@@ -4,7 +4,7 @@ tests."""
 import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.catalog import Catalog, CatalogStep, CreateNamespace
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import StorageBroken
+from perdure.storage.layout import FIRST_SLOT
 from perdure.storage.limits import StorageLimits
-from perdure.storage.store import Store
+from perdure.storage.store import Store, StoreOptions
 from tests.world import FakeClock, FakeOutbound
 
 KEY = "app-Room"
@@ -103,8 +104,24 @@ def slow_disk() -> Iterator[None]:
 class Town:
     """A house, and what tests need around it; ``async with Town(path) as town``."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        slot: str = FIRST_SLOT,
+        directory: DataDirectory | None = None,
+        owns: Callable[[str, bytes], bool] = lambda *_: True,
+    ) -> None:
+        """Have all actors of the directory at ``root``, or those of one worker of several.
+
+        Args:
+            root: The data directory.
+            slot: The worker's.
+            directory: It is open already, and others have logs of it, too.
+            owns: Says which actors are this one's.
+        """
         self.root = root
+        self._slot, self._directory, self._owns = slot, directory, owns
         self.clock = FakeClock()
         self._cleanup = ExitStack()
 
@@ -112,8 +129,9 @@ class Town:
         loop = asyncio.get_running_loop()
         install_task_factory(loop)
         cleanup = self._cleanup
-        directory = cleanup.enter_context(DataDirectory.open(self.root))
-        index = AlarmIndex(directory.layout.alarms_file)
+        is_alone = self._directory is None
+        directory = self._directory or cleanup.enter_context(DataDirectory.open(self.root))
+        index = AlarmIndex(directory.layout.alarms_file_of(self._slot))
         cleanup.callback(index.close)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self.alarms = AlarmScheduler(index, self.clock, self._find)
@@ -126,6 +144,8 @@ class Town:
             apply_alarms=index.apply,
             save_alarms=index.saving,
             alarm_changed=self._alarm_changed,
+            options=StoreOptions(slot=self._slot),
+            is_alone=is_alone,
         )
         cleanup.callback(self.store.close)
         self.host = ActorHost(
@@ -157,6 +177,7 @@ class Town:
             is_serving=True,
             bindings={"ROOM": KEY},
             failed=self.failed,
+            owns=self._owns,
         )
         return self
 

@@ -41,6 +41,7 @@ class ControlServer:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._cleanup = ExitStack()
+        self._line: LineEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_leaving = False
         self._running = 0
@@ -81,8 +82,7 @@ class ControlServer:
         """Answer what comes over a line (line.py), whose ``end`` is the server's from now on."""
         server = cls(desk)
         await server._runner.setup()
-        line = LineEnd(end, asyncio.get_running_loop(), server._take)
-        server._cleanup.callback(line.close)
+        server._line = LineEnd(end, asyncio.get_running_loop(), server._take)
         return server
 
     async def drain(self) -> None:
@@ -97,6 +97,8 @@ class ControlServer:
     async def close(self) -> None:
         """Answer nobody any more; operations that are under way end where they stand."""
         self._desk.end_readers()
+        if self._line is not None:
+            self._line.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -119,8 +119,8 @@ class Town:
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
-    serving = Serving(tmp_path)
+async def town(tmp_path: Path, shape: str) -> AsyncIterator[Town]:
+    serving = Serving(tmp_path, shape)
     limits = {"websocket_ping_interval_s": 0.4}
     config = serving.write(MAIN, objects=["Room"], toml=SETTINGS, limits=limits)
     town = Town(serving, config, tmp_path / "data")

@@ -69,6 +69,8 @@ class Sentence:
         """Start a program whose handlers run ``body``; ``members`` are more of its actor."""
         main = PROGRAM.replace("{body}", textwrap.indent(textwrap.dedent(body), "    "))
         main = main.replace("{members}", textwrap.indent(textwrap.dedent(members), "    "))
+        if "heard" in body + members or "listen(" in body + members:
+            options = {"workers": 1, **options}  # what is heard is kept in a process's memory
         self.server = await self._serve(main, objects=["Thing"], **options)
         return self.server
 

@@ -9,17 +9,25 @@ import uvloop
 
 from perdure.runtime.config.load import NO_VARS, load
 from perdure.runtime.server import Server
+from tests.serving import SPLIT, start_server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """The loop that ``perdure dev`` and ``perdure serve`` run on, and the one of asyncio."""
+def pytest_asyncio_loop_factories(
+    config: pytest.Config,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The loop that ``perdure dev`` and ``perdure serve`` run on, and the one of asyncio.
+
+    Of several processes each has a loop of its own, whatever the test's is.
+    """
+    if config.getoption("--shape") == SPLIT:
+        return {"uvloop": uvloop.new_event_loop}
     return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
 
 
 @pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Server]]]:
+async def start(tmp_path: Path, shape: str) -> AsyncIterator[Callable[..., Awaitable[Server]]]:
     """Starts the program in a directory; started again, it finds its data."""
     running: list[Server] = []
 
@@ -29,7 +37,9 @@ async def start(tmp_path: Path) -> AsyncIterator[Callable[..., Awaitable[Server]
         loaded = load(directory / "wrangler.toml", var_overrides=variables)
         assert list(loaded.warnings) == []
         data_dir = tmp_path / "data" / directory.name
-        server = await Server.start(loaded.config, data_dir=data_dir, host="127.0.0.1", port=port)
+        server = await start_server(
+            shape, loaded.config, data_dir=data_dir, host="127.0.0.1", port=port
+        )
         running.append(server)
         return server
 

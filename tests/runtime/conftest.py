@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from tests.serving import SPLIT
 from tests.town import Town
 
 ON_BOTH_LOOPS = {"edge", "shards", "sockets", "test_server.py"}
@@ -15,7 +16,12 @@ ON_BOTH_LOOPS = {"edge", "shards", "sockets", "test_server.py"}
 def pytest_asyncio_loop_factories(
     item: pytest.Item,
 ) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """What meets the network is tested on the loop that ``perdure`` runs on, and on asyncio's."""
+    """What meets the network is tested on the loop that ``perdure`` runs on, and on asyncio's.
+
+    Of several processes each has a loop of its own, whatever the test's is.
+    """
+    if item.config.getoption("--shape") == SPLIT:
+        return {"uvloop": uvloop.new_event_loop}
     if ON_BOTH_LOOPS & set(item.path.parts):
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}

@@ -4,9 +4,11 @@ import asyncio
 import itertools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from ....storage.backup import (
     Actor,
@@ -18,13 +20,15 @@ from ....storage.backup import (
     copy_log,
 )
 from ....storage.durable_files import make_directory, sync_file_system
-from ....storage.layout import Layout
+from ....storage.layout import FIRST_SLOT, Layout
+from ....storage.log_hold import hold_logs
 from .errors import TargetUnusable
 from .house import House, Told, Values
 
 # So many files are copied between two looks at who waits.
 _BATCH_FILES = 64
 _TITLE = "Copying"
+_LSN_MAX = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,43 @@ class BackupArguments:
     target: str
 
 
+@dataclass(frozen=True, slots=True)
+class HoldArguments:
+    """Nothing can be chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsArguments:
+    """Where alarms are to be copied.
+
+    Attributes:
+        target: A file that is not there, absolute.
+    """
+
+    target: str
+
+
+class CopyAlarms(Protocol):
+    """Has all alarms of a directory copied, by those who have them in memory."""
+
+    async def __call__(self, target: Layout) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A data directory that can be copied: no file takes an actor's place but by the log.
+
+    Attributes:
+        layout: Where things lie.
+        known: The last record of each log that is written to when this began, by its slot.
+        copy_alarms: Copies those.
+    """
+
+    layout: Layout
+    known: Mapping[str, int]
+    copy_alarms: CopyAlarms
+
+
 async def back_up(house: House, arguments: BackupArguments, told: Told) -> Values:
     """Copy the data directory; the copy holds all that was durable when this ends, or more.
 
@@ -48,19 +89,70 @@ async def back_up(house: House, arguments: BackupArguments, told: Told) -> Value
         TargetUnusable: Something is there already, or it cannot be written.
         ActorBusy: Some object's data is being replaced.
     """
-    target = Layout(Path(arguments.target))
-    await asyncio.to_thread(_check_target, house.layout.root, target.root)
+
+    async def copy_alarms(target: Layout) -> None:
+        await asyncio.to_thread(house.times.copy_to, target.alarms_file)
+
+    @asynccontextmanager
+    async def source() -> AsyncIterator[Source]:
+        async with house.no_backup:
+            known = {FIRST_SLOT: house.store.log.appended_lsn}
+            yield Source(house.layout, known, copy_alarms)
+
+    return await copy_directory(house.layout, Layout(Path(arguments.target)), source, told)
+
+
+async def hold_still(house: House, arguments: HoldArguments, told: Told) -> Values:
+    """Let no actor's file be replaced until whoever asked goes away: a backup is being made.
+
+    Tells one item, when that is so: ``lsn``, that of the last record of this process's log.
+    """
+    del arguments
     async with house.no_backup:
-        try:
-            with house.store.hold_log():
-                files, size = await _copy(house, target, told)
-        except OSError as error:
-            await asyncio.to_thread(_give_up, target.root)
-            reason = error.strerror or str(error)
-            raise TargetUnusable(target.root, f"cannot be written: {reason}") from error
-        except BaseException:
-            await asyncio.to_thread(_give_up, target.root)
-            raise
+        await told.item({"lsn": house.store.log.appended_lsn})
+        await asyncio.Event().wait()
+    raise AssertionError("it is given up, and does not end")
+
+
+async def copy_alarms_of(house: House, arguments: AlarmsArguments, told: Told) -> Values:
+    """Copy the alarms of this process's actors."""
+    del told
+    await asyncio.to_thread(house.times.copy_to, Path(arguments.target))
+    return {}
+
+
+async def copy_directory(
+    layout: Layout,
+    target: Layout,
+    source: Callable[[], AbstractAsyncContextManager[Source]],
+    told: Told,
+) -> Values:
+    """Make ``target`` a copy of the directory at ``layout``; nothing is left of one that failed.
+
+    Args:
+        layout: Where things lie.
+        target: Where they are to lie, too.
+        source: Holds the directory still, for as long as it is copied.
+        told: Whoever asked.
+
+    Returns:
+        ``target``, ``files``, ``size_bytes``.
+
+    Raises:
+        TargetUnusable: Something is there already, or it cannot be written.
+    """
+    await asyncio.to_thread(_check_target, layout.root, target.root)
+    try:
+        async with source() as held:
+            with hold_logs(layout):
+                files, size = await _copy(held, target, told)
+    except OSError as error:
+        await asyncio.to_thread(_give_up, target.root)
+        reason = error.strerror or str(error)
+        raise TargetUnusable(target.root, f"cannot be written: {reason}") from error
+    except BaseException:
+        await asyncio.to_thread(_give_up, target.root)
+        raise
     return {"target": str(target.root), "files": files, "size_bytes": size}
 
 
@@ -72,11 +164,10 @@ def _check_target(source: Path, target: Path) -> None:
     make_directory(target)
 
 
-async def _copy(house: House, target: Layout, told: Told) -> tuple[int, int]:
-    source, log = house.layout, house.store.log
-    known = log.appended_lsn
+async def _copy(held: Source, target: Layout, told: Told) -> tuple[int, int]:
+    source = held.layout
     await asyncio.to_thread(copy_checkpoints, source, target)
-    await asyncio.to_thread(house.times.copy_to, target.alarms_file)
+    await held.copy_alarms(target)
     total = await asyncio.to_thread(_size, source)
     files = size = 0
     copying = copy_files(source, target)
@@ -85,7 +176,7 @@ async def _copy(house: House, target: Layout, told: Told) -> tuple[int, int]:
         size += sum(copied.size_bytes for copied in batch)
         await told.progress(_TITLE, size, max(total, size))
     await asyncio.to_thread(copy_catalog, source.catalog_file, target.catalog_file)
-    last, replaced = await asyncio.to_thread(_copy_logs, source, target, known)
+    last, replaced = await asyncio.to_thread(_copy_logs, source, target, held.known)
     while replaced:  # what was copied of these may be the old file, or half of the new one
         await asyncio.to_thread(_copy_again, source, target, replaced)
         last, replaced = await asyncio.to_thread(_copy_logs, source, target, last)
@@ -114,13 +205,20 @@ def _size_of(path: Path) -> int:
         return 0
 
 
-def _copy_logs(source: Layout, target: Layout, known: int) -> tuple[int, set[Actor]]:
-    last, replaced = known, set[Actor]()
+def _copy_logs(
+    source: Layout, target: Layout, known: Mapping[str, int]
+) -> tuple[dict[str, int], set[Actor]]:
+    """Copy all logs; return their last records, and whose files were replaced after ``known``."""
+    lasts, replaced = dict(known), set[Actor]()
     for log in sorted(target.logs_dir.iterdir()):
-        end, found = copy_log(source.logs_dir / log.name, log, known)
-        last = max(last, end)
+        slot = log.name
+        # Nobody writes to the others: whoever was replaced was so before this began.
+        known_lsn = known.get(slot, _LSN_MAX)
+        end, found = copy_log(source.logs_dir / slot, log, known_lsn)
+        if slot in known:
+            lasts[slot] = max(known_lsn, end)
         replaced |= found
-    return last, replaced
+    return lasts, replaced
 
 
 def _copy_again(source: Layout, target: Layout, actors: set[Actor]) -> None:

@@ -39,7 +39,13 @@ _CLOCK_SLACK_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DoctorArguments:
-    """Nothing can be chosen."""
+    """What is to be looked at.
+
+    Attributes:
+        storage_only: The store alone, and not what all processes of a server share.
+    """
+
+    storage_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,7 @@ class Finding:
 
 async def doctor(house: House, arguments: DoctorArguments, told: Told) -> Values:
     """Tell of each thing that was looked at as an item, a Finding; return the summary."""
-    del arguments
-    findings = await asyncio.to_thread(examine, house.layout)
+    findings = [] if arguments.storage_only else await asyncio.to_thread(examine, house.layout)
     findings.append(_health(house.store.health()))
     for finding in findings:
         await told.item(asdict(finding))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ....storage.bookmark import Bookmark
 from ....storage.catalog import Catalog, NamespaceRecord
+from ....storage.durable_files import make_directory, sync_directory
 from ....storage.errors import DatabaseFailed, StorageError
 from ....storage.layout import Layout, quote, trash_time_ms
 from ....storage.peek import peek
@@ -96,20 +97,35 @@ async def _delete(house: House, found: Address) -> Bookmark:
         database.rows("SELECT 1")
         await house.durable(database)
     except DatabaseFailed:  # it is damaged, and goes to the trash as it is
-        return await house.store.replacements.delete(*key, _trash(house, found))
+        return await house.store.replacements.delete(*key, await _trash(house, found))
     finally:
         database.close()  # which brings the file up to date
     if found.path.with_name(found.path.name + "-wal").exists():
         raise StorageError(found.path, "the file could not be brought up to date", "Try it again")
-    return await house.store.replacements.delete(*key, _trash(house, found))
+    return await house.store.replacements.delete(*key, await _trash(house, found))
 
 
-def _trash(house: House, found: Address) -> Path:
-    """Return a place in the trash that nobody has."""
-    time_ms = house.clock.time_ms()
-    while (entry := house.layout.trash_entry(found.unique_key, time_ms)).exists():
-        time_ms += 1
+async def _trash(house: House, found: Address) -> Path:
+    """Return a place in the trash that nobody has, and that nobody takes any more."""
+    entry = await asyncio.to_thread(
+        _new_entry, house.layout, found.unique_key, house.clock.time_ms()
+    )
     return entry / found.path.parent.name / found.path.name
+
+
+def _new_entry(layout: Layout, unique_key: str, time_ms: int) -> Path:
+    while True:
+        entry = layout.trash_entry(unique_key, time_ms)
+        try:
+            make_directory(entry.parent)
+            entry.mkdir()  # not a look first: another process may do the same at this moment
+            sync_directory(entry.parent)
+        except FileExistsError:
+            time_ms += 1
+        except OSError as error:
+            raise StorageError(entry, f"cannot be made: {error.strerror or error}") from error
+        else:
+            return entry
 
 
 async def list_deleted(house: Named, arguments: ListDeletedArguments, told: Told) -> Values:

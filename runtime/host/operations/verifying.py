@@ -13,10 +13,12 @@ from pathlib import Path
 from ....storage.archive.verify import verify_archive
 from ....storage.catalog import NamespaceRecord
 from ....storage.errors import PerdureError, StorageError
+from ....storage.layout import Layout
+from ....storage.log_hold import hold_logs
 from ....storage.verification import check_database, check_log
 from .exporting import copy_actor
 from .house import House, Told, Values
-from .naming import Address, actor_files, address, namespaces_of
+from .naming import Address, address, namespaces_of, own_files
 from .replacing import draft_in
 
 _BATCH_FILES = 32
@@ -24,18 +26,26 @@ _BATCH_FILES = 32
 
 @dataclass(frozen=True, slots=True)
 class VerifyArguments:
-    """Nothing can be chosen: all is read.
+    """What is to be read.
 
     Attributes:
         limit: So many findings are told at most.
+        objects_only: The objects alone, and not what all processes of a server share.
     """
 
     limit: int = 1000
+    objects_only: bool = False
 
 
 @dataclass(slots=True)
-class _Findings:
-    """What is told, and how much."""
+class Findings:
+    """What is told, and how much.
+
+    Attributes:
+        told: Whoever asked.
+        limit: He is told of so many at most.
+        count: So many there are.
+    """
 
     told: Told
     limit: int
@@ -53,29 +63,32 @@ async def verify(house: House, arguments: VerifyArguments, told: Told) -> Values
     Returns:
         ``records``, ``archive_files``, ``actors`` that were read; ``findings``.
     """
-    findings = _Findings(told, arguments.limit)
-    records = await _verify_logs(house, findings)
-    path = house.layout.catalog_file
+    findings = Findings(told, arguments.limit)
+    read = {"records": 0, "archive_files": 0}
+    if not arguments.objects_only:
+        read = await verify_shared(house.layout, findings)
+    actors = await _verify_actors(house, findings)
+    for unique_key, raw_id in house.store.marks.of_kind("quarantine"):
+        if house.owns(unique_key, raw_id):
+            path = house.layout.actor_file(unique_key, raw_id)
+            await findings.add("quarantine", path, "the object is not served until it is restored")
+    return {**read, "actors": actors, "findings": findings.count}
+
+
+async def verify_shared(layout: Layout, findings: Findings) -> Values:
+    """Read what lies beside the objects; return how many ``records`` and ``archive_files``."""
+    records = await _verify_logs(layout, findings)
+    path = layout.catalog_file
     problem = await asyncio.to_thread(check_database, path)
     if problem is not None:
         await findings.add("catalog", path, problem)
-    archive_files = await _verify_archive(house, findings)
-    actors = await _verify_actors(house, findings)
-    for unique_key, raw_id in house.store.marks.of_kind("quarantine"):
-        path = house.layout.actor_file(unique_key, raw_id)
-        await findings.add("quarantine", path, "the object is not served until it is restored")
-    return {
-        "records": records,
-        "archive_files": archive_files,
-        "actors": actors,
-        "findings": findings.count,
-    }
+    return {"records": records, "archive_files": await _verify_archive(layout, findings)}
 
 
-async def _verify_logs(house: House, findings: _Findings) -> int:
+async def _verify_logs(layout: Layout, findings: Findings) -> int:
     records = 0
-    with house.store.hold_log():
-        for path in sorted(house.layout.logs_dir.glob("*")):
+    with hold_logs(layout):
+        for path in sorted(layout.logs_dir.glob("*")):
             if not path.is_dir():
                 continue
             await findings.told.progress("Reading the log", records, None)
@@ -86,9 +99,9 @@ async def _verify_logs(house: House, findings: _Findings) -> int:
     return records
 
 
-async def _verify_archive(house: House, findings: _Findings) -> int:
+async def _verify_archive(layout: Layout, findings: Findings) -> int:
     count = 0
-    looking = verify_archive(house.layout.archive_dir)
+    looking = verify_archive(layout.archive_dir)
     while found := await asyncio.to_thread(lambda: list(itertools.islice(looking, _BATCH_FILES))):
         count += len(found)
         await findings.told.progress("Reading the archive", count, None)
@@ -98,12 +111,12 @@ async def _verify_archive(house: House, findings: _Findings) -> int:
     return count
 
 
-async def _verify_actors(house: House, findings: _Findings) -> int:
+async def _verify_actors(house: House, findings: Findings) -> int:
     records = await namespaces_of(house)
     total = await asyncio.to_thread(_count, house, records)
     count = 0
     for record in records:
-        files = iter(actor_files(house.layout, record.unique_key))
+        files = own_files(house, record.unique_key)
         while batch := await asyncio.to_thread(_look, files):
             for path, problem in batch:
                 if problem is not None:
@@ -114,7 +127,7 @@ async def _verify_actors(house: House, findings: _Findings) -> int:
 
 
 def _count(house: House, records: list[NamespaceRecord]) -> int:
-    return sum(1 for record in records for _ in actor_files(house.layout, record.unique_key))
+    return sum(1 for record in records for _ in own_files(house, record.unique_key))
 
 
 def _look(files: Iterator[Path]) -> list[tuple[Path, str | None]]:
@@ -129,7 +142,7 @@ def _look(files: Iterator[Path]) -> list[tuple[Path, str | None]]:
 
 
 async def _look_again(
-    house: House, record: NamespaceRecord, path: Path, findings: _Findings
+    house: House, record: NamespaceRecord, path: Path, findings: Findings
 ) -> None:
     """Read it as its owner does, who knows what is in the file and what is in the log."""
     found = await address(house, record.unique_key, None, path.stem)

@@ -85,6 +85,11 @@ def is_numbered_message(value: Any) -> bool:
     return is_number(value[0]) and is_message(value[1])
 
 
+def are_receipts(value: Any) -> bool:
+    """``[session, sequence number, session, sequence number, ...]``"""
+    return type(value) is list and len(value) % 2 == 0 and all(map(is_number, value))
+
+
 def or_none(fits: Fits) -> Fits:
     """The field may also be None."""
 

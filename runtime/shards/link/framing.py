@@ -3,16 +3,17 @@
 # Pure: no clock, no files.
 
 A frame is its length as 4 bytes, big-endian, then so many bytes that are one msgpack array, whose
-first element is the number of its kind. Text is UTF-8 in which lone surrogates stand for
-themselves (Python's "surrogatepass"), so that any ``str`` survives, also header fields whose bytes
-were no UTF-8.
+first element is the number of its kind. Frames that are written at once travel as one, a BATCH,
+whose other elements they are: C code unpacks it in one go. Text is UTF-8 in which lone surrogates
+stand for themselves (Python's "surrogatepass"), so that any ``str`` survives, also header fields
+whose bytes were no UTF-8.
 
 *Promise*: ``FrameReader`` gives the same frames however the bytes are cut, never keeps more than
 one frame's limit of them, and answers whatever it is fed with frames or with ``LinkBroken``.
 """
 
 import struct
-from typing import Any
+from typing import Any, Final
 
 from msgpack import Packer, unpackb
 from msgpack.exceptions import ExtraData, UnpackException
@@ -24,11 +25,19 @@ from .errors import LinkBroken
 FRAME_SIZE_BYTES_MAX = 8 * 2**20
 # No frame has a longer list: a broadcast names its sockets, of which an actor has 32,768 at most.
 LIST_LENGTH_MAX = 2**17
+# The kind of a frame that is several; none of those is one.
+BATCH: Final = 4
+# So much goes into one at most, so that what comes is handled soon; and so many, see above.
+_BATCH_SIZE_BYTES_MAX = 256 * 1024
+_BATCH_LENGTH_MAX = 2**16
 # A packer never gives its buffer back; one that has grown beyond this is thrown away.
 _KEPT_BUFFER_SIZE_BYTES_MAX = 256 * 1024
 
 _LENGTH = struct.Struct(">I")
 _HEAD = _LENGTH.size
+# The length, then the head of a msgpack array and its first element.
+_ARRAY_32 = 0xDD
+_BATCH_HEAD = struct.Struct(">IBIB")
 
 # The kind's number, then its fields.
 Frame = list[Any]
@@ -83,6 +92,41 @@ def with_length(body: bytes) -> bytes:
     return _LENGTH.pack(len(body)) + body
 
 
+def joined(bodies: list[bytes]) -> bytes:
+    """The bytes of frames that are written at once, from their bodies."""
+    if len(bodies) == 1:
+        return with_length(bodies[0])
+    parts: list[bytes] = []
+    first, size = 0, 0
+    for index, body in enumerate(bodies):
+        if size + len(body) > _BATCH_SIZE_BYTES_MAX or index - first == _BATCH_LENGTH_MAX:
+            _add_batch(parts, bodies[first:index], size)
+            first, size = index, 0
+        size += len(body)
+    _add_batch(parts, bodies[first:], size)
+    return b"".join(parts)
+
+
+def _add_batch(parts: list[bytes], bodies: list[bytes], size: int) -> None:
+    if len(bodies) > 1:
+        parts.append(
+            _BATCH_HEAD.pack(_BATCH_HEAD.size - _HEAD + size, 0xDD, len(bodies) + 1, BATCH)
+        )
+    elif bodies:
+        parts.append(_LENGTH.pack(size))
+    parts += bodies
+
+
+def _add_frame(frames: list[Frame], frame: Frame) -> None:
+    if frame[0] != BATCH:
+        frames.append(frame)
+        return
+    for inner in frame[1:]:
+        if type(inner) is not list or not inner:
+            raise LinkBroken("a frame within another is no array with a kind")
+        frames.append(inner)
+
+
 class FrameReader:
     """Finds the frames in a stream of bytes.
 
@@ -119,7 +163,7 @@ class FrameReader:
             if end - body < size:
                 self._wanted = _HEAD + size
                 break
-            frames.append(read_body(view[body : body + size]))
+            _add_frame(frames, read_body(view[body : body + size]))
             start = body + size
         self._kept += view[start:]
 
@@ -136,7 +180,7 @@ class FrameReader:
             if self._wanted == _HEAD:
                 self._wanted = _HEAD + self._checked_size(kept, 0)
         self._kept, self._wanted = bytearray(), _HEAD
-        frames.append(read_body(memoryview(kept)[_HEAD:]))
+        _add_frame(frames, read_body(memoryview(kept)[_HEAD:]))
         return data
 
     def _checked_size(self, data: bytes | bytearray, start: int) -> int:

@@ -22,6 +22,7 @@ from typing import Any, Final
 from .errors import LinkBroken
 from .fields import (
     Fits,
+    are_receipts,
     is_bool,
     is_bytes,
     is_close,
@@ -239,7 +240,7 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
         (_SESSION, ("policy", is_text), ("queue_size_bytes_max", or_none(is_number))),
     ),
     (AUTO, "AUTO", WORKER, (_SESSION, ("auto_response", or_none(is_pair_of_texts)))),
-    (ACKNOWLEDGED, "ACKNOWLEDGED", WORKER, (_SESSION, ("sequence", is_number))),
+    (ACKNOWLEDGED, "ACKNOWLEDGED", WORKER, (("receipts", are_receipts),)),
     (HIBERNATABLE, "HIBERNATABLE", WORKER, (_SESSION, *_RECORD)),
     # What is to be done when the sender has gone; a class says so.
     (RESTART, "RESTART", WORKER, (_SESSION, ("policy", is_restart))),

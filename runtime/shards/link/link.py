@@ -27,7 +27,7 @@ from ....storage.errors import LimitExceeded
 from ..version import VERSION
 from .begun import Begun, BegunElsewhere
 from .errors import LinkBroken, LinkEnded, VersionsDiffer
-from .framing import Frame, FrameReader, FrameWriter, read_body, with_length
+from .framing import Frame, FrameReader, FrameWriter, joined, read_body
 from .kinds import BYE, HELLO, KINDS, PART, PROTOCOL, ROLE_NAMES, check
 
 log = logging.getLogger("perdure.link")
@@ -161,7 +161,7 @@ class Link(asyncio.Protocol):
             return
         body = self._writer.body(frame)
         if len(body) <= self._piece_size_bytes:
-            self._queue(with_length(body))
+            self._queue(body)
         else:
             self._send_in_pieces(frame, body)
         self._frames_sent += 1
@@ -231,7 +231,7 @@ class Link(asyncio.Protocol):
         self._is_started = True
         own = self.own
         hello = [HELLO, self._version, PROTOCOL, own.role, own.slot, own.generation]
-        self._unsent.insert(0, self._writer.whole(hello))
+        self._write(self._writer.whole(hello))  # by itself: who reads on looks at it first
         self._flush()
         self._transport.resume_reading()
 
@@ -292,9 +292,9 @@ class Link(asyncio.Protocol):
 
     # Sending.
 
-    def _queue(self, data: bytes) -> None:
-        self._unsent.append(data)
-        self._unsent_size_bytes += len(data)
+    def _queue(self, body: bytes) -> None:
+        self._unsent.append(body)
+        self._unsent_size_bytes += len(body)
 
     def _send_in_pieces(self, frame: Frame, body: bytes) -> None:
         if len(body) > self._message_size_bytes_max:
@@ -304,7 +304,7 @@ class Link(asyncio.Protocol):
         size = self._piece_size_bytes
         for start in range(0, len(body), size):
             end = start + size
-            self._queue(self._writer.whole([PART, body[start:end], end >= len(body)]))
+            self._queue(self._writer.body([PART, body[start:end], end >= len(body)]))
 
     def _flush(self) -> None:
         self._flush_is_due = True  # what is gathered goes with this write
@@ -314,9 +314,13 @@ class Link(asyncio.Protocol):
         unsent = self._unsent
         if not unsent or self._transport is None or not self._is_started:
             return
-        data = unsent[0] if len(unsent) == 1 else b"".join(unsent)
+        data = joined(unsent)
         unsent.clear()
         self._unsent_size_bytes = 0
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        assert self._transport is not None, "looked at before"
         self._writes += 1
         self._sent_size_bytes += len(data)
         self._transport.write(data)

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
 # So long is waited for a successor; as long as events of clients wait for it (peers.py).
 WAIT_S = 30.0
 _HAS_ITS_END = JOINED | {ChildState.READY}
-_GOING = frozenset({ChildState.DRAINING, ChildState.STOPPING, ChildState.KILLED, ChildState.DEAD})
+_GOING = frozenset(
+    {
+        ChildState.RELAYING,
+        ChildState.DRAINING,
+        ChildState.STOPPING,
+        ChildState.KILLED,
+        ChildState.DEAD,
+    }
+)
 
 
 class Lines:
@@ -110,6 +118,18 @@ class Lines:
                     raise
             if self._serving.get(place) is line:
                 del self._serving[place]
+
+    async def ask_process(self, identity: Identity, name: str, told: Told) -> Values:
+        """Have a certain process say something, whether it serves or is on its way out.
+
+        Raises:
+            OperationFailed: It has not.
+            LineEnded: It cannot.
+        """
+        line = self._lines.get(identity)
+        if line is None:
+            raise LineEnded("it has gone")
+        return await _ask(line, identity.place, name, {}, told)
 
     async def _wait_for(self, place: Place, deadline: float) -> Line:
         loop = asyncio.get_running_loop()

@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 
+from ...control.line import LineEnded
 from ...control.processes import ProcessLine, memory_size_bytes, of_this_process
 from ...control.protocol import OperationFailed
 from ...host.operations.house import Told, Values
-from ..supervisor.places import Place
+from ..supervisor.places import Identity, Place
 from ..supervisor.states import ChildState
 from ..supervisor.statistics import ProcessStatistics, SupervisorStatistics
 from .lines import Lines
 
 # One that hangs is shown without what it holds.
 _FACTS_WAIT_S = 2.0
+_CAN_SAY = frozenset({ChildState.SERVING, ChildState.RELAYING})
 
 
 class _Nobody:
@@ -51,10 +53,11 @@ async def _facts_of(lines: Lines, processes: Sequence[ProcessStatistics]) -> lis
 
 async def _facts(lines: Lines, process: ProcessStatistics) -> Values:
     """What a process says it holds; nothing if it cannot, or does not, say."""
-    if process.role is None or process.state is not ChildState.SERVING:
+    if process.role is None or process.state not in _CAN_SAY:
         return {}
+    identity = Identity(Place(process.role, process.slot), process.generation)
     try:
         async with asyncio.timeout(_FACTS_WAIT_S):
-            return await lines.ask(Place(process.role, process.slot), "facts", {}, _Nobody())
-    except (TimeoutError, OperationFailed):
+            return await lines.ask_process(identity, "facts", _Nobody())
+    except (TimeoutError, OperationFailed, LineEnded):
         return {}

@@ -364,8 +364,8 @@ class HeldSockets:
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
             (HIBERNATABLE, self._one(_keep)),
             (RESTART, self._one(_want)),
+            (ACKNOWLEDGED, self._acknowledged),
             (TAKEN, self._one(lambda held, _: held.taken())),
-            (ACKNOWLEDGED, self._one(lambda held, frame: held.acknowledge(frame[2]))),
         ):
             link.handle(kind, handler)
         link.when_ended(self._ended)
@@ -402,6 +402,13 @@ class HeldSockets:
                 held.send(messages, None if close is None else (close[0], close[1]))
                 self.facts.touch(held)
         self.facts.took()
+
+    def _acknowledged(self, frame: Frame) -> None:
+        receipts = iter(frame[1])
+        for session, number in zip(receipts, receipts, strict=True):
+            held = self._sockets.get(session)
+            if held is not None:
+                held.acknowledge(number)
 
     def _ended(self, end: LinkEnded) -> None:
         self.facts.close()

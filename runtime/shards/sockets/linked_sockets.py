@@ -174,6 +174,8 @@ class LinkedSockets:
         self._sent_count = 0  # SEND frames
         self._sent_before = 0  # how many of them before this period
         self._sockets: dict[int, LinkedSocket] = {}
+        # Session and number of messages whose receipts leave with the next write.
+        self._receipts: list[int] = []
         # What was sent last, and to which sessions, while it may go to others as well.
         self._gathered: tuple[list[int], Sequence[Sent], Close | None] | None = None
         for kind, handler in (
@@ -187,7 +189,7 @@ class LinkedSockets:
             link.handle(kind, handler)
         if resume is not None:
             link.handle(RESUME, partial(self._resume, resume))
-        link.before_flush(self._send_gathered)
+        link.before_flush(self._send_all)
         link.when_ended(self._ended)
 
     def __len__(self) -> int:
@@ -227,6 +229,18 @@ class LinkedSockets:
         """Send a frame, behind everything that was sent before it."""
         self._send_gathered()
         self._link.send(frame)
+
+    def _acknowledge(self, session: int, sequence: int) -> None:
+        """Send a receipt, behind all that was sent before; those of a turn make one frame."""
+        if self._link.ended is None:
+            self._receipts += (session, sequence)
+            self._link.flush_soon()
+
+    def _send_all(self) -> None:
+        self._send_gathered()
+        if self._receipts:
+            receipts, self._receipts = self._receipts, []
+            self._link.send([ACKNOWLEDGED, receipts])
 
     def _send_gathered(self) -> None:
         if self._gathered is None:
@@ -269,7 +283,7 @@ class LinkedSockets:
             return
         receiver = self._receiver(frame)
         if receiver is not None:
-            acknowledge = partial(self.tell, [ACKNOWLEDGED, session, sequence])
+            acknowledge = partial(self._acknowledge, session, sequence)
             receiver.receive(Receipted(data, acknowledge, is_redelivered))
 
     def _said_close(self, frame: Frame) -> None:

@@ -9,6 +9,7 @@ from perdure.runtime.shards.link.framing import (
     Frame,
     FrameReader,
     FrameWriter,
+    joined,
     read_body,
     with_length,
 )
@@ -100,3 +101,38 @@ def test_garbage_is_refused_with_a_reason(body: bytes) -> None:
 def test_a_list_that_is_too_long_is_refused_without_making_it() -> None:
     with pytest.raises(LinkBroken, match="exceeds"):
         read_body(b"\x91\xdd\x00\x02\x00\x01" + b"\xc0" * (2**17 + 1))
+
+
+def bodies_of(*frames: Frame) -> list[bytes]:
+    return [FrameWriter().body(frame) for frame in frames]
+
+
+def test_frames_written_at_once_travel_as_one() -> None:
+    assert joined(bodies_of([8, "a"])) == FrameWriter().whole([8, "a"])
+    data = joined(bodies_of([8, "a"], [9]))
+    assert data == b"\x00\x00\x00\x0c\xdd\x00\x00\x00\x03\x04\x92\x08\xa1a\x91\x09"
+    assert read(data) == [[8, "a"], [9]]
+    reader = FrameReader()
+    assert [read(bytes([byte]), reader) for byte in data][-1] == [[8, "a"], [9]]
+
+
+@pytest.mark.parametrize(
+    "sizes", [[300_000], [1, 300_000, 1], [100_000] * 7, [2] * 70_000, [300_000, 300_000, 2, 2]]
+)
+def test_a_batch_has_a_limit_in_size_and_in_number(sizes: list[int]) -> None:
+    frames: list[Frame] = [[8, b"x" * size] for size in sizes]
+    data = joined(bodies_of(*frames))
+    assert read(data) == frames
+    largest = start = 0
+    while start < len(data):
+        size = int.from_bytes(data[start : start + 4])
+        largest, start = max(largest, size), start + 4 + size
+    assert largest <= max(*sizes, 2**18) + 64
+
+
+@pytest.mark.parametrize("inner", [b"\x90", b"\x01", b"\xc0", b"\xa1a"])
+def test_what_is_no_frame_within_a_batch_is_refused(inner: bytes) -> None:
+    frames: list[Frame] = []
+    with pytest.raises(LinkBroken, match="within another"):
+        FrameReader().feed(with_length(b"\x93\x04\x91\x08" + inner), frames)
+    assert frames == [[8]]

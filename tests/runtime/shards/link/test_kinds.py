@@ -41,7 +41,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.READ_ON: [1],
     kinds.DELIVERY: [1, "close", None],
     kinds.AUTO: [1, None],
-    kinds.ACKNOWLEDGED: [1, 2],
+    kinds.ACKNOWLEDGED: [[1, 2, 3, 4]],
     kinds.HIBERNATABLE: [1, *RECORD],
     kinds.TAKEN: [1],
     kinds.RESTART: [1, "replay_first"],

@@ -203,9 +203,9 @@ async def test_a_client_that_nobody_acknowledges_is_not_read_for_a_while() -> No
             assert one.client.is_read
             one.ear.receive(letter)
         assert not one.client.is_read
-        await one.says([ACKNOWLEDGED, 7, 1])
+        await one.says([ACKNOWLEDGED, [7, 1]])
         assert not one.client.is_read
-        await one.says([ACKNOWLEDGED, 7, 2])
+        await one.says([ACKNOWLEDGED, [7, 2]])
         assert one.client.is_read
         one.ear.receive("x" * 100)
         assert not one.client.is_read, "that is much at once"
@@ -218,7 +218,7 @@ async def test_only_the_last_reason_that_goes_has_the_client_read_again() -> Non
             one.ear.receive(letter)
         await one.says([READ_ON, 7])
         assert not one.client.is_read
-        await one.says([PAUSE, 7], *([ACKNOWLEDGED, 7, n] for n in range(1, 5)))
+        await one.says([PAUSE, 7], *([ACKNOWLEDGED, [7, n]] for n in range(1, 5)))
         assert not one.client.is_read
         await one.says([READ_ON, 7])
         assert one.client.is_read
@@ -238,7 +238,7 @@ async def test_the_client_notices_nothing_when_its_process_is_replaced() -> None
     async with holding() as one:
         for message in ("done", "in hand", b"likewise"):
             one.ear.receive(message)
-        await one.says([SEND, [7], ["answer"], None], [ACKNOWLEDGED, 7, 1])
+        await one.says([SEND, [7], ["answer"], None], [ACKNOWLEDGED, [7, 1]])
         one.worker.close("killed")
         await until(lambda: one.orphaned)
         assert (one.held.state, one.client.is_read) == (HeldState.ORPHANED, False)
@@ -314,7 +314,7 @@ async def test_a_successor_in_time_stops_the_clock() -> None:
 async def test_frames_for_sessions_that_are_over_are_nobodys(sessions: list[int]) -> None:
     async with holding() as one:
         one.held.sever(1000, "")
-        await one.says([SEND, sessions, ["x"], None], [PAUSE, 7], [ACKNOWLEDGED, 7, 1])
+        await one.says([SEND, sessions, ["x"], None], [PAUSE, 7], [ACKNOWLEDGED, [7, 1]])
         assert one.client.said == [("severed", 1000, "")]
         assert len(one.sockets) == 0
 

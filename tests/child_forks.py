@@ -1,0 +1,162 @@
+"""Children of a supervisor that begin with the framework loaded already: for --shape=split.
+
+To load it takes most of a second of processor time, and a server of several processes starts four
+or five of them; hundreds of tests start one. So one process loads it, once for each process of
+tests, and forks the children. A child is the test process's own all the same (CLONE_PARENT): it is
+that which reaps it, and with which it ends. Servers that ``perdure`` starts, and those of the tests
+of the supervisor itself, begin as interpreters; with PERDURE_TEST_WITHOUT_FORKS all do.
+"""
+
+import atexit
+import ctypes
+import fcntl
+import functools
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from perdure.runtime import router_process, worker_process
+from perdure.runtime.shards.supervisor import process
+
+ROOT = Path(__file__).parents[1]
+REQUEST_BYTES_MAX = 2**18
+DESCRIPTORS_MAX = 16
+MODULES: dict[str, Callable[[], int]] = {
+    "perdure.runtime.router_process": router_process.main,
+    "perdure.runtime.worker_process": worker_process.main,
+}
+_NUMBER = struct.Struct("i")
+_CLONE_PARENT = 0x8000
+_SYS_CLONE = {"x86_64": 56, "aarch64": 220}
+_DESCRIPTORS_FROM = 500  # out of the way of those that a child is to have
+
+
+class ForkedPopen:
+    """What a supervisor's ``Process`` wants of a ``subprocess.Popen``."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def can_fork() -> bool:
+    """Whether this machine's kernel is asked in a way that stands here."""
+    is_known = sys.platform == "linux" and os.uname().machine in _SYS_CLONE
+    return is_known and "PERDURE_TEST_WITHOUT_FORKS" not in os.environ
+
+
+def fork_children(patch: pytest.MonkeyPatch) -> None:
+    """Have supervisors of this process start what they start as forks, until it is undone."""
+
+    class Subprocess:
+        DEVNULL = subprocess.DEVNULL
+        Popen = staticmethod(_popen)
+
+    patch.setattr(process, "subprocess", Subprocess)
+
+
+def _popen(
+    command: Sequence[str], *, env: Mapping[str, str], pass_fds: Sequence[int], **options: Any
+) -> "ForkedPopen | subprocess.Popen[bytes]":
+    module = command[-1]
+    if module not in MODULES:
+        return subprocess.Popen(command, env=env, pass_fds=pass_fds, **options)
+    request = json.dumps([module, os.getcwd(), dict(env), list(pass_fds)]).encode()
+    assert len(request) <= REQUEST_BYTES_MAX
+    server = _server()
+    socket.send_fds(server, [request], [1, 2, *pass_fds])
+    [pid] = _NUMBER.unpack(server.recv(_NUMBER.size))
+    return ForkedPopen(pid)
+
+
+@functools.cache
+def _server() -> socket.socket:
+    """Start what forks, once for this process and until it ends."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in (ours, theirs):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * REQUEST_BYTES_MAX)
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.child_forks", str(theirs.fileno())],
+        cwd=ROOT,
+        pass_fds=[theirs.fileno()],
+        stdin=subprocess.DEVNULL,
+    )
+    theirs.close()
+
+    def end() -> None:
+        ours.close()
+        server.wait()
+
+    atexit.register(end)
+    return ours
+
+
+# ---- the process that forks
+
+
+def _become_a_child(control: socket.socket) -> Callable[[], int]:
+    """Fork when asked to; return in each fork what it is to do.
+
+    What asked is gone when nothing comes any more, and so is this process then.
+    """
+    while True:
+        request, descriptors, *_ = socket.recv_fds(control, REQUEST_BYTES_MAX, DESCRIPTORS_MAX)
+        if not request:
+            os._exit(0)
+        if (pid := _fork_for_parent()) == 0:
+            control.close()
+            return _begin(json.loads(request), descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        control.send(_NUMBER.pack(pid))
+
+
+def _fork_for_parent() -> int:
+    """Fork a child of this process's parent, as os.fork() does with children of its own."""
+    python = ctypes.pythonapi  # keeps the interpreter's lock over each of these calls
+    syscall = ctypes.PyDLL(None).syscall
+    python.PyOS_BeforeFork()
+    number = _SYS_CLONE[os.uname().machine]
+    pid = syscall(number, _CLONE_PARENT | signal.SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        python.PyOS_AfterFork_Child()
+    else:
+        python.PyOS_AfterFork_Parent()
+    return int(pid)
+
+
+def _begin(
+    request: tuple[str, str, dict[str, str], list[int]], got: list[int]
+) -> Callable[[], int]:
+    module, directory, environment, numbers = request
+    os.setpgid(0, 0)
+    high = [fcntl.fcntl(one, fcntl.F_DUPFD, _DESCRIPTORS_FROM) for one in got]
+    for one in got:
+        os.close(one)
+    for one, number in zip(high, [1, 2, *numbers], strict=True):
+        os.dup2(one, number)
+        os.close(one)
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.path[0] = directory  # as with python -m
+    sys.argv[:] = [module]
+    return MODULES[module]
+
+
+if __name__ == "__main__":
+    import uvloop  # noqa: F401  # what both load when they start
+
+    become = _become_a_child(socket.socket(fileno=int(sys.argv.pop(1))))
+    sys.exit(become())

@@ -1,0 +1,86 @@
+"""Events of all workers, and of their successors, in one stream."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from perdure.runtime.control.desk import Desk
+from perdure.runtime.host.operations.house import Told, Values
+from perdure.runtime.host.operations.tailing import TailArguments
+from perdure.runtime.shards.operations.houses import Houses
+from perdure.runtime.shards.operations.lines import Lines
+from perdure.runtime.shards.operations.tailing import tail
+from perdure.runtime.shards.placement import Placement
+from perdure.storage.layout import Layout
+from tests.runtime.shards.operations.crew import Crew, worker
+from tests.town import Listener
+
+
+class Follower(Listener):
+    """Waits for events."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came = asyncio.Event()
+
+    async def item(self, item: Values) -> None:
+        await super().item(item)
+        self._came.set()
+
+    async def seen(self, count: int) -> list[Any]:
+        async with asyncio.timeout(20):
+            while len(self.items) < count:
+                self._came.clear()
+                await self._came.wait()
+        return [event for item in self.items for event in item["events"]]
+
+
+class Source:
+    """A worker whose events a test makes."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[Any] = asyncio.Queue()
+        self.desk = Desk(self._tail, lambda: self.events.put_nowait(None))
+
+    async def _tail(self, name: str, arguments: Values, told: Told) -> Values:
+        assert name == "tail"
+        await told.item({"events": []})
+        while (event := await self.events.get()) is not None:
+            await told.item({"events": [event]})
+        return {"lost": 1}
+
+
+@pytest.fixture
+async def crew() -> AsyncIterator[Crew]:
+    crew = Crew(Lines(wait_s=20.0))
+    yield crew
+    await crew.close()
+
+
+async def test_it_follows_all_workers_and_those_who_take_their_places(
+    crew: Crew, tmp_path: Any
+) -> None:
+    houses = Houses(Layout(tmp_path), {}, Placement.of_count(2), crew.lines)
+    sources = [Source(), Source()]
+    for slot, source in enumerate(sources):
+        await crew.serve(worker(str(slot)), source.desk)
+    follower = Follower()
+    following = asyncio.ensure_future(tail(houses, TailArguments(), follower))
+    assert await follower.seen(1) == []
+    assert follower.items == [{"events": []}], "it has begun when all have, and says so once"
+    sources[0].events.put_nowait("a")
+    await follower.seen(2)
+    sources[1].events.put_nowait("b")
+    assert await follower.seen(3) == ["a", "b"]
+    await crew.end(worker("0"))  # it dies
+    successor = Source()
+    await crew.serve(worker("0"), successor.desk)
+    successor.events.put_nowait("c")
+    assert await follower.seen(4) == ["a", "b", "c"]
+    await crew.drain(worker("1"))  # in good order: it says what it has lost
+    crew.lines.stop_waiting()
+    await crew.end(worker("1"))
+    await crew.end(worker("0"))
+    assert (await following)["lost"] >= 1
