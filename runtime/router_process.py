@@ -17,11 +17,12 @@ from ..storage.errors import InternalError
 from .control.desk import Desk
 from .control.processes import ProcessesArguments, RouterFacts
 from .control.server import ControlServer
+from .edge.banner import Banner
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide
 from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
-from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_slots
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_problem, decode_slots
 from .shards.link.calls import LinkCalls
 from .shards.link.link import Link
 from .shards.link.opening import open_link
@@ -54,6 +55,7 @@ class RouterDuty:
     _peers: Peers
     _borrowed: BorrowedSockets
     _orphans: Orphans
+    _banner: Banner
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
 
@@ -86,7 +88,9 @@ class RouterDuty:
         keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
-        self._front.assemble(entrypoints, keep_alive, show_errors=settings.show_errors)
+        self._banner = Banner(entrypoints)
+        answerer = self._banner if settings.show_errors else entrypoints
+        self._front.assemble(answerer, keep_alive, show_errors=settings.show_errors)
         return b""
 
     async def serve(self) -> None:
@@ -170,9 +174,11 @@ class RouterDuty:
         return b""
 
     def told(self, data: bytes) -> None:
-        """Have the certificate read again, or other workers than before."""
-        slots = decode_slots(data)
-        if slots is not None:
+        """Have the certificate read again, other workers than before, or a note below pages."""
+        slots, problem = decode_slots(data), decode_problem(data)
+        if problem is not None:
+            self._banner.problem = problem or None
+        elif slots is not None:
             self._peers.place(Placement(slots))
             self._orphans.place(self._peers.placement)
         else:

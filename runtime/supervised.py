@@ -27,7 +27,7 @@ from .held_directory import HeldDirectory
 from .host.migration_plan import MigrationPlan, Namespace
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
-from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_problem
 from .rolling import Reloaded, Resized, Rolling
 from .rolling_desk import RollingDesk
 from .shards.operations import ways
@@ -266,6 +266,19 @@ class SupervisedServer:
     async def resize(self, workers: int, *, drain_s: float | None = None) -> Resized:
         """Have another number of workers; see ``Rolling.resize``."""
         return await self._rolling.resize(workers, drain_s)
+
+    def show_problem(self, problem: str | None) -> None:
+        """Say below pages that the newest code cannot be used, if errors are shown to clients.
+
+        Args:
+            problem: Why; None when it can be.
+        """
+        self.supervisor.tell_all(Role.ROUTER, encode_problem(problem))
+
+    def worker_pids(self) -> list[int]:
+        """The numbers of the processes that have actors now."""
+        all_of_them = self.supervisor.statistics().processes
+        return [process.pid for process in all_of_them if process.role is Role.WORKER]
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.

@@ -1,7 +1,10 @@
 """``perdure reload``, and SIGHUP: new code for a server that goes on."""
 
+import asyncio
 import json
 import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -18,17 +21,35 @@ def change(project: Path, old: str, new: str) -> None:
     program.write_text(text.replace(old, new))
 
 
+@asynccontextmanager
+async def listening(
+    session: aiohttp.ClientSession, url: str
+) -> AsyncIterator["asyncio.Queue[str]"]:
+    """What a client hears, that answers pings meanwhile and is never sent away."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+    async with session.ws_connect(url) as ws:
+
+        async def listen() -> None:
+            async for message in ws:
+                heard.put_nowait(message.data)
+            heard.put_nowait(f"closed with {ws.close_code}")
+
+        task = asyncio.create_task(listen())
+        yield heard
+        task.cancel()
+
+
 @pytest.mark.slow
 async def test_new_code_is_served_when_it_can_be_imported(start: Start, project: Path) -> None:
     running = await start("serve", "--port", 0, "--workers", 1)
     url = await running.ready()
-    async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
-        assert await ws.receive_str() == "visit 1"
+    async with aiohttp.ClientSession() as session, listening(session, url) as heard:
+        assert await heard.get() == "visit 1"
 
         change(project, 'f"visit {count}")\n        client', 'f"call {count}")\n        client')
         ended = await (await start("reload")).ended()
         assert (ended.code, ended.out, ended.err) == (0, "1 worker replaced.\n", "")
-        assert await ws.receive_str() == "visit 2", "its request was replayed"
+        assert await heard.get() == "visit 2", "its request was replayed"
         assert await get(url) == (200, "call 3")
 
         change(project, "class Room", "import nothing_of_this_name\n\n\nclass Room")
@@ -50,7 +71,7 @@ async def test_new_code_is_served_when_it_can_be_imported(start: Start, project:
             file.write('[perdure]\nproxy_headers = "forwarded"\ncontrol_port = 0\n')
         running.send(signal.SIGHUP)
         await running.message("server.reloaded")
-        assert await ws.receive_str() == "visit 5"
+        assert await heard.get() == "visit 5"
         assert await get(url) == (200, "turn 6")
         ended = await (await start("reload")).ended()
         assert ended.err == (
@@ -58,7 +79,6 @@ async def test_new_code_is_served_when_it_can_be_imported(start: Start, project:
             "them.\n"
             "note: perdure.control_port was changed; the next start of the server heeds that.\n"
         )
-        await ws.close()
     assert (await running.stop(signal.SIGTERM)).code == 0
 
 
