@@ -261,7 +261,7 @@ class Response(Message):
         InvalidHeader: A header's name or value cannot be sent.
     """
 
-    __slots__ = ("redirected", "status", "status_text", "url", "web_socket")
+    __slots__ = ("redirected", "served_by", "status", "status_text", "url", "web_socket")
 
     _owner = "response"
 
@@ -275,6 +275,8 @@ class Response(Message):
     """Whether ``fetch`` followed a redirect on the way."""
     web_socket: UpgradeSocket | None
     """The open connection of a 101, else None."""
+    served_by: str
+    """Where it comes from, for who brings responses from other processes; others have none."""
 
     def __init__(
         self,

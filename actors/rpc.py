@@ -15,7 +15,7 @@ from typing import Any
 from ..storage.errors import LimitExceeded, PerdureError, ValueNotSerializable
 from ..storage.values import decode, encode
 from .errors import ActorAborted, ActorError, RemoteError, ReservedMethod
-from .tracebacks import user_traceback
+from .tracebacks import keep_traceback, user_traceback
 
 # Names that belong to handlers or to Python; they are no methods to call from outside.
 RESERVED = frozenset(
@@ -133,6 +133,17 @@ def decode_error(data: bytes, *, is_ours: bool = False) -> Exception:
         error.add_note(note)
     if not is_ours:
         error.add_note("Traceback of the other side:\n" + record["traceback"].rstrip())
+    return error
+
+
+def decode_shown(data: bytes) -> Exception:
+    """The exception as a process without user code tells of it: as its own process would.
+
+    Its traceback is that of the other side.
+    """
+    record = decode(data)
+    error = _rebuild(record)
+    keep_traceback(error, record["traceback"].rstrip())
     return error
 
 

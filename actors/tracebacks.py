@@ -5,6 +5,7 @@ neither is where the mistake is. A bug of ours keeps every line.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from traceback import FrameSummary, TracebackException
@@ -15,6 +16,18 @@ OUR_DIRECTORY = Path(__file__).resolve().parents[1]
 OURS = tuple(f"{OUR_DIRECTORY / folder}/" for folder in ("actors", "runtime", "storage", "cli"))
 
 
+def keep_traceback(error: Exception, text: str) -> None:
+    """Have ``user_traceback`` return ``text``: it was raised in another process, which says so."""
+    with suppress(AttributeError):  # a class with __slots__ and no place for it
+        error.told_traceback = text  # type: ignore[attr-defined]  # nobody else's errors have it
+
+
+def kept_traceback(error: BaseException) -> str | None:
+    """Return what was kept so; None if nothing was."""
+    text = getattr(error, "told_traceback", None)
+    return text if isinstance(text, str) else None
+
+
 def user_traceback(error: BaseException) -> str:
     """Return the traceback as Python prints it, without the frames of ours that say nothing.
 
@@ -22,6 +35,8 @@ def user_traceback(error: BaseException) -> str:
     what made us raise it; its message says it all. An error that never came by code of the
     user's is shown whole. Causes are treated alike.
     """
+    if (kept := kept_traceback(error)) is not None:
+        return kept
     shown = TracebackException.from_exception(error)
     for raised, part in _chain(error, shown):
         if all(_is_ours(frame) for frame in part.stack):

@@ -100,13 +100,14 @@ def _memory_kib(pid: int) -> int:
     return int(found[1])
 
 
-def start_perdure(folder: Path) -> Subject:
+def start_perdure(folder: Path, workers: int = 0) -> Subject:
+    """One process with everything; with ``workers`` a router and so many of them."""
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     command = [
         sys.executable, "-m", "perdure", "serve", "-c", str(HERE / "app/wrangler.toml"),
         "--port", str(port), "--data", str(folder / "data"),
-        "--workers", os.environ.get("PERDURE_BENCH_WORKERS", "0"),
+        "--workers", str(workers),
     ]  # fmt: skip
     return Subject("perdure", command, folder, port)
 

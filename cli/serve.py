@@ -11,6 +11,7 @@ from rich.text import Text
 from ..runtime.config.errors import Severity
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
+from ..runtime.front_side import ignore
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.starting import Launch, RunningServer, start_server
 from .migrations import Confirm, agree, refuse
@@ -119,7 +120,8 @@ async def _serve(
         project.config,
         launch,
         workers=project.config.perdure.workers or 0,
-        on_request=_log_request if log.isEnabledFor(logging.DEBUG) else _ignore,
+        # A line for each request costs more than many of the requests do.
+        on_request=_log_request if log.isEnabledFor(logging.DEBUG) else ignore,
         confirm=confirm,
     )
     perdure = project.config.perdure
@@ -168,7 +170,3 @@ def _log_request(record: RequestRecord) -> None:
         "duration_ms": round(record.duration_s * 1000, 3),
     }
     log.debug("request.answered", extra=fields)
-
-
-def _ignore(record: RequestRecord) -> None:
-    """A line for each request costs more than many of the requests do."""

@@ -30,6 +30,7 @@ class ProcessSettings:
         slots: Those of all workers.
         show_errors: Clients see tracebacks.
         log: How what it logs looks.
+        tells_requests: Somebody wants to hear of every request.
     """
 
     config: WorkerConfig
@@ -38,6 +39,7 @@ class ProcessSettings:
     slots: tuple[str, ...]
     show_errors: bool = False
     log: LogStyle = field(default_factory=LogStyle)
+    tells_requests: bool = False
 
     def encode(self) -> bytes:
         """As they travel."""

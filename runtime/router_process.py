@@ -19,10 +19,11 @@ from .control.processes import ProcessesArguments, RouterFacts
 from .control.server import ControlServer
 from .edge.banner import Banner
 from .fast_loop import find_fast_loop
-from .front_side import FrontSide
+from .front_side import FrontSide, ignore
 from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_problem, decode_slots
+from .request_lines import RequestLines
 from .shards.link.calls import LinkCalls
 from .shards.link.link import Link
 from .shards.link.opening import open_link
@@ -56,6 +57,7 @@ class RouterDuty:
     _borrowed: BorrowedSockets
     _orphans: Orphans
     _banner: Banner
+    _requests: RequestLines
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
 
@@ -75,7 +77,7 @@ class RouterDuty:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
         *self._sockets, self._line = assignment.sockets
-        set_up_logs(sys.stderr, settings.log)
+        set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
         config, loop = settings.config, self._loop
         self._peers = Peers(Placement(settings.slots), loop)
         self._cleanup.callback(self._peers.close)
@@ -88,9 +90,14 @@ class RouterDuty:
         keep_alive = KeepAlive.of(config.perdure.socket_limits, SystemClock(loop))
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
+        self._requests = RequestLines(self._parent.tell, loop)
         self._banner = Banner(entrypoints)
-        answerer = self._banner if settings.show_errors else entrypoints
-        self._front.assemble(answerer, keep_alive, show_errors=settings.show_errors)
+        self._front.assemble(
+            self._banner if settings.show_errors else entrypoints,
+            keep_alive,
+            show_errors=settings.show_errors,
+            on_request=self._requests if settings.tells_requests else ignore,
+        )
         return b""
 
     async def serve(self) -> None:
@@ -163,6 +170,7 @@ class RouterDuty:
             self._front.close_port()
             await self._front.close(self._deadline)
             await self._front.port_closed()
+            self._requests.flush()
         for link in list(self._links.values()):
             link.close("the router ends")
         for task in list(self._tasks):

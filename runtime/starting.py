@@ -105,6 +105,7 @@ async def start_server(
         show_errors=launch.show_errors,
         log_style=launch.log,
         limits=SupervisionLimits(silence_max_s=None) if launch.is_debugged else None,
+        on_request=on_request,
         confirm=confirm,
         reread=launch.reread,
     )

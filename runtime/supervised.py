@@ -20,14 +20,16 @@ from .config.model import WorkerConfig
 from .control.desk import Desk
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
+from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import on_free_port, url_of
+from .front_side import ignore, on_free_port, url_of
 from .held_directory import HeldDirectory
 from .host.migration_plan import MigrationPlan, Namespace
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_problem
+from .request_lines import read_requests
 from .rolling import Reloaded, Resized, Rolling
 from .rolling_desk import RollingDesk
 from .shards.operations import ways
@@ -71,6 +73,7 @@ class SupervisedServer:
     supervisor: Supervisor
     desk: Desk
     houses: Houses
+    _on_request: Callable[[RequestRecord], None]
     _rolling_desk: RollingDesk
 
     def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
@@ -97,6 +100,7 @@ class SupervisedServer:
         show_errors: bool = False,
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
+        on_request: Callable[[RequestRecord], None] = ignore,
         confirm: Callable[[MigrationPlan], bool] = _always,
         reread: Callable[[], WorkerConfig] | None = None,
     ) -> "SupervisedServer":
@@ -113,6 +117,7 @@ class SupervisedServer:
             show_errors: Clients see tracebacks.
             log_style: How what its processes log looks.
             limits: How long to wait for processes.
+            on_request: Told of every request, some hundredths of a second later.
             confirm: Asked before migrations delete data.
             reread: Reads the configuration anew when a reload is asked for; None for what it was.
 
@@ -124,6 +129,7 @@ class SupervisedServer:
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
         server = cls(config, asyncio.get_running_loop())
+        server._on_request = on_request
         try:
             placement = Placement.of_count(workers)
             namespaces = await server._prepare(data_dir, placement, confirm)
@@ -135,6 +141,7 @@ class SupervisedServer:
                 placement.slots,
                 show_errors,
                 log_style or LogStyle(),
+                tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
             server._rolling_desk = RollingDesk(server._rolling, reread or (lambda: config), confirm)
@@ -206,7 +213,11 @@ class SupervisedServer:
             return given(rolling.router_settings if is_router else rolling.settings, identity)
 
         self.supervisor = Supervisor(
-            PROGRAMS, settings_of, before_takeover=self._directory.seal, limits=limits
+            PROGRAMS,
+            settings_of,
+            before_takeover=self._directory.seal,
+            on_tell=self._told,
+            limits=limits,
         )
         self._rolling = Rolling(
             self._directory, self.supervisor, settings, given, self._workers_change
@@ -215,6 +226,12 @@ class SupervisedServer:
         places = [Place(Role.WORKER, slot) for slot in settings.slots]
         places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
         await self.supervisor.start(places)
+
+    def _told(self, identity: Identity, data: bytes) -> None:
+        """Routers tell of requests; workers have nothing to say."""
+        if identity.place.role is Role.ROUTER:
+            for record in read_requests(data):
+                self._on_request(record)
 
     def _workers_change(self, settings: ProcessSettings) -> None:
         """Workers have other settings from now on, or there are others."""

@@ -99,7 +99,7 @@ class WorkerDuty:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
         self._identity = assignment.identity
         (self._line,) = assignment.sockets
-        set_up_logs(sys.stderr, settings.log)
+        set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
         self._app = load_app(settings.config)
         clock = SystemClock(self._loop)
         self._actors = ActorSide(settings.config, clock, self._loop, self._cleanup)

@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ...actors.tracebacks import OURS, user_traceback
+from ...actors.errors import RemoteError
+from ...actors.tracebacks import OURS, kept_traceback, user_traceback
 
 _STYLE = """
 :root { color-scheme: light dark; --bg: #fbfbfa; --fg: #1b1b1a; --dim: #6f6e69; --card: #fff;
@@ -56,6 +57,10 @@ def error_page(error: BaseException, method: str, url: str) -> str:
 
 
 def _title(error: BaseException) -> str:
+    if isinstance(error, RemoteError) and kept_traceback(error) is not None:
+        # Of a class that the program has in another process.
+        name = error.type_name.rpartition(".")[2]
+        return f"{name}: {error.message}" if error.message else name
     name = type(error).__qualname__
     try:
         text = str(error)
@@ -66,7 +71,8 @@ def _title(error: BaseException) -> str:
 
 def _frames(error: BaseException) -> Iterator[tuple[str, int, str]]:
     """File, line and function of the user's frames; first those of the other side of a call."""
-    for note in getattr(error, "__notes__", ()):
+    kept = kept_traceback(error)
+    for note in getattr(error, "__notes__", ()) if kept is None else (kept,):
         for found in reversed([*_PRINTED_FRAME.finditer(note)]):
             if not _is_ours(found["file"]):
                 yield found["file"], int(found["line"]), found["name"]

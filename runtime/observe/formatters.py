@@ -11,7 +11,8 @@ import math
 import time
 from collections.abc import Mapping
 
-from ...actors.tracebacks import user_traceback
+from ...actors.errors import RemoteError
+from ...actors.tracebacks import kept_traceback, user_traceback
 from .printable import printable, printable_lines
 
 # What every record has; the rest came as ``extra``.
@@ -30,10 +31,12 @@ class TextFormatter(logging.Formatter):
     Args:
         colour: For a terminal; level and time are set off.
         brief: For a person who is watching: local time of day, and no logger's name.
+        process: Which of several processes it is, as a last field; empty for no such field.
     """
 
-    def __init__(self, *, colour: bool = False, brief: bool = False) -> None:
+    def __init__(self, *, colour: bool = False, brief: bool = False, process: str = "") -> None:
         super().__init__()
+        self._process = process
         self._colour = colour
         self._brief = brief
 
@@ -46,6 +49,8 @@ class TextFormatter(logging.Formatter):
             parts.append(record.name)
         parts.append(message)
         parts += [f"{self._paint(f'{k}=', DIM)}{_value(v)}" for k, v in fields_of(record).items()]
+        if self._process:
+            parts.append(f"{self._paint('process=', DIM)}{self._process}")
         text = " ".join(parts)
         for below in _text_below(record):
             text += "\n  " + printable_lines(below).replace("\n", "\n  ")
@@ -65,7 +70,14 @@ class JsonFormatter(logging.Formatter):
 
     An error adds ``exception`` with ``type``, ``message`` and ``traceback``. A field that is
     called like one of these gets an underscore behind its name.
+
+    Args:
+        process: Which of several processes it is, as ``process``; empty for no such key.
     """
+
+    def __init__(self, *, process: str = "") -> None:
+        super().__init__()
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         entry: dict[str, object] = {
@@ -74,6 +86,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
+        if self._process:
+            entry["process"] = self._process
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             entry["exception"] = exception_fields(error)
@@ -88,9 +102,12 @@ class JsonFormatter(logging.Formatter):
 def exception_fields(error: BaseException) -> dict[str, str]:
     """Return ``type``, ``message`` and ``traceback`` of an error."""
     kind = type(error)
+    name, message = f"{kind.__module__}.{kind.__qualname__}", _text_of(error)
+    if isinstance(error, RemoteError) and kept_traceback(error) is not None:
+        name, message = error.type_name, error.message  # as the process that raised it would say
     return {
-        "type": f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins."),
-        "message": _text_of(error),
+        "type": name.removeprefix("builtins."),
+        "message": message,
         "traceback": user_traceback(error),
     }
 

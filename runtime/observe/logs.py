@@ -1,7 +1,7 @@
 """Setting logging up, once, for the whole process."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TextIO
 
 from .formatters import JsonFormatter, TextFormatter
@@ -20,12 +20,18 @@ class LogStyle:
         as_json: One JSON object a line, instead of text.
         colour: Text for a terminal.
         brief: Text for a person who is watching.
+        process: Which of several the lines are from; empty where there is one.
     """
 
     level: str = "info"
     as_json: bool = False
     colour: bool = False
     brief: bool = False
+    process: str = ""
+
+    def of(self, process: str) -> "LogStyle":
+        """The same for one of several processes, whose lines say so."""
+        return replace(self, process=process)
 
 
 def set_up_logs(stream: TextIO, style: LogStyle) -> None:
@@ -36,8 +42,8 @@ def set_up_logs(stream: TextIO, style: LogStyle) -> None:
         style: How.
     """
     handler = logging.StreamHandler(stream)
-    text = TextFormatter(colour=style.colour, brief=style.brief)
-    handler.setFormatter(JsonFormatter() if style.as_json else text)
+    text = TextFormatter(colour=style.colour, brief=style.brief, process=style.process)
+    handler.setFormatter(JsonFormatter(process=style.process) if style.as_json else text)
     number = logging.getLevelNamesMapping()[style.level.upper()]
     logging.basicConfig(handlers=[handler], level=number, force=True)
     for name in LIBRARIES:

@@ -19,6 +19,7 @@ from ...actors.http import Request, Response
 from ...actors.ids import DurableObjectId
 from ...actors.rpc import decode_error, encode_error
 from ..host.worker import OnResponse
+from .affinity import Affinity
 from .link.calls import LinkCalls
 from .link.errors import ClassGone, LinkBroken, LinkOverloaded, WorkerLost
 from .link.link import Link
@@ -135,6 +136,16 @@ class Peers:
                 self._peers[slot] = Peer(slot, self._loop)
         for slot in [slot for slot in self._peers if slot not in placement.slots]:
             self._peers.pop(slot).leaves()
+
+    def is_there(self, slot: str) -> bool:
+        """There is a worker of that slot, and it has a process, as far as is known."""
+        peer = self._peers.get(slot)
+        return peer is not None and peer.is_there
+
+    def gives_up(self, slot: str, calls: LinkCalls | None) -> None:
+        """The process that ``calls`` led to takes nothing more; there may be no such slot now."""
+        if slot in self._peers:
+            self._peers[slot].gives_up(calls)
 
     def close(self) -> None:
         """Whoever waits, waits for nothing."""
@@ -266,6 +277,7 @@ class Entrypoints:
 
     def __init__(self, peers: Peers) -> None:
         self._peers = peers
+        self._affinity = Affinity()
         self.before_asking: Callable[[], None] | None = None
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
@@ -282,8 +294,9 @@ class Entrypoints:
         """Likewise; but one whose worker has gone gets ``WorkerLost``."""
         if self.before_asking is not None:
             self.before_asking()
-        again = _copy_of(request)
-        slot = self._peers.next_slot()
+        # Nobody else has this one: what was sent of it can be sent again.
+        again = request if request.content is None or type(request.content) is bytes else None
+        slot = self._slot_for(request)
         used: LinkCalls | None = None
 
         def send(calls: LinkCalls) -> None:
@@ -296,13 +309,17 @@ class Entrypoints:
                 if error.slot != slot:  # the entrypoint was told so, and has not caught it
                     error = WorkerLost(error.slot, error.reason, may_have_run=True)
                 elif error.retryable:
-                    self._peers[slot].gives_up(used)
+                    self._peers.gives_up(slot, used)
                     if again is not None:
                         self.ask(again, on_response)
                         return
-            elif response is not None and isinstance(response.web_socket, BorrowedSocket):
-                response.web_socket.request = again
-                response.web_socket.protocol = protocol_of(response)
+            elif response is not None:
+                served_by = getattr(response, "served_by", slot)
+                if served_by != slot:
+                    self._affinity.learn(request.url, served_by)
+                if isinstance(response.web_socket, BorrowedSocket):
+                    response.web_socket.request = again
+                    response.web_socket.protocol = protocol_of(response)
             on_response(response, error)
 
         def fail(lost: WorkerLost) -> None:
@@ -315,6 +332,12 @@ class Entrypoints:
             self._peers[slot].do(send, fail)
         except LinkOverloaded as error:
             on_response(None, decode_error(encode_error(error)))
+
+    def _slot_for(self, request: Request) -> str:
+        slot = self._affinity.slot_for(request.url)
+        if slot is None or not self._peers.is_there(slot):
+            return self._peers.next_slot()
+        return slot
 
 
 def _unavailable(*, may_have_run: bool) -> Response:

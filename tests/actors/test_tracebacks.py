@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from perdure.actors import tracebacks
-from perdure.actors.tracebacks import user_traceback
+from perdure.actors.tracebacks import keep_traceback, kept_traceback, user_traceback
 from perdure.storage.errors import InternalError, UsageError
 
 SOURCE = """
@@ -126,3 +126,11 @@ def test_the_error_itself_is_left_as_it_was(ours: ModuleType) -> None:
     assert error.__traceback__ is before
     assert before is not None
     assert before.tb_frame.f_code.co_name == "call"
+
+
+def test_of_an_error_of_another_process_the_traceback_is_what_that_says() -> None:
+    error = ValueError("no")
+    assert kept_traceback(error) is None
+    keep_traceback(error, "Traceback (most recent call last):\n  ...\nValueError: no")
+    assert user_traceback(error) == kept_traceback(error)
+    assert str(user_traceback(error)).endswith("ValueError: no")

@@ -93,7 +93,7 @@ class Talker:
                 return [FAILURE, number, A_FAILURE]
             if number == 1:
                 return [REPLY, number, encode(5)]
-            return [RESPONSE, number, [200, "", [], self.body(), "", False, None, True]]
+            return [RESPONSE, number, [200, "", [], self.body(), "", False, None, True], None]
         if kind in {CHUNK, END, BROKEN} and self.streams:
             rest = {CHUNK: [b"data"], END: [], BROKEN: [A_FAILURE]}[kind]
             return [kind, chance.randint(1, self.streams), *rest]

@@ -27,7 +27,7 @@ from ....actors.http import Request, Response
 from ....actors.http_errors import BodyTooLate
 from ....actors.ids import DurableObjectId
 from ....actors.response_stream import let_go
-from ....actors.rpc import decode_error, encode_error
+from ....actors.rpc import decode_shown, encode_error
 from ....storage.errors import ValueCorrupt
 from ...host.worker import OnResponse
 from .errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
@@ -129,7 +129,7 @@ class LinkCalls:
         """Have the other process's entrypoint answer ``request``; see ``Worker.fetch``."""
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
-            on_response(answer, None if failure is None else decode_error(failure))
+            on_response(answer, None if failure is None else decode_shown(failure))
 
         self._call([FETCH, 0, None, None, None], request, _Waiting(on_reply, is_fetch=True))
 
@@ -181,7 +181,7 @@ class LinkCalls:
             raise LinkBroken(f"REPLY: its value is none: {error}") from None
 
     def _on_response(self, frame: Frame) -> None:
-        _, number, wire = frame
+        _, number, wire, served_by = frame
         waiting = self._take(number, is_fetch=True)
         try:
             response = read_response(wire, self._streams, self._sockets)
@@ -194,6 +194,9 @@ class LinkCalls:
             content.on_over = stop
         else:
             stop()
+        origin = served_by or self._their_slot
+        if origin is not None:
+            response.served_by = origin
         waiting.on_reply(response, None)
 
     def _on_failure(self, frame: Frame) -> None:
@@ -285,7 +288,7 @@ class LinkCalls:
         if not answer.is_fetch:
             return [REPLY, answer.number, value]
         wire, _ = write_response(value, self._streams, self._sockets)
-        return [RESPONSE, answer.number, wire]
+        return [RESPONSE, answer.number, wire, getattr(value, "served_by", None)]
 
     def _send_failure(self, number: int, failure: bytes) -> None:
         try:

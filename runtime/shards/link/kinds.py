@@ -130,6 +130,7 @@ _RECORD: tuple[Field, ...] = (
     ("attachment", or_none(is_bytes)),
 )
 _CALL_ID: Field = ("id", is_number)
+_SERVED_BY: Field = ("served_by", or_none(is_text))
 _STREAM: Field = ("stream", is_number)
 
 _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
@@ -164,7 +165,8 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
         ),
     ),
     (REPLY, "REPLY", WORKER, (_CALL_ID, ("value", is_bytes))),
-    (RESPONSE, "RESPONSE", WORKER, (_CALL_ID, ("response", is_response))),
+    # From which slot it comes in the end, if not from the sender's.
+    (RESPONSE, "RESPONSE", WORKER, (_CALL_ID, ("response", is_response), _SERVED_BY)),
     (FAILURE, "FAILURE", WORKER, (_CALL_ID, ("failure", is_bytes))),
     (CHUNK, "CHUNK", _PEERS, (_STREAM, ("data", is_bytes))),
     (END, "END", _PEERS, (_STREAM,)),

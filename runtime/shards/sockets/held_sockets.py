@@ -42,6 +42,7 @@ from ..link.kinds import (
 )
 from ..link.link import Link
 from .connection import Connection
+from .deadly import report_deadly
 from .facts import Facts, FactsTeller
 from .states import HeldState, move
 from .unacknowledged import Unacknowledged
@@ -266,7 +267,7 @@ class HeldSocket:
         self.state = move(self.state, HeldState.ORPHANED)
         deaths = self.unacknowledged.process_ended(is_death=is_death)
         if deaths >= self._limits.deaths_max:
-            self.sever(INTERNAL_ERROR, "the actor's process has died repeatedly over a message")
+            self.sever(INTERNAL_ERROR, report_deadly(self.kept, self.request, deaths))
             return
         self._home = self.told = None
         self._wait()

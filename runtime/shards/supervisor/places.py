@@ -27,6 +27,11 @@ class Place:
     def __str__(self) -> str:
         return f"{self.role.value} {self.slot}"
 
+    @property
+    def name(self) -> str:
+        """In one word, for log lines and labels: ``worker-0``."""
+        return f"{self.role.value}-{self.slot}"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

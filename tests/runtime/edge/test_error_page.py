@@ -1,10 +1,11 @@
 """What a developer sees when a handler has raised."""
 
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
-from perdure.actors.rpc import decode_error, encode_error
+from perdure.actors.rpc import decode_error, decode_shown, encode_error
 from perdure.runtime.edge.error_page import error_page, error_text
 from tests.serving import load_module
 
@@ -114,3 +115,15 @@ def test_causes_are_in_the_whole_traceback(tmp_path: Path) -> None:
     whole = page.split("<details>")[1]
     assert "The above exception was the direct cause of the following exception" in whole
     assert "no &lt;b&gt;good&lt;/b&gt;: 5" in whole
+
+
+def test_an_error_of_another_process_is_shown_as_that_would(tmp_path: Path) -> None:
+    program = PROGRAM.replace("raise ValueError", "raise Unlucky") + (
+        "\n\nclass Unlucky(ValueError):\n    pass\n"
+    )
+    module = load_module(tmp_path, program)
+    there = raised(module)
+    sys.modules.pop(module.__name__, None)  # no user code is imported in a router
+    here = decode_shown(encode_error(there))
+    assert error_text(here) == error_text(there)
+    assert error_page(here, "GET", "/") == error_page(there, "GET", "/")

@@ -29,7 +29,7 @@ def record(
     return made
 
 
-def text(made: logging.LogRecord, **options: bool) -> str:
+def text(made: logging.LogRecord, **options: Any) -> str:
     return TextFormatter(**options).format(made)
 
 
@@ -54,6 +54,12 @@ def test_fields_are_what_was_given_as_extra() -> None:
         "actor": "a",
         "idle_s": 12.0,
     }
+
+
+def test_lines_of_several_processes_say_which() -> None:
+    made = record("actor.evicted", actor="ab12")
+    assert text(made, process="worker-0").endswith(" actor.evicted actor=ab12 process=worker-0")
+    assert json.loads(JsonFormatter(process="worker-0").format(made))["process"] == "worker-0"
 
 
 def test_text_is_one_line_with_the_fields() -> None:

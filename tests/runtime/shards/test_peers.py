@@ -188,12 +188,35 @@ async def test_a_request_that_had_not_begun_goes_to_another_worker(peers: Peers)
     asked = Asked()
     Entrypoints(peers).fetch(Request("http://x/", method="POST", body=b"body"), asked)
     [(request, answer)] = one.requests
-    assert await request.bytes() == b"body"
+    assert request.content == b"body"
     answer(None, WorkerLost("1", "killed", may_have_run=False))
     [(request, answer)] = other.requests
     assert (request.method, await request.bytes()) == ("POST", b"body")
     answer(Response("done"), None)
     assert await asked.response.text() == "done"
+
+
+async def test_a_request_goes_where_the_actor_is_that_has_answered_such_a_one(
+    peers: Peers,
+) -> None:
+    (one, _), (other, _) = join(peers, "1"), join(peers, "0")
+    entrypoints = Entrypoints(peers)
+    for served_by in ("0", "0", "1", "1"):
+        entrypoints.fetch(Request("http://x/room"), Asked())
+        asked = one if one.requests else other
+        [(_, answer)] = asked.requests
+        asked.requests.clear()
+        response = Response("done")
+        response.served_by = served_by
+        answer(response, None)
+        entrypoints.fetch(Request("http://x/room"), Asked())
+        assert (len(one.requests), len(other.requests)) == (served_by == "1", served_by == "0")
+        one.requests.clear()
+        other.requests.clear()
+    entrypoints.fetch(Request("http://x/room"), Asked())
+    assert len(one.requests) == 1
+    one.requests[0][1](None, WorkerLost("1", "killed", may_have_run=False))
+    assert len(other.requests) == 1, "advice is not followed to where nobody is"
 
 
 async def test_nobody_knows_how_far_a_request_came_that_had_begun(peers: Peers) -> None:

@@ -294,11 +294,11 @@ OK: list[Any] = [200, "", [], None, "", False, None, True]
     [
         ([REPLY, 3, encode(1)], "call 3, which waits for none"),
         ([REPLY, 2, encode(1)], "call 2 cannot be answered so"),
-        ([RESPONSE, 1, OK], "call 1 cannot be answered so"),
+        ([RESPONSE, 1, OK, None], "call 1 cannot be answered so"),
         ([REPLY, 1, b"no value"], "its value is none"),
         ([FAILURE, 1, b"no failure"], "a failure that is none"),
         ([FAILURE, 1, encode({"module": 5})], "a failure that is none"),
-        ([RESPONSE, 2, [*OK[:6], ["0", 2, 77], True]], "there is no socket"),
+        ([RESPONSE, 2, [*OK[:6], ["0", 2, 77], True], None], "there is no socket"),
         ([CALL, 1, "key", bytes(32), None, "m", b""], "nobody here takes CALL"),
         ([FETCH, 1, None, None, None, REQUEST], "nobody here takes FETCH"),
     ],

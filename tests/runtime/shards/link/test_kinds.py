@@ -19,7 +19,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.CALL: [1, "key", ID, None, "method", b"arguments"],
     kinds.FETCH: [1, None, None, None, REQUEST],
     kinds.REPLY: [1, b"value"],
-    kinds.RESPONSE: [1, RESPONSE],
+    kinds.RESPONSE: [1, RESPONSE, "1"],
     kinds.FAILURE: [1, b"failure"],
     kinds.CHUNK: [1, b"data"],
     kinds.END: [1],

@@ -287,7 +287,7 @@ async def test_a_message_that_kills_again_and_again_ends_its_connection() -> Non
                 assert frames == [[MESSAGE, 7, 1, "poison", True]]
                 one.held.orphan()
             assert len(one.orphaned) == (deaths < 3)
-        reason = "the actor's process has died repeatedly over a message"
+        reason = "3 processes in a row have died in a message listener"
         assert one.client.said == [("severed", 1011, reason)]
         assert one.over == [one.held]
 
