@@ -30,13 +30,13 @@ from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_problem
 from .request_lines import read_requests
-from .rolling import Reloaded, Resized, Rolling
+from .rolling import Confirm, Reloaded, Resized, Rolling
 from .rolling_desk import RollingDesk
 from .shards.operations import ways
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.processes import tell_of_all
-from .shards.placement import Placement
+from .shards.placement import Placement, slot_names
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
@@ -73,11 +73,16 @@ class SupervisedServer:
     supervisor: Supervisor
     desk: Desk
     houses: Houses
-    _on_request: Callable[[RequestRecord], None]
     _rolling_desk: RollingDesk
 
-    def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        loop: asyncio.AbstractEventLoop,
+        on_request: Callable[[RequestRecord], None],
+    ) -> None:
         self.config = config
+        self._on_request = on_request
         self.host = ""
         self.port = 0
         self.control_port: int | None = None
@@ -101,7 +106,7 @@ class SupervisedServer:
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
         on_request: Callable[[RequestRecord], None] = ignore,
-        confirm: Callable[[MigrationPlan], bool] = _always,
+        confirm: Confirm = _always,
         reread: Callable[[], WorkerConfig] | None = None,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -128,32 +133,28 @@ class SupervisedServer:
             MigrationDeclined: ``confirm`` said no.
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
-        server = cls(config, asyncio.get_running_loop())
-        server._on_request = on_request
+        server = cls(config, asyncio.get_running_loop(), on_request)
         try:
-            placement = Placement.of_count(workers)
-            namespaces = await server._prepare(data_dir, placement, confirm)
+            namespaces = await server._prepare(data_dir, Placement.of_count(workers), confirm)
             listening = await server._open_port(host, port, port_is_fixed=port_is_fixed)
             settings = ProcessSettings(
                 config,
                 data_dir,
                 namespaces,
-                placement.slots,
+                slot_names(workers),
                 show_errors,
                 log_style or LogStyle(),
                 tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
-            server._rolling_desk = RollingDesk(server._rolling, reread or (lambda: config), confirm)
-            server._rolling_desk.open(server.desk)
-            await server._open_control()
+            await server._open_control(reread or (lambda: config), confirm)
         except BaseException:
             await server._cleanup.aclose()
             raise
         return server
 
     async def _prepare(
-        self, data_dir: Path, placement: Placement, confirm: Callable[[MigrationPlan], bool]
+        self, data_dir: Path, placement: Placement, confirm: Confirm
     ) -> Mapping[str, Namespace]:
         opened = self._cleanup.enter_context(DataDirectory.open(data_dir))
         directory = self._directory = HeldDirectory(opened, self._clock)
@@ -182,8 +183,10 @@ class SupervisedServer:
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
 
-    async def _open_control(self) -> None:
+    async def _open_control(self, reread: Callable[[], WorkerConfig], confirm: Confirm) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
+        self._rolling_desk = RollingDesk(self._rolling, reread, confirm)
+        self._rolling_desk.open(self.desk)
         try:
             control = await ControlServer.start(self.desk, self._layout.root)
         except StorageError as error:
@@ -274,7 +277,7 @@ class SupervisedServer:
         self,
         config: WorkerConfig,
         *,
-        confirm: Callable[[MigrationPlan], bool] = _always,
+        confirm: Confirm = _always,
         drain_s: float | None = None,
     ) -> Reloaded:
         """Put new code into all workers; see ``Rolling.reload``."""
