@@ -78,5 +78,13 @@ class HibernatedSocket:
     def set_auto_response(self, pair: tuple[str, str] | None) -> None:
         self.link.set_auto_response(pair)
 
+    def dismiss(self, code: int, reason: str) -> bool:
+        """Close the connection, of which the actor hears, unless it is closing; say whether."""
+        if self.is_closing or self.early:
+            return False
+        self.link.sever(code, reason)
+        self.receive_close(code, reason)
+        return True
+
     def sever(self, code: int, reason: str) -> None:
         self.link.sever(code, reason)

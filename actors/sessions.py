@@ -30,6 +30,10 @@ class SessionSocket(Protocol):
 
     def sever(self, code: int, reason: str) -> None: ...
 
+    def dismiss(self, code: int, reason: str) -> bool:
+        """Close it, if it is an open connection of a client's; say whether it was."""
+        ...
+
     @property
     def is_classes(self) -> bool:
         """Its events go to the handlers of the actor's class."""
@@ -146,6 +150,14 @@ class Sessions(Mapping[str, S], Generic[S]):
             socket.sever(code, reason)
         self._sockets.clear()
         self._tagged.clear()
+
+    def dismiss(self, code: int, reason: str, tag: str | None) -> int:
+        """Close connections of clients, all or those with a tag; return how many.
+
+        Those that are closing already, and connections of the actor's own, are let alone.
+        """
+        sockets = [one for one in self._sockets.values() if tag is None or tag in one.tags]
+        return sum(socket.dismiss(code, reason) for socket in sockets)
 
     # Hibernation.
 

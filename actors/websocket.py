@@ -344,6 +344,17 @@ class WebSocket(SocketInbox):
         if self.iterator is not None:
             self.iterator.end()
 
+    def dismiss(self, code: int, reason: str) -> bool:
+        """Close a client's connection for the operator; say whether there was one that was open.
+
+        Its actor hears of it as of a client that has closed it.
+        """
+        if self.state is not SocketState.OPEN or self.url is not None or self._link is None:
+            return False
+        self._link.sever(code, reason)
+        self.receive_close(code, reason)
+        return True
+
     def reply_close(self, frame: CloseFrame) -> None:
         """Answer the peer's close frame; what was sent before it leaves before it."""
         self._queue(frame)

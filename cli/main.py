@@ -11,9 +11,12 @@ from .check import check
 from .commands import Suggesting
 from .dev import dev
 from .doctor import doctor
+from .drain import drain
 from .failures import WITH_PROBLEMS, exit_code_of, show_failure, show_summary
 from .init import init
+from .kick import kick
 from .output import Output, OutputClosed, drop_output, prepare_streams
+from .ps import ps
 from .reload import reload
 from .replacing import delete_command, fork_command, import_command, restore_command
 from .resize import resize
@@ -66,5 +69,5 @@ for command in (import_command, fork_command, restore_command, delete_command):
     actors.add_command(command)
 for command in (init, dev, check, serve, reload, resize, tail, rules, actors, sql):
     main.add_command(command)
-for command in (bookmarks, backup, verify, doctor):
+for command in (bookmarks, backup, verify, doctor, ps, kick, drain):
     main.add_command(command)

@@ -167,14 +167,14 @@ class Where:
 
         Args:
             talk: The conversation.
-            tells_failures: Not so if the command tells of them itself.
-            needs_server: It is a server that is asked, and not its data.
+            tells_failures: Not if the command does so itself.
+            needs_server: It is with a server, and not about its data.
         """
         with told_as_wanted(is_json=self.is_json and tells_failures):
-            work = _operate(
+            conversation = _operate(
                 self.place(), talk, Output(), is_json=self.is_json, needs_server=needs_server
             )
-            run(work)
+            run(conversation)
 
 
 def with_place(command: Callable[..., None]) -> Callable[..., None]:

@@ -11,6 +11,7 @@ from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
+from ..runtime.control.draining import StopAsked
 from ..runtime.fast_loop import find_fast_loop
 from ..storage.errors import StorageBroken
 
@@ -18,7 +19,13 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stoppable(Protocol):
-    """What is run: ``runtime.server.Server``."""
+    """What is run: a server in either shape.
+
+    Attributes:
+        stop_asked: Done when its operator has asked for its end (perdure drain).
+    """
+
+    stop_asked: StopAsked
 
     async def stop(self, *, drain_s: float) -> None: ...
 
@@ -48,13 +55,13 @@ async def run_until_stopped(
     failed: "asyncio.Future[StorageBroken] | None" = None,
     on_hangup: Callable[[], None] | None = None,
 ) -> None:
-    """Wait for a signal, then stop ``server``.
+    """Wait for a signal, or until the operator asks for it, then stop ``server``.
 
     Args:
         server: It has started.
         drain_s: How long running requests may take to finish.
         on_ready: Called when signals are heard; who is told of it may send one at once.
-        on_stopping: Told the name of the first signal.
+        on_stopping: Told the name of the first signal, or that it was asked for: ``drain``.
         failed: Done when the server cannot go on.
         on_hangup: Called at each SIGHUP; None leaves it what it is, the end of the process.
 
@@ -70,15 +77,20 @@ async def run_until_stopped(
     try:
         on_ready()
         first = asyncio.create_task(signals.get())
-        either: list[asyncio.Future[Any]] = [first] if failed is None else [first, failed]
+        either: list[asyncio.Future[Any]] = [first, server.stop_asked]
+        either += [] if failed is None else [failed]
         await asyncio.wait(either, return_when=FIRST_COMPLETED)
-        if not first.done():
-            assert failed is not None, "what else is done"
-            first.cancel()
+        if first.done():
+            on_stopping(first.result().name)
+            await _stop(server, drain_s, until=signals.get())
+            return
+        first.cancel()
+        if failed is not None and failed.done():
             await server.stop(drain_s=0)
             raise failed.result()
-        on_stopping(first.result().name)
-        await _stop(server, drain_s, until=signals.get())
+        on_stopping("drain")
+        wanted_s = server.stop_asked.result()
+        await _stop(server, drain_s if wanted_s is None else wanted_s, until=signals.get())
     finally:
         _give_signals_back(loop)
 

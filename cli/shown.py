@@ -47,6 +47,15 @@ def distance(time_ms: int, now_ms: int) -> str:
     return "now"
 
 
+def span(duration_ms: int) -> str:
+    """Return how long something has lasted, in the unit that fits: ``5 min``."""
+    seconds = max(duration_ms, 0) // 1000
+    for unit, length in _STEPS:
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return "0 s"
+
+
 def moment_or_nothing(time_ms: int | None, now_ms: int) -> str:
     """Return both of the above; a dash for None."""
     return "-" if time_ms is None else f"{moment(time_ms)}  ({distance(time_ms, now_ms)})"

@@ -21,18 +21,20 @@ from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.errors import StorageBroken
+from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
 from .config.model import WorkerConfig
 from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
-from .host.alarms import AlarmScheduler, AlarmTarget
+from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App
 from .host.migration_plan import Namespace
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
+from .host.statistics import HostStatistics
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
 
@@ -226,6 +228,19 @@ class ActorSide:
             failed=self.failed,
             owns=owns,
         )
+
+    @property
+    def alarm_counts(self) -> AlarmCounts:
+        """What has become of alarms."""
+        return self.alarms.counts
+
+    def statistics(self) -> HostStatistics:
+        """What it holds in memory."""
+        return self.host.statistics()
+
+    def health(self) -> StoreHealth:
+        """How its storage is, and why it is degraded if it is."""
+        return self.store.health()
 
     @property
     def is_at_work(self) -> bool:

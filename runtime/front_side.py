@@ -13,6 +13,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from .config.model import WorkerConfig
+from .control.observed import Observed
+from .control.port import LOOPBACK, ControlPort
 from .edge.firewall.firewall import Firewall
 from .edge.front import Answerer, Front
 from .edge.outside import Outside
@@ -234,6 +236,20 @@ async def on_free_port(
             if error.errno != errno.EADDRINUSE or port >= last:
                 raise PortTaken(host, port, reason_of(error)) from error
         port += 1
+
+
+async def open_control_port(observed: Observed, wanted: int, cleanup: AsyncExitStack) -> int:
+    """Tell of metrics and health from now on; return the port, any if ``wanted`` is 0.
+
+    Raises:
+        PortTaken: Somebody else listens there.
+    """
+    control = ControlPort(observed)
+    cleanup.push_async_callback(control.close)
+    try:
+        return await control.listen(wanted)
+    except OSError as error:
+        raise PortTaken(LOOPBACK, wanted, reason_of(error), "--control-port") from error
 
 
 def reason_of(error: OSError) -> str:

@@ -15,9 +15,14 @@ from typing import Any
 from ..actors.clock import SystemClock
 from ..storage.errors import InternalError
 from .control.desk import Desk
+from .control.families import GAUGE, Family
+from .control.observed import families_of_clients, families_of_sockets
 from .control.processes import ProcessesArguments, RouterFacts
+from .control.report import Report
 from .control.server import ControlServer
 from .edge.banner import Banner
+from .edge.firewall.firewall import Firewall
+from .edge.statistics import EdgeStatistics
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide, ignore
 from .host.operations.house import Told, Values
@@ -40,6 +45,7 @@ from .worker_process import UNLINK_S, link_identity
 
 # How often a relay looks whether anybody is left; nobody tells it.
 RELAY_LOOKS_INTERVAL_S = 0.25
+_UNACKNOWLEDGED = "Messages of clients that no worker has finished handling."
 
 
 async def _no_data(name: str, arguments: Values, told: Told) -> Values:
@@ -179,7 +185,28 @@ class RouterDuty:
         await self._cleanup.aclose()
 
     def statistics(self) -> bytes:
-        return b""
+        """What metrics tell of this process."""
+        held = self._borrowed.held
+        name, label = self._identity.place.name, ("process",)
+        sockets = Family("sockets_held", GAUGE, "WebSockets of clients, by their router.", label)
+        waiting = Family("messages_unacknowledged", GAUGE, _UNACKNOWLEDGED, label)
+        return Report.of(
+            [
+                *families_of_sockets(),
+                *families_of_clients(self),
+                sockets.of(name, is_now=len(held)),
+                waiting.of(name, is_now=sum(len(one.unacknowledged) for one in held)),
+            ]
+        ).encode()
+
+    @property
+    def firewall(self) -> Firewall:
+        """What decides which requests are answered; it counts."""
+        return self._front.firewall
+
+    def edge_statistics(self) -> EdgeStatistics:
+        """Its connections, and what was refused to clients."""
+        return self._front.statistics()
 
     def told(self, data: bytes) -> None:
         """Have the certificate read again, other workers than before, or a note below pages."""

@@ -22,14 +22,15 @@ from .actor_side import ActorSide
 from .config.model import WorkerConfig
 from .control.changes import refuse_changes
 from .control.desk import Desk
-from .control.port import LOOPBACK, ControlPort
+from .control.draining import DrainArguments, StopAsked, ask_to_stop, has_no_workers
+from .control.observed import ObservedProcess
 from .control.processes import ProcessesArguments, tell_of_one
 from .control.server import ControlServer
 from .edge.firewall.firewall import Firewall
 from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
-from .errors import MigrationDeclined, PortTaken
-from .front_side import FrontSide, ignore, reason_of
+from .errors import MigrationDeclined
+from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
 from .host.loader import load_app
@@ -66,6 +67,7 @@ class Server:
     Attributes:
         control_port: Where metrics and health are; None when that was not asked for.
         desk: What its operator can ask for.
+        stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Done when nothing can be made durable any more: its result says why. No event is
             served from then on; what was acknowledged is on the disk.
     """
@@ -76,6 +78,7 @@ class Server:
     def __init__(self, config: WorkerConfig, clock: Clock, loop: asyncio.AbstractEventLoop) -> None:
         self.config = config
         self.control_port: int | None = None
+        self.stop_asked: StopAsked = loop.create_future()
         self._clock = clock
         self._loop = loop
         self._cleanup = AsyncExitStack()
@@ -170,6 +173,7 @@ class Server:
         self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
         refuse_changes(self.desk)
+        self.desk.add("drain", DrainArguments, self._drain)
         try:
             control = await ControlServer.start(self.desk, directory.layout.root)
         except StorageError as error:
@@ -182,13 +186,13 @@ class Server:
         del arguments
         return await tell_of_one(told, self.statistics(), self.edge_statistics(), PARTITIONS)
 
+    async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
+        has_no_workers(arguments)
+        limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
+        return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
+
     async def _open_control_port(self, wanted: int) -> None:
-        control = ControlPort(self)
-        self._cleanup.push_async_callback(control.close)
-        try:
-            self.control_port = await control.listen(wanted)
-        except OSError as error:
-            raise PortTaken(LOOPBACK, wanted, reason_of(error), "--control-port") from error
+        self.control_port = await open_control_port(ObservedProcess(self), wanted, self._cleanup)
 
     @property
     def host(self) -> str:

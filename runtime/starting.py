@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from .config.model import WorkerConfig
+from .control.draining import StopAsked
 from .edge.request_record import RequestRecord
 from .host.migration_plan import MigrationPlan
 from .observe.logs import LogStyle
@@ -23,6 +24,7 @@ class RunningServer(Protocol):
     """A server in either shape; see ``Server`` for what its members are."""
 
     failed: "asyncio.Future[StorageBroken]"
+    stop_asked: StopAsked
 
     @property
     def port(self) -> int: ...

@@ -18,12 +18,13 @@ from ..storage.errors import StorageBroken, StorageError
 from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
 from .control.desk import Desk
+from .control.draining import DrainArguments, StopAsked, ask_to_stop
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
 from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import ignore, on_free_port, url_of
+from .front_side import ignore, on_free_port, open_control_port, url_of
 from .held_directory import HeldDirectory
 from .host.migration_plan import MigrationPlan, Namespace
 from .host.operations.house import Told, Values
@@ -33,8 +34,10 @@ from .request_lines import read_requests
 from .rolling import Confirm, Reloaded, Resized, Rolling
 from .rolling_desk import RollingDesk
 from .shards.operations import ways
+from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
+from .shards.operations.observing import ObservedProcesses
 from .shards.operations.processes import tell_of_all
 from .shards.placement import Placement, slot_names
 from .shards.supervisor.keeper import Settings
@@ -63,10 +66,11 @@ class SupervisedServer:
         config: What its workers run.
         host: Where it listens.
         port: The port it got.
-        control_port: None; metrics and health are told by servers of one process only.
+        control_port: Where metrics and health are; None when that was not asked for.
         supervisor: Keeps its processes.
         desk: What its operator can ask for; operations on the server itself are added to it.
         houses: All workers' data, as operations find it.
+        stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Never done: a worker whose log is broken is replaced by itself.
     """
 
@@ -86,6 +90,7 @@ class SupervisedServer:
         self.host = ""
         self.port = 0
         self.control_port: int | None = None
+        self.stop_asked: StopAsked = loop.create_future()
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
         self._loop = loop
         self._clock = SystemClock(loop)
@@ -182,17 +187,33 @@ class SupervisedServer:
         self.houses = Houses(self._layout, bindings, placement, self._lines)
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
+        self.desk.add("drain", DrainArguments, self._drain)
 
     async def _open_control(self, reread: Callable[[], WorkerConfig], confirm: Confirm) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
         self._rolling_desk = RollingDesk(self._rolling, reread, confirm)
         self._rolling_desk.open(self.desk)
+        await self._open_control_port()
         try:
             control = await ControlServer.start(self.desk, self._layout.root)
         except StorageError as error:
             log.warning("control.unavailable", extra={"cause": str(error)})
             return
         self._cleanup.push_async_callback(control.close)
+
+    async def _open_control_port(self) -> None:
+        wanted = self.config.perdure.control_port
+        if wanted is None:
+            return
+        observed = ObservedProcesses(self.supervisor)
+        self._cleanup.push_async_callback(observed.close)
+        self.control_port = await open_control_port(observed, wanted, self._cleanup)
+
+    async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
+        limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
+        if arguments.worker is None:
+            return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
+        return await drain_worker(self.supervisor, arguments, limit_s)
 
     async def _tell_of_processes(self, arguments: ProcessesArguments, told: Told) -> Values:
         del arguments

@@ -20,7 +20,9 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.errors import InternalError
 from ..storage.layout import Layout
 from .actor_side import ActorSide
+from .control.observed import families_of_actors, families_of_sockets
 from .control.processes import ProcessesArguments, WorkerFacts
+from .control.report import Report
 from .control.server import ControlServer
 from .fast_loop import find_fast_loop
 from .host.loader import App, load_app
@@ -262,7 +264,13 @@ class WorkerDuty:
         await self._cleanup.aclose()
 
     def statistics(self) -> bytes:
-        return b""
+        """What metrics and health tell of this process."""
+        if not self._is_serving:
+            return b""
+        health = self._actors.health()
+        return Report.of(
+            [*families_of_sockets(), *families_of_actors(self._actors)], health.reasons
+        ).encode()
 
     def told(self, data: bytes) -> None:
         """Nothing is said to workers yet."""

@@ -48,16 +48,15 @@ class ControlPort:
         from .exposition import expose  # noqa: PLC0415  # a start must not pay for the library
 
         accept = request.headers.get("Accept", "")
-        text, content_type = expose(self._observed, accept)
+        text, content_type = expose(await self._observed.families(), accept)
         return web.Response(body=text, headers={"Content-Type": content_type})
 
     async def _health(self, request: web.Request) -> web.Response:
         """503 while something is not as it should be, with the reasons in words."""
         del request
-        health = self._observed.health()
-        status = 503 if health.is_degraded else 200
-        said = {"status": "degraded" if health.is_degraded else "ok", "reasons": health.reasons}
-        return web.json_response(said, status=status)
+        reasons = list(await self._observed.reasons())
+        said = {"status": "degraded" if reasons else "ok", "reasons": reasons}
+        return web.json_response(said, status=503 if reasons else 200)
 
 
 @web.middleware

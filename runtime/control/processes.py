@@ -80,9 +80,9 @@ class ProcessLine:
         role: ``server`` for the one process of a server that has no others; else ``supervisor``,
             ``router`` or ``worker``; ``spare`` for one that waits to be told what to be.
         slot: Which of its role; empty for a role that one process has.
-        pid: Its number.
-        state: How far it has got: shards/supervisor/states.py.
-        started_ms: When it was launched, in Unix milliseconds.
+        pid: Its number; None for a place that nobody fills at the moment.
+        state: How far it has got: shards/supervisor/states.py; ``away`` for such a place.
+        started_ms: When it was launched, in Unix milliseconds; None likewise.
         restarts: How often a process in its place has died unasked, or hung.
         memory_size_bytes: Resident; None if it has gone meanwhile.
         silent_s: How long it has not answered its supervisor; 0 as a rule.
@@ -91,9 +91,9 @@ class ProcessLine:
 
     role: str
     slot: str
-    pid: int
+    pid: int | None
     state: str
-    started_ms: int
+    started_ms: int | None
     restarts: int = 0
     memory_size_bytes: int | None = None
     silent_s: float = 0.0

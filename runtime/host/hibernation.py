@@ -79,6 +79,11 @@ class HibernatedActors:
         slept.sessions.add(socket)
         slept.sessions.auto_response = auto
 
+    def sessions_of(self, raw_id: bytes) -> Sessions[Any] | None:
+        """Return the sessions of an actor that is not in memory; None if it has none."""
+        slept = self._actors.get(raw_id)
+        return None if slept is None else slept.sessions
+
     def take(self, actor_id: DurableObjectId) -> tuple[DurableObjectId, Sessions[Any] | None]:
         """Return what an actor that starts goes on with: its id, with its name, and its sessions.
 

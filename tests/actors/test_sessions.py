@@ -20,6 +20,7 @@ class FakeSocket:
         self.unsent: list[Sent | CloseFrame] = []
         self.writes: list[Sequence[Sent | CloseFrame]] = []
         self.severed: list[CloseFrame] = []
+        self.dismissed: list[CloseFrame] = []
 
     is_classes = True
     can_hibernate = True
@@ -36,6 +37,10 @@ class FakeSocket:
 
     def transmit(self, frames: Sequence[Sent | CloseFrame]) -> None:
         self.writes.append(frames)
+
+    def dismiss(self, code: int, reason: str) -> bool:
+        self.dismissed.append(CloseFrame(code, reason))
+        return len(self.dismissed) == 1
 
     def sever(self, code: int, reason: str) -> None:
         self.severed.append(CloseFrame(code, reason))
@@ -179,3 +184,17 @@ def test_who_was_asked_for_or_has_left_is_not_woken() -> None:
     assert revived == [one]
     sessions.wake_if_asleep("other")
     assert revived == list(sessions.values())
+
+
+def test_clients_are_sent_away_once_all_or_those_with_a_tag() -> None:
+    one, other = FakeSocket("one", "red"), FakeSocket("other", "blue")
+    sessions = sessions_of(one, other)
+    woken: list[HibernatedSocket] = []
+    asleep = HibernatedSocket("asleep", ("red",), None, FakeLink(), woken.append, is_closing=False)
+    sessions.add(asleep)
+    frame = CloseFrame(4000, "enough")
+    assert sessions.dismiss(4000, "enough", "red") == 2
+    assert (one.dismissed, other.dismissed) == ([frame], [])
+    assert (asleep.early, woken) == ([frame], [asleep])
+    assert sessions.dismiss(4000, "enough", None) == 1, "those that were do not count again"
+    assert len(sessions) == 3, "they end when their actor has heard of it"

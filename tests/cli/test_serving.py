@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from perdure.cli.serving import SIGNALS, run, run_until_stopped
+from perdure.runtime.control.draining import StopAsked
 
 
 class FakeServer:
@@ -17,6 +18,7 @@ class FakeServer:
         self.stopping = asyncio.Event()
         self.may_stop = asyncio.Event()
         self.was_cut_off = False
+        self.stop_asked: StopAsked = asyncio.get_running_loop().create_future()
 
     async def stop(self, *, drain_s: float) -> None:
         self.drains.append(drain_s)
@@ -30,6 +32,9 @@ class FakeServer:
 
 
 class FailingServer:
+    def __init__(self) -> None:
+        self.stop_asked: StopAsked = asyncio.get_running_loop().create_future()
+
     async def stop(self, *, drain_s: float) -> None:
         raise OSError(f"cannot stop in {drain_s}")
 
@@ -160,3 +165,17 @@ async def test_a_hangup_is_told_each_time_and_stops_nothing() -> None:
     await hanging_up[0]
     assert server.drains == [30.0]
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize(("wanted_s", "drain_s"), [(None, 30.0), (5.0, 5.0)])
+async def test_who_is_asked_to_end_stops_gently(wanted_s: float | None, drain_s: float) -> None:
+    server, heard = FakeServer(), list[str]()
+    server.may_stop.set()
+    await run_until_stopped(
+        server,
+        drain_s=30.0,
+        on_ready=lambda: server.stop_asked.set_result(wanted_s),
+        on_stopping=heard.append,
+        failed=asyncio.get_running_loop().create_future(),
+    )
+    assert (server.drains, heard) == ([drain_s], ["drain"])

@@ -14,6 +14,7 @@ from perdure.cli.shown import (
     moment_or_nothing,
     row_object,
     size,
+    span,
 )
 
 
@@ -23,6 +24,13 @@ from perdure.cli.shown import (
 )
 def test_sizes(count: int, text: str) -> None:
     assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"), [(-1, "0 s"), (999, "0 s"), (90_000, "1 min"), (200_000_000, "2 d")]
+)
+def test_spans(milliseconds: int, text: str) -> None:
+    assert span(milliseconds) == text
 
 
 def test_moments() -> None:

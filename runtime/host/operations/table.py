@@ -16,6 +16,7 @@ from .history import (
     restore_actor,
 )
 from .house import House, Told, Values
+from .kicking import KickArguments, kick
 from .listing import ListArguments, list_actors
 from .querying import SqlArguments, run_sql
 from .removing import (
@@ -63,6 +64,7 @@ OPERATIONS = {
     "verify": Operation(VerifyArguments, verify),
     "tail": Operation(TailArguments, tail),
     "doctor": Operation(DoctorArguments, doctor),
+    "kick": Operation(KickArguments, kick),
 }
 
 

@@ -17,7 +17,7 @@ from ...control.line import Line, LineEnded
 from ...control.protocol import Failure, Leaving, OperationFailed
 from ...host.operations.house import Told, Values
 from ..supervisor.places import Identity, Place
-from ..supervisor.states import JOINED, ChildState
+from ..supervisor.states import JOINED, LEAVING, ChildState
 from ..supervisor.statistics import ProcessStatistics
 from . import errors
 
@@ -29,15 +29,7 @@ if TYPE_CHECKING:
 # So long is waited for a successor; as long as events of clients wait for it (peers.py).
 WAIT_S = 30.0
 _HAS_ITS_END = JOINED | {ChildState.READY}
-_GOING = frozenset(
-    {
-        ChildState.RELAYING,
-        ChildState.DRAINING,
-        ChildState.STOPPING,
-        ChildState.KILLED,
-        ChildState.DEAD,
-    }
-)
+_GOING = LEAVING | {ChildState.RELAYING, ChildState.DRAINING}
 
 
 class Lines:

@@ -8,7 +8,7 @@ from ...control.processes import ProcessLine, memory_size_bytes, of_this_process
 from ...control.protocol import OperationFailed
 from ...host.operations.house import Told, Values
 from ..supervisor.places import Identity, Place
-from ..supervisor.states import ChildState
+from ..supervisor.states import LEAVING, ChildState
 from ..supervisor.statistics import ProcessStatistics, SupervisorStatistics
 from .lines import Lines
 
@@ -28,7 +28,10 @@ class _Nobody:
 
 
 async def tell_of_all(lines: Lines, statistics: SupervisorStatistics, told: Told) -> Values:
-    """Tell of each process as an item: the supervisor first, then as it knows them."""
+    """Tell of each process as an item: the supervisor first, then as it knows them.
+
+    What follows are places that nobody fills.
+    """
     await told.item(of_this_process("supervisor").as_item())
     processes = statistics.processes
     for process, facts in zip(processes, await _facts_of(lines, processes), strict=True):
@@ -44,7 +47,26 @@ async def tell_of_all(lines: Lines, statistics: SupervisorStatistics, told: Told
             process.failure,
         )
         await told.item(line.as_item(facts))
+    for place in _away(statistics):
+        await told.item(place.as_item())
     return {"processes": len(processes) + 1}
+
+
+def _away(statistics: SupervisorStatistics) -> list[ProcessLine]:
+    """The places that nobody fills while the next try is waited for."""
+    filled = {
+        str(Place(process.role, process.slot))
+        for process in statistics.processes
+        if process.role is not None and process.state not in LEAVING
+    }
+    lines = []
+    for place, failures in statistics.backoff_failures.items():
+        if place not in filled:
+            role, _, slot = place.partition(" ")
+            died = "process has" if failures == 1 else "processes in a row have"
+            why = f"{failures} {died} died before serving; the log says why"
+            lines.append(ProcessLine(role, slot, None, "away", None, failure=why))
+    return lines
 
 
 async def _facts_of(lines: Lines, processes: Sequence[ProcessStatistics]) -> list[Values]:

@@ -294,6 +294,11 @@ class Supervisor:
         keeper = self._keepers.get(place)
         return b"" if keeper is None or keeper.current is None else keeper.current.info
 
+    @property
+    def places(self) -> list[Place]:
+        """Those that are to be filled."""
+        return list(self._keepers)
+
     async def ask_statistics(self, timeout_s: float) -> dict[Identity, bytes | None]:
         """Return what the programs that serve say they hold; None for one that is silent."""
         asked = [*self._serving(Role.ROUTER), *self._relays, *self._serving(Role.WORKER)]

@@ -6,6 +6,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from perdure.runtime.control.exposition import expose
+from perdure.runtime.control.observed import ObservedProcess
 from tests.serving import Serving
 
 MAIN = """
@@ -29,7 +30,7 @@ async def test_hits_of_a_rule_are_told(serve: Serving) -> None:
         for _ in range(2):
             async with session.get(f"{server.url}/admin") as answer:
                 assert answer.status == 403
-    text, _ = expose(server, "")
+    text, _ = expose(await ObservedProcess(server).families(), "")
     hits = {
         tuple(sample.labels[label] for label in ("rule", "action", "outcome")): sample.value
         for family in parse(text.decode())
@@ -41,7 +42,7 @@ async def test_hits_of_a_rule_are_told(serve: Serving) -> None:
 
 
 async def test_every_metric_is_ours_and_has_a_description(serve: Serving) -> None:
-    text, content_type = expose(await serve(MAIN), "")
+    text, content_type = expose(await ObservedProcess(await serve(MAIN)).families(), "")
     families = list(parse(text.decode()))
     assert content_type.startswith("text/plain")
     assert len(families) > 15
@@ -83,7 +84,7 @@ def samples(text: bytes) -> dict[tuple[str, ...], float]:
 
 async def test_waits_at_both_gates_are_told(serve: Serving) -> None:
     server = await serve(BUSY, objects=["Room"])
-    before = samples(expose(server, "")[0])
+    before = samples(expose(await ObservedProcess(server).families(), "")[0])
     async with aiohttp.ClientSession() as session:
 
         async def ask() -> int:
@@ -91,7 +92,7 @@ async def test_waits_at_both_gates_are_told(serve: Serving) -> None:
                 return answer.status
 
         assert await asyncio.gather(*[ask() for _ in range(5)]) == [200] * 5
-    after = samples(expose(server, "")[0])
+    after = samples(expose(await ObservedProcess(server).families(), "")[0])
     for gate in ("input", "output"):
         count = (f"perdure_{gate}_gate_wait_seconds_count",)
         seconds = (f"perdure_{gate}_gate_wait_seconds_sum",)
@@ -107,10 +108,10 @@ async def test_waits_at_both_gates_are_told(serve: Serving) -> None:
 async def test_errors_are_told_by_namespace_and_kind(serve: Serving) -> None:
     server = await serve(BUSY, objects=["Room"])
     [namespace] = server.statistics().namespaces
-    before = samples(expose(server, "")[0])
+    before = samples(expose(await ObservedProcess(server).families(), "")[0])
     async with aiohttp.ClientSession() as session, session.get(f"{server.url}/boom") as answer:
         assert answer.status == 500
-    after = samples(expose(server, "")[0])
+    after = samples(expose(await ObservedProcess(server).families(), "")[0])
     for key in (namespace, ""):  # the actor's error is its Worker's, too
         name = ("perdure_handler_errors_total", "fetch", key)
         assert after[name] - before.get(name, 0) == 1

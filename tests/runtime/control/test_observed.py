@@ -1,6 +1,6 @@
 """A server is what the control port asks."""
 
-from perdure.runtime.control.observed import Observed
+from perdure.runtime.control.observed import Observed, ObservedProcess
 from tests.serving import Serving
 
 MAIN = """
@@ -13,9 +13,11 @@ MAIN = """
 
 
 async def test_a_server_can_be_observed(serve: Serving) -> None:
-    observed: Observed = await serve(MAIN)
-    assert observed.statistics().namespaces == {}
-    assert observed.alarm_counts.fired == 0
-    assert not observed.health().is_degraded
-    assert observed.firewall.statistics().origins_refused == 0
-    assert observed.edge_statistics().answered == (0,) * 6
+    observed: Observed = ObservedProcess(await serve(MAIN))
+    assert list(await observed.reasons()) == []
+    series = {family.name: family.series for family in await observed.families()}
+    assert series["connections"] == {(): (0,)}
+    assert series["actors_live"] == {}
+    assert series["alarms"]["fired",] == (0,)
+    assert series["storage_degraded"] == {(): (0,)}
+    assert series["firewall_origins_refused"] == {(): (0,)}

@@ -33,3 +33,16 @@ async def test_each_has_its_line_and_who_serves_has_facts() -> None:
     ]
     assert [item["actors"] for item in listener.items] == [None, 7, None, None]
     await crew.close()
+
+
+async def test_a_place_that_nobody_fills_has_a_line_too() -> None:
+    crew = Crew(Lines())
+    processes = (said(worker("0"), 1, ChildState.STARTING), said(worker("1"), 2, ChildState.DEAD))
+    failures = {"worker 0": 2, "worker 1": 3, "worker 2": 1}
+    listener = Listener()
+    await tell_of_all(crew.lines, SupervisorStatistics(processes, failures), listener)
+    away = [item for item in listener.items if item["state"] == "away"]
+    assert [(item["slot"], item["pid"]) for item in away] == [("1", None), ("2", None)]
+    assert away[0]["failure"].startswith("3 processes in a row have died before serving")
+    assert away[1]["failure"].startswith("1 process has died before serving")
+    await crew.close()
