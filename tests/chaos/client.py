@@ -1,6 +1,7 @@
 """Clients of two libraries that count through a room, and see to it that nothing is missing."""
 
 import asyncio
+from collections import Counter
 from typing import Protocol
 
 import aiohttp
@@ -91,7 +92,8 @@ class Client:
         again: How many answers came again.
         redelivered: How many answers were to messages that were marked.
         pushes: How many messages came unasked.
-        served_by: The process that the last answer came from, and
+        served_by: The process that the last answer came from;
+        answers_of: how many came from each, and
         first_heard_at: when each process first answered this client, on the loop's clock.
     """
 
@@ -102,6 +104,7 @@ class Client:
         self.room = room
         self.said = self.heard = self.again = self.redelivered = self.pushes = 0
         self.served_by = 0
+        self.answers_of: Counter[int] = Counter()
         self.first_heard_at: dict[int, float] = {}
         self._last_push = 0
         self._connection = connection
@@ -167,6 +170,7 @@ class Client:
         self.heard = max(self.heard, int(number))
         self.redelivered += int(is_marked)
         self.served_by = int(pid)
+        self.answers_of[int(pid)] += 1
         self.first_heard_at.setdefault(int(pid), asyncio.get_running_loop().time())
 
     def _take_push(self, number: int) -> None:

@@ -20,6 +20,11 @@ ROOT = Path(__file__).parents[2]
 Start = Callable[..., Awaitable[SupervisedServer]]
 
 
+def told(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
+    """What the supervisor has logged of that name, with the text below it."""
+    return [caplog.handler.format(record) for record in caplog.records if record.msg == event]
+
+
 @pytest.fixture
 async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
     """Starts one; variables of the environment of its processes are given."""

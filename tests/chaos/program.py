@@ -62,5 +62,7 @@ MAIN = """
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
             name = request.parsed_url.path.split("/")[2]
+            if name == "hang":
+                time.sleep(3600)
             return await self.env.ROOM.get_by_name(name).fetch(request)
 """

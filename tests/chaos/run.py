@@ -11,7 +11,7 @@ import os
 import signal
 import statistics
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,12 +119,12 @@ class Run:
         self.report = Report()
         self.clients: list[Client] = []
         self.rooms: dict[str, str] = {}
-        self._server = server
+        self.server = server
         self._folder = folder
         self._patience_s = patience_s
         self._loop = asyncio.get_running_loop()
         self._cleanup = AsyncExitStack()
-        self._slots: dict[str, str] = {}
+        self.slots: dict[str, str] = {}
         self._http: aiohttp.ClientSession
 
     async def __aenter__(self) -> "Run":
@@ -142,7 +142,7 @@ class Run:
         for number in range(count):
             room = sorted(self.rooms)[number % 2]
             name = f"client{number}"
-            url = f"{self._server.url}/room/{room}?client={name}"
+            url = f"{self.server.url}/room/{room}?client={name}"
             connection = await self._connect(url, in_websockets=number % 4 < 2)
             floods = number == 0
             client = Client(name, room, connection, floods=floods, patience_s=self._patience_s)
@@ -157,19 +157,19 @@ class Run:
 
     async def _find_rooms(self) -> None:
         """One of each kind, in workers of their own."""
-        slots = {p.pid: p.slot for p in self._processes() if p.role is Role.WORKER}
+        slots = {p.pid: p.slot for p in self.processes() if p.role is Role.WORKER}
         for kind in KINDS:
             for number in range(100):
                 room = f"{kind}-{number}"
                 slot = slots[(await self.ask(room))["pid"]]
-                if slot not in self._slots.values():
-                    self.rooms[room], self._slots[room] = kind, slot
+                if slot not in self.slots.values():
+                    self.rooms[room], self.slots[room] = kind, slot
                     break
         assert len(self.rooms) == len(KINDS), "there are two workers at least"
 
     async def ask(self, room: str) -> Any:
         """What a room has counted."""
-        async with self._http.get(f"{self._server.url}/room/{room}") as response:
+        async with self._http.get(f"{self.server.url}/room/{room}") as response:
             if response.status != 200:
                 raise Broken(f"{room} answered {response.status}: {await response.text()}")
             return await response.json()
@@ -185,12 +185,22 @@ class Run:
             kills_max: Stop after so many; 0 for no such limit, and with an event each second.
 
         Raises:
+            Broken: A promise was, or the run has shown too little.
+        """
+        await self.during(lambda: self._let_happen(events, for_s, kills_max))
+        self.report.check()
+
+    async def during(self, happening: Callable[[], Awaitable[None]]) -> None:
+        """Talk while ``happening``; then have everything answered, and look what was counted.
+
+        Raises:
             Broken: A promise was.
         """
         try:
             async with asyncio.TaskGroup() as group:
                 talking = [group.create_task(client.live()) for client in self.clients]
-                await self._let_happen(events, for_s, kills_max)
+                await self.until(lambda: all(one.heard for one in self.clients), "first answers")
+                await happening()
                 for client in self.clients:
                     client.leave()
                 await asyncio.gather(*talking)
@@ -200,7 +210,6 @@ class Run:
 
     async def _let_happen(self, events: Iterator[Event], for_s: float, kills_max: int) -> None:
         begun = self._loop.time()
-        await self._until(lambda: all(client.heard for client in self.clients), "first answers")
         while self._loop.time() < begun + for_s:
             if kills_max and self.report.kills >= kills_max:
                 return
@@ -230,7 +239,6 @@ class Run:
                 report.deaths.append(note["had"])
             else:
                 report.largest_kept = max(report.largest_kept, note["largest"])
-        report.check()
 
     # What happens.
 
@@ -245,12 +253,12 @@ class Run:
             await self._kill(event)
 
     async def _reload(self) -> None:
-        await self._server.supervisor.replace_all(drain_s=10)
-        await self._until_served()
+        await self.server.supervisor.replace_all(drain_s=10)
+        await self.until_served()
 
     async def _stop(self, room: str) -> None:
         """No code of its worker runs for a while."""
-        pid = self._pid_of(room)
+        pid = self.pid_of(room)
         os.kill(pid, signal.SIGSTOP)
         try:
             await asyncio.sleep(STOPPED_S)
@@ -260,7 +268,7 @@ class Run:
     async def _kill(self, event: Event) -> None:
         clients = [client for client in self.clients if client.room == event.room]
         met = {client: client.said for client in clients}
-        await self._kill_at(event.room, self._pid_of(event.room), event.moment, event.count)
+        await self._kill_at(event.room, self.pid_of(event.room), event.moment, event.count)
         if event.what == KILL_TWICE:
             pid = await self._successor_of(event.room)
             await self._kill_at(event.room, pid, event.moment_of_successor, 1)
@@ -270,7 +278,7 @@ class Run:
         def is_answered() -> bool:
             return any(client.served_by not in before for client in clients)
 
-        await self._until(is_answered, f"a first answer after {event}")
+        await self.until(is_answered, f"a first answer after {event}")
         first = min(
             client.first_heard_at[client.served_by]
             for client in clients
@@ -278,7 +286,7 @@ class Run:
         )
         self.report.first_answers_s.append(first - died_at)
         met = {client: max(said, client.said) for client, said in met.items()}
-        await self._until(
+        await self.until(
             lambda: all(client.heard >= said for client, said in met.items()),
             f"everything answered after {event}",
         )
@@ -287,36 +295,34 @@ class Run:
         if moment is not None:
             order(self._folder, pid, moment, count)
             deadline = self._loop.time() + MOMENT_S
-            while self._is_there(pid) and self._loop.time() < deadline:
+            while self.is_there(pid) and self._loop.time() < deadline:
                 await asyncio.sleep(LOOK_S)
-        if self._is_there(pid):
+        if self.is_there(pid):
             os.kill(pid, signal.SIGKILL)
             moment = "wherever it was"
-            await self._until(lambda: not self._is_there(pid), f"the end of {room}'s worker")
+            await self.until(lambda: not self.is_there(pid), f"the end of {room}'s worker")
         self.report.moments[str(moment)] += 1
 
     async def _successor_of(self, room: str) -> int:
         """The process that is to follow, as early as it can be told anything."""
-        slot = self._slots[room]
+        slot = self.slots[room]
 
         def found() -> list[int]:
-            return [p.pid for p in self._processes() if self._is_of(p, slot)]
+            return [p.pid for p in self.processes() if self._is_of(p, slot)]
 
-        await self._until(lambda: bool(found()), f"a successor for slot {slot}")
+        await self.until(lambda: bool(found()), f"a successor for slot {slot}")
         return found()[0]
 
-    async def _until_served(self) -> None:
-        await self._until(
-            lambda: len(self._serving()) == len(self._slots), "a worker for every slot"
-        )
+    async def until_served(self) -> None:
+        await self.until(lambda: len(self._serving()) == len(self.slots), "a worker for every slot")
 
-    def _pid_of(self, room: str) -> int:
-        return self._serving()[self._slots[room]]
+    def pid_of(self, room: str) -> int:
+        return self._serving()[self.slots[room]]
 
     def _serving(self) -> dict[str, int]:
         return {
             p.slot: p.pid
-            for p in self._processes()
+            for p in self.processes()
             if p.role is Role.WORKER and p.state is ChildState.SERVING
         }
 
@@ -326,13 +332,13 @@ class Run:
         is_there = is_there and process.state is not ChildState.STOPPING
         return is_there and process.role is Role.WORKER and process.slot == slot
 
-    def _is_there(self, pid: int) -> bool:
-        return any(process.pid == pid for process in self._processes())
+    def is_there(self, pid: int) -> bool:
+        return any(process.pid == pid for process in self.processes())
 
-    def _processes(self) -> tuple[ProcessStatistics, ...]:
-        return self._server.supervisor.statistics().processes
+    def processes(self) -> tuple[ProcessStatistics, ...]:
+        return self.server.supervisor.statistics().processes
 
-    async def _until(self, is_so: Any, what: str) -> None:
+    async def until(self, is_so: Any, what: str) -> None:
         deadline = self._loop.time() + self._patience_s
         while not is_so():
             if self._loop.time() > deadline:

@@ -4,13 +4,23 @@ import os
 import sys
 from typing import Any
 
+import msgpack
+
 from perdure.runtime import worker_process
-from perdure.runtime.shards.link.framing import Frame
-from perdure.runtime.shards.link.kinds import ROUTER
+from perdure.runtime.shards.link.framing import Frame, with_length
+from perdure.runtime.shards.link.kinds import MESSAGE, ROUTER
 from perdure.runtime.shards.link.link import Link
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
 from perdure.storage.segments import SegmentFile
-from tests.chaos.points import die, is_due, passed, take_orders
+from tests.chaos.points import die, is_due, passed, take_orders, watch_awaits
+
+# What is no frame, what is longer than any may be, and one that workers do not send to routers.
+GARBAGE = {
+    "noise": bytes(range(1, 200)),
+    "an endless frame": b"\xff\xff\xff\xff" + bytes(100),
+    "a frame of a router's": with_length(msgpack.packb([MESSAGE, 1, 1, "x", False])),
+}
+HAND_OVER = ("prepare", "serve", "drain", "stop", "_open_link")
 
 append, sync = SegmentFile.append, SegmentFile.sync
 flush = Link._flush
@@ -49,6 +59,10 @@ def _flush(link: Link) -> None:
         die()
     flush(link)
     passed("behind a write to a link")
+    for name, garbage in GARBAGE.items():
+        if is_due(name):
+            assert link._transport is not None, "it was just written to"
+            link._transport.write(garbage)
 
 
 def _resume(sockets: LinkedSockets, how: Any, frame: Frame) -> None:
@@ -73,6 +87,8 @@ def main() -> int:
         (LinkedSockets, "_message", _hear),
     ):
         setattr(owner, name, function)
+    for name in HAND_OVER:
+        watch_awaits(worker_process.WorkerDuty, name)
     return worker_process.main()
 
 

@@ -94,7 +94,10 @@ class Town:
         self.server: Server
 
     async def start(self, port: int = 0) -> None:
-        self.server = await self._serving.start(self._config, data_dir=self._data_dir, port=port)
+        # One worker, as what rooms have heard is kept in a process's memory.
+        self.server = await self._serving.start(
+            self._config, data_dir=self._data_dir, port=port, workers=1
+        )
 
     async def stop(self) -> None:
         await self.server.stop(drain_s=0)

@@ -64,6 +64,7 @@ class Orphans:
         self._waiting: dict[str, list[HeldSocket]] = {slot: [] for slot in placement.slots}
         self._early: dict[str, list[_Early]] = {slot: [] for slot in placement.slots}
         self._joined: dict[str, int] = dict.fromkeys(placement.slots, 0)  # generations
+        self._homes: dict[str, HeldSockets] = {}  # of who joined last
 
     def orphaned(self, held: HeldSocket) -> None:
         """The process of its actor has gone."""
@@ -71,7 +72,11 @@ class Orphans:
             held.sever(SERVICE_RESTART, ENDED)
         elif held.kept is not None:
             slot = self._placement.slot_of(held.kept[0], held.kept[1])
-            self._waiting[slot].append(held)
+            home = self._homes.get(slot)
+            if home is not None and home.link.ended is None:  # its successor was faster
+                self._resume([held], home)
+            else:
+                self._waiting[slot].append(held)
         elif held.request is None or held.is_closing:
             held.sever(SERVICE_RESTART, ENDED)
         else:
@@ -113,10 +118,15 @@ class Orphans:
     def joined(self, slot: str, generation: int, home: HeldSockets) -> None:
         """A process serves in ``slot``: it gets the sockets of its actors, then messages."""
         self._joined[slot] = generation
+        self._homes[slot] = home
         early, self._early[slot] = self._early[slot], []
         for one in early:
             self._attach(one.held, one.socket)
         waiting, self._waiting[slot] = self._waiting[slot], []
+        self._resume(waiting, home)
+
+    def _resume(self, waiting: list[HeldSocket], home: HeldSockets) -> None:
+        """Have these made again, all of them before any of their clients is heard."""
         for held in waiting:
             assert held.kept is not None, "these can be made again"
             pair = None if held.auto_response is None else list(held.auto_response)

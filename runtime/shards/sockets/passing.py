@@ -15,6 +15,7 @@ from typing import Any, Protocol, cast
 
 from ....actors.http import Request, UpgradeSocket
 from ....actors.link import NoPeer, SocketLink
+from ....actors.session import INTERNAL_ERROR
 from ....actors.socket_events import Listener
 from ....storage.errors import InternalError
 from ..link.errors import LinkBroken, LinkEnded
@@ -27,6 +28,10 @@ from .held_sockets import HeldLimits, HeldSocket, HeldSockets
 from .linked_sockets import LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
 from .states import HeldState
+
+# What front.py says of one that it has within its own process.
+USED = "Can't return WebSocket in a Response after calling accept(), or twice."
+USED_LATE = "the WebSocket was used after it was returned in a Response"
 
 
 class LentSockets:
@@ -42,14 +47,22 @@ class LentSockets:
         self._generation = generation
         self._numbers = itertools.count(1)
         self._lent: dict[int, UpgradeSocket] = {}
+        self._is_lent: set[UpgradeSocket] = set()  # the same
 
     def __len__(self) -> int:
         return len(self._lent)
 
     def lend(self, web_socket: UpgradeSocket) -> SocketRef:
-        """Keep ``web_socket`` for whoever comes with the reference that this returns."""
+        """Keep ``web_socket`` for whoever comes with the reference that this returns.
+
+        Raises:
+            TypeError: User code has used it, or has sent it away before.
+        """
+        if not web_socket.can_be_handed_over or web_socket in self._is_lent:
+            raise TypeError(USED)
         number = next(self._numbers)
         self._lent[number] = web_socket
+        self._is_lent.add(web_socket)
         return SocketRef(self._slot, self._generation, number)
 
     def borrow(self, ref: SocketRef) -> UpgradeSocket:
@@ -61,11 +74,17 @@ class LentSockets:
 
         def take(frame: Frame) -> None:
             linked_socket = linked.begin(frame[2])
-            self._take(frame[1]).hand_over(linked_socket)
-            linked.tell([TAKEN, linked_socket.session])
+            socket = self._take(frame[1])
+            if socket.can_be_handed_over:
+                socket.hand_over(linked_socket)
+                linked.tell([TAKEN, linked_socket.session])
+            else:  # user code has accepted it behind the answer that carried it
+                linked_socket.sever(INTERNAL_ERROR, USED_LATE)
 
         def drop(frame: Frame) -> None:
-            self._take(frame[1]).hand_over(NoPeer())
+            socket = self._take(frame[1])
+            if socket.can_be_handed_over:
+                socket.hand_over(NoPeer())
 
         link.handle(TAKE, take)
         link.handle(DROP, drop)
@@ -73,13 +92,16 @@ class LentSockets:
     def let_go(self) -> None:
         """Nobody will come any more."""
         lent, self._lent = list(self._lent.values()), {}
+        self._is_lent.clear()
         for socket in lent:
-            socket.hand_over(NoPeer())
+            if socket.can_be_handed_over:
+                socket.hand_over(NoPeer())
 
     def _take(self, number: int) -> UpgradeSocket:
         socket = self._lent.pop(number, None)
         if socket is None:
             raise LinkBroken(f"socket {number} was not lent, or was taken already")
+        self._is_lent.discard(socket)
         return socket
 
 

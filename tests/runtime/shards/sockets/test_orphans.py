@@ -29,7 +29,7 @@ OTHER = "1" if SLOT == "0" else "0"
 class Home:
     """A ``HeldSockets`` whose link leads to the test."""
 
-    ended = None
+    ended: object = None
     is_writing_paused = False
 
     def __init__(self) -> None:
@@ -52,6 +52,7 @@ class Home:
         self.on_end.append(callback)
 
     def end(self) -> None:
+        self.ended = "it is gone"
         for callback in self.on_end:
             callback(None)
         for held in list(self.held):
@@ -131,6 +132,18 @@ async def test_one_that_hibernates_is_made_again_before_it_hears_anything(router
         [MESSAGE, session, 2, "b", False],
     ]
     assert router.entrypoints.asked == []
+
+
+async def test_a_successor_may_be_there_before_it_is_noticed_that_the_old_one_has_gone(
+    router: Router,
+) -> None:
+    router.held.kept = KEPT
+    successor = router.joins(SLOT, 2)
+    assert successor.frames == []
+    router.home.end()
+    assert router.held.state is HeldState.ATTACHED
+    assert [frame[0] for frame in successor.frames][:1] == [RESUME]
+    assert successor.held == [router.held]
 
 
 async def test_all_are_made_again_before_any_of_them_hears(router: Router) -> None:

@@ -17,11 +17,17 @@ from perdure.runtime.host.loader import load_app
 from perdure.runtime.host.migration_plan import Namespace
 from perdure.runtime.shards.link.calls import LinkCalls
 from perdure.runtime.shards.link.errors import LinkBroken
+from perdure.runtime.shards.link.kinds import DROP, SEVER, TAKE
 from perdure.runtime.shards.link.messages import SocketRef
 from perdure.runtime.shards.link.streams import Streams
 from perdure.runtime.shards.sockets.held_sockets import HeldLimits, HeldSocket, HeldSockets
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
-from perdure.runtime.shards.sockets.passing import BorrowedSocket, BorrowedSockets, LentSockets
+from perdure.runtime.shards.sockets.passing import (
+    USED_LATE,
+    BorrowedSocket,
+    BorrowedSockets,
+    LentSockets,
+)
 from perdure.storage.alarm_index import AlarmIndex
 from perdure.storage.directory import DataDirectory
 from perdure.storage.errors import InternalError
@@ -187,13 +193,43 @@ async def test_a_reference_to_a_process_that_has_gone_ends_its_client() -> None:
         LentSockets("0", 1).borrow(SocketRef("1", 1, 1))
 
 
+class End:
+    """The end of a WebSocket, as far as it is asked."""
+
+    handed_over: object = None
+    can_be_handed_over = True
+
+    def hand_over(self, link: object) -> None:
+        self.handed_over = link
+
+
+async def test_a_socket_that_was_used_or_is_lent_already_is_not_lent() -> None:
+    lent, used, twice = LentSockets("0", 2), End(), End()
+    used.can_be_handed_over = False
+    lent.lend(twice)  # type: ignore[arg-type]  # nothing else is asked of it
+    for end in (used, twice):
+        with pytest.raises(TypeError, match="after calling accept"):
+            lent.lend(end)  # type: ignore[arg-type]  # likewise
+    assert len(lent) == 1
+
+
+async def test_a_socket_that_is_used_while_it_is_lent_costs_nobody_else_the_link() -> None:
+    async with joined(one=A_ROUTER) as (router, worker):
+        lent, taken, dropped = LentSockets("0", 2), End(), End()
+        lent.serve(worker, LinkedSockets(worker))
+        severed: list[list[object]] = []
+        router.handle(SEVER, severed.append)
+        refs = [lent.lend(end) for end in (taken, dropped)]  # type: ignore[arg-type]  # as above
+        taken.can_be_handed_over = dropped.can_be_handed_over = False
+        router.send([TAKE, refs[0].number, 7])
+        router.send([DROP, refs[1].number])
+        await until(lambda: bool(severed) and len(lent) == 0)
+        assert severed == [[SEVER, 7, 1011, USED_LATE]]
+        assert worker.ended is None
+        assert taken.handed_over is dropped.handed_over is None
+
+
 async def test_a_socket_is_taken_once() -> None:
-    class End:
-        handed_over: object = None
-
-        def hand_over(self, link: object) -> None:
-            self.handed_over = link
-
     async with joined(one=A_ROUTER) as (router, worker):
         lent, end, forgotten = LentSockets("0", 2), End(), End()
         lent.serve(worker, LinkedSockets(worker))
