@@ -7,7 +7,8 @@ import pytest
 
 from tests.cli.terminal import in_terminal
 
-pytestmark = pytest.mark.slow
+# Several processes, each of which imports everything.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 PROGRAM = """\
 from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint

@@ -40,6 +40,7 @@ async def listening(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # several processes, each of which imports everything
 async def test_new_code_is_served_when_it_can_be_imported(start: Start, project: Path) -> None:
     running = await start("serve", "--port", 0, "--workers", 1)
     url = await running.ready()
@@ -57,10 +58,6 @@ async def test_new_code_is_served_when_it_can_be_imported(start: Start, project:
         assert (ended.code, ended.out) == (2, "")
         assert ended.err.startswith("error: Nothing was changed; the workers go on")
         assert "No module named 'nothing_of_this_name'" in ended.err
-        ended = await (await start("reload", "--json")).ended()
-        told = json.loads(ended.err)
-        assert (ended.code, told["error"]) == (2, "ChildFailed")
-        assert "nothing_of_this_name" in told["hint"]
         assert await get(url) == (200, "call 4")
         running.send(signal.SIGHUP)
         assert "nothing_of_this_name" in await running.message("nothing_of_this_name'")
@@ -83,6 +80,7 @@ async def test_new_code_is_served_when_it_can_be_imported(start: Start, project:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # several processes, each of which imports everything
 async def test_a_server_of_one_process_says_what_it_lacks(start: Start) -> None:
     ended = await (await start("reload")).ended()
     assert (ended.code, ended.out) == (1, "") or ended.code == 2

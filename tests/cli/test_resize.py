@@ -12,6 +12,7 @@ from tests.cli.test_serve import children_of, get
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # several processes, each of which imports everything
 async def test_a_server_goes_on_with_another_number_of_workers(start: Start) -> None:
     running = await start("serve", "--port", 0, "--workers", 1)
     url = await running.ready()

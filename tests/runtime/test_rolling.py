@@ -26,6 +26,9 @@ from tests.runtime.test_supervised import get, pid_of, running
 from tests.runtime.test_supervised_sockets import KINDS, MAIN, Speaker
 from tests.serving import Serving
 
+# Several processes, each of which imports everything.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
 PROGRAM = (
     textwrap.dedent(MAIN)
     + """
