@@ -35,6 +35,7 @@ from .formatters import exception_fields
 
 ERROR_STATUS = 500
 STATUS_LENGTH_MAX = 1024
+_TRACEPARENT = "traceparent"
 _PROPAGATOR = TraceContextTextMapPropagator()
 _SCOPE = InstrumentationScope("perdure")
 _SAMPLED = trace.TraceFlags(trace.TraceFlags.SAMPLED)
@@ -115,6 +116,21 @@ class SpanTracer:
         if current is not None:
             _PROPAGATOR.inject(fields, _context_of(current))
         return fields
+
+    def carried(self) -> Mapping[str, str]:
+        """As ``outgoing``; but a request that is not sampled is told of, too."""
+        current = _CURRENT.get()
+        if current is not None and not current.is_valid:
+            return {_TRACEPARENT: ""}
+        return self.outgoing()
+
+    def join(self, context: contextvars.Context, fields: Mapping[str, str]) -> None:
+        """Have what runs in ``context`` be of the trace that ``carried`` has told of."""
+        parent = _parent_of(fields)
+        if parent is not None:
+            context.run(_CURRENT.set, parent)
+        elif fields.get(_TRACEPARENT) == "":
+            context.run(_CURRENT.set, trace.INVALID_SPAN_CONTEXT)
 
     def export(self, span: ReadableSpan) -> None:
         """Have a span sent that has ended."""
@@ -263,7 +279,11 @@ def _new_context(parent: trace.SpanContext | None) -> trace.SpanContext:
 
 def _remote_parent(request: Request) -> trace.SpanContext | None:
     """Return where a request's trace comes from; None if what it says is no trace."""
-    context = _PROPAGATOR.extract(dict(request.headers), otel.Context())
+    return _parent_of(request.headers)
+
+
+def _parent_of(fields: Mapping[str, str]) -> trace.SpanContext | None:
+    context = _PROPAGATOR.extract(dict(fields), otel.Context())
     found = trace.get_current_span(context).get_span_context()
     return found if found.is_valid else None
 

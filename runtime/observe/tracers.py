@@ -1,10 +1,24 @@
 """Several who follow events, as the one that actors know of."""
 
 import contextvars
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 from ...actors.http import Request
 from ...actors.watch import EventTrace, Traced, TracedTurn, Tracer, watch
+
+
+@runtime_checkable
+class Joins(Protocol):
+    """A ``Tracer`` whose traces go on in other processes of the same server."""
+
+    def carried(self) -> Mapping[str, str]:
+        """What tells one of them whose trace a call of this code belongs to; nothing for none."""
+        ...
+
+    def join(self, context: contextvars.Context, fields: Mapping[str, str]) -> None:
+        """Have what runs in ``context`` belong to the trace that ``carried`` has told of."""
+        ...
 
 
 class Tracers:
@@ -32,6 +46,19 @@ class Tracers:
 
     def outgoing(self) -> Mapping[str, str]:
         return {name: value for one in self._all for name, value in one.outgoing().items()}
+
+    def carried(self) -> Mapping[str, str]:
+        """See ``Joins``; of all."""
+        joining = [one for one in self._all if isinstance(one, Joins)]
+        return {name: value for one in joining for name, value in one.carried().items()}
+
+    def within(self, fields: Mapping[str, str], action: Callable[[], None]) -> None:
+        """Do ``action`` as part of the trace that ``carried`` has told of in another process."""
+        context = contextvars.copy_context()
+        for one in self._all:
+            if isinstance(one, Joins):
+                one.join(context, fields)
+        context.run(action)
 
     def _install(self) -> None:
         """With one, nobody stands between it and the actors; with none, nobody is asked."""

@@ -10,7 +10,9 @@ told so, once.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context, copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ...actors.channel import ActorChannel
@@ -18,6 +20,7 @@ from ...actors.events import Delivered, FetchEvent, OnReply
 from ...actors.http import Request, Response
 from ...actors.ids import DurableObjectId
 from ...actors.rpc import decode_error, encode_error
+from ...actors.watch import watch
 from ..host.worker import OnResponse
 from .affinity import Affinity
 from .link.calls import LinkCalls
@@ -188,19 +191,21 @@ class ShardChannel:
 
         again = _again(event)
         used: LinkCalls | None = None
+        # Of whoever calls: what is sent later is of the same trace.
+        context = None if watch.tracer is None else copy_context()
 
         def replied(answer: Any, failure: bytes | None) -> None:
             """Have what has certainly not begun begin at the successor."""
             if failure is not None and again is not None and _had_not_begun(failure, slot):
                 self._peers[slot].gives_up(used)
-                self.deliver(actor_id, again, on_reply)
+                _within(context, partial(self.deliver, actor_id, again, on_reply))
             else:
                 on_reply(answer, failure)
 
         def send(calls: LinkCalls) -> None:
             nonlocal used
             used = calls
-            calls.deliver(actor_id, event, replied)
+            _within(context, partial(calls.deliver, actor_id, event, replied))
 
         def fail(lost: Exception) -> None:
             on_reply(None, encode_error(lost))
@@ -209,6 +214,14 @@ class ShardChannel:
             self._peers[slot].do(send, fail)
         except LinkOverloaded as error:
             fail(error)
+
+
+def _within(context: Context | None, action: Callable[[], None]) -> None:
+    """Do it in a copy of ``context``, which may have been entered already; or as it is."""
+    if context is None:
+        action()
+    else:
+        context.copy().run(action)
 
 
 def _again(event: Delivered) -> Delivered | None:

@@ -1,7 +1,6 @@
 """``perdure reload``, and SIGHUP: new code for a server that goes on."""
 
 import asyncio
-import json
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

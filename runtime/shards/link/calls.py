@@ -28,11 +28,13 @@ from ....actors.http_errors import BodyTooLate
 from ....actors.ids import DurableObjectId
 from ....actors.response_stream import let_go
 from ....actors.rpc import decode_shown, encode_error
+from ....actors.watch import watch
 from ....storage.errors import ValueCorrupt
 from ...host.worker import OnResponse
+from ...observe.tracers import tracers
 from .errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
 from .framing import Frame
-from .kinds import CALL, FAILURE, FETCH, REPLY, RESPONSE
+from .kinds import CALL, FAILURE, FETCH, REPLY, RESPONSE, TRACE
 from .link import Link
 from .messages import (
     SocketPassing,
@@ -104,11 +106,14 @@ class LinkCalls:
         self._highest_received = 0
         self._under_way = 0
         self._refusal: bytes | None = None
+        # The number of their next call and what is told of its trace, between the two frames.
+        self._trace: Frame | None = None
         link.handle(REPLY, self._on_reply)
         link.handle(RESPONSE, self._on_response)
         link.handle(FAILURE, self._on_failure)
         if actors is not None:
             link.handle(CALL, self._on_call)
+            link.handle(TRACE, self._on_trace)
         if actors is not None or entrypoint is not None:
             link.handle(FETCH, self._on_fetch)
         link.when_ended(self._on_link_end)
@@ -157,17 +162,27 @@ class LinkCalls:
             return
         number = self._sent_count + 1
         frame[1] = number
+        is_traced = watch.tracer is not None and self._tell_trace(number)
         try:
             if request is not None:
                 wire, waiting.stream = write_request(request, self._streams)
                 frame.append(wire)
             link.send(frame)
         except Exception as error:  # it is too large, or its body is used: the caller's to hear
+            if is_traced:  # the next call has this number
+                link.send([TRACE, number, []])
             self._stop_body(waiting, error)
             waiting.on_reply(None, encode_error(error))
             return
         self._sent_count = number
         self._waiting[number] = waiting
+
+    def _tell_trace(self, number: int) -> bool:
+        """Say whose trace the next call belongs to, if to any."""
+        fields = tracers.carried()
+        if fields:
+            self._link.send([TRACE, number, [list(pair) for pair in fields.items()]])
+        return bool(fields)
 
     # What the other process answers.
 
@@ -235,7 +250,17 @@ class LinkCalls:
                 DurableObjectId(unique_key, raw_id, name),
                 CallEvent(method, arguments),
             )
-            _hand_over(partial(self._actors.deliver, actor_id, event, answer), answer)
+            self._deliver(number, partial(self._actors.deliver, actor_id, event, answer), answer)
+
+    def _on_trace(self, frame: Frame) -> None:
+        self._trace = frame
+
+    def _deliver(self, number: int, deliver: Callable[[], None], answer: "_Answer") -> None:
+        """Give an event to its actor, as part of the trace of whoever has sent it."""
+        trace, self._trace = self._trace, None
+        if trace is not None and trace[1] == number and trace[2]:
+            deliver = partial(tracers.within, dict(trace[2]), deliver)
+        _hand_over(deliver, answer)
 
     def _on_fetch(self, frame: Frame) -> None:
         _, number, unique_key, raw_id, name, wire = frame
@@ -254,7 +279,7 @@ class LinkCalls:
         else:
             assert self._actors is not None, "just looked at"
             actor_id, event = DurableObjectId(unique_key, raw_id, name), FetchEvent(request)
-            _hand_over(partial(self._actors.deliver, actor_id, event, answer), answer)
+            self._deliver(number, partial(self._actors.deliver, actor_id, event, answer), answer)
 
     def _begin(self, number: int, *, is_fetch: bool) -> "_Answer | None":
         """Who answers call ``number``, which begins; None when that has been refused."""

@@ -22,6 +22,7 @@ from typing import Any, Final
 from .errors import LinkBroken
 from .fields import (
     Fits,
+    are_header_fields,
     are_receipts,
     is_bool,
     is_bytes,
@@ -64,6 +65,7 @@ FETCH: Final = 9
 REPLY: Final = 10
 RESPONSE: Final = 11
 FAILURE: Final = 12
+TRACE: Final = 13
 # Bodies.
 CHUNK: Final = 16
 END: Final = 17
@@ -164,6 +166,8 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
             ("request", is_request),
         ),
     ),
+    # Whose trace the call that follows belongs to; nothing is sent where nobody traces.
+    (TRACE, "TRACE", WORKER, (_CALL_ID, ("fields", are_header_fields))),
     (REPLY, "REPLY", WORKER, (_CALL_ID, ("value", is_bytes))),
     # From which slot it comes in the end, if not from the sender's.
     (RESPONSE, "RESPONSE", WORKER, (_CALL_ID, ("response", is_response), _SERVED_BY)),

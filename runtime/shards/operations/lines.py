@@ -16,7 +16,7 @@ from ...control.client import RemoteOperations
 from ...control.line import Line, LineEnded
 from ...control.protocol import Failure, Leaving, OperationFailed
 from ...host.operations.house import Told, Values
-from ..supervisor.places import Identity, Place
+from ..supervisor.places import Identity, Place, Role
 from ..supervisor.states import JOINED, LEAVING, ChildState
 from ..supervisor.statistics import ProcessStatistics
 from . import errors
@@ -87,6 +87,19 @@ class Lines:
             line.close()
         self._lines.clear()
         self._serving.clear()
+
+    @property
+    def is_stopping(self) -> bool:
+        """No successor comes any more."""
+        return self._is_stopping
+
+    def slots_of(self, role: Role) -> list[str]:
+        """The slots in which processes of a role serve now."""
+        return [place.slot for place in self._serving if place.role is role]
+
+    async def next_change(self) -> None:
+        """Return when another process serves, or none will any more."""
+        await asyncio.wait({self._change})
 
     def is_serving(self, place: Place) -> bool:
         """Say whether a process can be asked there now."""

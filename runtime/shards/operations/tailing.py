@@ -5,6 +5,7 @@ import asyncio
 from ...control.protocol import OperationFailed
 from ...host.operations.house import Told, Values
 from ...host.operations.tailing import TailArguments
+from ..supervisor.places import Role
 from .errors import SERVER_STOPPING, WORKER_AWAY, WORKER_LOST
 from .houses import Houses
 
@@ -39,35 +40,38 @@ async def tail(houses: Houses, arguments: TailArguments, told: Told) -> Values:
     Raises:
         OperationFailed: What is wanted cannot be.
     """
-    slots = houses.placement.slots
-    begun = {slot: asyncio.Event() for slot in slots}
-    all_have = asyncio.Event()
+    lines, all_have = houses.lines, asyncio.Event()
+    begun = {slot: asyncio.Event() for slot in lines.slots_of(Role.WORKER)}
+    follows: dict[str, asyncio.Task[int]] = {}
+    lost = 0
 
     async def begin() -> None:
-        for slot in slots:
-            if houses.is_serving(slot):
-                await begun[slot].wait()
+        for has_begun in begun.values():
+            await has_begun.wait()
         await told.item({"events": []})
         all_have.set()
 
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(begin())
-            follows = [
-                group.create_task(
-                    _follow(houses, slot, arguments, _Reader(told, begun[slot], all_have))
-                )
-                for slot in slots
-            ]
+            while not lines.is_stopping:
+                for slot in {*houses.placement.slots, *lines.slots_of(Role.WORKER)}:
+                    if slot in follows and not follows[slot].done():
+                        continue
+                    lost += follows[slot].result() if slot in follows else 0
+                    reader = _Reader(told, begun.get(slot, asyncio.Event()), all_have)
+                    follow = _follow(houses, slot, arguments, reader)
+                    follows[slot] = group.create_task(follow)
+                await lines.next_change()
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
-    return {"lost": sum(follow.result() for follow in follows)}
+    return {"lost": lost + sum(follow.result() for follow in follows.values())}
 
 
 async def _follow(houses: Houses, slot: str, arguments: TailArguments, reader: _Reader) -> int:
-    """Read along in a slot until the server stops; return how many events were lost."""
+    """Read along in a slot until it serves no more; return how many events were lost."""
     lost = 0
-    while slot in houses.placement.slots:
+    while True:
         try:
             result = await houses.worker(slot, "tail", arguments)(reader)
             lost += result["lost"]
@@ -76,4 +80,6 @@ async def _follow(houses: Houses, slot: str, arguments: TailArguments, reader: _
                 break
             if error.failure.kind not in {WORKER_AWAY, WORKER_LOST}:
                 raise
+            if error.failure.kind == WORKER_AWAY and slot not in houses.placement.slots:
+                break
     return lost

@@ -204,6 +204,19 @@ async def test_what_nobody_samples_makes_no_span_anywhere(server: Server, no_spa
     assert no_spans() == ()
 
 
+@pytest.mark.parametrize("header", [PARENT, UNSAMPLED, None])
+def test_a_trace_goes_on_in_another_process(no_spans: Spans, header: str | None) -> None:
+    assert tracers.carried() == {}, "outside of all"
+    here: list[Mapping[str, str]] = []
+    fields = {"traceparent": header or ""}
+    tracers.within(fields, lambda: here.append(tracers.carried()))
+    assert here == [fields]
+    tracers.within({"traceparent": "nonsense"}, lambda: here.append(tracers.carried()))
+    assert here[1:] == [{}]
+    assert tracers.carried() == {}
+    assert no_spans() == ()
+
+
 @pytest.mark.parametrize("header", [UNSAMPLED, "nonsense"])
 async def test_an_unsampled_or_broken_trace_from_outside(
     server: Server, no_spans: Spans, header: str

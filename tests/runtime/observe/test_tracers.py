@@ -1,6 +1,7 @@
 """One who follows is asked directly, several one by one."""
 
 import contextvars
+from collections.abc import Mapping
 
 import pytest
 
@@ -49,9 +50,31 @@ class Follower:
         self.heard.append("left")
 
 
+class Joining(Follower):
+    """Whose traces go on in other processes."""
+
+    def carried(self) -> dict[str, str]:
+        return {self.name: "carried"}
+
+    def join(self, context: contextvars.Context, fields: Mapping[str, str]) -> None:
+        self.heard.append(fields[self.name])
+
+
 @pytest.fixture
 def tracers() -> Tracers:
     return Tracers()
+
+
+def test_those_whose_traces_go_on_elsewhere_say_so(tracers: Tracers) -> None:
+    plain, one, two = Follower("plain"), Joining("one"), Joining("two")
+    for follower in (plain, one, two):
+        tracers.add(follower)
+    assert tracers.carried() == {"one": "carried", "two": "carried"}
+    done: list[bool] = []
+    tracers.within({"one": "1", "two": "2"}, lambda: done.append(True))
+    assert (plain.heard, one.heard, two.heard, done) == ([], ["1"], ["2"], [True])
+    for follower in (plain, one, two):
+        tracers.remove(follower)
 
 
 def test_one_is_asked_directly_and_none_not_at_all(tracers: Tracers) -> None:

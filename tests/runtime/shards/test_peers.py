@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from perdure.actors.events import CallEvent
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId
 from perdure.actors.rpc import decode_error
+from perdure.actors.watch import watch
 from perdure.runtime.shards.link.errors import (
     ClassGone,
     LinkBroken,
@@ -91,6 +93,21 @@ async def test_events_for_a_worker_that_is_away_wait_in_order(peers: Peers) -> N
     channel.deliver(ids[0], EVENT, lambda *_: None)
     assert first.delivered == [ids[0]]
     assert second.delivered == [ids[1], ids[2], ids[0]]
+
+
+async def test_what_waited_is_sent_as_its_caller_would(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = ContextVar("caller", default="nobody")
+    sent_by: list[str] = []
+    monkeypatch.setattr(watch, "tracer", object())
+    monkeypatch.setattr(Calls, "deliver", lambda *_: sent_by.append(caller.get()))
+    channel = ShardChannel("0", KEY, Calls(), peers)
+    context = copy_context()
+    context.run(caller.set, "an actor")
+    context.run(channel.deliver, next(ids_of(peers, "1")), EVENT, lambda *_: None)
+    join(peers, "1")
+    assert (sent_by, caller.get()) == (["an actor"], "nobody")
 
 
 async def test_nobody_waits_for_ever(peers: Peers, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.BYE: ["draining"],
     kinds.CALL: [1, "key", ID, None, "method", b"arguments"],
     kinds.FETCH: [1, None, None, None, REQUEST],
+    kinds.TRACE: [1, [["traceparent", "00-1-2-01"]]],
     kinds.REPLY: [1, b"value"],
     kinds.RESPONSE: [1, RESPONSE, "1"],
     kinds.FAILURE: [1, b"failure"],
@@ -46,7 +47,9 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.TAKEN: [1],
     kinds.RESTART: [1, "replay_first"],
 }
-ONLY_WORKERS = {kinds.CALL, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE} | set(range(48, 64))
+ONLY_WORKERS = {kinds.CALL, kinds.TRACE, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE} | set(
+    range(48, 64)
+)
 
 
 def test_every_kind_has_an_example_here() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from perdure.runtime.control.desk import Desk
+from perdure.runtime.control.protocol import OperationFailed
+from perdure.runtime.host.operations.errors import OperatorError
 from perdure.runtime.host.operations.house import Told, Values
 from perdure.runtime.host.operations.tailing import TailArguments
 from perdure.runtime.shards.operations.houses import Houses
@@ -79,8 +81,23 @@ async def test_it_follows_all_workers_and_those_who_take_their_places(
     await crew.serve(worker("0"), successor.desk)
     successor.events.put_nowait("c")
     assert await follower.seen(4) == ["a", "b", "c"]
+    third = Source()
+    await crew.serve(worker("2"), third.desk)  # there are more of them now
+    third.events.put_nowait("d")
+    assert await follower.seen(5) == ["a", "b", "c", "d"]
     await crew.drain(worker("1"))  # in good order: it says what it has lost
     crew.lines.stop_waiting()
     await crew.end(worker("1"))
     await crew.end(worker("0"))
+    await crew.end(worker("2"))
     assert (await following)["lost"] >= 1
+
+
+async def test_what_cannot_be_followed_is_refused(crew: Crew, tmp_path: Any) -> None:
+    async def refuse(name: str, arguments: Values, told: Told) -> Values:
+        raise OperatorError("There is no such event", "There are others")
+
+    houses = Houses(Layout(tmp_path), {}, Placement.of_count(1), crew.lines)
+    await crew.serve(worker("0"), Desk(refuse))
+    with pytest.raises(OperationFailed, match="no such event"):
+        await tail(houses, TailArguments(["nonsense"]), Listener())
