@@ -130,11 +130,11 @@ class DevSession:
         except SupervisorStopping:
             return
         except PerdureError as error:
+            self._server.show_problem(str(error))
             show_failure(self._output, error)
             self._output.message(
                 Text(f"Not reloaded ({why}). What was there before goes on.", "warning")
             )
-            self._server.show_problem(str(error))
             return
         self._server.show_problem(None)
         took = time.monotonic() - began

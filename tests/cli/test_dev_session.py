@@ -75,14 +75,16 @@ async def test_what_is_saved_is_served_and_keys_do_what_they_say(
             main.write_text(f"import nothing_of_this_name\n{PROGRAM}")
             await terminal.until("No module named 'nothing_of_this_name'")
             await terminal.until("Not reloaded (src/main.py). What was there before goes on.")
-            text = await page()
+            while "nothing_of_this_name" not in (text := await page()):
+                pass  # the router has yet to hear of it
             assert text.startswith("<h1>second</h1>")
-            assert "nothing_of_this_name" in text
             assert await says() == "second x"
 
             main.write_text(PROGRAM.replace("first", "third"))
             await terminal.until("Reloaded in ")
-            assert (await page(), await says()) == ("<h1>third</h1>", "third x")
+            while "nothing_of_this_name" in (text := await page()):
+                pass
+            assert (text, await says()) == ("<h1>third</h1>", "third x")
 
             terminal.press("k")
             await terminal.until("Killing worker process ")
