@@ -13,7 +13,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ..actors.clock import SystemClock
-from ..storage.errors import InternalError
+from ..storage.layout import Layout
+from .actor_side import keys_of_bindings
 from .control.desk import Desk
 from .control.families import GAUGE, Family
 from .control.observed import families_of_clients, families_of_sockets
@@ -29,6 +30,7 @@ from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_problem, decode_slots
 from .request_lines import RequestLines
+from .router_tail import RouterTail
 from .shards.link.calls import LinkCalls
 from .shards.link.link import Link
 from .shards.link.opening import open_link
@@ -46,11 +48,6 @@ from .worker_process import UNLINK_S, link_identity
 # How often a relay looks whether anybody is left; nobody tells it.
 RELAY_LOOKS_INTERVAL_S = 0.25
 _UNACKNOWLEDGED = "Messages of clients that no worker has finished handling."
-
-
-async def _no_data(name: str, arguments: Values, told: Told) -> Values:
-    del arguments, told
-    raise InternalError(f"a router has no data to do {name!r} with")
 
 
 class RouterDuty:
@@ -107,7 +104,10 @@ class RouterDuty:
         return b""
 
     async def serve(self) -> None:
-        desk = Desk(_no_data)
+        settings = self._settings
+        bindings = keys_of_bindings(settings.config, settings.namespaces)
+        followed = RouterTail(Layout(settings.data_dir), bindings)
+        desk = Desk(followed.run, followed.end_readers)
         desk.add("facts", ProcessesArguments, self._facts)
         self._control = await ControlServer.on_line(desk, self._line)
         self._cleanup.push_async_callback(self._control.close)

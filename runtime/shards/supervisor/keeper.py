@@ -92,6 +92,7 @@ class Keeper:
         self.restarts = 0
         self.backoff = Backoff(limits.backoff_first_s, limits.backoff_max_s)
         self._crew = crew
+        self._deaths = 0  # that were not asked for
         self._wait_s = 0.0
         self._hurry = asyncio.Event()
         self._lock = asyncio.Lock()
@@ -161,7 +162,10 @@ class Keeper:
         if child is not self.current or child is self._retiring or not self._is_kept:
             return
         if child.state is ChildState.DEAD and child.failure is not None:
+            # Who has served is followed at once, however often: clients wait, and this says it.
             fields: dict[str, object] = {"child": str(child.identity), "pid": child.pid}
+            self._deaths += 1
+            fields["deaths"] = self._deaths
             log_with_text(log, logging.ERROR, "child.failed", fields, child.failure)
         self.follow()
 

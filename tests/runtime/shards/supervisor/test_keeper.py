@@ -54,7 +54,7 @@ async def test_one_that_dies_after_it_has_served_is_followed_at_once(
         assert new.restarts == times
         record = await logged.next("child.failed")
         assert record.stack_info == "it ended with SIGKILL"
-        assert vars(record)["pid"] == served.pid
+        assert (vars(record)["pid"], vars(record)["deaths"]) == (served.pid, times)
     assert staff.taken_over == ["0", "0"]
 
 
