@@ -8,15 +8,15 @@ that had it has let go of it, or has gone.
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, cast
 
 from ...sockets.keepalive import KeepAlive
 from ...sockets.limits import SocketLimits
 from ...sockets.movable_socket import MovableSocket
-from ..sockets.held_sockets import HeldSocket
 from ..sockets.passing import BorrowedSockets
 from .conveyor import Conveyor
-from .frames import HAVE, HTTP, YOURS, MovedSocket
+from .frames import HAVE, HTTP, YOURS, MovedSocket, unpack
 
 # Both routers get their link to a new worker at the same time, as good as.
 JOINED_WAIT_S = 5.0
@@ -108,12 +108,9 @@ class Arrivals:
         transport.set_protocol(connection)
         self._front.take_socket(connection, descriptor)
 
-        def unpack(held: HeldSocket) -> None:
-            held.unpack(moved.held)
-            held.request = moved.request
-            held.auto_response = moved.state.auto_response
-
-        held = self._borrowed.adopt(moved.slot, moved.generation, connection, unpack)
+        held = self._borrowed.adopt(
+            moved.slot, moved.generation, connection, partial(unpack, moved)
+        )
         held.arrive(moved.router_generation, moved.session)
         if transport.is_closing():  # while nobody listened
             connection.connection_lost(None)

@@ -18,9 +18,10 @@ from typing import Any, Protocol
 
 from ...sockets.movable_socket import MovableSocket, SocketState
 from ..sockets.held_sockets import HeldSocket
+from ..sockets.reading import Unread
 from ..sockets.states import HeldState
 from .conveyor import Conveyor
-from .frames import HAVE, HTTP, YOURS, MovedSocket
+from .frames import HAVE, HTTP, YOURS, MovedSocket, packed
 
 # So many are asked for and given at the same time: each waits no longer than these take.
 IN_HAND_MAX = 64
@@ -119,7 +120,7 @@ class Departures:
         connection = held.connection
         if not isinstance(connection, MovableSocket) or not connection.may_move:
             return
-        if held.state is not HeldState.ATTACHED or not held.is_taken:
+        if held.state is not HeldState.ATTACHED or Unread.NOT_TAKEN in held.unread:
             return
         connection.hold_back()
         if connection.is_dry:  # else it is soon, if its client reads
@@ -141,7 +142,7 @@ class Departures:
                 self._generation,
                 held.session,
                 state,
-                held.packed(),
+                packed(held),
                 held.request,
             )
             number = self._next()

@@ -1,4 +1,3 @@
-# Pure: no asyncio, clock, randomness, file or socket.
 """What a router and its successor say to each other about one connection.
 
 The old one says ``SOCKET`` or ``HTTP`` with the descriptor and all there is to know. The new one
@@ -15,6 +14,9 @@ from multidict import CIMultiDict
 
 from ....actors.http import Request
 from ...sockets.movable_socket import SocketState
+from ..sockets.held_sockets import HeldSocket
+from ..sockets.reading import Unread
+from ..sockets.unacknowledged import Unacknowledged
 
 SOCKET, HTTP, HAVE, YOURS = range(4)
 
@@ -29,7 +31,7 @@ class MovedSocket:
         router_generation: Of the router that had it.
         session: Its number there.
         state: What its connection is.
-        held: What ``HeldSocket.packed`` has given.
+        held: What ``packed`` has given.
         request: How the client has asked for it; None if nobody could ask again.
     """
 
@@ -52,6 +54,20 @@ class MovedSocket:
         slot, generation, router, session, state, held, request = frame[2:]
         unpacked = SocketState.unpacked(state)
         return cls(slot, generation, router, session, unpacked, held, _unpacked(request))
+
+
+def packed(held: HeldSocket) -> list[Any]:
+    """What a held socket is, beside its connection, when it has left."""
+    asked, waits = Unread.ASKED in held.unread, held.unacknowledged.packed()
+    return [waits, held.kept, held.on_restart, held.first_message, held.protocol, asked]
+
+
+def unpack(moved: MovedSocket, held: HeldSocket) -> None:
+    """Have ``held`` be what another router's was; its connection is not read before ``stay``."""
+    waits, held.kept, held.on_restart, held.first_message, held.protocol, asked = moved.held
+    held.unacknowledged = Unacknowledged.unpacked(waits)
+    held.unread |= Unread.LEAVING | (Unread.ASKED if asked else Unread.NOTHING)
+    held.request, held.auto_response = moved.request, moved.state.auto_response
 
 
 def _packed(request: Request | None) -> list[Any] | None:

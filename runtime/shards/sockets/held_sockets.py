@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....actors.http import Request
+from ....actors.ids import DurableObjectId
 from ....actors.link import RELAY, REPLAY, REPLAY_FIRST
 from ....actors.session import INTERNAL_ERROR
 from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent
@@ -62,6 +63,7 @@ class HeldSocket:
         home: Where its actor is; None while it is nowhere.
         state: See ``states.py``.
         unacknowledged: What it has said and nobody has acknowledged.
+        unread: Why the client is not read.
         kept: What its actor has said to make it from again, as RESUME sends it; None for one that
             cannot hibernate.
         auto_response: What it answers without its actor, and to what; or None.
@@ -80,7 +82,6 @@ class HeldSocket:
         "_on_left",
         "_said_close",
         "_timer",
-        "_unread",
         "_wants_brake",
         "auto_response",
         "connection",
@@ -96,6 +97,7 @@ class HeldSocket:
         "state",
         "told",
         "unacknowledged",
+        "unread",
     )
 
     def __init__(
@@ -124,7 +126,7 @@ class HeldSocket:
         self.home = home
         self._loop = loop
         self._limits = limits
-        self._unread = Unread.NOTHING
+        self.unread = Unread.NOTHING
         self._wants_brake = False
         self._said_close: Close | None = None  # the client has, and nobody has answered yet
         self._on_left: Callable[[bool], None] | None = None
@@ -136,6 +138,16 @@ class HeldSocket:
         connection.on_news = self._is_new
         if home is None:
             self._wait()
+
+    # Who it is, for who watches; only of one that can hibernate that is known here.
+
+    @property
+    def actor_id(self) -> DurableObjectId | None:
+        return None if self.kept is None else DurableObjectId(*self.kept[:3])
+
+    @property
+    def socket_id(self) -> str | None:
+        return None if self.kept is None else self.kept[3]
 
     # What the client says.
 
@@ -210,7 +222,7 @@ class HeldSocket:
     def acknowledge(self, number: int) -> None:
         """A message was handled."""
         self.unacknowledged.acknowledge(number)
-        if Unread.FULL in self._unread and self._limits.is_half_empty(self.unacknowledged):
+        if Unread.FULL in self.unread and self._limits.is_half_empty(self.unacknowledged):
             self._read_on(Unread.FULL)
 
     def ask(self, *, is_to_wait: bool) -> None:
@@ -230,11 +242,6 @@ class HeldSocket:
 
     # Another router.
 
-    @property
-    def is_taken(self) -> bool:
-        """Its actor has said what it wants."""
-        return Unread.NOT_TAKEN not in self._unread
-
     def leave(self, on_left: Callable[[bool], None]) -> None:
         """Hear no more of the client, and have its actor send nothing more here.
 
@@ -252,17 +259,6 @@ class HeldSocket:
             self.home.discard(self)
         if on_left is not None:
             on_left(is_so)
-
-    def packed(self) -> list[Any]:
-        """As it travels, when it has left."""
-        asked, waits = Unread.ASKED in self._unread, self.unacknowledged.packed()
-        return [waits, self.kept, self.on_restart, self.first_message, self.protocol, asked]
-
-    def unpack(self, values: list[Any]) -> None:
-        """Be what another router's was; nothing is read before ``stay``."""
-        waits, self.kept, self.on_restart, self.first_message, self.protocol, asked = values
-        self.unacknowledged = Unacknowledged.unpacked(waits)
-        self._read_no_more(Unread.LEAVING | (Unread.ASKED if asked else Unread.NOTHING))
 
     def arrive(self, former_generation: int, former_session: int) -> None:
         """Have its actor's process answer here, now and from now on."""
@@ -302,7 +298,7 @@ class HeldSocket:
             return
         self.home = self.told = None
         self._wait()
-        self._unread &= ~(Unread.ASKED | Unread.NOT_TAKEN)  # whoever asked is gone
+        self.unread &= ~(Unread.ASKED | Unread.NOT_TAKEN)  # whoever asked is gone
         self.on_orphaned(self)
 
     def _wait(self) -> None:
@@ -352,14 +348,14 @@ class HeldSocket:
     # Reading.
 
     def _read_no_more(self, why: Unread) -> None:
-        if not self._unread:
+        if not self.unread:
             self.connection.pause()
-        self._unread |= why
+        self.unread |= why
 
     def _read_on(self, why: Unread) -> None:
-        if why in self._unread:
-            self._unread &= ~why
-            if not self._unread and self.state is not HeldState.OVER:
+        if why in self.unread:
+            self.unread &= ~why
+            if not self.unread and self.state is not HeldState.OVER:
                 self.connection.resume()
 
 
