@@ -9,6 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 from ...actors.execution import CURRENT
 from ...actors.hibernated_socket import HibernatedSocket
@@ -26,6 +27,16 @@ from .tracers import tracers
 SOCKET_EVENTS = frozenset(name for name in EVENTS if name.startswith(("websocket.", "message.")))
 # Of a line of the log, or of a traceback in it; whoever needs more reads the log.
 TEXT_LENGTH_MAX = 8192
+
+
+@runtime_checkable
+class HeldElsewhere(Protocol):
+    """Who hears a connection whose actor is in another process: is a ``HeldSocket``."""
+
+    @property
+    def actor_id(self) -> DurableObjectId | None: ...
+    @property
+    def socket_id(self) -> str | None: ...
 
 
 class Taps:
@@ -68,6 +79,10 @@ class Taps:
         elif isinstance(receiver, HibernatedSocket):
             actor_id = receiver.actor_id
             fields = {"socket": receiver.id, **fields}
+        elif isinstance(receiver, HeldElsewhere):
+            actor_id = receiver.actor_id
+            if receiver.socket_id is not None:
+                fields = {"socket": receiver.socket_id, **fields}
         else:  # it is passed on, or nobody hears it
             actor_id = None
         if socket.is_client:

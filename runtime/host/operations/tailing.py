@@ -4,16 +4,16 @@ import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ....actors.ids import IdFactory
 from ...config.errors import did_you_mean
 from ...observe.formatters import exception_fields
-from ...observe.stream import EVENTS, StreamEvent, Wanted
+from ...observe.stream import EVENTS, Reader, StreamEvent, Wanted
 from ...observe.taps import stream
 from .errors import OperatorError
-from .house import House, Told, Values
-from .naming import find_namespace, namespaces_of
+from .house import Told, Values
+from .naming import Named, find_namespace, namespaces_of
 
 _STATUS = re.compile(r"[1-5](xx|[0-9]{2})|ok|error")
 # What msgpack has a form for.
@@ -40,7 +40,16 @@ class TailArguments:
     statuses: Sequence[str] = ()
 
 
-async def tail(house: House, arguments: TailArguments, told: Told) -> Values:
+class Followed(Named, Protocol):
+    """Whose events can be read: a ``House``, or a process that has no data and no actors."""
+
+    @property
+    def is_serving(self) -> bool: ...
+    @property
+    def readers(self) -> set[Reader]: ...
+
+
+async def tail(house: Followed, arguments: TailArguments, told: Told) -> Values:
     """Tell ``told`` of events until the server stops; the result says how many were lost.
 
     Each item is ``{"events": [...]}``; an event that stands for lost ones is ``events.lost``.
@@ -75,7 +84,7 @@ async def tail(house: House, arguments: TailArguments, told: Told) -> Values:
     return {"lost": lost_in_all}
 
 
-async def _wanted(house: House, arguments: TailArguments) -> Wanted:
+async def _wanted(house: Followed, arguments: TailArguments) -> Wanted:
     for status in arguments.statuses:
         if not _STATUS.fullmatch(status):
             raise OperatorError(

@@ -1,13 +1,15 @@
-"""Reads along what the actors of all workers do, and of those that take their places."""
+"""Reads along what happens in all workers and routers, and in those that take their places."""
 
 import asyncio
+from dataclasses import asdict
 
 from ...control.protocol import OperationFailed
 from ...host.operations.house import Told, Values
 from ...host.operations.tailing import TailArguments
-from ..supervisor.places import Role
+from ..supervisor.places import Place, Role
 from .errors import SERVER_STOPPING, WORKER_AWAY, WORKER_LOST
 from .houses import Houses
+from .lines import Lines
 
 
 class _Reader:
@@ -41,8 +43,8 @@ async def tail(houses: Houses, arguments: TailArguments, told: Told) -> Values:
         OperationFailed: What is wanted cannot be.
     """
     lines, all_have = houses.lines, asyncio.Event()
-    begun = {slot: asyncio.Event() for slot in lines.slots_of(Role.WORKER)}
-    follows: dict[str, asyncio.Task[int]] = {}
+    begun = {place: asyncio.Event() for place in _serving(lines)}
+    follows: dict[Place, asyncio.Task[int]] = {}
     lost = 0
 
     async def begin() -> None:
@@ -55,31 +57,41 @@ async def tail(houses: Houses, arguments: TailArguments, told: Told) -> Values:
         async with asyncio.TaskGroup() as group:
             group.create_task(begin())
             while not lines.is_stopping:
-                for slot in {*houses.placement.slots, *lines.slots_of(Role.WORKER)}:
-                    if slot in follows and not follows[slot].done():
+                for place in _wanted(houses) | _serving(lines):
+                    if place in follows and not follows[place].done():
                         continue
-                    lost += follows[slot].result() if slot in follows else 0
-                    reader = _Reader(told, begun.get(slot, asyncio.Event()), all_have)
-                    follow = _follow(houses, slot, arguments, reader)
-                    follows[slot] = group.create_task(follow)
+                    lost += follows[place].result() if place in follows else 0
+                    reader = _Reader(told, begun.get(place, asyncio.Event()), all_have)
+                    follow = _follow(houses, place, arguments, reader)
+                    follows[place] = group.create_task(follow)
                 await lines.next_change()
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from None
     return {"lost": lost + sum(follow.result() for follow in follows.values())}
 
 
-async def _follow(houses: Houses, slot: str, arguments: TailArguments, reader: _Reader) -> int:
-    """Read along in a slot until it serves no more; return how many events were lost."""
+def _serving(lines: Lines) -> set[Place]:
+    """Those that something may happen in."""
+    return {Place(role, slot) for role in Role for slot in lines.slots_of(role)}
+
+
+def _wanted(houses: Houses) -> set[Place]:
+    """Those where somebody is to serve, and will again if nobody does."""
+    return {Place(Role.WORKER, slot) for slot in houses.placement.slots}
+
+
+async def _follow(houses: Houses, place: Place, arguments: TailArguments, reader: _Reader) -> int:
+    """Read along in a place until it serves no more; return how many events were lost."""
     lost = 0
     while True:
         try:
-            result = await houses.worker(slot, "tail", arguments)(reader)
+            result = await houses.lines.ask(place, "tail", asdict(arguments), reader)
             lost += result["lost"]
         except OperationFailed as error:
             if error.failure.kind == SERVER_STOPPING:
                 break
             if error.failure.kind not in {WORKER_AWAY, WORKER_LOST}:
                 raise
-            if error.failure.kind == WORKER_AWAY and slot not in houses.placement.slots:
+            if error.failure.kind == WORKER_AWAY and place not in _wanted(houses):
                 break
     return lost

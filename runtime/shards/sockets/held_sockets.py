@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....actors.http import Request
+from ....actors.ids import DurableObjectId
 from ....actors.link import RELAY, REPLAY, REPLAY_FIRST
 from ....actors.session import INTERNAL_ERROR
 from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent
@@ -157,6 +158,16 @@ class HeldSocket:
         connection.on_news = self._is_new
         if home is None:
             self._wait()
+
+    # Who it is, for who watches; only of one that can hibernate that is known here.
+
+    @property
+    def actor_id(self) -> DurableObjectId | None:
+        return None if self.kept is None else DurableObjectId(*self.kept[:3])
+
+    @property
+    def socket_id(self) -> str | None:
+        return None if self.kept is None else self.kept[3]
 
     # What the client says.
 

@@ -15,6 +15,7 @@ from perdure.runtime.shards.operations.houses import Houses
 from perdure.runtime.shards.operations.lines import Lines
 from perdure.runtime.shards.operations.tailing import tail
 from perdure.runtime.shards.placement import Placement
+from perdure.runtime.shards.supervisor.places import Place, Role
 from perdure.storage.layout import Layout
 from tests.runtime.shards.operations.crew import Crew, worker
 from tests.town import Listener
@@ -91,6 +92,29 @@ async def test_it_follows_all_workers_and_those_who_take_their_places(
     await crew.end(worker("0"))
     await crew.end(worker("2"))
     assert (await following)["lost"] >= 1
+
+
+async def test_it_follows_routers_that_come_and_go(crew: Crew, tmp_path: Any) -> None:
+    houses = Houses(Layout(tmp_path), {}, Placement.of_count(1), crew.lines)
+    first, source, second = Source(), Source(), Source()
+    router, later = Place(Role.ROUTER, "0"), Place(Role.ROUTER, "1")
+    await crew.serve(worker("0"), source.desk)
+    await crew.serve(router, first.desk)
+    follower = Follower()
+    following = asyncio.ensure_future(tail(houses, TailArguments(), follower))
+    assert await follower.seen(1) == []
+    first.events.put_nowait("a")
+    assert await follower.seen(2) == ["a"]
+    await crew.serve(later, second.desk)
+    second.events.put_nowait("b")
+    assert await follower.seen(3) == ["a", "b"]
+    await crew.end(router)
+    source.events.put_nowait("c")
+    assert await follower.seen(4) == ["a", "b", "c"]
+    crew.lines.stop_waiting()
+    await crew.end(later)
+    await crew.end(worker("0"))
+    await following
 
 
 async def test_what_cannot_be_followed_is_refused(crew: Crew, tmp_path: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from perdure.actors.ids import DurableObjectId
 from perdure.runtime.shards.link.framing import Frame
 from perdure.runtime.shards.link.kinds import (
     ACKNOWLEDGED,
@@ -15,6 +16,7 @@ from perdure.runtime.shards.link.kinds import (
     DELIVERY,
     FACTS,
     GO_ON,
+    HIBERNATABLE,
     HOLD,
     MESSAGE,
     PAUSE,
@@ -368,3 +370,11 @@ async def test_a_successor_hears_first_when_the_client_was_answered_by_itself() 
                 [FACTS, 0, [[7, 0, 0, None, 5678]]],
                 [MESSAGE, 7, 1, "a", True],
             ]
+
+
+async def test_whose_it_is_is_known_of_one_that_can_hibernate() -> None:
+    async with holding() as one:
+        assert (one.held.actor_id, one.held.socket_id) == (None, None)
+        await one.says([HIBERNATABLE, 7, "app-Room", bytes(32), "lobby", "session", [], None])
+        assert one.held.actor_id == DurableObjectId("app-Room", bytes(32), "lobby")
+        assert one.held.socket_id == "session"
