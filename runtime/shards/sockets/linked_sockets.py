@@ -62,6 +62,7 @@ class Home(Protocol):
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
     def tell(self, frame: Frame) -> None: ...
     def acknowledge(self, session: int, sequence: int) -> None: ...
+    def forget(self, session: int) -> None: ...
 
 
 class LinkedSocket:
@@ -138,6 +139,7 @@ class LinkedSocket:
 
     def sever(self, code: int, reason: str) -> None:
         self._home.tell([SEVER, self.session, code, reason])
+        self._home.forget(self.session)
 
     def pause(self) -> None:
         self._home.tell([PAUSE, self.session])
@@ -226,6 +228,10 @@ class LinkedSockets:
         socket = self._sockets[session] = LinkedSocket(self, session)
         return socket
 
+    def forget(self, session: int) -> None:
+        """Nothing follows for a session that its actor has ended by force; nobody says so."""
+        self._sockets.pop(session, None)
+
     def stop_taking(self, reason: str) -> None:
         """Hear no more messages: what comes stays without a receipt, and is for the successor."""
         del reason  # nobody is told: the next process is
@@ -311,7 +317,7 @@ class LinkedSockets:
         session = frame[1]
         socket = self._sockets.pop(session, None)
         if socket is None or self._link.peer is None:
-            raise LinkBroken(f"session {session} leaves, and is over, or never was")
+            return  # its actor has ended it: that is on its way, and is the answer
         self._send_all()
         self._link.send([LEFT, session])
         travelling.depart(self._link.peer.generation, session, socket, ROUTER_LOST)

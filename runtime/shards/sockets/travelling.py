@@ -25,6 +25,7 @@ class Destination(Protocol):
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
     def tell(self, frame: Frame) -> None: ...
     def acknowledge(self, session: int, sequence: int) -> None: ...
+    def forget(self, session: int) -> None: ...
 
 
 class Traveller(Protocol):
@@ -55,6 +56,9 @@ class _Underway:
     def acknowledge(self, session: int, sequence: int) -> None:
         del session
         self._kept.append(sequence)
+
+    def forget(self, session: int) -> None:
+        """It is over when it has arrived: what was kept says so."""
 
     def unload(self, home: Destination, session: int) -> None:
         """Send there what was kept."""

@@ -21,6 +21,8 @@ from perdure.runtime.shards.link.kinds import (
     GO_ON,
     HIBERNATABLE,
     HOLD,
+    LEAVING,
+    LEFT,
     MESSAGE,
     PAUSE,
     READ_ON,
@@ -38,6 +40,7 @@ from perdure.runtime.shards.sockets.linked_sockets import (
     LinkedSocket,
     LinkedSockets,
 )
+from perdure.runtime.shards.sockets.travelling import Travelling
 from perdure.storage.values import decode, encode
 from tests.runtime.shards.link.ends import A_ROUTER, joined, until
 from tests.world import World, turns
@@ -98,6 +101,7 @@ async def test_what_the_actor_asks_for_is_told_in_order() -> None:
         one.resume()
         one.set_auto_response(None)
         one.sever(1011, "broken")
+        assert len(sockets) == 0, "nothing follows what its actor has ended by force"
         await until(lambda: len(frames) == 8)
         assert frames == [
             [DELIVERY, 1, "latest", 100],
@@ -422,3 +426,21 @@ async def test_a_process_that_is_to_be_replaced_leaves_messages_to_the_next() ->
         router.send([HOLD, 7])
         await until(lambda: ear.heard)
         assert (ear.heard, frames) == (["hold"], [])
+
+
+async def test_one_that_its_actor_has_ended_does_not_leave() -> None:
+    async with joined(one=A_ROUTER) as (router, worker):
+        frames: list[Frame] = []
+        for kind in (SEVER, LEFT):
+            router.handle(kind, frames.append)
+        travelling = Travelling()
+        sockets = LinkedSockets(worker, travelling=travelling)
+        sockets.begin(1).sever(1011, "broken")
+        sockets.begin(2)
+        for session in (1, 2):
+            router.send([LEAVING, session])
+        await until(lambda: len(frames) == 2)
+        assert frames == [[SEVER, 1, 1011, "broken"], [LEFT, 2]]
+        assert len(travelling) == 1
+        assert worker.ended is None
+        travelling.close()
