@@ -3,6 +3,7 @@
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from ..runtime.config.access import with_local_origins
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
 from ..runtime.observe.logs import LogStyle, set_up_logs
+from ..runtime.sources import Sources
 from ..runtime.starting import Launch, RunningServer, start_server
+from ..runtime.supervised import SupervisedServer
 from .bindings import bindings_table
-from .migrations import Confirm, agree, ask
+from .dev_session import DevSession
+from .migrations import Confirm, agree, ask, refuse
 from .options import (
     config_option,
     data_option,
@@ -81,9 +85,13 @@ def dev(
     are shown to the client and here, with their traceback. When port 8787 is taken and nobody
     asked for it, the next free one is used. Ctrl-C stops; nothing is lost.
     """
+
+    def read() -> Project:
+        project = with_tls(open_project(config_file, env, data, variables), tls_cert, tls_key)
+        return with_processes(project, workers, routers)
+
     output = Output()
-    project = with_tls(open_project(config_file, env, data, variables), tls_cert, tls_key)
-    project = with_processes(project, workers, routers)
+    project = read()
     show_problems(output, project.warnings)
     log = LogStyle(project.config.perdure.log.level, colour=output.has_colour, brief=True)
     set_up_logs(sys.stderr, log)
@@ -97,11 +105,17 @@ def dev(
         show_errors=True,
         log=log,
         is_debugged=True,
+        reread=lambda: with_local_origins(read().config),
     )
-    run(_serve(output, project, launch, confirm))
+    run(_serve(output, project, launch, confirm, agree if yes else refuse))
 
 
-async def _serve(output: Output, project: Project, launch: Launch, confirm: Confirm) -> None:
+async def _serve(
+    output: Output, project: Project, launch: Launch, confirm: Confirm, confirm_later: Confirm
+) -> None:
+    # What is written from here on is newer than what is started.
+    config = project.config
+    files = Sources(config.path, config.main, project.data_dir) if config.perdure.workers else None
     server = await start_server(
         with_local_origins(project.config),
         launch,
@@ -112,13 +126,19 @@ async def _serve(output: Output, project: Project, launch: Launch, confirm: Conf
     if launch.port not in {0, server.port}:
         taken = f"Port {launch.port} is taken; using {server.port}. Choose one with --port."
         output.message(Text.assemble(("note: ", "note"), taken))
-    await run_until_stopped(
-        server,
-        drain_s=DRAIN_S,
-        on_ready=lambda: _introduce(output, project, server),
-        on_stopping=lambda name: _tell_of_stop(output, name),
-        failed=server.failed,
-    )
+    async with AsyncExitStack() as meanwhile:
+        if isinstance(server, SupervisedServer):
+            assert files is not None, "there are workers"
+            assert launch.reread is not None, "given above"
+            session = DevSession(server, output, launch.reread, confirm_later, DRAIN_S)
+            await meanwhile.enter_async_context(session.running(files))
+        await run_until_stopped(
+            server,
+            drain_s=DRAIN_S,
+            on_ready=lambda: _introduce(output, project, server),
+            on_stopping=lambda name: _tell_of_stop(output, name),
+            failed=server.failed,
+        )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
 
 

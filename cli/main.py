@@ -17,7 +17,9 @@ from .init import init
 from .kick import kick
 from .output import Output, OutputClosed, drop_output, prepare_streams
 from .ps import ps
+from .reload import reload
 from .replacing import delete_command, fork_command, import_command, restore_command
+from .resize import resize
 from .rules import rules
 from .serve import serve
 from .sql import sql
@@ -65,7 +67,7 @@ def main() -> None:
 
 for command in (import_command, fork_command, restore_command, delete_command):
     actors.add_command(command)
-for command in (init, dev, check, serve, tail, rules, actors, sql):
+for command in (init, dev, check, serve, reload, resize, tail, rules, actors, sql):
     main.add_command(command)
 for command in (bookmarks, backup, verify, doctor, ps, kick, drain):
     main.add_command(command)

@@ -81,6 +81,10 @@ class Output:
         except BrokenPipeError:
             raise OutputClosed from None
 
+    def clear(self) -> None:
+        """Clear the screen, if there is one."""
+        self.out.clear()
+
     def message(self, text: str | Text = "", *, indent: int = 0) -> None:
         """Write to standard error, folded between words when a person is looking."""
         text = Text(text) if isinstance(text, str) else text

@@ -82,12 +82,17 @@ def serve(
 
     Clients see nothing of an error but its status. SIGTERM and SIGINT let running requests
     finish, for as long as perdure.limits.shutdown_timeout_s says; a second one cuts them off.
-    With TLS, SIGHUP has the certificate read again, and so does a change of its file.
+    With TLS, SIGHUP has the certificate read again, and so does a change of its file. With
+    workers, SIGHUP does what perdure reload does.
     Listens on 127.0.0.1, for a proxy on the same machine to speak to, unless told otherwise.
     """
+
+    def read() -> Project:
+        project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
+        return with_processes(with_control_port(project, control_port), workers, routers)
+
     output = Output()
-    project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
-    project = with_processes(with_control_port(project, control_port), workers, routers)
+    project = read()
     told = project.config.perdure.log
     as_json = (log_format or told.format) == "json"
     style = LogStyle(told.level, as_json=as_json, colour=output.has_colour)
@@ -103,6 +108,7 @@ def serve(
         host=listen.ip if host is None else host,
         port=listen.port if port is None else port,
         log=style,
+        reread=lambda: read().config,
     )
     run(_serve(project, launch, agree if yes else refuse, ready))
 
@@ -118,12 +124,14 @@ async def _serve(
         on_request=_log_request if log.isEnabledFor(logging.DEBUG) else ignore,
         confirm=confirm,
     )
+    perdure = project.config.perdure
+    has_use_for_hangup = perdure.tls is not None or bool(perdure.workers)
     await run_until_stopped(
         server,
         drain_s=project.config.perdure.edge_limits.shutdown_timeout_s,
         on_ready=lambda: _ready(server, on_ready),
         on_stopping=_log_stopping,
-        on_hangup=server.reload_certificates if project.config.perdure.tls else None,
+        on_hangup=server.hang_up if has_use_for_hangup else None,
         failed=server.failed,
     )
     log.info("server.stopped")

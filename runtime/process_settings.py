@@ -15,6 +15,8 @@ from .observe.logs import LogStyle
 
 # What a router is told when the certificate is to be read again.
 RELOAD_CERTIFICATES = b"reload certificates"
+_SLOTS = b"slots "
+_PROBLEM = b"problem "
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,26 @@ class ProcessSettings:
         settings = pickle.loads(data)  # noqa: S301  # see above
         assert isinstance(settings, cls), "the supervisor sends no others"
         return settings
+
+
+def encode_slots(slots: tuple[str, ...]) -> bytes:
+    """Return what routers are told when other slots serve than before."""
+    return _SLOTS + " ".join(slots).encode()
+
+
+def decode_slots(data: bytes) -> tuple[str, ...] | None:
+    """Return what ``encode_slots`` was given, or None if it has not made this."""
+    return tuple(data.removeprefix(_SLOTS).decode().split()) if data.startswith(_SLOTS) else None
+
+
+def encode_problem(problem: str | None) -> bytes:
+    """Return what routers are told to say below pages; None for nothing."""
+    return _PROBLEM + (problem or "").encode(errors="backslashreplace")
+
+
+def decode_problem(data: bytes) -> str | None:
+    """Return what ``encode_problem`` was given, "" for None; None if it has not made this."""
+    return data.removeprefix(_PROBLEM).decode() if data.startswith(_PROBLEM) else None
 
 
 def _reduce_proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[Any, ...]:

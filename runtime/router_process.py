@@ -21,13 +21,14 @@ from .control.observed import families_of_clients, families_of_sockets
 from .control.processes import ProcessesArguments, RouterFacts
 from .control.report import Report
 from .control.server import ControlServer
+from .edge.banner import Banner
 from .edge.firewall.firewall import Firewall
 from .edge.statistics import EdgeStatistics
 from .fast_loop import find_fast_loop
 from .front_side import FrontSide, ignore
 from .host.operations.house import Told, Values
 from .observe.logs import set_up_logs
-from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_problem, decode_slots
 from .request_lines import RequestLines
 from .router_tail import RouterTail
 from .shards.link.calls import LinkCalls
@@ -58,6 +59,7 @@ class RouterDuty:
     _peers: Peers
     _borrowed: BorrowedSockets
     _orphans: Orphans
+    _banner: Banner
     _requests: RequestLines
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
@@ -70,6 +72,8 @@ class RouterDuty:
         self._deadline = 0.0
         self._is_serving = False
         self._links: dict[Identity, Link] = {}
+        # Links to processes that go, whose last words have yet to be read.
+        self._leaving: dict[Link, asyncio.Future[object]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def prepare(self, assignment: Assignment) -> bytes:
@@ -90,8 +94,9 @@ class RouterDuty:
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
         self._requests = RequestLines(self._parent.tell, loop)
+        self._banner = Banner(entrypoints)
         self._front.assemble(
-            entrypoints,
+            self._banner if settings.show_errors else entrypoints,
             keep_alive,
             show_errors=settings.show_errors,
             on_request=self._requests if settings.tells_requests else ignore,
@@ -123,7 +128,9 @@ class RouterDuty:
     def unlink(self, peer: Identity) -> None:
         """What ``peer`` had sent is still read; its end is the end of the link."""
         link = self._links.pop(peer, None)
-        if link is not None:
+        if link is not None and link.ended is None:
+            ended = self._leaving[link] = self._loop.create_future()
+            link.when_ended(lambda _: ended.set_result(self._leaving.pop(link, None)))
             self._loop.call_later(UNLINK_S, link.close, "its process has gone")
 
     async def _open_link(self, peer: Identity, end: socket.socket) -> None:
@@ -133,12 +140,15 @@ class RouterDuty:
         calls = LinkCalls(link, Streams(link), self._borrowed)
         await open_link(link, end)
         self._links[peer] = link
+        while self._leaving:  # their clients, whose actors may be at ``peer`` now, are not free yet
+            await asyncio.wait(list(self._leaving.values()))
         if link.ended is None:
             slot = peer.place.slot
             self._orphans.joined(slot, peer.generation, held)  # before anything wakes an actor
             self._peers[slot].joined(link, calls)
 
-    async def drain(self, left_s: float) -> None:
+    async def drain(self, left_s: float, *, together: bool) -> None:
+        del together  # routers have no links to each other
         self._front.close_port()
         self._deadline = self._loop.time() + left_s
         await self._front.drain(self._deadline)
@@ -199,9 +209,16 @@ class RouterDuty:
         return self._front.statistics()
 
     def told(self, data: bytes) -> None:
-        """Have the certificate read again; nothing else is said to routers."""
-        assert data == RELOAD_CERTIFICATES
-        self._front.reload_certificates()
+        """Have the certificate read again, other workers than before, or a note below pages."""
+        slots, problem = decode_slots(data), decode_problem(data)
+        if problem is not None:
+            self._banner.problem = problem or None
+        elif slots is not None:
+            self._peers.place(Placement(slots))
+            self._orphans.place(self._peers.placement)
+        else:
+            assert data == RELOAD_CERTIFICATES
+            self._front.reload_certificates()
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
 from .config.model import WorkerConfig
+from .control.changes import refuse_changes
 from .control.desk import Desk
 from .control.draining import DrainArguments, StopAsked, ask_to_stop, has_no_workers
 from .control.observed import ObservedProcess
@@ -171,6 +172,7 @@ class Server:
         actors = self._actor_side
         self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
+        refuse_changes(self.desk)
         self.desk.add("drain", DrainArguments, self._drain)
         try:
             control = await ControlServer.start(self.desk, directory.layout.root)
@@ -222,8 +224,8 @@ class Server:
         """What has become of alarms."""
         return self._actor_side.alarms.counts
 
-    def reload_certificates(self) -> None:
-        """See ``FrontSide.reload_certificates``."""
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: see ``FrontSide.reload_certificates``."""
         self._front_side.reload_certificates()
 
     def statistics(self) -> HostStatistics:

@@ -35,7 +35,7 @@ class RunningServer(Protocol):
     @property
     def control_port(self) -> int | None: ...
 
-    def reload_certificates(self) -> None: ...
+    def hang_up(self) -> None: ...
 
     async def stop(self, *, drain_s: float) -> None: ...
 
@@ -52,6 +52,7 @@ class Launch:
         show_errors: Clients see tracebacks.
         log: How what is logged looks.
         is_debugged: Nobody is replaced because it is silent: its program may be in a debugger.
+        reread: Reads the configuration anew, for a reload; None for none but the one there is.
     """
 
     data_dir: Path
@@ -61,6 +62,7 @@ class Launch:
     show_errors: bool = False
     log: LogStyle = field(default_factory=LogStyle)
     is_debugged: bool = False
+    reread: Callable[[], WorkerConfig] | None = None
 
 
 async def start_server(
@@ -107,4 +109,5 @@ async def start_server(
         limits=SupervisionLimits(silence_max_s=None) if launch.is_debugged else None,
         on_request=on_request,
         confirm=confirm,
+        reread=launch.reread,
     )

@@ -9,18 +9,12 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from ..actors.clock import SystemClock
-from ..storage.alarm_index import AlarmIndex
-from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError
-from ..storage.log_seal import seal_log
-from ..storage.marks import Marks
-from ..storage.opening import recover_all
 from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
 from .control.desk import Desk
@@ -31,20 +25,21 @@ from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import ignore, on_free_port, open_control_port, url_of
-from .host.migration_plan import MigrationPlan, Namespace, plan
-from .host.migrations import apply, read_recorded
+from .held_directory import HeldDirectory
+from .host.migration_plan import MigrationPlan, Namespace
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
-from .process_settings import RELOAD_CERTIFICATES, ProcessSettings
+from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_problem
 from .request_lines import read_requests
+from .rolling import Confirm, Reloaded, Resized, Rolling
+from .rolling_desk import RollingDesk
 from .shards.operations import ways
 from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
 from .shards.operations.lines import Lines
 from .shards.operations.observing import ObservedProcesses
 from .shards.operations.processes import tell_of_all
-from .shards.placement import Placement
-from .shards.supervisor.errors import ChildFailed
+from .shards.placement import Placement, slot_names
 from .shards.supervisor.keeper import Settings
 from .shards.supervisor.limits import SupervisionLimits
 from .shards.supervisor.places import Identity, Place, Role
@@ -64,27 +59,11 @@ def _always(_: MigrationPlan) -> bool:
     return True
 
 
-class _EveryAlarmFile:
-    """The alarms of all slots, for who deletes those of a namespace."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self._files = files
-
-    def remove_namespace(self, unique_key: str) -> None:
-        """Forget the alarms of its actors."""
-        for path in self._files:
-            index = AlarmIndex(path)
-            try:
-                index.remove_namespace(unique_key)
-            finally:
-                index.close()
-
-
 class SupervisedServer:
     """A running perdure of several processes.
 
     Attributes:
-        config: What it runs.
+        config: What its workers run.
         host: Where it listens.
         port: The port it got.
         control_port: Where metrics and health are; None when that was not asked for.
@@ -98,10 +77,16 @@ class SupervisedServer:
     supervisor: Supervisor
     desk: Desk
     houses: Houses
-    _on_request: Callable[[RequestRecord], None]
+    _rolling_desk: RollingDesk
 
-    def __init__(self, config: WorkerConfig, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        loop: asyncio.AbstractEventLoop,
+        on_request: Callable[[RequestRecord], None],
+    ) -> None:
         self.config = config
+        self._on_request = on_request
         self.host = ""
         self.port = 0
         self.control_port: int | None = None
@@ -126,7 +111,8 @@ class SupervisedServer:
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
         on_request: Callable[[RequestRecord], None] = ignore,
-        confirm: Callable[[MigrationPlan], bool] = _always,
+        confirm: Confirm = _always,
+        reread: Callable[[], WorkerConfig] | None = None,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
 
@@ -143,6 +129,7 @@ class SupervisedServer:
             limits: How long to wait for processes.
             on_request: Told of every request, some hundredths of a second later.
             confirm: Asked before migrations delete data.
+            reread: Reads the configuration anew when a reload is asked for; None for what it was.
 
         Raises:
             StorageError: The data directory cannot be used; the message says why.
@@ -151,43 +138,38 @@ class SupervisedServer:
             MigrationDeclined: ``confirm`` said no.
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
-        server = cls(config, asyncio.get_running_loop())
-        server._on_request = on_request
+        server = cls(config, asyncio.get_running_loop(), on_request)
         try:
-            placement = Placement.of_count(workers)
-            namespaces = await server._prepare(data_dir, placement, confirm)
+            namespaces = await server._prepare(data_dir, Placement.of_count(workers), confirm)
             listening = await server._open_port(host, port, port_is_fixed=port_is_fixed)
             settings = ProcessSettings(
                 config,
                 data_dir,
                 namespaces,
-                placement.slots,
+                slot_names(workers),
                 show_errors,
                 log_style or LogStyle(),
                 tells_requests=on_request is not ignore,
             )
             await server._start_processes(settings, listening, routers, limits)
+            await server._open_control(reread or (lambda: config), confirm)
         except BaseException:
             await server._cleanup.aclose()
             raise
         return server
 
     async def _prepare(
-        self, data_dir: Path, placement: Placement, confirm: Callable[[MigrationPlan], bool]
+        self, data_dir: Path, placement: Placement, confirm: Confirm
     ) -> Mapping[str, Namespace]:
-        directory = self._cleanup.enter_context(DataDirectory.open(data_dir))
-        layout = directory.layout
-        recover_all(layout, placement.slots, placement.slot_of, self._clock.time_ms)
-        now_ms = self._clock.time_ms()
-        async with await Catalog.open(layout.catalog_file) as catalog:
-            planned = plan(self.config, await read_recorded(catalog, self.config.name))
-            if planned.is_destructive and not confirm(planned):
-                raise MigrationDeclined(planned)
-            alarms = _EveryAlarmFile([layout.alarms_file_of(slot) for slot in placement.slots])
-            await apply(planned, catalog, directory, alarms, Marks(layout), now_ms)
-        retention_ms = int(self.config.perdure.trash_retention_days * 86_400_000)
-        directory.purge_trash(now_ms, retention_ms)
-        self._layout = layout
+        opened = self._cleanup.enter_context(DataDirectory.open(data_dir))
+        directory = self._directory = HeldDirectory(opened, self._clock)
+        directory.recover(placement)
+        planned = await directory.plan(self.config)
+        if planned.is_destructive and not confirm(planned):
+            raise MigrationDeclined(planned)
+        await directory.apply(planned, placement.slots)
+        directory.purge_trash(self.config)
+        self._layout = opened.layout
         self._assemble(placement, planned.namespaces)
         return planned.namespaces
 
@@ -207,8 +189,11 @@ class SupervisedServer:
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
         self.desk.add("drain", DrainArguments, self._drain)
 
-    async def _open_control(self) -> None:
+    async def _open_control(self, reread: Callable[[], WorkerConfig], confirm: Confirm) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
+        self._rolling_desk = RollingDesk(self._rolling, reread, confirm)
+        self._rolling_desk.open(self.desk)
+        await self._open_control_port()
         try:
             control = await ControlServer.start(self.desk, self._layout.root)
         except StorageError as error:
@@ -241,27 +226,30 @@ class SupervisedServer:
         routers: int,
         limits: SupervisionLimits | None,
     ) -> None:
-        self._router_settings = settings
+        def given(settings: ProcessSettings, identity: Identity) -> Settings:
+            is_router = identity.place.role is Role.ROUTER
+            line = self._lines.open(identity)
+            return Settings(settings.encode(), [listening, line] if is_router else [line])
 
         def settings_of(identity: Identity) -> Settings:
-            line = self._lines.open(identity)
-            if identity.place.role is Role.ROUTER:
-                return Settings(self._router_settings.encode(), [listening, line])
-            return Settings(settings.encode(), [line])
+            is_router = identity.place.role is Role.ROUTER
+            rolling = self._rolling
+            return given(rolling.router_settings if is_router else rolling.settings, identity)
 
         self.supervisor = Supervisor(
             PROGRAMS,
             settings_of,
-            before_takeover=self._seal,
+            before_takeover=self._directory.seal,
             on_tell=self._told,
             limits=limits,
         )
-        self._routers = [Place(Role.ROUTER, str(number)) for number in range(routers)]
+        self._rolling = Rolling(
+            self._directory, self.supervisor, settings, given, self._workers_change
+        )
         self.supervisor.on_change(self._lines.changed)
-        workers = [Place(Role.WORKER, slot) for slot in settings.slots]
-        await self.supervisor.start([*workers, *self._routers])
-        await self._open_control()
-        await self._open_control_port()
+        places = [Place(Role.WORKER, slot) for slot in settings.slots]
+        places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
+        await self.supervisor.start(places)
 
     def _told(self, identity: Identity, data: bytes) -> None:
         """Routers tell of requests; workers have nothing to say."""
@@ -269,15 +257,16 @@ class SupervisedServer:
             for record in read_requests(data):
                 self._on_request(record)
 
-    async def _seal(self, slot: str) -> None:
-        """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""
-        path = self._layout.log_dir(slot)
-        await asyncio.to_thread(seal_log, path, self._clock.time_ms())
+    def _workers_change(self, settings: ProcessSettings) -> None:
+        """Workers have other settings from now on, or there are others."""
+        self.config = settings.config
+        self.houses.placement = Placement(settings.slots)
+        self.houses.bindings = keys_of_bindings(settings.config, settings.namespaces)
 
     @property
     def url(self) -> str:
         """Where clients reach it: ``http://127.0.0.1:8787``."""
-        return url_of(self.host, self.port, self._router_settings.config)
+        return url_of(self.host, self.port, self._rolling.router_settings.config)
 
     async def upgrade(self, config: WorkerConfig | None = None) -> Succession:
         """Replace the routers, one after another; clients notice nothing.
@@ -293,20 +282,44 @@ class SupervisedServer:
             ChildFailed: A new router cannot serve; that one's predecessor goes on.
             SupervisorStopping: The server is being stopped.
         """
-        before = self._router_settings
-        if config is not None:
-            self._router_settings = replace(before, config=config)
-        try:
-            relay_s = self._router_settings.config.perdure.edge_limits.relay_max_s
-            return await self.supervisor.succeed_all(relay_s=relay_s)
-        except ChildFailed:
-            self._router_settings = before
-            raise
+        return await self._rolling.upgrade(config)
 
-    def reload_certificates(self) -> None:
-        """See ``FrontSide.reload_certificates``."""
-        for place in self._routers:
-            self.supervisor.tell(place, RELOAD_CERTIFICATES)
+    def hang_up(self) -> None:
+        """Do what SIGHUP asks for: certificates are read again, and workers get new code."""
+        self.supervisor.tell_all(Role.ROUTER, RELOAD_CERTIFICATES)
+        self._rolling_desk.hang_up()
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are."""
+        return len(self._rolling.settings.slots)
+
+    async def reload(
+        self,
+        config: WorkerConfig,
+        *,
+        confirm: Confirm = _always,
+        drain_s: float | None = None,
+    ) -> Reloaded:
+        """Put new code into all workers; see ``Rolling.reload``."""
+        return await self._rolling.reload(config, confirm, drain_s)
+
+    async def resize(self, workers: int, *, drain_s: float | None = None) -> Resized:
+        """Have another number of workers; see ``Rolling.resize``."""
+        return await self._rolling.resize(workers, drain_s)
+
+    def show_problem(self, problem: str | None) -> None:
+        """Say below pages that the newest code cannot be used, if errors are shown to clients.
+
+        Args:
+            problem: Why; None when it can be.
+        """
+        self.supervisor.tell_all(Role.ROUTER, encode_problem(problem))
+
+    def worker_pids(self) -> list[int]:
+        """The numbers of the processes that have actors now."""
+        all_of_them = self.supervisor.statistics().processes
+        return [process.pid for process in all_of_them if process.role is Role.WORKER]
 
     async def stop(self, *, drain_s: float) -> None:
         """Take no new connections, let what is under way finish, then end all processes.
@@ -316,6 +329,8 @@ class SupervisedServer:
         """
         self._lines.stop_waiting()
         await self.supervisor.drain_and_stop(self._loop.time() + drain_s)
+        await self._rolling.close()
+        await self._rolling_desk.close()
         await self._cleanup.aclose()
 
 

@@ -92,7 +92,8 @@ class WorkerDuty:
         self._is_serving = False
         self._ends: list[tuple[Identity, socket.socket]] = []  # that wait until it serves
         self._links: dict[Identity, Link] = {}
-        self._taking: set[LinkCalls | LinkedSockets] = set()  # what comes over links that live
+        # What comes over links that live, from whom.
+        self._taking: dict[LinkCalls | LinkedSockets, Role] = {}
         self._gone: set[Identity] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -190,11 +191,19 @@ class WorkerDuty:
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
-            own = OwnActors(self._identity.place.slot, self._peers, self._actors.host.namespaces)
+            own = OwnActors(
+                self._identity.place.slot,
+                self._peers,
+                self._actors.host.namespaces,
+                is_older=self._identity.generation < peer.generation,
+            )
             calls = LinkCalls(link, streams, self._passing, actors=own)
-        takers: set[LinkCalls | LinkedSockets] = {calls, linked}
-        self._taking |= takers
-        link.when_ended(lambda _: self._taking.difference_update(takers))
+        self._taking |= {calls: peer.place.role, linked: peer.place.role}
+
+        def forget(_: LinkEnded) -> None:
+            del self._taking[calls], self._taking[linked]
+
+        link.when_ended(forget)
         await open_link(link, end)
         if not is_routers and link.ended is None:
             self._peers[peer.place.slot].joined(link, calls)
@@ -216,11 +225,16 @@ class WorkerDuty:
 
     # The end.
 
-    async def drain(self, left_s: float) -> None:
-        """What comes from now on is for the successor; what is under way comes to its end."""
+    async def drain(self, left_s: float, *, together: bool) -> None:
+        """What comes from now on is for the successor; what is under way comes to its end.
+
+        Where all workers drain together nobody has a successor until all have come to their end:
+        what one of them waits for another one goes on doing, until it is told to stop.
+        """
         deadline = self._loop.time() + left_s
-        for taker in self._taking:
-            taker.stop_taking("it is being replaced")
+        for taker, role in self._taking.items():
+            if role is Role.ROUTER or not together:
+                taker.stop_taking("it is being replaced")
         self._actors.alarms.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):

@@ -24,7 +24,7 @@ from ...actors.watch import watch
 from ..host.worker import OnResponse
 from .affinity import Affinity
 from .link.calls import LinkCalls
-from .link.errors import LinkBroken, LinkOverloaded, WorkerLost
+from .link.errors import ClassGone, LinkBroken, LinkOverloaded, WorkerLost
 from .link.link import Link
 from .placement import Placement
 from .sockets.orphans import protocol_of
@@ -35,6 +35,8 @@ WAITING_MAX = 10_000
 WAIT_S = 30.0
 RETRY_AFTER_S = 1
 _AWAY = "it is being replaced"
+_LEFT = "there are fewer workers now"
+_OLDER = "it runs code that does not have the class yet"
 
 
 @dataclass(slots=True)
@@ -69,6 +71,13 @@ class Peer:
         self._stop_timer()
         for one in waiting:
             one.send(calls)
+
+    def leaves(self) -> None:
+        """Nobody will serve here any more: what waits is told that it has not begun."""
+        self._calls = self._link = None
+        self._stop_timer()
+        while self._waiting:
+            self._waiting.popleft().fail(WorkerLost(self._slot, _LEFT, may_have_run=False))
 
     def gives_up(self, calls: LinkCalls | None) -> None:
         """The process that ``calls`` led to takes nothing more, whether its link lives or not."""
@@ -112,16 +121,34 @@ class Peers:
 
     def __init__(self, placement: Placement, loop: asyncio.AbstractEventLoop) -> None:
         self.placement = placement
+        self._loop = loop
         self._peers = {slot: Peer(slot, loop) for slot in placement.slots}
         self._turn = 0
 
     def __getitem__(self, slot: str) -> Peer:
         return self._peers[slot]
 
+    def __contains__(self, slot: str) -> bool:
+        return slot in self._peers
+
+    def place(self, placement: Placement) -> None:
+        """Have other workers from now on; none of those that were there lives any more."""
+        self.placement = placement
+        for slot in placement.slots:
+            if slot not in self._peers:
+                self._peers[slot] = Peer(slot, self._loop)
+        for slot in [slot for slot in self._peers if slot not in placement.slots]:
+            self._peers.pop(slot).leaves()
+
     def is_there(self, slot: str) -> bool:
         """There is a worker of that slot, and it has a process, as far as is known."""
         peer = self._peers.get(slot)
         return peer is not None and peer.is_there
+
+    def gives_up(self, slot: str, calls: LinkCalls | None) -> None:
+        """The process that ``calls`` led to takes nothing more; there may be no such slot now."""
+        if slot in self._peers:
+            self._peers[slot].gives_up(calls)
 
     def close(self) -> None:
         """Whoever waits, waits for nothing."""
@@ -219,20 +246,36 @@ def _had_not_begun(failure: bytes, slot: str) -> bool:
 class OwnActors:
     """The actors of this process, as other processes call them. Is an ``ActorChannel``.
 
-    Whoever calls one that is not here has another placement, or lies: its link is cut off.
+    Whoever calls one that is not here has another placement, or lies: its link is cut off. A class
+    that is not here may be one that its caller's code has, and this process's has not: workers are
+    given new code one after another.
+
+    Args:
+        slot: Of this process.
+        peers: Who has which slots.
+        registries: The actors of this process, by the keys of their namespaces.
+        is_older: This process was started before the one that calls.
     """
 
-    def __init__(self, slot: str, peers: Peers, registries: "dict[str, Any]") -> None:
+    def __init__(
+        self, slot: str, peers: Peers, registries: "dict[str, Any]", *, is_older: bool
+    ) -> None:
         self._slot = slot
         self._placement = peers.placement
         self._registries = registries
+        self._is_older = is_older
 
     def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
         registry = self._registries.get(actor_id.unique_key)
         owner = self._placement.slot_of(actor_id.unique_key, actor_id.raw)
-        if registry is None or owner != self._slot:
+        if owner != self._slot:
             raise LinkBroken(f"an event for {actor_id}, which is worker {owner}'s")
-        registry.deliver(actor_id, event, on_reply)
+        if registry is not None:
+            registry.deliver(actor_id, event, on_reply)
+        elif self._is_older:  # the successor of this process has it
+            on_reply(None, encode_error(WorkerLost(self._slot, _OLDER, may_have_run=False)))
+        else:
+            on_reply(None, encode_error(ClassGone(self._slot)))
 
 
 class Entrypoints:
@@ -279,7 +322,7 @@ class Entrypoints:
                 if error.slot != slot:  # the entrypoint was told so, and has not caught it
                     error = WorkerLost(error.slot, error.reason, may_have_run=True)
                 elif error.retryable:
-                    self._peers[slot].gives_up(used)
+                    self._peers.gives_up(slot, used)
                     if again is not None:
                         self.ask(again, on_response)
                         return
@@ -293,7 +336,10 @@ class Entrypoints:
             on_response(response, error)
 
         def fail(lost: WorkerLost) -> None:
-            on_response(None, lost)
+            if slot in self._peers:
+                on_response(None, lost)
+            else:  # it waited for a worker that there is no more; nothing of it was sent
+                self.ask(request, on_response)
 
         try:
             self._peers[slot].do(send, fail)

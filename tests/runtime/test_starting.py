@@ -42,7 +42,7 @@ async def test_workers_decide_on_the_shape(
     try:
         assert isinstance(server, shape)
         assert (server.url, server.control_port) == (f"http://127.0.0.1:{server.port}", None)
-        server.reload_certificates()  # there is none
+        server.hang_up()  # there is none
         async with aiohttp.ClientSession() as session, session.get(server.url) as response:
             pid = await response.json()
         if isinstance(server, SupervisedServer):

@@ -104,6 +104,24 @@ class WorkerLost(ActorError):
         return f"{who} is gone ({self.reason}); {what}"
 
 
+class ClassGone(ActorError):
+    """The worker of the actor that was called runs newer code, which has no such class any more.
+
+    Attributes:
+        slot: Which worker it is.
+    """
+
+    def __init__(self, slot: str) -> None:
+        self.slot = slot
+        super().__init__(slot)
+
+    def __str__(self) -> str:
+        return (
+            f"worker {self.slot} runs newer code than the caller, and that has no such class; "
+            "nothing was done"
+        )
+
+
 class LinkOverloaded(ActorError):
     """Too much waits to be sent to the process that was called; this was not sent.
 

@@ -101,6 +101,20 @@ class Orphans:
             if held in waiting:
                 waiting.remove(held)
 
+    def place(self, placement: Placement) -> None:
+        """Other workers have the actors from now on; none of those that were there lives."""
+        waiting = [held for of_slot in self._waiting.values() for held in of_slot]
+        early = [one for of_slot in self._early.values() for one in of_slot]
+        joined = self._joined
+        self._placement = placement
+        self._waiting = {slot: [] for slot in placement.slots}
+        self._early = {slot: [] for slot in placement.slots}
+        self._joined = {slot: joined.get(slot, 0) for slot in placement.slots}
+        for held in waiting:
+            self.orphaned(held)
+        for one in early:
+            self._loop.call_later(AGAIN_S, self._still_orphaned, one.held)
+
     def joined(self, slot: str, generation: int, home: HeldSockets) -> None:
         """A process serves in ``slot``: it gets the sockets of its actors, then messages."""
         self._joined[slot] = generation

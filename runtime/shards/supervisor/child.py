@@ -212,15 +212,16 @@ class Child:
         """
         self._control.send(Tell(data))
 
-    async def drain(self, left_s: float) -> bool:
+    async def drain(self, left_s: float, *, together: bool = False) -> bool:
         """Let it finish what is under way; say whether it has.
 
         Args:
             left_s: How long it has. One that drains already was told so, and is waited for.
+            together: All workers drain: it still does what the others ask of it.
         """
         if self.state in {ChildState.SERVING, ChildState.RELAYING}:
             self._move(ChildState.DRAINING)
-            self._control.send(Drain(float(left_s)))
+            self._control.send(Drain(float(left_s), together))
         if self.state is not ChildState.DRAINING:
             return False
         with contextlib.suppress(TimeoutError):

@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -45,6 +45,9 @@ class Settings:
     sockets: Sequence[socket.socket] = ()
 
 
+SettingsOf = Callable[[Identity], Settings]
+
+
 class Crew(Protocol):
     """What all places share: ``supervisor.Supervisor``."""
 
@@ -67,6 +70,10 @@ class Crew(Protocol):
     def has_served(self, child: Child) -> None:
         """It serves now."""
         ...
+
+
+async def nothing_to_do() -> None:
+    """Nobody has anything to do when a replacement is ready."""
 
 
 class Keeper:
@@ -99,8 +106,16 @@ class Keeper:
         """Whether somebody serves in it, new work included."""
         return self.current is not None and self.current.state is ChildState.SERVING
 
-    async def prepare(self) -> Child:
+    @property
+    def lock(self) -> asyncio.Lock:
+        """Whoever has it says who fills the place: see the rules for editing."""
+        return self._lock
+
+    async def prepare(self, settings_of: SettingsOf | None = None) -> Child:
         """Return a process that could serve here.
+
+        Args:
+            settings_of: What it gets, if that is not what is usual.
 
         Raises:
             ChildFailed: It cannot; why stands in it.
@@ -111,7 +126,7 @@ class Keeper:
             raise ChildFailed(self.place, f"no process can be started: {error}") from error
         try:
             identity = self._crew.next_identity(self.place)
-            settings = self._crew.settings_of(identity)
+            settings = (settings_of or self._crew.settings_of)(identity)
             await child.make_ready(identity, settings.data, settings.sockets)
         except BaseException:
             child.kill()
@@ -138,9 +153,9 @@ class Keeper:
         self._crew.has_served(child)
 
     def keep(self) -> None:
-        """From now on, follow whoever dies."""
+        """From now on, follow whoever dies, or has died."""
         self._is_kept = True
-        self._see_to_it()
+        self.follow()
 
     def changed(self, child: Child) -> None:
         """Notice what becomes of a process."""
@@ -152,15 +167,23 @@ class Keeper:
             self._deaths += 1
             fields["deaths"] = self._deaths
             log_with_text(log, logging.ERROR, "child.failed", fields, child.failure)
-        self._see_to_it()
+        self.follow()
 
-    async def replace(self, drain_s: float) -> None:
+    async def replace(
+        self,
+        drain_s: float,
+        settings_of: SettingsOf | None = None,
+        once_ready: Callable[[], Awaitable[None]] = nothing_to_do,
+    ) -> None:
         """Put another process into the place of the one that serves.
 
         Who asked may go away meanwhile; it is done all the same.
 
         Args:
             drain_s: How long the old one has to finish what is under way.
+            settings_of: What the new one gets, if that is not what is usual.
+            once_ready: Awaited when the new one is ready, before the old one goes. What it
+                raises leaves the old one where it is.
 
         Raises:
             ChildFailed: The new one cannot serve. If it could not even get ready the old one
@@ -170,7 +193,7 @@ class Keeper:
         if not self._is_kept:
             raise SupervisorStopping
         self._hurry.set()
-        task = self._own(self._replace(drain_s))
+        task = self._own(self._replace(drain_s, settings_of, once_ready))
         await asyncio.wait({task})
         if task.cancelled():
             raise SupervisorStopping
@@ -205,7 +228,7 @@ class Keeper:
             except BaseException:
                 if old is not None and not old.is_leaving:
                     self.current = old
-                self._see_to_it()
+                self.follow()
                 raise
             before.append(old)
 
@@ -216,38 +239,59 @@ class Keeper:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _replace(self, drain_s: float) -> None:
-        async with self._lock:
-            successor = await self.prepare()
-            try:
-                await self._retire(drain_s)
-            except BaseException:
-                successor.kill()
-                raise
-            try:
-                await self.take_over(successor)
-            except Exception:
-                self._see_to_it()
-                raise
+    async def drain(self, drain_s: float, *, together: bool = False) -> None:
+        """Let who serves finish what is under way, for whoever has the lock; nobody follows yet.
 
-    async def _retire(self, drain_s: float) -> None:
+        Args:
+            drain_s: How long it has.
+            together: See ``Child.drain``.
+        """
         old = self._retiring = self.current
         if old is None:
             return
-        if not await old.drain(drain_s) and not old.is_leaving:
+        if not await old.drain(drain_s, together=together) and not old.is_leaving:
             fields = {"child": str(old.identity), "pid": old.pid, "drain_s": drain_s}
             log.warning("child.not_drained", extra=fields)
-        await old.stop()
 
-    def _see_to_it(self) -> None:
+    async def end(self) -> None:
+        """End who was drained, for whoever has the lock; nobody follows yet."""
+        if self._retiring is not None:
+            await self._retiring.stop()
+
+    def follow(self) -> None:
         """Have a successor follow if nobody serves, and none is on its way."""
         is_gone = self.current is None or self.current.is_leaving
         is_restoring = self._restoring is not None and not self._restoring.done()
         if self._is_kept and is_gone and not is_restoring:
             self._restoring = self._own(self._restore())
 
+    async def _replace(
+        self,
+        drain_s: float,
+        settings_of: SettingsOf | None,
+        once_ready: Callable[[], Awaitable[None]],
+    ) -> None:
+        async with self._lock:
+            successor = await self.prepare(settings_of)
+            try:
+                await once_ready()
+                await self.drain(drain_s)
+                await self.end()
+            except BaseException:
+                successor.kill()
+                raise
+            try:
+                await self.take_over(successor)
+            except Exception:
+                self.follow()
+                raise
+
     async def _restore(self) -> None:
-        """Try until somebody serves."""
+        """Try until somebody serves.
+
+        Raises:
+            SupervisorStopping: Nobody is to follow any more.
+        """
         counted: Child | None = None
         while True:
             if self._wait_s:
@@ -267,8 +311,8 @@ class Keeper:
     async def _try(self) -> bool:
         try:
             child = await self.prepare()
-        except SupervisorStopping:
-            return True
+        except SupervisorStopping:  # nobody is to follow any more
+            raise
         except Exception as error:  # of the composition root's, too: the place stays wanted
             self._wait_s = self.backoff.failed()
             self._log_failure(error)

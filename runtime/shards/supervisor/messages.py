@@ -109,9 +109,11 @@ class Drain:
 
     Attributes:
         left_s: How long that may take.
+        together: All workers drain now: what they ask of each other belongs to what is under way.
     """
 
     left_s: float
+    together: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,13 @@ class Duty(Protocol):
         """Take over: the one before has gone, and nobody writes to what was its own."""
         ...
 
-    async def drain(self, left_s: float) -> None:
-        """Take no new work; return when what is under way is done, in ``left_s`` at best."""
+    async def drain(self, left_s: float, *, together: bool) -> None:
+        """Take no new work; return when what is under way is done, in ``left_s`` at best.
+
+        Args:
+            left_s: How long that may take.
+            together: All workers drain now. What another one still asks for is not new work.
+        """
         ...
 
     def relay(self, left_s: float) -> None:
@@ -243,7 +248,7 @@ class Parent:
                 await self._duty.serve()
                 return Serving()
             case Drain():
-                await self._duty.drain(order.left_s)
+                await self._duty.drain(order.left_s, together=order.together)
                 return Drained()
 
     def _heard(self, message: Message, sockets: Sequence[socket.socket]) -> None:

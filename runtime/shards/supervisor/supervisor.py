@@ -12,13 +12,13 @@ however it does, so do they (inheritance.py).
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
+from .all_together import all_together
 from .child import Child
 from .errors import SupervisorStopping
 from .joining import Joining
-from .keeper import Keeper, Settings
+from .keeper import Keeper, Settings, SettingsOf, nothing_to_do
 from .limits import SupervisionLimits
 from .places import Identity, Place, Role
 from .process import Program
@@ -26,10 +26,10 @@ from .relays import Relays, Succession
 from .spares import Spares
 from .states import JOINED, ChildState
 from .statistics import ProcessStatistics, SupervisorStatistics
+from .whole_set import SetChange
 
 log = logging.getLogger("perdure.supervisor")
 
-_T = TypeVar("_T")
 # What workers get at least when routers have used up the time for draining.
 WORKERS_DRAIN_S = 1.0
 _ROLES = list(Role)
@@ -89,6 +89,7 @@ class Supervisor:
         self._spares = Spares(self._launch, spare_roles, self._limits, self._loop)
         self._listeners: list[Callable[[ProcessStatistics], None]] = []
         self._one_roll_at_a_time = asyncio.Lock()
+        self._changes: set[asyncio.Task[None]] = set()  # of the whole set, at most one
         self._is_stopping = False
 
     # --- for the composition root ---
@@ -102,14 +103,14 @@ class Supervisor:
         keepers = [Keeper(place, self, self._limits) for place in places]
         self._keepers.update((keeper.place, keeper) for keeper in keepers)
         try:
-            ready = await _all([keeper.prepare() for keeper in keepers])
+            ready = await all_together([keeper.prepare() for keeper in keepers])
             for role in (Role.WORKER, Role.ROUTER):
                 of_role = [
                     keeper.take_over(child)
                     for keeper, child in zip(keepers, ready, strict=True)
                     if keeper.place.role is role
                 ]
-                await _all(of_role)
+                await all_together(of_role)
         except BaseException:
             await self._end()
             raise
@@ -157,17 +158,73 @@ class Supervisor:
         """
         await self._keepers[place].replace(drain_s)
 
-    async def replace_all(self, *, drain_s: float, role: Role = Role.WORKER) -> None:
+    async def replace_all(
+        self,
+        *,
+        drain_s: float,
+        role: Role = Role.WORKER,
+        settings_of: SettingsOf | None = None,
+        once_ready: Callable[[], Awaitable[None]] = nothing_to_do,
+    ) -> int:
         """Replace all processes of a role, one after another; the first failure ends it.
+
+        Args:
+            drain_s: How long each of the old ones has to finish what is under way.
+            role: Which.
+            settings_of: What the new ones get, if that is not what is usual.
+            once_ready: Awaited when the first new one is ready, before any old one goes. What
+                it raises leaves all as they are.
+
+        Returns:
+            How many were replaced.
 
         Raises:
             ChildFailed: As ``replace``; those before have new code.
             SupervisorStopping: Nothing is replaced any more.
         """
         async with self._one_roll_at_a_time:
-            for place in [place for place in self._keepers if place.role is role]:
-                if place in self._keepers:
-                    await self.replace(place, drain_s=drain_s)
+            places = [place for place in self._keepers if place.role is role]
+            for place in places:
+                await self._keepers[place].replace(drain_s, settings_of, once_ready)
+                once_ready = nothing_to_do
+            return len(places)
+
+    async def replace_set(
+        self,
+        places: Sequence[Place],
+        *,
+        drain_s: float,
+        settings_of: SettingsOf | None = None,
+        between: Callable[[], Awaitable[None]] = nothing_to_do,
+    ) -> None:
+        """Replace all workers at once, perhaps by another number of them.
+
+        All new ones are ready before anything else happens, then all old ones drain, and end,
+        then ``between`` runs, while no worker lives and routers stay as they are, then all new
+        ones serve. Who asked may go away meanwhile; it is done all the same.
+
+        Args:
+            places: Those to be filled from now on.
+            drain_s: How long the old ones have to finish what is under way.
+            settings_of: What the new ones get, if that is not what is usual.
+            between: What it raises has the old places filled again, with what is usual.
+
+        Raises:
+            ChildFailed: A new one could not get ready, and nothing has changed; or it could not
+                serve, and is tried again.
+            SupervisorStopping: Nothing is replaced any more.
+        """
+        async with self._one_roll_at_a_time:
+            if self._is_stopping:
+                raise SupervisorStopping
+            change = SetChange(self._keepers, [self._keeper_of(place) for place in places])
+            task = self._loop.create_task(change.carry_out(drain_s, settings_of, between))
+            self._changes.add(task)
+            task.add_done_callback(self._changes.discard)
+            await asyncio.wait({task})
+            if task.cancelled():
+                raise SupervisorStopping
+            await task
 
     async def succeed_all(self, *, relay_s: float) -> Succession:
         """Let another process serve in each router's place, one after another.
@@ -212,8 +269,8 @@ class Supervisor:
         at_least = self._loop.time() + WORKERS_DRAIN_S
         await self._drain(workers, deadline if is_hurried else max(deadline, at_least))
         others = [child for child in self._children if child not in routers]
-        await _all([child.stop() for child in others])
-        await _all([child.stop() for child in routers])
+        await all_together([child.stop() for child in others])
+        await all_together([child.stop() for child in routers])
         await self._end()
 
     def on_change(self, listener: Callable[[ProcessStatistics], None]) -> None:
@@ -225,6 +282,12 @@ class Supervisor:
         keeper = self._keepers.get(place)
         if keeper is not None and keeper.current is not None:
             keeper.current.tell(data)
+
+    def tell_all(self, role: Role, data: bytes) -> None:
+        """Say something to the programs of all who serve, or are seen out, with this role."""
+        relays = [relay for relay in self._relays if role is Role.ROUTER and not relay.is_leaving]
+        for child in [*self._serving(role), *relays]:
+            child.tell(data)
 
     def info(self, place: Place) -> bytes:
         """Return what the program in a place said when it was ready; empty when nobody is."""
@@ -239,7 +302,7 @@ class Supervisor:
     async def ask_statistics(self, timeout_s: float) -> dict[Identity, bytes | None]:
         """Return what the programs that serve say they hold; None for one that is silent."""
         asked = [*self._serving(Role.ROUTER), *self._relays, *self._serving(Role.WORKER)]
-        answers = await _all([child.ask_statistics(timeout_s) for child in asked])
+        answers = await all_together([child.ask_statistics(timeout_s) for child in asked])
         return {
             child.identity: answer
             for child, answer in zip(asked, answers, strict=True)
@@ -324,6 +387,9 @@ class Supervisor:
         if not self._is_stopping:
             self._spares.refill()
 
+    def _keeper_of(self, place: Place) -> Keeper:
+        return self._keepers.get(place) or Keeper(place, self, self._limits)
+
     def _launch(self, role: Role) -> Child:
         child = Child(self._programs[role], self._limits, self, self._time_ms)
         self._children.append(child)
@@ -344,12 +410,15 @@ class Supervisor:
 
     async def _drain(self, children: list[Child], deadline: float) -> None:
         left_s = max(deadline - self._loop.time(), 0.0)
-        await _all([child.drain(left_s) for child in children])
+        await all_together([child.drain(left_s, together=True) for child in children])
 
     async def _close_keepers(self) -> None:
         self._spares.close()
+        for change in self._changes:
+            change.cancel()
+        await asyncio.gather(*self._changes, return_exceptions=True)
         await self._relays.close()
-        await _all([keeper.close() for keeper in self._keepers.values()])
+        await all_together([keeper.close() for keeper in self._keepers.values()])
 
     async def _end(self) -> None:
         """Kill and reap whatever is left."""
@@ -358,14 +427,4 @@ class Supervisor:
         left = list(self._children)
         for child in left:
             child.kill()
-        await _all([child.until_reaped() for child in left])
-
-
-async def _all(work: list[Coroutine[Any, Any, _T]]) -> list[_T]:
-    """Do all at the same time; the first failure cancels the others, and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one) for one in work]
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    return [task.result() for task in tasks]
+        await all_together([child.until_reaped() for child in left])

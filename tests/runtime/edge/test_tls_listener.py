@@ -334,7 +334,7 @@ async def test_open_connections_outlive_their_certificate(serve: Serving, tmp_pa
     async with await open_tls(server) as old:
         await old.upgrade("/")
         issue(tmp_path, key_type="RSA")
-        server.reload_certificates()
+        server.hang_up()
         async with await open_tls(server) as new:
             numbers = [
                 serial_of(w.writer.get_extra_info("ssl_object").getpeercert(binary_form=True))

@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
+from perdure.actors.errors import ActorError
 from perdure.actors.events import CallEvent
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId
 from perdure.actors.rpc import decode_error
 from perdure.actors.watch import watch
-from perdure.runtime.shards.link.errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
+from perdure.runtime.shards.link.errors import (
+    ClassGone,
+    LinkBroken,
+    LinkEnded,
+    LinkOverloaded,
+    WorkerLost,
+)
 from perdure.runtime.shards.peers import Entrypoints, OwnActors, Peers, ShardChannel
 from perdure.runtime.shards.placement import Placement
 from tests.runtime.shards.link.ends import until
@@ -127,15 +134,42 @@ async def test_not_too_many_wait(peers: Peers, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_who_calls_an_actor_that_is_not_here_is_cut_off(peers: Peers) -> None:
     registry = Calls()
-    actors = OwnActors("0", peers, {KEY: registry})
+    actors = OwnActors("0", peers, {KEY: registry}, is_older=True)
     own, other = next(ids_of(peers, "0")), next(ids_of(peers, "1"))
     actors.deliver(own, EVENT, lambda *_: None)
     assert registry.delivered == [own]
     with pytest.raises(LinkBroken, match="which is worker 1's"):
         actors.deliver(other, EVENT, lambda *_: None)
-    stranger = DurableObjectId("app-Another", own.raw, None)
-    with pytest.raises(LinkBroken, match="an event for"):
-        actors.deliver(stranger, EVENT, lambda *_: None)
+
+
+@pytest.mark.parametrize(("is_older", "error"), [(True, WorkerLost), (False, ClassGone)])
+async def test_a_class_may_be_of_newer_code_or_of_older_code(
+    peers: Peers, is_older: bool, error: type[ActorError]
+) -> None:
+    actors = OwnActors("0", peers, {}, is_older=is_older)
+    failures: list[Any] = []
+    own = next(ids_of(peers, "0"))
+    actors.deliver(own, EVENT, lambda _, failure: failures.append(decode_error(failure or b"")))
+    [failure] = failures
+    assert type(failure) is error
+    assert failure.retryable is is_older, "the successor of an older one has it"
+
+
+async def test_events_of_workers_that_there_are_no_more_go_to_others(peers: Peers) -> None:
+    entrypoints = Entrypoints(peers)
+    asked = [Asked() for _ in range(4)]
+    for one in asked:
+        entrypoints.fetch(Request("http://x/"), one)
+    assert "1" in peers
+    peers.place(Placement.of_count(1))
+    assert "1" not in peers
+    calls, _ = join(peers, "0")
+    assert len(calls.requests) == 4
+    assert [one.answers for one in asked] == [[]] * 4
+    peers.place(Placement.of_count(3))
+    join(peers, "2")
+    join(peers, "1")
+    assert {peers.next_slot() for _ in range(3)} == {"0", "1", "2"}
 
 
 class Asked:

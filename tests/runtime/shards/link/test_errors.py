@@ -5,6 +5,7 @@ import pytest
 from perdure.actors.rpc import decode_error, encode_error
 from perdure.runtime.shards.link.errors import (
     BodyLost,
+    ClassGone,
     LinkOverloaded,
     VersionsDiffer,
     WorkerLost,
@@ -34,6 +35,13 @@ def test_an_overloaded_link_says_so() -> None:
     assert not error.retryable
     assert "worker 2" in str(error)
     assert "5,000,000" in str(error)
+
+
+def test_a_class_that_is_gone_is_not_asked_for_again() -> None:
+    error = decode_error(encode_error(ClassGone("1")))
+    assert isinstance(error, ClassGone)
+    assert not error.retryable
+    assert "worker 1 runs newer code" in str(error)
 
 
 def test_a_lost_body_is_a_lost_connection() -> None:

@@ -294,3 +294,19 @@ async def test_one_that_is_over_waits_for_nobody(router: Router) -> None:
     home = answered.joins(SLOT, 2)
     answered.entrypoints.asked[0][1](answered.answer(SocketRef(SLOT, 2, 9)), None)
     assert [frame[0] for frame in home.frames] == [25], "DROP"
+
+
+async def test_other_workers_than_before_get_the_sockets_of_their_actors(router: Router) -> None:
+    router.held.kept = KEPT
+    router.home.end()
+    early = Client()
+    waits = router.upgrade(SocketRef(SLOT, 2, 9), early)
+    router.orphans.place(Placement.of_count(7))
+    assert SLOT == "1"
+    router.orphans.place(Placement.of_count(1))
+    home = router.joins("0", 4)
+    assert [frame[:3] for frame in home.frames] == [[RESUME, router.held.session, "app-Room"]]
+    assert router.held.state is HeldState.ATTACHED
+    await until(lambda: router.entrypoints.asked)  # for the one whose process never came
+    assert waits.state is HeldState.ORPHANED
+    waits.sever(1000, "")

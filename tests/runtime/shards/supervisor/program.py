@@ -80,8 +80,8 @@ class ProgramDuty:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.note("serving")
 
-    async def drain(self, left_s: float) -> None:
-        self.note("draining")
+    async def drain(self, left_s: float, *, together: bool) -> None:
+        self.note("draining together" if together else "draining")
         if self.settings.get("drain") == "never":
             await self.drained.wait()
         self.note("drained")

@@ -37,7 +37,7 @@ EXAMPLES: list[Message] = [
     Configure("worker", "0", 3, b"\x00settings", 2),
     Link("router", "1", 4),
     Ready(b"info"),
-    Drain(2.5),
+    Drain(2.5, together=True),
     Stop(),
     Failed("Tracebäck …", is_usage=True),
     Ping(2**40),

@@ -54,7 +54,7 @@ class SlowDuty:
     async def serve(self) -> None:
         await self.step("serve")
 
-    async def drain(self, left_s: float) -> None:
+    async def drain(self, left_s: float, *, together: bool) -> None:
         await self.step("drain")
 
     def relay(self, left_s: float) -> None:
@@ -110,7 +110,13 @@ class Stage:
 async def test_orders_wait_for_each_other_and_questions_for_nothing() -> None:
     stage = Stage()
     (duty,) = stage.duties
-    for order in (Configure("worker", "0", 1, b"", 0), Serve(), Drain(1.0), Ping(1), Tell(b"x")):
+    for order in (
+        Configure("worker", "0", 1, b"", 0),
+        Serve(),
+        Drain(1.0, together=False),
+        Ping(1),
+        Tell(b"x"),
+    ):
         stage.control.send(order)
     await stage.hears(Hello(VERSION, "spare", "", 0), Pong(1), Tell(b"x"))
     for name, done in (("prepare", Ready(b"info")), ("serve", Serving()), ("drain", Drained())):

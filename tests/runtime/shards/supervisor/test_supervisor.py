@@ -34,9 +34,9 @@ async def test_workers_serve_before_routers_and_end_before_them(staff: Staff) ->
     await staff.supervisor.drain_and_stop(loop.time() + 30)
     words = [line.rpartition(" of ")[0] for line in staff.journal()]
     assert words[3:6][2] == "serving router 0"
-    assert words[6:8] == ["draining router 0", "drained router 0"]
+    assert words[6:8] == ["draining together router 0", "drained router 0"]
     assert set(words[8:12]) == {
-        f"{word} worker {slot}" for word in ("draining", "drained") for slot in (0, 1)
+        f"{word} worker {slot}" for word in ("draining together", "drained") for slot in (0, 1)
     }
     assert set(words[12:14]) == {"stopped worker 0", "stopped worker 1"}
     assert words[14:] == ["stopped router 0"]
@@ -76,6 +76,21 @@ async def test_a_roll_ends_at_its_first_failure(staff: Staff) -> None:
     with pytest.raises(ChildFailed) as caught:
         await staff.supervisor.replace_all(drain_s=30)
     assert caught.value.place == FIRST
+    assert [staff.process(place).pid for place in (FIRST, SECOND)] == before
+
+
+async def test_what_is_done_once_a_replacement_is_ready_may_stop_the_roll(staff: Staff) -> None:
+    await staff.supervisor.start([FIRST, SECOND])
+    before = [staff.process(place).pid for place in (FIRST, SECOND)]
+    done: list[list[str]] = []
+
+    async def once_ready() -> None:
+        done.append(staff.journal()[4:])
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        await staff.supervisor.replace_all(drain_s=30, once_ready=once_ready)
+    assert done == [["ready worker 0 of generation 3"]]
     assert [staff.process(place).pid for place in (FIRST, SECOND)] == before
 
 

@@ -1,0 +1,96 @@
+"""A program that runs in a terminal of its own, and somebody who looks at it and presses keys."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import re
+import sys
+import termios
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+WAIT_S = 100
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Terminal:
+    """The terminal, and the program in it.
+
+    Attributes:
+        shown: What has been written to it, without colours.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, ours: int, theirs: int) -> None:
+        self.process = process
+        self.shown = ""
+        self._ours = ours
+        self._theirs = theirs
+        self._seen = 0
+        self._pulse = asyncio.Event()
+        asyncio.get_running_loop().add_reader(ours, self._read)
+
+    def press(self, keys: str) -> None:
+        os.write(self._ours, keys.encode())
+
+    async def until(self, text: str) -> str:
+        """Wait for a text that was not waited for before; return what came up to it."""
+        async with asyncio.timeout(WAIT_S):
+            while (found := self.shown.find(text, self._seen)) < 0:
+                self._pulse.clear()
+                await self._pulse.wait()
+        passed = self.shown[self._seen : found]
+        self._seen = found + len(text)
+        return passed
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(WAIT_S):
+            return await self.process.wait()
+
+    @property
+    def has_echo(self) -> bool:
+        """Whether the terminal shows what is typed, as it does when nobody has changed that."""
+        return bool(termios.tcgetattr(self._theirs)[3] & termios.ECHO)
+
+    def _read(self) -> None:
+        data = os.read(self._ours, 65536).decode(errors="replace")
+        self.shown += _COLOURS.sub("", data).replace("\r\n", "\n")
+        self._pulse.set()
+
+    async def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._ours)
+        if self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+        os.close(self._ours)
+        os.close(self._theirs)
+
+
+@asynccontextmanager
+async def in_terminal(
+    *command: object, cwd: Path, env: Mapping[str, str] | None = None
+) -> AsyncIterator[Terminal]:
+    """Run Python with these arguments in a terminal."""
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, b"\x32\x00\xc8\x00\x00\x00\x00\x00")  # 50 x 200
+
+    def own_terminal() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, *map(str, command)),
+        cwd=cwd,
+        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(env or {})},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        preexec_fn=own_terminal,
+    )
+    terminal = Terminal(process, ours, theirs)
+    try:
+        yield terminal
+    finally:
+        await terminal.close()
