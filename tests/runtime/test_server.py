@@ -278,6 +278,7 @@ async def test_a_directory_that_is_in_use(serve: Serving, tmp_path: Path) -> Non
         (MAIN.replace("class Counter", "class Kounter"), LoadError),
     ],
 )
+@pytest.mark.inline("several processes open the directory before one imports the program")
 async def test_a_program_that_cannot_be_used_leaves_the_directory_alone(
     serve: Serving, tmp_path: Path, main: str, error: type[Exception]
 ) -> None:

@@ -57,6 +57,7 @@ class Home(Protocol):
 
     def send(self, session: int, messages: Sequence[Sent], close: Close | None) -> None: ...
     def tell(self, frame: Frame) -> None: ...
+    def forget(self, session: int) -> None: ...
 
 
 class LinkedSocket:
@@ -124,6 +125,7 @@ class LinkedSocket:
 
     def sever(self, code: int, reason: str) -> None:
         self._home.tell([SEVER, self.session, code, reason])
+        self._home.forget(self.session)
 
     def pause(self) -> None:
         self._home.tell([PAUSE, self.session])
@@ -205,6 +207,10 @@ class LinkedSockets:
             raise LinkBroken(f"session {session} has begun already")
         socket = self._sockets[session] = LinkedSocket(self, session)
         return socket
+
+    def forget(self, session: int) -> None:
+        """Nothing follows for a session that its actor has ended by force; nobody says so."""
+        self._sockets.pop(session, None)
 
     def stop_taking(self, reason: str) -> None:
         """Hear no more messages: what comes stays without a receipt, and is for the successor."""

@@ -98,6 +98,7 @@ async def test_what_the_actor_asks_for_is_told_in_order() -> None:
         one.resume()
         one.set_auto_response(None)
         one.sever(1011, "broken")
+        assert len(sockets) == 0, "nothing follows what its actor has ended by force"
         await until(lambda: len(frames) == 8)
         assert frames == [
             [DELIVERY, 1, "latest", 100],
