@@ -7,7 +7,7 @@ from typing import TextIO
 from .formatters import JsonFormatter, TextFormatter
 
 # They log what only their authors need; their warnings are worth hearing.
-LIBRARIES = ("aiohttp", "aiosqlite", "asyncio", "opentelemetry", "urllib3")
+LIBRARIES = ("aiohttp", "aiosqlite", "asyncio", "opentelemetry", "urllib3", "watchfiles")
 
 
 @dataclass(frozen=True, slots=True)
