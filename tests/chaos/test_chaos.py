@@ -1,6 +1,6 @@
 """Something happens to the processes every second, and clients notice nothing.
 
-``.ci/run stress`` makes the short run of each kind. Longer ones by the environment:
+``.ci/run chaos`` makes the short run of each kind. Longer ones by the environment:
 PERDURE_CHAOS_S (300, 3600) how long, PERDURE_CHAOS_CLIENTS (200) how many, PERDURE_CHAOS_KILLS
 (1000) how many workers die one after another, PERDURE_CHAOS_SEED which events.
 """
