@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import re
+import signal
 import sys
 import termios
 from collections.abc import AsyncIterator, Mapping
@@ -78,6 +79,8 @@ async def in_terminal(
 
     def own_terminal() -> None:
         os.setsid()
+        # A shell that started these tests in the background has it ignored.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
     process = await asyncio.create_subprocess_exec(

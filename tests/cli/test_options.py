@@ -10,7 +10,8 @@ from click.testing import Result
 from perdure.cli.main import main
 
 Invoke = Callable[..., Result]
-OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor"}
+OF_SERVERS = {"ps", "kick", "drain", "reload", "resize", "upgrade"}
+OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor", *OF_SERVERS}
 OF_DATA = {"dev", "check", "serve", "tail", *OPERATOR}
 SHARED = {
     "config_file": OF_DATA,
@@ -18,7 +19,7 @@ SHARED = {
     "data": OF_DATA,
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},
-    "yes": {"dev", "serve"},
+    "yes": {"dev", "serve", "reload"},
     "tls_cert": {"dev", "serve"},
     "workers": {"dev", "serve"},
     "routers": {"dev", "serve"},
@@ -29,9 +30,7 @@ SHARED = {
 
 def option(command: str, name: str) -> click.Option | None:
     found = (p for p in main.commands[command].params if p.name == name)
-    parameter = next(found, None)
-    assert parameter is None or isinstance(parameter, click.Option)
-    return parameter
+    return next((p for p in found if isinstance(p, click.Option)), None)
 
 
 @pytest.mark.parametrize("name", SHARED)
