@@ -21,6 +21,9 @@ from tests.runtime.test_supervised_sockets import KINDS, MAIN, Speaker, join
 from tests.serving import Serving
 from tests.wire import BINARY, CONTINUATION, TEXT, Wire, frame
 
+# Not with all others yet: on a busy machine one of three runs of the test that has most clients
+# does not come to its end, and it is not understood why.
+pytestmark = [pytest.mark.chaos]
 OBJECTS = ["Room", "Deaf"]
 
 
