@@ -7,10 +7,8 @@ that which reaps it, and with which it ends. Servers that ``perdure`` starts, an
 of the supervisor itself, begin as interpreters; with PERDURE_TEST_WITHOUT_FORKS all do.
 """
 
-import atexit
 import ctypes
 import fcntl
-import functools
 import json
 import os
 import signal
@@ -19,16 +17,14 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perdure.runtime import router_process, worker_process
 from perdure.runtime.shards.supervisor import process
+from tests.forker import REQUEST_BYTES_MAX, forker
 
-ROOT = Path(__file__).parents[1]
-REQUEST_BYTES_MAX = 2**18
 DESCRIPTORS_MAX = 16
 MODULES: dict[str, Callable[[], int]] = {
     "perdure.runtime.router_process": router_process.main,
@@ -74,32 +70,10 @@ def _popen(
         return subprocess.Popen(command, env=env, pass_fds=pass_fds, **options)
     request = json.dumps([module, os.getcwd(), dict(env), list(pass_fds)]).encode()
     assert len(request) <= REQUEST_BYTES_MAX
-    server = _server()
+    server = forker("tests.child_forks")
     socket.send_fds(server, [request], [1, 2, *pass_fds])
     [pid] = _NUMBER.unpack(server.recv(_NUMBER.size))
     return ForkedPopen(pid)
-
-
-@functools.cache
-def _server() -> socket.socket:
-    """Start what forks, once for this process and until it ends."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for one in (ours, theirs):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * REQUEST_BYTES_MAX)
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.child_forks", str(theirs.fileno())],
-        cwd=ROOT,
-        pass_fds=[theirs.fileno()],
-        stdin=subprocess.DEVNULL,
-    )
-    theirs.close()
-
-    def end() -> None:
-        ours.close()
-        server.wait()
-
-    atexit.register(end)
-    return ours
 
 
 # ---- the process that forks

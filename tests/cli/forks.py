@@ -7,8 +7,6 @@ interpreters of their own, by PERDURE_TEST_WITHOUT_FORKS.
 """
 
 import asyncio
-import atexit
-import functools
 import io
 import json
 import os
@@ -16,15 +14,14 @@ import runpy
 import signal
 import socket
 import struct
-import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-ROOT = Path(__file__).parents[2]
-REQUEST_BYTES_MAX = 2**18
+from tests.forker import REQUEST_BYTES_MAX, forker
+
 _NUMBER = struct.Struct("i")
 # What an interpreter, or the linker, looks at before the first line of ours runs.
 _TOO_EARLY = ("PYTHON", "LD_")
@@ -60,7 +57,7 @@ class Forked:
         assert len(request) <= REQUEST_BYTES_MAX
         source, sink = null if stdin == DEVNULL else stdin, out_end if stdout == PIPE else stdout
         descriptors = [source, sink, err_end, theirs.fileno()]
-        socket.send_fds(_server(), [request], descriptors)
+        socket.send_fds(forker("tests.cli.forks"), [request], descriptors)
         theirs.close()
         for descriptor in (null, out_end, err_end):
             os.close(descriptor)
@@ -102,27 +99,6 @@ async def _number(channel: socket.socket) -> int:
     data = await asyncio.get_running_loop().sock_recv(channel, _NUMBER.size)
     (number,) = _NUMBER.unpack(data)
     return int(number)
-
-
-@functools.cache
-def _server() -> socket.socket:
-    """Start what forks, once for this process and until it ends."""
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for one in (ours, theirs):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * REQUEST_BYTES_MAX)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.cli.forks", str(theirs.fileno())],
-        cwd=ROOT,
-        pass_fds=[theirs.fileno()],
-    )
-    theirs.close()
-
-    def end() -> None:
-        ours.close()
-        process.wait()
-
-    atexit.register(end)
-    return ours
 
 
 # ---- the process that forks
