@@ -13,13 +13,14 @@ from rich.text import Text
 from ..runtime.config.access import with_local_origins
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
+from ..runtime.host.migration_plan import Confirm, agree
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.sources import Sources
 from ..runtime.starting import Launch, RunningServer, start_server
 from ..runtime.supervised import SupervisedServer
 from .bindings import bindings_table
 from .dev_session import DevSession
-from .migrations import Confirm, agree, ask, refuse
+from .migrations import ask, refuse
 from .options import (
     config_option,
     data_option,

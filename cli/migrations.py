@@ -1,16 +1,14 @@
 """Migrations as the operator sees them: what they would do, and whether they may."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import click
 from rich.text import Text
 
-from ..runtime.host.migration_plan import Deleted, MigrationPlan
+from ..runtime.host.migration_plan import Confirm, Deleted, MigrationPlan
 from .output import Output
 from .project import Project
-
-Confirm = Callable[[MigrationPlan], bool]
 
 
 def describe_plan(plan: MigrationPlan) -> Sequence[Text]:
@@ -25,12 +23,6 @@ def describe_plan(plan: MigrationPlan) -> Sequence[Text]:
         if not step.changes:
             lines.append(Text("    nothing to do", "dim"))
     return lines
-
-
-def agree(plan: MigrationPlan) -> bool:
-    """Agree to everything, as ``--yes`` does."""
-    del plan
-    return True
 
 
 def refuse(plan: MigrationPlan) -> bool:

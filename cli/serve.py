@@ -12,9 +12,10 @@ from ..runtime.config.errors import Severity
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
 from ..runtime.front_side import ignore
+from ..runtime.host.migration_plan import Confirm, agree
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.starting import Launch, RunningServer, start_server
-from .migrations import Confirm, agree, refuse
+from .migrations import refuse
 from .options import (
     config_option,
     control_port_option,

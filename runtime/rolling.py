@@ -23,11 +23,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..storage.errors import StorageError, UsageError
-from .changed_settings import for_routers, for_the_next_start
+from .config.changed_settings import for_routers, for_the_next_start
 from .config.model import WorkerConfig
 from .errors import MigrationDeclined
 from .held_directory import HeldDirectory
-from .host.migration_plan import Created, MigrationPlan
+from .host.migration_plan import Confirm, Created, MigrationPlan
 from .process_settings import ProcessSettings, encode_slots
 from .shards.placement import Placement
 from .shards.supervisor.errors import ChildFailed, SupervisorStopping
@@ -37,7 +37,6 @@ from .shards.supervisor.relays import Succession
 from .shards.supervisor.supervisor import Supervisor
 
 T = TypeVar("T")
-Confirm = Callable[[MigrationPlan], bool]
 Given = Callable[[ProcessSettings, Identity], Settings]
 
 # What waits for a worker, does so for 30 s (shards/peers.py): the new ones need a part of it.

@@ -11,8 +11,9 @@ from .control.changes import ReloadArguments, ResizeArguments
 from .control.desk import Desk
 from .control.protocol import Failure, OperationFailed
 from .errors import MigrationDeclined
+from .host.migration_plan import Confirm
 from .host.operations.house import Told, Values
-from .rolling import Confirm, Rolling
+from .rolling import Rolling
 from .shards.supervisor.errors import ChildFailed, SupervisorStopping
 
 log = logging.getLogger("perdure.server")

@@ -35,7 +35,7 @@ from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
 from .host.loader import load_app
-from .host.migration_plan import MigrationPlan, plan
+from .host.migration_plan import Confirm, MigrationPlan, agree, plan
 from .host.migrations import apply, peek, read_recorded
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
@@ -43,10 +43,6 @@ from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
 log = logging.getLogger("perdure.server")
-
-
-def _always(_: MigrationPlan) -> bool:
-    return True
 
 
 async def _nobody_asks() -> None:
@@ -98,7 +94,7 @@ class Server:
         port_is_fixed: bool = True,
         show_errors: bool = False,
         on_request: Callable[[RequestRecord], None] = ignore,
-        confirm: Callable[[MigrationPlan], bool] = _always,
+        confirm: Confirm = agree,
         clock: Clock | None = None,
     ) -> "Server":
         """Open the data directory, apply migrations, import the program, and listen.
@@ -142,7 +138,7 @@ class Server:
         data_dir: Path,
         show_errors: bool,  # noqa: FBT001  # of start(), handed on
         on_request: Callable[[RequestRecord], None],
-        confirm: Callable[[MigrationPlan], bool],
+        confirm: Confirm,
     ) -> None:
         config, cleanup, actors = self.config, self._cleanup, self._actor_side
         # First the program: a mistake in it must leave the data directory as it was.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from .config.model import WorkerConfig
 from .control.draining import StopAsked
 from .edge.request_record import RequestRecord
-from .host.migration_plan import MigrationPlan
+from .host.migration_plan import Confirm
 from .observe.logs import LogStyle
 from .server import Server
 from .shards.supervisor.limits import SupervisionLimits
@@ -71,7 +71,7 @@ async def start_server(
     *,
     workers: int,
     on_request: Callable[[RequestRecord], None],
-    confirm: Callable[[MigrationPlan], bool],
+    confirm: Confirm,
 ) -> RunningServer:
     """Start a server of one process, or of several.
 

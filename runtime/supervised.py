@@ -28,12 +28,12 @@ from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import ignore, on_free_port, open_control_port, url_of
 from .held_directory import HeldDirectory
-from .host.migration_plan import MigrationPlan, Namespace
+from .host.migration_plan import Confirm, Namespace, agree
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_problem
 from .request_lines import read_requests
-from .rolling import Confirm, Reloaded, Resized, Rolling
+from .rolling import Reloaded, Resized, Rolling
 from .rolling_desk import RollingDesk
 from .shards.operations import ways
 from .shards.operations.draining import drain_worker
@@ -55,10 +55,6 @@ PROGRAMS = {
     Role.ROUTER: Program([sys.executable, "-m", "perdure.runtime.router_process"]),
     Role.WORKER: Program([sys.executable, "-m", "perdure.runtime.worker_process"]),
 }
-
-
-def _always(_: MigrationPlan) -> bool:
-    return True
 
 
 class SupervisedServer:
@@ -113,7 +109,7 @@ class SupervisedServer:
         log_style: LogStyle | None = None,
         limits: SupervisionLimits | None = None,
         on_request: Callable[[RequestRecord], None] = ignore,
-        confirm: Confirm = _always,
+        confirm: Confirm = agree,
         reread: Callable[[], WorkerConfig] | None = None,
     ) -> "SupervisedServer":
         """Open the data directory, apply migrations, and start the processes that serve.
@@ -309,7 +305,7 @@ class SupervisedServer:
         self,
         config: WorkerConfig,
         *,
-        confirm: Confirm = _always,
+        confirm: Confirm = agree,
         drain_s: float | None = None,
     ) -> Reloaded:
         """Put new code into all workers; see ``Rolling.reload``."""

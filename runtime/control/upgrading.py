@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from ..config.changed_settings import ROUTERS, ROUTERS_LIMITS
 from ..config.load import load
 from ..config.model import WorkerConfig
 from ..host.operations.errors import OperatorError
@@ -22,18 +23,9 @@ def with_newer_edge(config: WorkerConfig) -> WorkerConfig:
         ConfigError: The file cannot be used.
     """
     now, read = config.perdure, load(config.path, env=config.env_name or "").config.perdure
-    newer = replace(
-        now,
-        edge_limits=read.edge_limits,
-        socket_limits=read.socket_limits,
-        firewall=read.firewall,
-        allowed_origins=read.allowed_origins,
-        trusted_proxies=read.trusted_proxies,
-        proxy_headers=read.proxy_headers,
-        websocket_compression=read.websocket_compression,
-        tls=read.tls or now.tls,
-    )
-    return replace(config, perdure=newer)
+    newer = {key: getattr(read, key) for key in (*ROUTERS, *ROUTERS_LIMITS)}
+    newer["tls"] = read.tls or now.tls
+    return replace(config, perdure=replace(now, **newer))
 
 
 async def has_no_routers(arguments: UpgradeArguments, told: Told) -> Values:

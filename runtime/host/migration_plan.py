@@ -7,7 +7,7 @@ is first created, ``<worker>-<class>``, and keeps it through renames and transfe
 ids of its objects never change. The key of a deleted namespace is never given out again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...storage.catalog import NamespaceRecord, Storage
@@ -148,6 +148,16 @@ class MigrationPlan:
     def is_destructive(self) -> bool:
         """Carrying it out puts objects that may exist into the trash."""
         return bool(self.destroyed)
+
+
+Confirm = Callable[[MigrationPlan], bool]
+"""Asked before migrations delete data: whether they may."""
+
+
+def agree(plan: MigrationPlan) -> bool:
+    """Agree to everything, as ``--yes`` does."""
+    del plan
+    return True
 
 
 def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:

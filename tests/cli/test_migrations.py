@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from perdure.cli.migrations import agree, ask, describe_plan, refuse, tell_of_deletions
+from perdure.cli.migrations import ask, describe_plan, refuse, tell_of_deletions
 from perdure.cli.output import Output
 from perdure.cli.project import Project, open_project
 from perdure.runtime.config.model import WorkerConfig
-from perdure.runtime.host.migration_plan import MigrationPlan
+from perdure.runtime.host.migration_plan import MigrationPlan, agree
 from perdure.runtime.server import plan_only
 
 DELETION = """

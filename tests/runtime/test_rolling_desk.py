@@ -11,9 +11,9 @@ from perdure.runtime.config.model import WorkerConfig
 from perdure.runtime.control.desk import Desk
 from perdure.runtime.control.protocol import OperationFailed
 from perdure.runtime.errors import MigrationDeclined
-from perdure.runtime.host.migration_plan import Deleted, MigrationPlan, Namespace
+from perdure.runtime.host.migration_plan import Confirm, Deleted, MigrationPlan, Namespace
 from perdure.runtime.host.operations.house import Told, Values
-from perdure.runtime.rolling import Confirm, Reloaded, Resized
+from perdure.runtime.rolling import Reloaded, Resized
 from perdure.runtime.rolling_desk import NOTHING_CHANGED, RollingDesk
 from perdure.runtime.shards.supervisor.errors import ChildFailed, SupervisorStopping
 from perdure.runtime.shards.supervisor.places import Place, Role

@@ -8,7 +8,7 @@ they were started with, until they are replaced, too; and some is asked for once
 from collections.abc import Iterator
 from dataclasses import fields
 
-from .config.model import WorkerConfig
+from .model import WorkerConfig
 
 # Of [perdure]; limits are told one by one.
 ROUTERS = (

@@ -1,7 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from perdure.runtime.changed_settings import (
+from perdure.runtime.config.changed_settings import (
     ADDRESS,
     ROUTERS,
     ROUTERS_LIMITS,
