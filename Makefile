@@ -16,7 +16,6 @@
 VENV ?= .venv
 PYTHON ?=
 ARGS ?=
-COUNTED := $(if $(COVERAGE),--cov --cov-report=)
 BIN := $(VENV)/bin
 SOURCES := actors runtime storage cli tests examples bench .ci
 # To compile all modules again for each process takes more than a minute of the tests' time.
@@ -39,10 +38,10 @@ test: lint unit
 lint: environment
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 unit: environment
-	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal $(COUNTED) $(ARGS)
+	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal $(ARGS)
 
 format: environment
 	$(BIN)/ruff check --fix --quiet

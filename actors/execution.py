@@ -284,6 +284,11 @@ class Execution:
         """Handlers are under way, or what was given to ``wait_until``."""
         return any(task.is_at_work for task in self.tasks)
 
+    @property
+    def work_count(self) -> int:
+        """How many of them."""
+        return sum(task.is_at_work for task in self.tasks)
+
 
 def is_coroutine(value: object) -> bool:
     """As ``asyncio.iscoroutine``, which takes a microsecond to say no."""

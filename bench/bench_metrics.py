@@ -67,7 +67,7 @@ class Server:
         program = [str(HERE / "unwatched.py")] if name == "without" else ["-m", "perdure"]
         command = [
             sys.executable, *program, "serve", "-c", str(HERE / "app/wrangler.toml"),
-            "--port", str(self.port), "--data", str(folder / name),
+            "--workers", "0", "--port", str(self.port), "--data", str(folder / name),
         ]  # fmt: skip
         with (folder / f"{name}.log").open("w") as log:
             self._process = subprocess.Popen(

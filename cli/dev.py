@@ -18,6 +18,7 @@ from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.sources import Sources
 from ..runtime.starting import Launch, RunningServer, start_server
 from ..runtime.supervised import SupervisedServer
+from .actors import counted
 from .bindings import bindings_table
 from .dev_session import DevSession
 from .migrations import ask, refuse
@@ -82,14 +83,16 @@ def dev(
 ) -> None:
     """Run a project on this machine, while you write it.
 
-    Prints what the program finds in env, then a line for each request. Errors of the program
+    Prints what the program finds in env, then a line for each request. What is saved is served at
+    once, and clients stay connected: the program runs in a worker, a process of its own, unless
+    there is none (--workers 0). Errors of the program
     are shown to the client and here, with their traceback. When port 8787 is taken and nobody
     asked for it, the next free one is used. Ctrl-C stops; nothing is lost.
     """
 
     def read() -> Project:
         project = with_tls(open_project(config_file, env, data, variables), tls_cert, tls_key)
-        return with_processes(project, workers, routers)
+        return with_processes(project, workers, routers, workers_default=1)
 
     output = Output()
     project = read()
@@ -127,6 +130,7 @@ async def _serve(
     if launch.port not in {0, server.port}:
         taken = f"Port {launch.port} is taken; using {server.port}. Choose one with --port."
         output.message(Text.assemble(("note: ", "note"), taken))
+    session: DevSession | None = None
     async with AsyncExitStack() as meanwhile:
         if isinstance(server, SupervisedServer):
             assert files is not None, "there are workers"
@@ -136,7 +140,7 @@ async def _serve(
         await run_until_stopped(
             server,
             drain_s=DRAIN_S,
-            on_ready=lambda: _introduce(output, project, server),
+            on_ready=lambda: _introduce(output, project, server, session),
             on_stopping=lambda name: _tell_of_stop(output, name),
             failed=server.failed,
         )
@@ -151,7 +155,9 @@ def _show(output: Output, record: RequestRecord) -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def _introduce(output: Output, project: Project, server: RunningServer) -> None:
+def _introduce(
+    output: Output, project: Project, server: RunningServer, session: DevSession | None
+) -> None:
     config = project.config
     title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
     output.data(title)
@@ -162,7 +168,13 @@ def _introduce(output: Output, project: Project, server: RunningServer) -> None:
     if server.control_port is not None:
         metrics = f"http://{LOOPBACK}:{server.control_port}/metrics"
         output.data(Text.assemble("Metrics on ", (metrics, "url")))
+    shape = "One process, without workers: start it again to serve what you save."
+    if server.workers:
+        shape = f"{counted(server.workers, 'worker')}: what you save is served at once."
+    output.data(shape)
     output.data(Text.assemble("Ready on ", (server.url, "url")))
+    if session is not None:
+        session.introduce()
 
 
 def _tell_of_stop(output: Output, signal_name: str) -> None:

@@ -64,6 +64,7 @@ class DevSession:
         self._loop = asyncio.get_running_loop()
         self._wanted: asyncio.Queue[str] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._has_keys = False
         self._keys = {
             "b": self._open_browser,
             "r": lambda: self.reload_soon("as you wish"),
@@ -81,12 +82,16 @@ class DevSession:
         self._begin(self._reload_when_asked())
         self._begin(self._watch(sources))
         with Keys(self._press, self._loop) as keys:
-            if keys.is_open:
-                self._output.message("Press h for the keys, x to exit.")
+            self._has_keys = keys.is_open
             try:
                 yield
             finally:
                 await self._close()
+
+    def introduce(self) -> None:
+        """Tell of the keys, if there are any."""
+        if self._has_keys:
+            self._output.message("Press h for the keys, x to exit.")
 
     def reload_soon(self, why: str) -> None:
         """Reload when what is under way is done; several wishes at once are one."""

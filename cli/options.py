@@ -69,7 +69,8 @@ workers_option = click.option(
     type=click.IntRange(0, WORKERS_MAX),
     metavar="N",
     help="Have the program run in N processes of its own, which may come and go while sockets "
-    "stay; 0 runs all in one process. Default: [perdure] workers, else 0.",
+    "stay; 0 runs all in one process. Default: [perdure] workers, else one for each processor "
+    "(serve), or one (dev).",
 )
 routers_option = click.option(
     "--routers",

@@ -74,12 +74,22 @@ def with_control_port(project: Project, port: int | None) -> Project:
     return replace(project, config=replace(project.config, perdure=perdure))
 
 
-def with_processes(project: Project, workers: int | None, routers: int | None) -> Project:
-    """Have a project run in so many processes; with None each number stays as it is."""
+def with_processes(
+    project: Project, workers: int | None, routers: int | None, *, workers_default: int
+) -> Project:
+    """Have a project run in so many processes; with None each number stays as it is.
+
+    Args:
+        project: It.
+        workers: How many have actors; 0 for one process with everything.
+        routers: How many have clients.
+        workers_default: How many workers if its configuration does not say, either.
+    """
     perdure = project.config.perdure
+    of_file = workers_default if perdure.workers is None else perdure.workers
     perdure = replace(
         perdure,
-        workers=perdure.workers if workers is None else workers,
+        workers=of_file if workers is None else workers,
         routers=perdure.routers if routers is None else routers,
     )
     return replace(project, config=replace(project.config, perdure=perdure))

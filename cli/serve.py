@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from ..runtime.config.cores import one_worker_per_core
 from ..runtime.config.errors import Severity
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
@@ -15,6 +16,7 @@ from ..runtime.front_side import ignore
 from ..runtime.host.migration_plan import Confirm, agree
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.starting import Launch, RunningServer, start_server
+from .actors import counted
 from .migrations import refuse
 from .options import (
     config_option,
@@ -47,7 +49,8 @@ LEVELS = {
 Examples:
   perdure serve --host 0.0.0.0 --port 80 --data /var/lib/chat
   perdure serve -e production --log-format json
-  perdure serve --workers 4"""
+  perdure serve --workers 4
+  perdure serve --workers 0"""
 )
 @config_option
 @host_option
@@ -81,6 +84,8 @@ def serve(
 ) -> None:
     """Run a project in production.
 
+    Its program runs in workers, one for each processor unless told otherwise; clients' connections
+    stay while these come and go, as at perdure reload. With --workers 0 all is one process.
     Clients see nothing of an error but its status. SIGTERM and SIGINT let running requests
     finish, for as long as perdure.limits.shutdown_timeout_s says; a second one cuts them off.
     With TLS, SIGHUP has the certificate read again, and so does a change of its file. With
@@ -90,7 +95,8 @@ def serve(
 
     def read() -> Project:
         project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
-        return with_processes(with_control_port(project, control_port), workers, routers)
+        project = with_control_port(project, control_port)
+        return with_processes(project, workers, routers, workers_default=one_worker_per_core())
 
     output = Output()
     project = read()
@@ -102,7 +108,7 @@ def serve(
         _log_warnings(project)
     else:
         show_problems(output, project.warnings)
-    ready = _log_ready if as_json else lambda url: _print_ready(output, url)
+    ready = _log_ready if as_json else lambda server: _print_ready(output, server)
     listen = project.config.dev
     launch = Launch(
         data_dir=project.data_dir,
@@ -115,7 +121,7 @@ def serve(
 
 
 async def _serve(
-    project: Project, launch: Launch, confirm: Confirm, on_ready: Callable[[str], None]
+    project: Project, launch: Launch, confirm: Confirm, on_ready: Callable[[RunningServer], None]
 ) -> None:
     server = await start_server(
         project.config,
@@ -138,11 +144,11 @@ async def _serve(
     log.info("server.stopped")
 
 
-def _ready(server: RunningServer, on_ready: Callable[[str], None]) -> None:
+def _ready(server: RunningServer, on_ready: Callable[[RunningServer], None]) -> None:
     if server.control_port is not None:
         url = f"http://{LOOPBACK}:{server.control_port}/metrics"
         log.info("control.ready", extra={"url": url})
-    on_ready(server.url)
+    on_ready(server)
 
 
 def _log_warnings(project: Project) -> None:
@@ -151,12 +157,14 @@ def _log_warnings(project: Project) -> None:
         log.log(LEVELS[warning.severity], warning.message, extra=fields)
 
 
-def _print_ready(output: Output, url: str) -> None:
-    output.data(Text.assemble("Ready on ", (url, "url")))
+def _print_ready(output: Output, server: RunningServer) -> None:
+    if server.workers:
+        output.data(f"{counted(server.workers, 'worker')}.")
+    output.data(Text.assemble("Ready on ", (server.url, "url")))
 
 
-def _log_ready(url: str) -> None:
-    log.info("server.ready", extra={"url": url})
+def _log_ready(server: RunningServer) -> None:
+    log.info("server.ready", extra={"url": server.url, "workers": server.workers})
 
 
 def _log_stopping(signal_name: str) -> None:

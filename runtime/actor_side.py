@@ -6,7 +6,7 @@ Nothing here knows of clients.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -47,6 +47,11 @@ LOOKS_INTERVAL_S = 0.02
 def _here(_: str, registry: ActorRegistry) -> ActorChannel:
     """All actors of a namespace are in this process."""
     return registry
+
+
+def _nothing() -> int:
+    """Whatever is waited for will come."""
+    return 0
 
 
 def _any(unique_key: str, raw_id: bytes) -> bool:
@@ -104,7 +109,13 @@ class ActorSide:
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
 
     def open_store(
-        self, layout: Layout, index: AlarmIndex, *, slot: str = FIRST_SLOT, is_alone: bool = True
+        self,
+        layout: Layout,
+        index: AlarmIndex,
+        *,
+        slot: str = FIRST_SLOT,
+        slots: Sequence[str] = (FIRST_SLOT,),
+        is_alone: bool = True,
     ) -> None:
         """Recover what the directory holds; alarms that only the log knows go to ``index``.
 
@@ -112,6 +123,8 @@ class ActorSide:
             layout: The directory, locked.
             index: The alarms of the actors that are served here.
             slot: Which log of the directory is this process's.
+            slots: Those of all processes of the server; the first of them sees to the logs that
+                no process has any more.
             is_alone: No other process has one of its logs in use.
 
         Raises:
@@ -133,6 +146,7 @@ class ActorSide:
                 retention=Retention(
                     perdure.point_in_time_days, perdure.point_in_time_size_bytes_max
                 ),
+                serving=frozenset(slots) if slot == slots[0] else None,
             ),
             is_alone=is_alone,
         )
@@ -247,14 +261,20 @@ class ActorSide:
         """Events are under way, or something is not durable."""
         return self.host.is_busy or self.worker.is_at_work
 
-    async def drain(self, deadline: float) -> None:
+    async def drain(self, deadline: float, waits_in_vain: Callable[[], int] = _nothing) -> None:
         """Wait until nothing is under way, for handlers and ``wait_until`` to finish.
 
         Args:
             deadline: Until then, on the loop's clock; what takes longer is cut off by ``close``.
+            waits_in_vain: How many calls wait for what will not come as long as this takes. When
+                no more handlers than that are under way, it is over: a handler waits for one
+                call at a time, as a rule, and one that is cut off is done again, or said to be.
         """
         loop = self._loop
-        while self.is_at_work and loop.time() < deadline:  # noqa: ASYNC110  # nobody tells
+        while self.is_at_work and loop.time() < deadline:
+            work_count = self.host.work_count + self.worker.work_count
+            if 0 < work_count <= waits_in_vain():
+                return
             await asyncio.sleep(min(LOOKS_INTERVAL_S, deadline - loop.time()))
 
     def close(self, reason: str) -> None:

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from ..actors.http import Request
 from .config.model import WorkerConfig
 from .control.observed import Observed
 from .control.port import LOOPBACK, ControlPort
@@ -181,10 +182,12 @@ class FrontSide:
         server = partial(self.front.server, descriptor)
         await self._loop.connect_accepted_socket(server, descriptor)
 
-    def take_socket(self, connection: ClientSocket, descriptor: socket.socket) -> None:
+    def take_socket(
+        self, connection: ClientSocket, descriptor: socket.socket, request: Request | None
+    ) -> None:
         """Count a WebSocket that another process had, and see to its end."""
         self.front.admission.take_in(connection, _address_of(descriptor))
-        self.front.watch_over(connection)
+        self.front.watch_over(connection, request)
 
     @property
     def connections_count(self) -> int:
@@ -229,6 +232,20 @@ def _address_of(connection: socket.socket) -> str:
     except OSError:  # it has gone
         return ""
     return normal_address(str(peer[0])) if isinstance(peer, tuple) else ""
+
+
+def check_front_side(config: WorkerConfig, environment: Mapping[str, str]) -> None:
+    """See what another process would find wrong that is to have a ``FrontSide``.
+
+    Raises:
+        ConfigError: A secret that a rule of the firewall needs is not there.
+        CertificateRefused: The certificate, or its key, cannot be used.
+    """
+    Firewall.of(config, environment)
+    if config.perdure.tls is not None:
+        from .edge.certificates import Certificates  # noqa: PLC0415  # it takes 0.1 s
+
+        Certificates.check(config.perdure.tls)
 
 
 def _certificates_of(config: WorkerConfig) -> "Certificates | None":

@@ -225,12 +225,12 @@ class Rolling:
             drain_s = _drain_s(config)
 
         async def migrate() -> None:
-            await _to_its_end(self._directory.apply(planned, new.slots))
+            await to_its_end(self._directory.apply(planned, new.slots))
             self._begin_with(new)
 
         async def recover_and_migrate() -> None:
             placement = Placement(new.slots)
-            await _to_its_end(asyncio.to_thread(self._directory.recover, placement))
+            await to_its_end(asyncio.to_thread(self._directory.recover, placement))
             await migrate()
 
         gets = partial(self._given, new)
@@ -261,9 +261,9 @@ class Rolling:
 
         async def move() -> None:
             try:
-                await _to_its_end(asyncio.to_thread(self._directory.recover, placement))
+                await to_its_end(asyncio.to_thread(self._directory.recover, placement))
             except StorageError:
-                await _to_its_end(asyncio.to_thread(self._directory.distribute_alarms, old))
+                await to_its_end(asyncio.to_thread(self._directory.distribute_alarms, old))
                 raise
             self._begin_with(new)
             self.router_settings = replace(self.router_settings, slots=placement.slots)
@@ -303,7 +303,7 @@ def _only_adds(planned: MigrationPlan) -> bool:
     return not planned.unfinished and all(isinstance(change, Created) for change in changes)
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
     """Wait until ``work`` is done, cancelled or not: half of it must not be left behind."""
     task = asyncio.ensure_future(work)
     try:

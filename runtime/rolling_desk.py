@@ -18,7 +18,7 @@ from .shards.supervisor.errors import ChildFailed, SupervisorStopping
 
 log = logging.getLogger("perdure.server")
 
-NOTHING_CHANGED = "Nothing was changed; the workers go on with the code that they have"
+NOTHING_CHANGED = "Nothing was changed; workers that serve go on with the code that they have"
 
 
 class RollingDesk:

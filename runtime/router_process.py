@@ -34,6 +34,7 @@ from .router_tail import RouterTail
 from .shards.handover.arrivals import Arrivals
 from .shards.handover.departures import Departures
 from .shards.link.calls import LinkCalls
+from .shards.link.errors import LinkEnded
 from .shards.link.link import Link
 from .shards.link.opening import open_link
 from .shards.link.streams import Streams
@@ -81,6 +82,7 @@ class RouterDuty:
         # Links to processes that go, whose last words have yet to be read.
         self._leaving: dict[Link, asyncio.Future[object]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._arrivals: Arrivals | None = None  # of the router before this one, if there was one
 
     async def prepare(self, assignment: Assignment) -> bytes:
         settings = self._settings = ProcessSettings.decode(assignment.settings)
@@ -146,7 +148,12 @@ class RouterDuty:
         held = HeldSockets(link)
         self._borrowed.add_worker(peer.place.slot, peer.generation, held)
         calls = LinkCalls(link, Streams(link), self._borrowed)
-        await open_link(link, end)
+        try:
+            await open_link(link, end)
+        except LinkEnded as ended:
+            if not ended.is_peer_gone:
+                raise
+            return  # it came and went; its successor gets a link of its own
         self._links[peer] = link
         while self._leaving:  # their clients, whose actors may be at ``peer`` now, are not free yet
             await asyncio.wait(list(self._leaving.values()))
@@ -172,6 +179,7 @@ class RouterDuty:
             self._own,
         )
         self._cleanup.callback(arrivals.close)
+        self._arrivals = arrivals
 
     def relay(self, left_s: float, end: socket.socket) -> None:
         self._front.close_port()
@@ -187,12 +195,20 @@ class RouterDuty:
         departures.look(self._borrowed.held, front.front.movable)
         await departures.settled(min(SETTLED_WAIT_S, left_s))
         self._parent.relaying(departures.moved, front.connections_count)
-        while front.connections_count and loop.time() < until:
+        while (front.connections_count or self._are_some_to_come) and loop.time() < until:
             await asyncio.sleep(min(RELAY_LOOKS_INTERVAL_S, left_s))
             if departures.has_ended:
                 front.front.leave(is_possible=False)
             departures.look(self._borrowed.held, front.front.movable)
         self._parent.is_through()
+
+    @property
+    def _are_some_to_come(self) -> bool:
+        """The router before this one still has clients, and gives them here when it can.
+
+        Whom it gives at the moment in which this process ends, nobody would have.
+        """
+        return self._arrivals is not None and not self._arrivals.are_over
 
     def _take_back(self, descriptor: socket.socket) -> None:
         self._own(self._front.take_http(descriptor))

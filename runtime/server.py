@@ -13,7 +13,6 @@ from pathlib import Path
 from ..actors.clock import Clock, SystemClock
 from ..storage.alarm_distribution import distribute_alarms, in_first_slot
 from ..storage.alarm_index import AlarmIndex
-from ..storage.catalog import Catalog
 from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
@@ -35,8 +34,8 @@ from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
 from .host.loader import load_app
-from .host.migration_plan import Confirm, MigrationPlan, agree, plan
-from .host.migrations import apply, peek, read_recorded
+from .host.migration_plan import Confirm, MigrationPlan, agree
+from .host.migrations import carry_out, plan_for
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
 from .shards.placement import PARTITIONS
@@ -55,7 +54,7 @@ async def plan_only(config: WorkerConfig, data_dir: Path) -> MigrationPlan:
     Raises:
         MigrationRefused: Configuration and data directory do not fit.
     """
-    return plan(config, await peek(Layout(data_dir), config.name))
+    return await plan_for(config, Layout(data_dir))
 
 
 class Server:
@@ -152,11 +151,10 @@ class Server:
         cleanup.callback(index.close)
         actors.open_store(directory.layout, index)
         now_ms = self._clock.time_ms()
-        async with await Catalog.open(directory.layout.catalog_file) as catalog:
-            planned = plan(config, await read_recorded(catalog, config.name))
-            if planned.is_destructive and not confirm(planned):
-                raise MigrationDeclined(planned)
-            await apply(planned, catalog, directory, index, actors.store.marks, now_ms)
+        planned = await plan_for(config, directory.layout)
+        if planned.is_destructive and not confirm(planned):
+            raise MigrationDeclined(planned)
+        await carry_out(planned, directory, index, actors.store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
         actors.assemble(app, planned.namespaces)
         await self._open_control(directory, planned)
@@ -221,6 +219,11 @@ class Server:
     def alarm_counts(self) -> AlarmCounts:
         """What has become of alarms."""
         return self._actor_side.alarms.counts
+
+    @property
+    def workers(self) -> int:
+        """None: it has its actors itself."""
+        return 0
 
     def hang_up(self) -> None:
         """Do what SIGHUP asks for: see ``FrontSide.reload_certificates``."""

@@ -1,20 +1,21 @@
 """The composition root of a server of several processes: what the supervisor's own process has.
 
-data directory -> all logs recovered -> catalog, migrations -> the port -> workers -> routers
+certificate, data directory, ports: can they be had? -> processes import the program
+-> all logs recovered, migrations -> workers serve -> routers serve
 """
 
 import asyncio
 import logging
+import os
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from ..actors.clock import SystemClock
-from ..storage.directory import DataDirectory
 from ..storage.errors import StorageBroken, StorageError
 from .actor_side import keys_of_bindings
 from .config.model import WorkerConfig
@@ -26,14 +27,14 @@ from .control.upgrading import UpgradeArguments, with_newer_edge
 from .edge.request_record import RequestRecord
 from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
-from .front_side import ignore, on_free_port, open_control_port, url_of
+from .front_side import check_front_side, ignore, on_free_port, open_control_port, url_of
 from .held_directory import HeldDirectory
-from .host.migration_plan import Confirm, Namespace, agree
+from .host.migration_plan import Confirm, MigrationPlan, agree
 from .host.operations.house import Told, Values
 from .observe.logs import LogStyle
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_problem
 from .request_lines import read_requests
-from .rolling import Reloaded, Resized, Rolling
+from .rolling import Reloaded, Resized, Rolling, to_its_end
 from .rolling_desk import RollingDesk
 from .shards.operations import ways
 from .shards.operations.draining import drain_worker
@@ -112,7 +113,7 @@ class SupervisedServer:
         confirm: Confirm = agree,
         reread: Callable[[], WorkerConfig] | None = None,
     ) -> "SupervisedServer":
-        """Open the data directory, apply migrations, and start the processes that serve.
+        """Start the processes that serve; apply migrations when all have imported the program.
 
         Args:
             config: What to run.
@@ -130,6 +131,7 @@ class SupervisedServer:
             reread: Reads the configuration anew when a reload is asked for; None for what it was.
 
         Raises:
+            ConfigError, CertificateRefused: As ``FrontSide`` does.
             StorageError: The data directory cannot be used; the message says why.
             ChildFailed: A process cannot serve, for instance as the program cannot be imported.
             MigrationRefused: Configuration and data directory do not fit.
@@ -138,38 +140,32 @@ class SupervisedServer:
         """
         server = cls(config, asyncio.get_running_loop(), on_request)
         try:
-            namespaces = await server._prepare(data_dir, Placement.of_count(workers), confirm)
+            planned = await server._plan(data_dir, confirm)
             listening = await server._open_port(host, port, port_is_fixed=port_is_fixed)
             settings = ProcessSettings(
                 config,
-                data_dir,
-                namespaces,
-                slot_names(workers),
-                show_errors,
+                *(data_dir, planned.namespaces, slot_names(workers), show_errors),
                 log_style or LogStyle(),
                 tells_requests=on_request is not ignore,
             )
-            await server._start_processes(settings, listening, routers, limits)
+            server._assemble(settings, listening, limits or SupervisionLimits())
+            await server._start_processes(planned, routers)
             await server._open_control(reread or (lambda: config), confirm)
         except BaseException:
             await server._cleanup.aclose()
             raise
         return server
 
-    async def _prepare(
-        self, data_dir: Path, placement: Placement, confirm: Confirm
-    ) -> Mapping[str, Namespace]:
-        opened = self._cleanup.enter_context(DataDirectory.open(data_dir))
-        directory = self._directory = HeldDirectory(opened, self._clock)
-        directory.recover(placement)
+    async def _plan(self, data_dir: Path, confirm: Confirm) -> MigrationPlan:
+        """Find what is wrong before a process is started; nothing is changed yet."""
+        check_front_side(self.config, os.environ)
+        directory = self._directory = HeldDirectory(data_dir, self._clock)
+        self._cleanup.callback(directory.close)
+        directory.open_if_used()
         planned = await directory.plan(self.config)
         if planned.is_destructive and not confirm(planned):
             raise MigrationDeclined(planned)
-        await directory.apply(planned, placement.slots)
-        directory.purge_trash(self.config)
-        self._layout = opened.layout
-        self._assemble(placement, planned.namespaces)
-        return planned.namespaces
+        return planned
 
     async def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
         listening = await on_free_port(_listen, host, port, port_is_fixed=port_is_fixed)
@@ -177,12 +173,16 @@ class SupervisedServer:
         self.host, self.port = listening.getsockname()[:2]
         return listening
 
-    def _assemble(self, placement: Placement, namespaces: Mapping[str, Namespace]) -> None:
-        """Have what the operator asks."""
-        bindings = keys_of_bindings(self.config, namespaces)
+    def _assemble(
+        self, settings: ProcessSettings, listening: socket.socket, limits: SupervisionLimits
+    ) -> None:
+        """Have what keeps the processes, none of which is started, and what the operator asks."""
         self._lines = Lines()
         self._cleanup.callback(self._lines.close)
-        self.houses = Houses(self._layout, bindings, placement, self._lines)
+        self._supervise(settings, listening, limits)
+        bindings = keys_of_bindings(self.config, settings.namespaces)
+        placement = Placement(settings.slots)
+        self.houses = Houses(self._directory.layout, bindings, placement, self._lines)
         self.desk = Desk(partial(ways.run, self.houses))
         self.desk.add("processes", ProcessesArguments, self._tell_of_processes)
         self.desk.add("upgrade", UpgradeArguments, self._upgrade)
@@ -192,9 +192,8 @@ class SupervisedServer:
         """Let the operator ask; a server that cannot be asked serves all the same."""
         self._rolling_desk = RollingDesk(self._rolling, reread, confirm)
         self._rolling_desk.open(self.desk)
-        await self._open_control_port()
         try:
-            control = await ControlServer.start(self.desk, self._layout.root)
+            control = await ControlServer.start(self.desk, self._directory.layout.root)
         except StorageError as error:
             log.warning("control.unavailable", extra={"cause": str(error)})
             return
@@ -218,12 +217,8 @@ class SupervisedServer:
         del arguments
         return await tell_of_all(self._lines, self.supervisor.statistics(), told)
 
-    async def _start_processes(
-        self,
-        settings: ProcessSettings,
-        listening: socket.socket,
-        routers: int,
-        limits: SupervisionLimits | None,
+    def _supervise(
+        self, settings: ProcessSettings, listening: socket.socket, limits: SupervisionLimits
     ) -> None:
         def given(settings: ProcessSettings, identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
@@ -246,9 +241,25 @@ class SupervisedServer:
             self._directory, self.supervisor, settings, given, self._workers_change
         )
         self.supervisor.on_change(self._lines.changed)
-        places = [Place(Role.WORKER, slot) for slot in settings.slots]
+        self._lines.on_lie = self._cut_off
+
+    async def _start_processes(self, planned: MigrationPlan, routers: int) -> None:
+        await self._open_control_port()
+        slots = self._rolling.settings.slots
+        directory, config = self._directory, self.config
+
+        async def recover_and_migrate() -> None:
+            await directory.open(planned, config)
+            await asyncio.to_thread(directory.recover, Placement(slots))
+            await directory.apply(planned, slots)
+            directory.purge_trash(config)
+
+        places = [Place(Role.WORKER, slot) for slot in slots]
         places += [Place(Role.ROUTER, str(number)) for number in range(routers)]
-        await self.supervisor.start(places)
+        await self.supervisor.start(places, once_ready=lambda: to_its_end(recover_and_migrate()))
+
+    def _cut_off(self, identity: Identity, problem: str) -> None:
+        self.supervisor.cut_off(identity, f"it answered the operator what is no answer: {problem}")
 
     def _told(self, identity: Identity, data: bytes) -> None:
         """Routers tell of requests; workers have nothing to say."""

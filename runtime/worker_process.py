@@ -83,7 +83,6 @@ class WorkerDuty:
     _control: ControlServer
     _actors: ActorSide
     _peers: Peers
-    _passing: WorkerPassing
     _lent: LentSockets
     _borrowed: BorrowedSockets
     _travelling: Travelling
@@ -106,25 +105,24 @@ class WorkerDuty:
         (self._line,) = assignment.sockets
         set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
         self._app = load_app(settings.config)
+        if (end_tracing := start_tracing(settings.config, os.environ)) is not None:
+            self._cleanup.push_async_callback(end_tracing)
         clock = SystemClock(self._loop)
         self._actors = ActorSide(settings.config, clock, self._loop, self._cleanup)
         return b""
 
     async def serve(self) -> None:
         settings, slot = self._settings, self._identity.place.slot
-        if (end_tracing := start_tracing(settings.config, os.environ)) is not None:
-            self._cleanup.push_async_callback(end_tracing)
         layout = Layout(settings.data_dir)
         index = AlarmIndex(layout.alarms_file_of(slot))
         self._cleanup.callback(index.close)
-        self._actors.open_store(layout, index, slot=slot, is_alone=False)
+        self._actors.open_store(layout, index, slot=slot, slots=settings.slots, is_alone=False)
         self._peers = Peers(Placement(settings.slots), self._loop)
         self._cleanup.callback(self._peers.close)
         self._lent = LentSockets(slot, self._identity.generation)
         self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
         self._travelling = Travelling()
         self._cleanup.callback(self._travelling.close)
-        self._passing = WorkerPassing(self._lent, self._borrowed)
         self._actors.assemble(self._app, settings.namespaces, self._channel)
         await self._open_control(layout)
         # Never go on: what is durable is read by a process that has not known anything else.
@@ -165,9 +163,14 @@ class WorkerDuty:
             self._ends.append((peer, end))
 
     def _link_ended(self, peer: Identity, end: LinkEnded) -> None:
-        """A link ends with the process at its other end; if not, nobody can trust this one."""
+        """A link ends with the process at its other end; if not, nobody can trust this one.
+
+        If it was cut off here, that is for the other one to find, and to end; this one goes only
+        if nothing comes of that.
+        """
         if self._is_serving:
-            self._loop.call_later(UNLINK_S, self._end_if_cut_off, peer, end.reason)
+            wait_s = 2 * UNLINK_S if isinstance(end, LinkBroken) else UNLINK_S
+            self._loop.call_later(wait_s, self._end_if_cut_off, peer, end.reason)
 
     def _end_if_cut_off(self, peer: Identity, reason: str) -> None:
         if peer not in self._gone:
@@ -194,9 +197,9 @@ class WorkerDuty:
             else LinkedSockets(link)
         )
         self._lent.serve(link, linked)
-        streams = Streams(link)
+        streams, passing = Streams(link), WorkerPassing(self._lent, self._borrowed, link)
         if is_routers:
-            calls = LinkCalls(link, streams, self._passing, entrypoint=self._actors.worker)
+            calls = LinkCalls(link, streams, passing, entrypoint=self._actors.worker)
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
@@ -206,14 +209,20 @@ class WorkerDuty:
                 self._actors.host.namespaces,
                 is_older=self._identity.generation < peer.generation,
             )
-            calls = LinkCalls(link, streams, self._passing, actors=own)
+            calls = LinkCalls(link, streams, passing, actors=own)
         self._taking |= {calls: peer.place.role, linked: peer.place.role}
 
         def forget(_: LinkEnded) -> None:
             del self._taking[calls], self._taking[linked]
 
         link.when_ended(forget)
-        await open_link(link, end)
+        try:
+            await open_link(link, end)
+        except LinkEnded as ended:
+            forget(ended)
+            if not ended.is_peer_gone:
+                raise
+            return  # it came and went; its successor gets a link of its own
         if not is_routers and link.ended is None:
             self._peers[peer.place.slot].joined(link, calls)
         self._links[peer] = link
@@ -238,7 +247,9 @@ class WorkerDuty:
         """What comes from now on is for the successor; what is under way comes to its end.
 
         Where all workers drain together nobody has a successor until all have come to their end:
-        what one of them waits for another one goes on doing, until it is told to stop.
+        what one of them waits for another one goes on doing, until it is told to stop. If that one
+        has died, what waits for it need not be waited for: it is cut off, and done again if it
+        can be.
         """
         deadline = self._loop.time() + left_s
         for taker, role in self._taking.items():
@@ -248,7 +259,10 @@ class WorkerDuty:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._control.drain()
-        await self._actors.drain(deadline)
+        if together:
+            await self._actors.drain(deadline, self._peers.waiting_count)
+        else:
+            await self._actors.drain(deadline)
         self._actors.host.settle()
 
     def relay(self, left_s: float, end: socket.socket) -> None:

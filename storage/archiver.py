@@ -25,6 +25,7 @@ from queue import Empty, SimpleQueue
 from .archive.archive import Archive
 from .errors import DatabaseFailed, LogCorrupt
 from .logformat import SegmentHeader
+from .retired_logs import RetiredLogs
 
 log = logging.getLogger("perdure.storage")
 
@@ -67,6 +68,7 @@ class Archiver:
         time_ms: Callable[[], int],
         release: Callable[[Path], None],
         alone: Callable[[Callable[[], None]], AbstractContextManager[None]],
+        retired: RetiredLogs | None = None,
     ) -> None:
         """Begin.
 
@@ -78,6 +80,7 @@ class Archiver:
             release: Told, in the loop's thread, of each file that may be used again.
             alone: Keeps those of other logs from the archive meanwhile; used in the thread. Given
                 what to call while one of them keeps this one from it.
+            retired: Logs that nobody writes any more, if they are this one's to see to.
         """
         self.failure: Exception | None = None
         self._open_archive = open_archive
@@ -85,6 +88,7 @@ class Archiver:
         self._time_ms = time_ms
         self._release = release
         self._alone = alone
+        self._retired = retired
         self._queue: SimpleQueue[_Segment | _Job | None] = SimpleQueue()
         self._waiting: deque[_Segment | _Job] = deque()
         self._asked = self._done = 0
@@ -145,12 +149,16 @@ class Archiver:
     def _has_next(self) -> bool:
         """Wait until there is something to do, or to do again; False if there never will be."""
         try:
-            item = self._queue.get(timeout=RETRY_S if self._waiting else None)
+            item = self._queue.get(timeout=RETRY_S if self._is_to_retry else None)
         except Empty:
             return True
         if item is not None:
             self._waiting.append(item)
         return item is not None
+
+    @property
+    def _is_to_retry(self) -> bool:
+        return bool(self._waiting) or (self._retired is not None and self._retired.is_held)
 
     def _work(self, archive: Archive) -> None:
         done = 0
@@ -163,6 +171,8 @@ class Archiver:
                     item(archive)
                 self._waiting.popleft()
                 done += 1
+            if self._retired is not None:
+                self._retired.look(self._pause)
             archive.expire(self._time_ms())
         finally:
             self._done += done

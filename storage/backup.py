@@ -12,7 +12,7 @@ the log before. What of the log was written while it was read is cut off.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,6 +37,12 @@ _CHECKPOINT = "CHECKPOINT"
 # Made anew from the rest when the copy is opened, or of no use there.
 _LEFT_OUT = frozenset({"index.db", "index.db-wal", "index.db-shm", "index.db-journal"})
 _SUFFIXES_LEFT_OUT = ("-wal", "-shm", "-journal", ".new")
+# So much is copied between two looks whether anybody still wants it.
+_PIECE_SIZE_BYTES = 2**23
+
+
+def go_on() -> None:
+    """What to call again and again where nobody gives up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +81,15 @@ def copy_checkpoints(source: Layout, target: Layout) -> None:
             directory.close()
 
 
-def copy_files(source: Layout, target: Layout) -> Iterator[CopiedFile]:
+def copy_files(
+    source: Layout, target: Layout, check: Callable[[], None] = go_on
+) -> Iterator[CopiedFile]:
     """Copy actors' files, the archive, the trash and the marks; yield each when it is copied.
+
+    Args:
+        source: From here.
+        target: There.
+        check: Called again and again; raises to give up.
 
     Raises:
         OSError: Something cannot be read or written.
@@ -88,19 +101,22 @@ def copy_files(source: Layout, target: Layout) -> Iterator[CopiedFile]:
             for name in sorted(names):
                 if name in _LEFT_OUT or name.endswith(_SUFFIXES_LEFT_OUT):
                     continue
-                copied = copy_file(Path(home) / name, to / name)
+                copied = copy_file(Path(home) / name, to / name, check)
                 if copied is not None:
                     yield copied
 
 
-def copy_file(source: Path, target: Path) -> CopiedFile | None:
-    """Copy one file; None if it has gone meanwhile.
+def copy_file(source: Path, target: Path, check: Callable[[], None] = go_on) -> CopiedFile | None:
+    """Copy one file; None if it has gone meanwhile. ``check`` as of ``copy_files``.
 
     Raises:
         OSError: It cannot be read or written.
     """
     try:
-        shutil.copyfile(source, target)
+        with source.open("rb") as read, target.open("wb") as written:
+            while piece := read.read(_PIECE_SIZE_BYTES):
+                written.write(piece)
+                check()
     except FileNotFoundError:
         target.unlink(missing_ok=True)
         return None
@@ -126,13 +142,16 @@ def copy_catalog(source: Path, target: Path) -> None:
         raise StorageError(source, f"cannot be copied: {error} ({name_of(error)})") from error
 
 
-def copy_log(source: Path, target: Path, known: int) -> tuple[int, set[Actor]]:
+def copy_log(
+    source: Path, target: Path, known: int, check: Callable[[], None] = go_on
+) -> tuple[int, set[Actor]]:
     """Copy the segments of a log.
 
     Args:
         source: The log's directory.
         target: The copy's, with a CHECKPOINT in it.
         known: A record's number, up to which nobody asks for what took another's place.
+        check: As of ``copy_files``.
 
     Returns:
         The last record copied, and whose files took another's place after ``known``.
@@ -152,6 +171,7 @@ def copy_log(source: Path, target: Path, known: int) -> tuple[int, set[Actor]]:
     for segment in find_segments(source):
         if segment.header is None:
             continue
+        check()
         copy = target / segment.path.name
         shutil.copyfile(segment.path, copy)
         if _header(copy) != segment.header:  # it is another segment by now, one that nobody needs

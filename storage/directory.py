@@ -152,7 +152,7 @@ def _refuse_foreign(layout: Layout) -> None:
 
 def _lock(path: Path) -> int:
     """Return the descriptor that holds the lock; closing it lets go."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.fstat(descriptor).st_size:

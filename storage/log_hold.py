@@ -48,4 +48,4 @@ def nobody_holds(directory: Path) -> Iterator[bool]:
 
 
 def _open(directory: Path) -> int:
-    return os.open(directory / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    return os.open(directory / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

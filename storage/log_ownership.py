@@ -44,7 +44,7 @@ class LogOwnership:
         """
         path, token = directory / _NAME, os.urandom(_SIZE_BYTES)
         # Written in place, and never cut: those before look at this very file.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             os.pwrite(descriptor, token, 0)
             return cls(path, token, mmap.mmap(descriptor, _SIZE_BYTES, access=mmap.ACCESS_READ))

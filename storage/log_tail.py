@@ -3,7 +3,7 @@
 *Promise*: each record of the log that was not used again when ``read_tail`` was called is
 returned, up to the one that is asked for; none that was torn, or of a segment's earlier life.
 What is damaged is told as a gap.
-*Assumes*: nothing: segments may be begun anew meanwhile; then it reads again.
+*Assumes*: nothing: segments may be begun anew meanwhile, or go; then it reads again.
 *Considered and refused*: holding the log back while it is read: it may be another process's.
 Mapping the files: one that was larger than usual is cut when it is begun anew, and whoever
 then looks at the rest of the mapping is killed.
@@ -140,8 +140,11 @@ def _read_all(
 
 
 def _read_segment(path: Path, header: SegmentHeader, bound: int | None, reading: _Reading) -> bool:
-    """Note what the segment holds; return False if it was begun anew meanwhile."""
-    data = memoryview(path.read_bytes())
+    """Note what the segment holds; return False if it was begun anew meanwhile, or has gone."""
+    try:
+        data = memoryview(path.read_bytes())
+    except FileNotFoundError:
+        return False
     if decode_segment_header(data) != header:
         return False
     at, lsn, salt = RECORDS_START, header.first_lsn, header.salt
@@ -165,8 +168,11 @@ def _read_segment(path: Path, header: SegmentHeader, bound: int | None, reading:
         if reading.pause is not None and lsn % _RECORDS_AT_A_TIME == 0:
             reading.pause()
     # What was read may be of two lives: the header is written before any record of the second.
-    with path.open("rb") as file:
-        return decode_segment_header(file.read(RECORDS_START)) == header
+    try:
+        with path.open("rb") as file:
+            return decode_segment_header(file.read(RECORDS_START)) == header
+    except FileNotFoundError:
+        return False
 
 
 def map_file(path: Path) -> memoryview:

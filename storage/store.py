@@ -43,6 +43,7 @@ from .opening import Alarms, open_logs
 from .pool import ConnectionPool, raise_descriptor_limit
 from .recovery import Recovered
 from .replacement import AlarmChanged, Replacements
+from .retired_logs import RetiredLogs
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ class StoreOptions:
         open_max: Files that may be open; None for what the system allows.
         retention: How long the past is kept.
         free_space_size_bytes_min: See storage/free_space.py.
+        serving: The slots of all processes of the server, if it is for this store to see to the
+            logs of others, which serve no more; None to leave them alone.
     """
 
     slot: str = "0"
@@ -68,6 +71,7 @@ class StoreOptions:
     open_max: int | None = None
     retention: Retention = RETENTION
     free_space_size_bytes_min: int | None = None
+    serving: frozenset[str] | None = None
 
 
 DEFAULT_OPTIONS = StoreOptions()
@@ -149,8 +153,11 @@ class Store:
         self._checkpointer = self._make_checkpointer(owner, options)
         self.log.on_published = self._checkpointer.look
         self._archiver: Archiver | None = None
+        retired = self._retired_logs(options)
         if has_archive:
-            self._archiver = self._begin_archive(owner, options.retention, unarchived)
+            self._archiver = self._begin_archive(owner, options.retention, unarchived, retired)
+        elif retired is not None:
+            retired.look(lambda: None)  # it is quick: there is nothing to take in
         self.history = History(self.log, self._past)
         self.replacements = Replacements(
             layout,
@@ -182,8 +189,17 @@ class Store:
             live_actors_max=options.live_actors_max,
         )
 
+    def _retired_logs(self, options: StoreOptions) -> RetiredLogs | None:
+        if options.serving is None:
+            return None
+        return RetiredLogs(self._layout, options.serving, self._past, options.retention)
+
     def _begin_archive(
-        self, owner: Owner, retention: Retention, unarchived: list[_Unarchived]
+        self,
+        owner: Owner,
+        retention: Retention,
+        unarchived: list[_Unarchived],
+        retired: RetiredLogs | None,
     ) -> Archiver:
         """Keep what segments hold before they are used again, and what is there already."""
         layout, past, slot = self._layout, self._past, self._directory.path.name
@@ -194,13 +210,14 @@ class Store:
             time_ms=owner.time_ms,
             release=self.log.release,
             alone=lambda wait: alone(layout.archive_dir, wait),
+            retired=retired,
         )
         self.log.on_recycled = archiver.take
         for path, header, last_lsn in unarchived:
             archiver.take(path, header, last_lsn)
         # What is needed of them is a copy with another name by then.
         pending = [path.name for path in (layout.archive_dir / PENDING / slot).glob("*")]
-        if layout.archive_dir.exists():
+        if layout.archive_dir.exists() or retired is not None:
             archiver.do(lambda archive: archive.forget_pending(pending))
         return archiver
 

@@ -134,7 +134,7 @@ class PerdureConfig:
         firewall: The rules that requests are held against, in their order.
         control_port: Where metrics and health are, on 127.0.0.1; 0 for any port, None for nowhere.
         workers: How many processes have actors; 0 for none beside that of the command, None for
-            what the command has by default.
+            what the command has by default: as many as processors (serve), or 1 (dev).
         routers: How many processes have clients, when others have actors.
     """
 

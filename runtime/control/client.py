@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Protocol
 
 import aiohttp
-from msgpack import Unpacker, packb
+from msgpack import packb
 
 from ...storage.errors import DirectoryInUse, PerdureError
+from ...storage.layout import Layout
+from ...storage.probes import lock_holder
 from ..host.operations.errors import OperatorError
 from ..host.operations.house import House, Told, Values
-from ..host.operations.table import run
+from ..host.operations.table import ANOTHER_VERSION, run
+from .answer import AnswerMessages, Garbled
 from .protocol import SOCKET_NAME, Failure, OperationFailed, failure_of, socket_address
 from .stopped import open_stopped
 
@@ -64,6 +67,7 @@ async def operate_on(
                 yield RemoteOperations(session)
         return
     if needs_server:
+        await _check_nobody_comes(data_dir)
         hint = "Start it with perdure dev or perdure serve"
         raise OperationFailed(failure_of(OperatorError(f"No server runs on {data_dir}", hint)))
     async with AsyncExitStack() as cleanup:
@@ -76,6 +80,20 @@ async def operate_on(
         except PerdureError as error:
             raise OperationFailed(failure_of(error)) from error
         yield _Local(house)
+
+
+async def _check_nobody_comes(data_dir: Path) -> None:
+    """Return if no server can be meant that is just not there yet, or any more.
+
+    Raises:
+        OperationFailed: One has the directory.
+    """
+    is_held, pid = await asyncio.to_thread(lock_holder, Layout(data_dir).lock_file)
+    if is_held:
+        who = "another process" if pid is None else f"process {pid}"
+        message = f"{data_dir} is in use by {who}, which cannot be asked"
+        hint = "A server starts or stops there just now, or a command works on its data. Ask again"
+        raise OperationFailed(Failure(DirectoryInUse.__name__, message, hint))
 
 
 def check_has_data(data_dir: Path) -> None:
@@ -125,6 +143,10 @@ def _server_gone(error: aiohttp.ClientError) -> Failure:
     return Failure("ConnectionError", message, hint)
 
 
+def _server_garbled(error: Garbled) -> Failure:
+    return Failure(type(error).__name__, str(error), ANOTHER_VERSION)
+
+
 class _Local:
     """Operations on a directory that this process has opened."""
 
@@ -146,6 +168,7 @@ class RemoteOperations:
     Args:
         session: Its connections lead there.
         gone: What is told when that ends in the middle of an operation.
+        garbled: What is told when it answers what is no answer.
     """
 
     is_running = True
@@ -154,9 +177,11 @@ class RemoteOperations:
         self,
         session: aiohttp.ClientSession,
         gone: Callable[[aiohttp.ClientError], Failure] = _server_gone,
+        garbled: Callable[[Garbled], Failure] = _server_garbled,
     ) -> None:
         self._session = session
         self._gone = gone
+        self._garbled = garbled
 
     async def run(self, name: str, arguments: Values, told: Told) -> Values:
         try:
@@ -166,21 +191,21 @@ class RemoteOperations:
                 return await _follow(response, told)
         except aiohttp.ClientError as error:
             raise OperationFailed(self._gone(error)) from error
+        except Garbled as error:
+            raise OperationFailed(self._garbled(error)) from error
 
 
 async def _follow(response: aiohttp.ClientResponse, told: Told) -> Values:
     """Hand on what the server tells, and return the result."""
-    unpacker = Unpacker(max_buffer_size=0)
+    messages = AnswerMessages()
     async for data in response.content.iter_any():
-        unpacker.feed(data)
-        for message in unpacker:
-            ((kind, value),) = message.items()
+        for kind, value in messages.read(data):
             if kind == "progress":
                 await told.progress(*value)
             elif kind == "item":
                 await told.item(value)
             elif kind == "error":
-                raise OperationFailed(Failure(**value))
+                raise OperationFailed(value)
             else:
                 result: Values = value
                 return result

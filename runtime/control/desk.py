@@ -28,7 +28,7 @@ from typing import Any
 
 from ..host.operations.errors import OperatorError
 from ..host.operations.house import House, Told, Values
-from ..host.operations.table import ANOTHER_VERSION, run
+from ..host.operations.table import ANOTHER_VERSION, OPERATIONS, run
 
 # Carries out an operation of a name: on the data, wherever that is.
 OnData = Callable[[str, Values, Told], Awaitable[Values]]
@@ -42,6 +42,7 @@ def _nobody() -> None:
 class _Own:
     arguments: type[Any]
     run: Callable[[Any, Told], Awaitable[Values]]
+    is_given_up: bool
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class Desk:
         name: str,
         arguments: type[Any],
         work: Callable[[Any, Told], Awaitable[Values]],
+        *,
+        is_given_up: bool = False,
     ) -> None:
         """Have an operation on the server itself.
 
@@ -78,9 +81,15 @@ class Desk:
             name: What it is asked for as.
             arguments: The dataclass of its arguments.
             work: The coroutine function; given an instance of that, and who asked.
+            is_given_up: See ``Operation``.
         """
         assert name not in self._own, "it is there already"
-        self._own[name] = _Own(arguments, work)
+        self._own[name] = _Own(arguments, work, is_given_up)
+
+    def gives_up(self, name: str) -> bool:
+        """Say whether an operation is given up when its process is to end."""
+        known = self._own.get(name) or OPERATIONS.get(name)
+        return known is not None and known.is_given_up
 
     async def run(self, name: str, arguments: Values, told: Told) -> Values:
         """Carry out an operation; ``arguments`` are the fields of its class of arguments.

@@ -63,6 +63,17 @@ class Leaving(PerdureError):
         return "The process is on its way out"
 
 
+# The kind of failure of what is not waited for (``Operation.is_given_up``).
+GIVEN_UP = "GivenUp"
+
+
+def given_up() -> Failure:
+    """The failure of an operation whose process is to end."""
+    message = "It was given up: the server, or one of its processes, is being stopped or replaced"
+    hint = "Nothing was changed, and nothing is left of it. Ask again when that is over"
+    return Failure(GIVEN_UP, message, hint)
+
+
 def failure_of(error: PerdureError) -> Failure:
     """Return ``error`` as the operator is told of it."""
     kind = type(error).__name__
@@ -72,7 +83,7 @@ def failure_of(error: PerdureError) -> Failure:
         return Failure(kind, error.problem, error.hint, is_usage=True)
     if isinstance(error, StorageError):
         return Failure(kind, f"{error.path}: {error.problem}", error.hint)
-    return Failure(kind, str(error))
+    return Failure(kind, str(error), getattr(error, "hint", ""))
 
 
 def failure_of_bug(error: Exception) -> Failure:

@@ -23,7 +23,14 @@ from ...storage.errors import PerdureError, StorageError
 from ..host.operations.house import Values
 from .desk import Desk
 from .line import LineEnd
-from .protocol import SOCKET_NAME, Leaving, failure_of, failure_of_bug, socket_address
+from .protocol import (
+    SOCKET_NAME,
+    Leaving,
+    failure_of,
+    failure_of_bug,
+    given_up,
+    socket_address,
+)
 
 log = logging.getLogger("perdure.control")
 
@@ -44,6 +51,7 @@ class ControlServer:
         self._line: LineEnd | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_leaving = False
+        self._to_give_up: set[asyncio.Future[Values]] = set()
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -88,15 +96,14 @@ class ControlServer:
     async def drain(self) -> None:
         """Refuse what comes from now on, and return when what is under way has come to its end.
 
-        Those who read along end at once.
+        Those who read along end at once, and so does what is given up (``Operation``).
         """
-        self._is_leaving = True
-        self._desk.end_readers()
+        self._leave()
         await self._idle.wait()
 
     async def close(self) -> None:
         """Answer nobody any more; operations that are under way end where they stand."""
-        self._desk.end_readers()
+        self._leave()
         if self._line is not None:
             self._line.close()
         for task in list(self._tasks):
@@ -104,6 +111,12 @@ class ControlServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._runner.cleanup()
         self._cleanup.close()
+
+    def _leave(self) -> None:
+        self._is_leaving = True
+        self._desk.end_readers()
+        for work in self._to_give_up:
+            work.cancel()
 
     def _take(self, connection: socket.socket) -> None:
         task = asyncio.get_running_loop().create_task(self._open(connection))
@@ -158,7 +171,9 @@ class ControlServer:
         if self._is_leaving:
             return {"error": asdict(failure_of(Leaving()))}
         try:
-            return {"result": await self._desk.run(name, arguments, asked)}
+            return {"result": await self._run(name, arguments, asked)}
+        except _GivenUp:
+            return {"error": asdict(given_up())}
         except PerdureError as error:
             return {"error": asdict(failure_of(error))}
         except ConnectionError:
@@ -166,6 +181,25 @@ class ControlServer:
         except Exception as error:  # a bug: the operator is told, the log has the rest
             log.exception("operation.failed", extra={"operation": name})
             return {"error": asdict(failure_of_bug(error))}
+
+    async def _run(self, name: str, arguments: Values, asked: "_Asked") -> Values:
+        if not self._desk.gives_up(name):
+            return await self._desk.run(name, arguments, asked)
+        work = asyncio.ensure_future(self._desk.run(name, arguments, asked))
+        self._to_give_up.add(work)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # who asked has gone
+                raise
+            raise _GivenUp from None
+        finally:
+            self._to_give_up.discard(work)
+
+
+class _GivenUp(Exception):
+    """The server leaves, and does not wait for this."""
 
 
 class _Asked:

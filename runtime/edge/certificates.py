@@ -50,6 +50,15 @@ class Certificates:
         self._timer: asyncio.TimerHandle | None = None
         self.context = _load(config)
 
+    @staticmethod
+    def check(config: TlsConfig) -> None:
+        """See whether another process could use them; it warns of dates itself.
+
+        Raises:
+            CertificateRefused: It could not.
+        """
+        _read_pair(config)
+
     def reload(self) -> None:
         """Read the files again; what cannot be used is logged, and changes nothing."""
         self._stamp = self._look()
@@ -95,6 +104,12 @@ def _load(config: TlsConfig) -> ssl.SSLContext:
     Raises:
         CertificateRefused: It cannot be made.
     """
+    context, cert = _read_pair(config)
+    _warn_of_dates(config.cert, cert)
+    return context
+
+
+def _read_pair(config: TlsConfig) -> tuple[ssl.SSLContext, x509.Certificate]:
     key_file = config.key or config.cert
     cert = _parse_cert(config.cert)
     _check_key(key_file, cert, is_own_file=config.key is not None)
@@ -106,8 +121,7 @@ def _load(config: TlsConfig) -> ssl.SSLContext:
     except (ssl.SSLError, OSError) as error:
         reason = getattr(error, "reason", None) or str(error)
         raise CertificateRefused(config.cert, f"OpenSSL cannot use it: {reason}.") from error
-    _warn_of_dates(config.cert, cert)
-    return context
+    return context, cert
 
 
 def _no_password() -> str:

@@ -361,10 +361,11 @@ class Front:
             connection.data_received(tail)
         raise Upgraded
 
-    def watch_over(self, connection: ClientSocket) -> None:
-        """Close it with the others, and notice its end."""
+    def watch_over(self, connection: ClientSocket, request: Request | None = None) -> None:
+        """Close it with the others, and notice its end. Its ``request`` has passed elsewhere."""
         self._sockets.add(connection)
-        connection.on_end = self._on_socket_end
+        on_end = self._on_socket_end
+        connection.on_end = on_end if request is None else self._firewall.hold(request, on_end)
 
     def _socket_ended(self, socket: ClientSocket) -> None:
         self._sockets.discard(socket)

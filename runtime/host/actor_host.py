@@ -238,6 +238,11 @@ class ActorHost:
             for actor in self._live
         )
 
+    @property
+    def work_count(self) -> int:
+        """How many handlers are under way."""
+        return sum(actor.work_count for actor in self._live)
+
     def storage_broke(self, failure: StorageBroken) -> None:
         """Nothing can be made durable any more: break every actor, and serve no event again."""
         self.closed_because = encode_error(failure)

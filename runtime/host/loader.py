@@ -21,6 +21,7 @@ from ...storage.errors import UsageError
 from ..config.errors import Problem, did_you_mean
 from ..config.model import DurableObjectBinding, WorkerConfig
 from ..config.positions import path_text
+from .fresh_source import FreshLoader, compile_anew_below
 
 Base = TypeVar("Base")
 
@@ -201,7 +202,8 @@ def _refusal_of(path: Path) -> tuple[str, str] | None:
 
 
 def _run(path: Path) -> ModuleType:
-    spec = spec_from_file_location(path.stem, path)
+    compile_anew_below(path.parent)
+    spec = spec_from_file_location(path.stem, path, loader=FreshLoader(path.stem, str(path)))
     assert spec is not None, "a .py file always has a loader"
     assert spec.loader is not None, "a .py file always has a loader"
     module = module_from_spec(spec)

@@ -24,6 +24,7 @@ from ...storage.catalog import Change as CatalogChange
 from ...storage.directory import DataDirectory
 from ...storage.layout import Layout
 from ...storage.marks import Marks
+from ..config.model import WorkerConfig
 from .migration_plan import (
     Change,
     Created,
@@ -31,6 +32,7 @@ from .migration_plan import (
     MigrationPlan,
     Recorded,
     Renamed,
+    plan,
 )
 
 
@@ -55,6 +57,20 @@ async def peek(layout: Layout, worker: str) -> Recorded:
         return await read_recorded(catalog, worker)
 
 
+async def plan_for(config: WorkerConfig, layout: Layout) -> MigrationPlan:
+    """Return what the migrations of ``config`` would do to a directory; nothing is touched.
+
+    Args:
+        config: What is to be run.
+        layout: Of the directory, which need not be open, nor exist.
+
+    Raises:
+        MigrationRefused: Configuration and data directory do not fit.
+        StorageError: There is a catalog, and it cannot be read.
+    """
+    return plan(config, await peek(layout, config.name))
+
+
 class NamespaceAlarms(Protocol):
     """Saved alarms, as far as a deletion is concerned: is ``AlarmIndex``."""
 
@@ -62,7 +78,7 @@ class NamespaceAlarms(Protocol):
 
 
 async def apply(
-    plan: MigrationPlan,
+    planned: MigrationPlan,
     catalog: Catalog,
     directory: DataDirectory,
     alarms: NamespaceAlarms,
@@ -72,23 +88,43 @@ async def apply(
     """Carry out a plan that was made from this catalog, and finish what was begun before.
 
     Args:
-        plan: See ``migration_plan.plan``.
+        planned: See ``plan_for``.
         catalog: Of the data directory.
         directory: The data directory.
         alarms: Of the data directory; deleted namespaces lose theirs.
         marks: Likewise.
         now_ms: Unix time in milliseconds.
     """
-    await catalog.record_worker(plan.worker)
-    for unique_key in plan.unfinished:
+    await catalog.record_worker(planned.worker)
+    for unique_key in planned.unfinished:
         await _bury(unique_key, catalog, directory, alarms, marks, now_ms)
-    for step in plan.steps:
+    for step in planned.steps:
         changes = tuple(_to_record(change) for change in step.changes)
-        await catalog.apply(CatalogStep(plan.worker, step.tag, now_ms, changes))
+        await catalog.apply(CatalogStep(planned.worker, step.tag, now_ms, changes))
         for change in step.changes:
             if isinstance(change, Deleted):
                 key = change.namespace.unique_key
                 await _bury(key, catalog, directory, alarms, marks, now_ms)
+
+
+async def carry_out(
+    planned: MigrationPlan,
+    directory: DataDirectory,
+    alarms: NamespaceAlarms,
+    marks: Marks,
+    now_ms: int,
+) -> None:
+    """Apply a plan that was made from this directory, which nobody has changed since.
+
+    Args:
+        planned: See ``plan_for``.
+        directory: The data directory; its catalog is made if it has none.
+        alarms: As for ``apply``.
+        marks: Likewise.
+        now_ms: Unix time in milliseconds.
+    """
+    async with await Catalog.open(directory.layout.catalog_file) as catalog:
+        await apply(planned, catalog, directory, alarms, marks, now_ms)
 
 
 async def _bury(

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ...actors.execution import CURRENT
 from ...actors.hibernated_socket import HibernatedSocket
@@ -31,12 +31,13 @@ TEXT_LENGTH_MAX = 8192
 
 @runtime_checkable
 class HeldElsewhere(Protocol):
-    """Who hears a connection whose actor is in another process: is a ``HeldSocket``."""
+    """Who hears a connection whose actor is in another process: is a ``HeldSocket``.
 
-    @property
-    def actor_id(self) -> DurableObjectId | None: ...
-    @property
-    def socket_id(self) -> str | None: ...
+    Attributes:
+        whose: That actor's namespace, id and name, and what it calls the socket; None for nobody's.
+    """
+
+    whose: list[Any] | None
 
 
 class Taps:
@@ -80,9 +81,11 @@ class Taps:
             actor_id = receiver.actor_id
             fields = {"socket": receiver.id, **fields}
         elif isinstance(receiver, HeldElsewhere):
-            actor_id = receiver.actor_id
-            if receiver.socket_id is not None:
-                fields = {"socket": receiver.socket_id, **fields}
+            actor_id = None
+            if receiver.whose is not None:
+                *parts, socket_id = receiver.whose
+                actor_id = DurableObjectId(*parts)
+                fields = {"socket": socket_id, **fields}
         else:  # it is passed on, or nobody hears it
             actor_id = None
         if socket.is_client:

@@ -19,6 +19,7 @@ from ...actors.channel import ActorChannel
 from ...actors.events import Delivered, FetchEvent, OnReply
 from ...actors.http import Request, Response
 from ...actors.ids import DurableObjectId
+from ...actors.pipe import Pipe
 from ...actors.rpc import decode_error, encode_error
 from ...actors.watch import watch
 from ..host.worker import OnResponse
@@ -29,6 +30,7 @@ from .link.link import Link
 from .placement import Placement
 from .sockets.orphans import protocol_of
 from .sockets.passing import BorrowedSocket
+from .unread import UnreadRequest
 
 # So many events wait for a worker that is away, and so long: a successor takes a second or two.
 WAITING_MAX = 10_000
@@ -58,6 +60,11 @@ class Peer:
         self._link: Link | None = None
         self._waiting: deque[_Waiting] = deque()
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def waiting_count(self) -> int:
+        """How much waits for it, as it is away."""
+        return len(self._waiting)
 
     @property
     def is_there(self) -> bool:
@@ -145,6 +152,10 @@ class Peers:
         peer = self._peers.get(slot)
         return peer is not None and peer.is_there
 
+    def waiting_count(self) -> int:
+        """How much waits for workers that are away."""
+        return sum(peer.waiting_count for peer in self._peers.values())
+
     def gives_up(self, slot: str, calls: LinkCalls | None) -> None:
         """The process that ``calls`` led to takes nothing more; there may be no such slot now."""
         if slot in self._peers:
@@ -189,18 +200,26 @@ class ShardChannel:
             self._registry.deliver(actor_id, event, on_reply)
             return
 
-        again = _again(event)
+        unread = _unread(event)
+        if unread is not None:
+            event = FetchEvent(unread.request)
         used: LinkCalls | None = None
         # Of whoever calls: what is sent later is of the same trace.
         context = None if watch.tracer is None else copy_context()
 
+        again = None if unread is not None else _again(event)
+
         def replied(answer: Any, failure: bytes | None) -> None:
             """Have what has certainly not begun begin at the successor."""
-            if failure is not None and again is not None and _had_not_begun(failure, slot):
-                self._peers[slot].gives_up(used)
-                _within(context, partial(self.deliver, actor_id, again, on_reply))
-            else:
-                on_reply(answer, failure)
+            if failure is not None and _had_not_begun(failure, slot):
+                repeated = again if unread is None else _event_of(unread.again())
+                if repeated is not None:
+                    self._peers[slot].gives_up(used)
+                    _within(context, partial(self.deliver, actor_id, repeated, on_reply))
+                    return
+            if unread is not None:
+                unread.give_up()
+            on_reply(answer, failure)
 
         def send(calls: LinkCalls) -> None:
             nonlocal used
@@ -222,6 +241,17 @@ def _within(context: Context | None, action: Callable[[], None]) -> None:
         action()
     else:
         context.copy().run(action)
+
+
+def _unread(event: Delivered) -> UnreadRequest | None:
+    """A request whose body comes through this process, as the entrypoint passes on a client's."""
+    if not isinstance(event, FetchEvent) or not isinstance(event.request.content, Pipe):
+        return None
+    return UnreadRequest.of(event.request)
+
+
+def _event_of(request: Request | None) -> FetchEvent | None:
+    return None if request is None else FetchEvent(request)
 
 
 def _again(event: Delivered) -> Delivered | None:
@@ -281,8 +311,8 @@ class OwnActors:
 class Entrypoints:
     """The entrypoint, in whichever worker has time. Is an ``Answerer``.
 
-    A request whose worker goes before it has begun goes to another one, if its body can be sent
-    again; one that had begun is answered with 503, for nobody knows how far it came.
+    A request whose worker goes before it has begun goes to another one, with its body, which nobody
+    has read; one that had begun is answered with 503, for nobody knows how far it came.
 
     Attributes:
         before_asking: Called before each request leaves; None for nothing.
@@ -307,15 +337,16 @@ class Entrypoints:
         """Likewise; but one whose worker has gone gets ``WorkerLost``."""
         if self.before_asking is not None:
             self.before_asking()
+        unread = UnreadRequest.of(request)
         # Nobody else has this one: what was sent of it can be sent again.
-        again = request if request.content is None or type(request.content) is bytes else None
+        sent = request if unread is None else unread.request
         slot = self._slot_for(request)
         used: LinkCalls | None = None
 
         def send(calls: LinkCalls) -> None:
             nonlocal used
             used = calls
-            calls.fetch(request, answered)
+            calls.fetch(sent, answered)
 
         def answered(response: Response | None, error: BaseException | None) -> None:
             if isinstance(error, WorkerLost):
@@ -323,6 +354,7 @@ class Entrypoints:
                     error = WorkerLost(error.slot, error.reason, may_have_run=True)
                 elif error.retryable:
                     self._peers.gives_up(slot, used)
+                    again = sent if unread is None else unread.again()
                     if again is not None:
                         self.ask(again, on_response)
                         return
@@ -331,15 +363,18 @@ class Entrypoints:
                 if served_by != slot:
                     self._affinity.learn(request.url, served_by)
                 if isinstance(response.web_socket, BorrowedSocket):
-                    response.web_socket.request = again
+                    response.web_socket.request = sent if unread is None else None
                     response.web_socket.protocol = protocol_of(response)
+            if unread is not None:
+                unread.give_up()
             on_response(response, error)
 
         def fail(lost: WorkerLost) -> None:
-            if slot in self._peers:
+            again = sent if unread is None else unread.again()
+            if slot in self._peers or again is None:
                 on_response(None, lost)
             else:  # it waited for a worker that there is no more; nothing of it was sent
-                self.ask(request, on_response)
+                self.ask(again, on_response)
 
         try:
             self._peers[slot].do(send, fail)

@@ -8,6 +8,7 @@ import aiohttp
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from tests.clients.client import InChromium
 from tests.wire import CONTINUATION, TEXT, frame
 
 IN_FLIGHT = 8
@@ -79,6 +80,27 @@ class InAiohttp:
 
     async def close(self) -> None:
         await self._connection.close()
+
+
+class InPage:
+    """A page's own WebSocket; how many frames a message becomes is the browser's matter."""
+
+    def __init__(self, page: InChromium) -> None:
+        self._page = page
+
+    async def send(self, message: str, *, in_fragments: bool) -> None:
+        del in_fragments
+        await self._page.send(message)
+
+    async def receive(self) -> str:
+        event = await self._page.next()
+        if event[0] != "text":
+            raise Broken(f"it got {event}")
+        assert isinstance(event[1], str)
+        return event[1]
+
+    async def close(self) -> None:
+        await self._page.close(1000, "")
 
 
 class Client:

@@ -14,10 +14,24 @@ from perdure.runtime.shards.supervisor.process import Program
 from perdure.runtime.supervised import SupervisedServer
 from tests.chaos.points import FOLDER
 from tests.chaos.program import MAIN
+from tests.child_forks import can_fork, fork_children
 from tests.serving import Serving
 
 ROOT = Path(__file__).parents[2]
 Start = Callable[..., Awaitable[SupervisedServer]]
+
+
+REPORT = "what has happened"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Have what happened in the log of .ci/run, whichever process the tests were in."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            told = dict(getattr(report, "user_properties", ())).get(REPORT)
+            if told is not None and report.when == "call":
+                terminalreporter.section(report.nodeid.rpartition("::")[2])
+                terminalreporter.write_line(str(told))
 
 
 def told(caplog: pytest.LogCaptureFixture, event: str) -> list[str]:
@@ -36,6 +50,8 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         for role, module in ((Role.WORKER, "worker"), (Role.ROUTER, "router")):
             program = Program([sys.executable, "-m", f"tests.chaos.{module}"])
             monkeypatch.setitem(supervised.PROGRAMS, role, program)
+        if can_fork():
+            fork_children(monkeypatch)
         monkeypatch.chdir(ROOT)  # where their modules are found
         for name, value in {FOLDER: str(tmp_path), **variables}.items():
             monkeypatch.setenv(name, value)

@@ -4,7 +4,8 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-KILL, KILL_TWICE, STOP, RELOAD = "kill", "kill twice", "stop", "reload"
+KILL, KILL_TWICE, STOP = "kill", "kill twice", "stop"
+SAVE, BREAK, RELOAD, RESIZE, UPGRADE = "save", "save broken", "reload", "resize", "upgrade"
 
 # Where a worker dies; None is wherever it happens to be.
 MOMENTS: tuple[str | None, ...] = (
@@ -25,6 +26,8 @@ MOMENTS_OF_SUCCESSORS = {
     "standard": ("replay", "at a redelivery"),
 }
 PASSED_MAX = 12  # how often a moment is passed before it counts, at most
+WORKERS = (3, 1, 2)  # how many there are, one after another; at the start two
+OTHERS = (STOP, STOP, SAVE, BREAK, RELOAD, *(RESIZE for _ in WORKERS), UPGRADE, UPGRADE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Event:
         moment: Where it dies.
         count: After how many times.
         moment_of_successor: Where that dies, too.
+        workers: How many there are to be.
     """
 
     what: str
@@ -44,6 +48,7 @@ class Event:
     moment: str | None = None
     count: int = 1
     moment_of_successor: str = ""
+    workers: int = 0
 
 
 def draw(seed: int, rooms: dict[str, str], *, only_kills: bool = False) -> Iterator[Event]:
@@ -56,8 +61,9 @@ def draw(seed: int, rooms: dict[str, str], *, only_kills: bool = False) -> Itera
     while True:
         kinds = [KILL] * len(MOMENTS) + [KILL_TWICE] * 2
         if not only_kills:
-            kinds += [STOP, RELOAD, RELOAD]
+            kinds += OTHERS
         moments = drawn.sample(MOMENTS, len(MOMENTS))
+        numbers = list(WORKERS)
         for what in drawn.sample(kinds, len(kinds)):
             room = drawn.choice(sorted(rooms))
             count = drawn.randint(1, PASSED_MAX)
@@ -66,5 +72,7 @@ def draw(seed: int, rooms: dict[str, str], *, only_kills: bool = False) -> Itera
             elif what == KILL_TWICE:
                 successors = MOMENTS_OF_SUCCESSORS[rooms[room]]
                 yield Event(what, room, None, 1, drawn.choice(successors))
+            elif what == RESIZE:
+                yield Event(what, room, workers=numbers.pop(0))
             else:
                 yield Event(what, room)

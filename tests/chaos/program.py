@@ -1,7 +1,7 @@
 """What is served in a run: rooms that count what each client says, and tell how they took it."""
 
 # /room/hibernating-NAME?client=C and /room/standard-NAME?client=C are WebSockets; without an
-# upgrade they tell what is counted. An answer says: number, verdict, length, process, redelivered.
+# upgrade they tell what is counted. All else is a page, of which a browser's WebSockets can come. An answer says: number, verdict, length, process, redelivered.
 # Verdicts: "new"; "again", of one that was counted before and is marked; else what must not be.
 MAIN = """
     import asyncio
@@ -10,8 +10,9 @@ MAIN = """
     from perdure import DurableObject, Response, WebSocketPair, WorkerEntrypoint
     from tests.chaos.points import passed
 
-    WORK_S = 0.4
-    PUSH_MS = 300
+    VERSION = 0
+    WORK_S = float(os.environ.get("PERDURE_CHAOS_WORK_S", "0.4"))
+    PUSH_MS = float(os.environ.get("PERDURE_CHAOS_PUSH_MS", "300"))
 
     class Room(DurableObject):
         async def fetch(self, request):
@@ -19,7 +20,8 @@ MAIN = """
             if not request.is_upgrade:
                 said = {key[5:]: last for key, last in storage.kv.list(prefix="last ")}
                 return Response.json(
-                    {"pid": os.getpid(), "count": storage.kv.get("count") or 0, "said": said})
+                    {"pid": os.getpid(), "count": storage.kv.get("count") or 0, "said": said,
+                     "id": str(self.ctx.id), "version": VERSION})
             if request.resumed:
                 passed("replay")
             if await storage.get_alarm() is None:
@@ -61,6 +63,8 @@ MAIN = """
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
+            if not request.parsed_url.path.startswith("/room/"):
+                return Response("<!doctype html>", headers={"Content-Type": "text/html"})
             name = request.parsed_url.path.split("/")[2]
             if name == "hang":
                 time.sleep(3600)

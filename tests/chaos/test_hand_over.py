@@ -38,7 +38,7 @@ async def spare_of(run: Run) -> int:
 
 async def replace(run: Run, room: str) -> bool:
     """Replace the worker of a room; return whether that came to its end."""
-    place = Place(Role.WORKER, run.slots[room])
+    place = Place(Role.WORKER, run.slot_of(room))
     try:
         await run.server.supervisor.replace(place, drain_s=10)
     except ChildFailed:

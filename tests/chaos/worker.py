@@ -53,9 +53,11 @@ def _flush(link: Link) -> None:
         return
     passed("before a link is written to")
     if is_due("while half of a write to a link has left"):
-        data = b"".join(link._unsent)
         assert link._descriptor is not None, "its transport has one"
-        os.write(link._descriptor, data[: len(data) // 2])
+        assert link._transport is not None, "it is open"
+        if not link._transport.get_write_buffer_size():  # else half of that has left
+            data = b"".join(link._unsent)
+            os.write(link._descriptor, data[: len(data) // 2])
         die()
     flush(link)
     passed("behind a write to a link")

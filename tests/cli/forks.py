@@ -7,6 +7,7 @@ interpreters of their own, by PERDURE_TEST_WITHOUT_FORKS.
 """
 
 import asyncio
+import fcntl
 import io
 import json
 import os
@@ -15,16 +16,19 @@ import signal
 import socket
 import struct
 import sys
+import termios
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-from tests.forker import REQUEST_BYTES_MAX, forker
+from tests.child_forks import can_fork, fork_own_children
+from tests.forker import REQUEST_BYTES_MAX, about_to_fork, forker, run_and_end
 
 _NUMBER = struct.Struct("i")
 # What an interpreter, or the linker, looks at before the first line of ours runs.
 _TOO_EARLY = ("PYTHON", "LD_")
+_SERVES = {"serve", "dev"}  # what may start processes itself
 
 
 def can_be_forked(environment: Mapping[str, str]) -> bool:
@@ -32,6 +36,13 @@ def can_be_forked(environment: Mapping[str, str]) -> bool:
     if "PERDURE_TEST_WITHOUT_FORKS" in os.environ:
         return False
     return not any(name.startswith(_TOO_EARLY) for name in environment)
+
+
+class _Request(NamedTuple):
+    arguments: list[str]
+    directory: str
+    environment: dict[str, str]
+    in_terminal: bool
 
 
 class Forked:
@@ -49,23 +60,35 @@ class Forked:
         cls, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], stdin: int, stdout: int
     ) -> Self:
         """Start ``python -m perdure`` with ``arguments`` and no environment but ``env``."""
-        ours, theirs = socket.socketpair()
         out, out_end = os.pipe()
         err, err_end = os.pipe()
         null = os.open(os.devnull, os.O_RDONLY)
-        request = json.dumps([list(arguments), str(cwd), dict(env)]).encode()
-        assert len(request) <= REQUEST_BYTES_MAX
         source, sink = null if stdin == DEVNULL else stdin, out_end if stdout == PIPE else stdout
-        descriptors = [source, sink, err_end, theirs.fileno()]
-        socket.send_fds(forker("tests.cli.forks"), [request], descriptors)
-        theirs.close()
+        request = _Request(list(arguments), str(cwd), dict(env), in_terminal=False)
+        forked = await cls._ask(request, [source, sink, err_end])
         for descriptor in (null, out_end, err_end):
             os.close(descriptor)
-        ours.setblocking(False)
-        forked = cls(await _number(ours), ours)
         await forked._read(out, forked.stdout)
         await forked._read(err, forked.stderr)
         return forked
+
+    @classmethod
+    async def start_in_terminal(
+        cls, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], terminal: int
+    ) -> Self:
+        """Likewise, with a terminal as all of its streams, and as its own."""
+        request = _Request(list(arguments), str(cwd), dict(env), in_terminal=True)
+        return await cls._ask(request, [terminal] * 3)
+
+    @classmethod
+    async def _ask(cls, request: "_Request", streams: list[int]) -> Self:
+        ours, theirs = socket.socketpair()
+        data = json.dumps(request).encode()
+        assert len(data) <= REQUEST_BYTES_MAX
+        socket.send_fds(forker("tests.cli.forks"), [data], [*streams, theirs.fileno()])
+        theirs.close()
+        ours.setblocking(False)
+        return cls(await _number(ours), ours)
 
     async def _read(self, descriptor: int, reader: asyncio.StreamReader) -> None:
         pipe = open(descriptor, "rb", buffering=0)  # noqa: SIM115  # the transport closes it
@@ -85,6 +108,9 @@ class Forked:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._end)
 
     async def communicate(self) -> tuple[bytes, bytes]:
         """Read what is left, and wait for the end."""
@@ -117,14 +143,13 @@ def _become_a_command(control: socket.socket) -> None:
             os._exit(0)
         if os.fork() == 0:
             control.close()
-            return _begin(json.loads(request), descriptors)
+            return _begin(_Request(*json.loads(request)), descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _begin(request: tuple[list[str], str, dict[str, str]], descriptors: list[int]) -> None:
+def _begin(request: _Request, descriptors: list[int]) -> None:
     """Fork once more: this process tells how the other one ends, which is the command."""
-    arguments, directory, environment = request
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     *streams, channel = descriptors
     if pid := os.fork():
@@ -137,14 +162,17 @@ def _begin(request: tuple[list[str], str, dict[str, str]], descriptors: list[int
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    if request.in_terminal:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    os.chdir(directory)
+    os.chdir(request.directory)
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(request.environment)
     sys.stdin, sys.stdout = _stream(0, "r", "strict"), _stream(1, "w", "strict")
     sys.stderr = _stream(2, "w", "backslashreplace")
-    sys.argv[1:] = arguments
-    sys.path[0] = directory
+    sys.argv[1:] = request.arguments
+    sys.path[0] = request.directory
 
 
 def _stream(number: int, mode: str, errors: str) -> io.TextIOWrapper:
@@ -155,10 +183,17 @@ def _stream(number: int, mode: str, errors: str) -> io.TextIOWrapper:
     return stream
 
 
+def _run() -> None:
+    runpy.run_module("perdure", run_name="__main__", alter_sys=True)
+
+
 if __name__ == "__main__":
     import uvloop  # noqa: F401  # what a server loads when it starts
 
     import perdure.cli.main  # noqa: F401  # the modules that all of this is about
 
+    about_to_fork()
     _become_a_command(socket.socket(fileno=int(sys.argv.pop(1))))
-    runpy.run_module("perdure", run_name="__main__", alter_sys=True)
+    if can_fork() and _SERVES & set(sys.argv):
+        fork_own_children()
+    run_and_end(_run)

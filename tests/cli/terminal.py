@@ -8,9 +8,11 @@ import re
 import signal
 import sys
 import termios
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+from tests.cli.forks import Forked, can_be_forked
 
 WAIT_S = 100
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -23,7 +25,9 @@ class Terminal:
         shown: What has been written to it, without colours.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, ours: int, theirs: int) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process | Forked, ours: int, theirs: int
+    ) -> None:
         self.process = process
         self.shown = ""
         self._ours = ours
@@ -77,23 +81,37 @@ async def in_terminal(
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, b"\x32\x00\xc8\x00\x00\x00\x00\x00")  # 50 x 200
 
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(env or {})}
+    words = [str(word) for word in command]
+    process: asyncio.subprocess.Process | Forked
+    if words[:2] == ["-m", "perdure"] and can_be_forked(env or {}):
+        process = await Forked.start_in_terminal(
+            words[2:], cwd=cwd, env=environment, terminal=theirs
+        )
+    else:
+        process = await _started(words, cwd, environment, theirs)
+    terminal = Terminal(process, ours, theirs)
+    try:
+        yield terminal
+    finally:
+        await terminal.close()
+
+
+async def _started(
+    words: Sequence[str], cwd: Path, environment: Mapping[str, str], theirs: int
+) -> asyncio.subprocess.Process:
     def own_terminal() -> None:
         os.setsid()
         # A shell that started these tests in the background has it ignored.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *map(str, command)),
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, *words),
         cwd=cwd,
-        env={**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(env or {})},
+        env=environment,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         preexec_fn=own_terminal,
     )
-    terminal = Terminal(process, ours, theirs)
-    try:
-        yield terminal
-    finally:
-        await terminal.close()

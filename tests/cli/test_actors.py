@@ -60,7 +60,7 @@ def objects(ended: Ended) -> list[Any]:
 async def test_a_running_and_a_stopped_directory_give_the_same_answers(
     start: Start, project: Path
 ) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     await visit(await running.ready(), "lobby", "kitchen")
     for is_running in (True, False):
         found = objects(await ask(start, "actors", "list", "Room", "--json"))
@@ -83,7 +83,7 @@ async def test_a_running_and_a_stopped_directory_give_the_same_answers(
 
 
 async def test_what_a_killed_server_left_can_be_worked_on(start: Start) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     await visit(await running.ready(), "lobby")
     await running.stop(signal.SIGKILL)
     (found,) = objects(await ask(start, "actors", "list", "--json"))
@@ -91,7 +91,7 @@ async def test_what_a_killed_server_left_can_be_worked_on(start: Start) -> None:
 
 
 async def test_what_people_see(start: Start) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     await visit(await running.ready(), "lobby")
     listed = await ask(start, "actors", "list")
     lines = [line.split() for line in listed.out.splitlines()]

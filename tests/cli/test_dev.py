@@ -38,13 +38,17 @@ async def test_it_shows_bindings_then_where_it_listens_then_requests(
     assert ["ROOM", "Durable", "Object", "Room", "wrangler.toml:4"] in shown
     assert ["GREETING", "Variable", "(hidden)", ".dev.vars"] in shown
     assert ["MOOD", "Variable", "(hidden)", "--var"] in shown
+    assert running.seen[-2] == "1 worker: what you save is served at once."
     assert await get(f"{url}/greeting?x=1") == (200, "hello")
     line = await running.line("")
     assert " GET /greeting?x=1 200 OK " in line
     assert line.endswith(" ms")
     ended = await running.stop()
     assert (ended.code, ended.out) == (0, "")
-    assert ended.err.endswith("Stopped. All state is in .perdure\n")
+    assert ended.err.splitlines() == [
+        "Stopping. Press Ctrl-C again to cut off running requests.",
+        "Stopped. All state is in .perdure",
+    ]
 
 
 async def test_ctrl_c_closes_sockets_with_1001_and_loses_nothing(start: Start) -> None:
@@ -56,14 +60,14 @@ async def test_ctrl_c_closes_sockets_with_1001_and_loses_nothing(start: Start) -
         assert (await client.receive()).type is aiohttp.WSMsgType.CLOSE
         assert client.close_code == 1001
     assert (await running.ended()).code == 0
-    again = await start("dev", "--port", 0)
+    again = await start("dev", "--workers", 0, "--port", 0)
     assert await get(await again.ready()) == (200, "visit 2")
 
 
 async def test_the_program_s_errors_are_shown_with_its_own_lines(
     start: Start, project: Path
 ) -> None:
-    running = await start("dev", "--port", 0)
+    running = await start("dev", "--workers", 0, "--port", 0)
     url = await running.ready()
     status, page = await get(f"{url}/boom", Accept="text/html")
     assert status == 500
@@ -79,9 +83,9 @@ async def test_the_program_s_errors_are_shown_with_its_own_lines(
 async def test_the_next_free_port_is_taken_when_nobody_asked_for_one(
     start: Start, project: Path
 ) -> None:
-    first = await start("dev")
+    first = await start("dev", "--workers", 0)
     one = int((await first.ready()).rpartition(":")[2])
-    second = await start("dev", "--data", project / "other")
+    second = await start("dev", "--workers", 0, "--data", project / "other")
     two = int((await second.ready()).rpartition(":")[2])
     assert 8787 <= one < two
     err = (await second.stop()).err
@@ -108,9 +112,10 @@ async def test_each_environment_has_data_of_its_own(start: Start, project: Path)
     config = project / "wrangler.toml"
     bindings = '[[env.next.durable_objects.bindings]]\nname = "ROOM"\nclass_name = "Room"\n'
     config.write_text(f"{config.read_text()}\n[env.next.vars]\nGREETING = 'hi'\n{bindings}")
-    running = await start("dev", "--port", 0, "-e", "next")
+    running = await start("dev", "--workers", 0, "--port", 0, "-e", "next")
     url = await running.ready()
     assert running.seen[0] == "chat-next  wrangler.toml"
+    assert running.seen[-2].startswith("One process, without workers: ")
     assert await get(url) == (200, "visit 1")
     await running.stop()
     assert (project / ".perdure-next").is_dir()
@@ -118,7 +123,9 @@ async def test_each_environment_has_data_of_its_own(start: Start, project: Path)
 
 
 async def test_data_goes_where_it_is_told(start: Start, project: Path, tmp_path: Path) -> None:
-    running = await start("dev", "--port", 0, "--persist-to", tmp_path / "elsewhere")
+    running = await start(
+        "dev", "--workers", 0, "--port", 0, "--persist-to", tmp_path / "elsewhere"
+    )
     await running.ready()
     ended = await running.stop()
     assert (tmp_path / "elsewhere").is_dir()
@@ -127,9 +134,9 @@ async def test_data_goes_where_it_is_told(start: Start, project: Path, tmp_path:
 
 
 async def test_two_servers_do_not_share_a_data_directory(start: Start, project: Path) -> None:
-    first = await start("dev", "--port", 0)
+    first = await start("dev", "--workers", 0, "--port", 0)
     await first.ready()
-    ended = await (await start("dev", "--port", 0)).ended()
+    ended = await (await start("dev", "--workers", 0, "--port", 0)).ended()
     assert ended.code == 1
     assert f"error: {project}/.perdure: " in ended.err
     assert "Traceback" not in ended.err
@@ -140,7 +147,7 @@ async def test_a_warning_is_told_once_and_keeps_nothing_from_starting(
 ) -> None:
     config = project / "wrangler.toml"
     config.write_text("nmae = 1\n" + config.read_text())
-    running = await start("dev", "--port", 0)
+    running = await start("dev", "--workers", 0, "--port", 0)
     await running.ready()
     err = (await running.stop()).err
     assert err.count('warning: Unexpected fields found in top-level field: "nmae"') == 1
@@ -188,7 +195,7 @@ async def about_to_delete(start: Start, project: Path) -> Path:
     both = config.read_text().replace(OLD, 'new_sqlite_classes = ["Room", "Old"]')
     config.write_text(both)
     program.write_text(program.read_text() + "\n\nclass Old(Room):\n    pass\n")
-    running = await start("dev", "--port", 0)
+    running = await start("dev", "--workers", 0, "--port", 0)
     await running.ready()
     assert (await running.stop()).code == 0
     config.write_text(both.replace('"Room", "Old"]', '"Room", "Old"]' + DELETION[len(OLD) :]))
@@ -198,19 +205,19 @@ async def about_to_delete(start: Start, project: Path) -> Path:
 async def test_nothing_is_deleted_when_nobody_can_be_asked(
     start: Start, about_to_delete: Path
 ) -> None:
-    ended = await (await start("dev", "--port", 0)).ended()
+    ended = await (await start("dev", "--workers", 0, "--port", 0)).ended()
     assert ended.code == 2
     assert "error: The migrations would delete all objects of Old." in ended.err
     assert "agree with --yes" in ended.err
-    again = await (await start("dev", "--port", 0)).ended()
+    again = await (await start("dev", "--workers", 0, "--port", 0)).ended()
     assert again.err == ended.err
 
 
 async def test_yes_agrees_to_a_deletion(start: Start, about_to_delete: Path) -> None:
-    running = await start("dev", "--port", 0, "--yes")
+    running = await start("dev", "--workers", 0, "--port", 0, "--yes")
     await running.ready()
     assert (await running.stop()).code == 0
-    once_more = await start("dev", "--port", 0)
+    once_more = await start("dev", "--workers", 0, "--port", 0)
     await once_more.ready()
 
 
@@ -220,7 +227,7 @@ async def test_whoever_is_there_may_refuse(
 ) -> None:
     terminal = Terminal()
     try:
-        running = await start("dev", "--port", 0, stdin=terminal.stdin)
+        running = await start("dev", "--workers", 0, "--port", 0, stdin=terminal.stdin)
         assert "delete all objects of Old." in await running.message("warning: ")
         assert await running.message("30 days") == "  They stay in .perdure/trash for 30 days.\n"
         terminal.type(answer)
@@ -234,7 +241,7 @@ async def test_whoever_is_there_may_refuse(
 async def test_whoever_is_there_may_agree(start: Start, about_to_delete: Path) -> None:
     terminal = Terminal()
     try:
-        running = await start("dev", "--port", 0, stdin=terminal.stdin)
+        running = await start("dev", "--workers", 0, "--port", 0, stdin=terminal.stdin)
         await running.message("30 days")
         terminal.type("y\n")
         await running.ready()

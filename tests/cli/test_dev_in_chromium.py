@@ -19,7 +19,7 @@ async def test_the_page_of_the_last_good_code_says_what_is_wrong(
 ) -> None:
     main = project / "src" / "main.py"
     main.write_text(PROGRAM)
-    running = await start("dev", "--workers", 1, "--port", 0)
+    running = await start("dev", "--port", 0)
     url = await running.ready()
     async with (
         aiohttp.ClientSession() as http,

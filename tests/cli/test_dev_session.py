@@ -1,4 +1,4 @@
-"""``perdure dev`` with a worker: saved files, broken files, and hot keys."""
+"""``perdure dev`` as it is by default, with a worker: saved files, broken files, and hot keys."""
 
 from pathlib import Path
 
@@ -44,15 +44,14 @@ async def test_what_is_saved_is_served_and_keys_do_what_they_say(
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
     browser.chmod(0o755)
-    command = ("-m", "perdure", "dev", "--workers", 1, "--port", 0)
+    command = ("-m", "perdure", "dev", "--port", 0)
     env = {"BROWSER": f"{browser} %s"}
     async with (
         in_terminal(*command, cwd=project, env=env) as terminal,
         aiohttp.ClientSession() as session,
     ):
-        await terminal.until("Press h for the keys")
         await terminal.until("Ready on ")
-        await terminal.until("\n")
+        await terminal.until("Press h for the keys")
         url = terminal.shown.partition("Ready on ")[2].splitlines()[0].strip()
         assert not terminal.has_echo
 

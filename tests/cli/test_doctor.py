@@ -48,7 +48,7 @@ def test_where_there_is_no_data_nothing_is_made(invoke: Invoke, tmp_path: Path) 
 
 @pytest.mark.slow
 async def test_a_server_is_asked(start: Start, project: Path) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     await running.ready()
     ended = await (await start("doctor", "--json")).ended()
     items = {item["name"]: item for item in map(json.loads, ended.out.splitlines())}

@@ -55,6 +55,6 @@ async def test_a_worker_is_replaced_and_clients_stay(start: Start) -> None:
 
 @pytest.mark.slow
 async def test_a_server_of_one_process_has_no_workers(start: Start) -> None:
-    await (await start("serve", "--port", 0)).ready()
+    await (await start("serve", "--workers", 0, "--port", 0)).ready()
     ended = await (await start("drain", "--worker", 0)).ended()
     assert (ended.code, "is one process" in ended.err) == (2, True)

@@ -164,7 +164,7 @@ async def ends_quietly(start: Start, command: Sequence[str]) -> None:
 
 @pytest.mark.slow
 async def test_a_reader_that_has_had_enough_ends_a_command_quietly(start: Start) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     async with aiohttp.request("GET", await running.ready()) as response:
         assert response.status == 200
     for is_running in (True, False):
@@ -176,7 +176,7 @@ async def test_a_reader_that_has_had_enough_ends_a_command_quietly(start: Start)
 
 @pytest.mark.slow
 async def test_a_reader_of_events_that_has_had_enough_ends_tail_quietly(start: Start) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     url = await running.ready()
     for form in ("json", "pretty"):
         piped = await Piped.start(start, "tail", "--format", form, "--event", "request")
@@ -192,7 +192,7 @@ async def test_a_reader_of_events_that_has_had_enough_ends_tail_quietly(start: S
 
 @pytest.mark.slow
 async def test_dev_that_nobody_watches_any_more_ends_in_good_order(start: Start) -> None:
-    piped = await Piped.start(start, "dev", "--port", "0")
+    piped = await Piped.start(start, "dev", "--workers", "0", "--port", "0")
     url = await piped.line("Ready on ")
     piped.read_no_more()
     async with aiohttp.request("GET", url) as response:

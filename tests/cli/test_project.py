@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.cli.project import open_project, with_tls
+from perdure.cli.project import open_project, with_processes, with_tls
 from perdure.runtime.config.errors import ConfigError
 from perdure.runtime.config.model import TlsConfig
 
@@ -12,6 +12,20 @@ from perdure.runtime.config.model import TlsConfig
 def add(project: Path, text: str) -> None:
     path = project / "wrangler.toml"
     path.write_text(f"{path.read_text()}\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("in_file", "option", "expected"),
+    [(None, None, 7), (None, 0, 0), (3, None, 3), (0, None, 0), (3, 1, 1)],
+)
+def test_the_number_of_workers_is_said_or_that_of_the_command(
+    project: Path, in_file: int | None, option: int | None, expected: int
+) -> None:
+    if in_file is not None:
+        add(project, f"[perdure]\nworkers = {in_file}")
+    opened = open_project(project / "wrangler.toml", None, None)
+    perdure = with_processes(opened, option, None, workers_default=7).config.perdure
+    assert (perdure.workers, perdure.routers) == (expected, 1)
 
 
 def test_the_configuration_is_found_from_below(

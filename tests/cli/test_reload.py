@@ -55,7 +55,7 @@ async def test_new_code_is_served_when_it_can_be_imported(start: Start, project:
         change(project, "class Room", "import nothing_of_this_name\n\n\nclass Room")
         ended = await (await start("reload")).ended()
         assert (ended.code, ended.out) == (2, "")
-        assert ended.err.startswith("error: Nothing was changed; the workers go on")
+        assert ended.err.startswith("error: Nothing was changed; workers that serve go on")
         assert "No module named 'nothing_of_this_name'" in ended.err
         assert await get(url) == (200, "call 4")
         running.send(signal.SIGHUP)
@@ -83,7 +83,7 @@ async def test_new_code_is_served_when_it_can_be_imported(start: Start, project:
 async def test_a_server_of_one_process_says_what_it_lacks(start: Start) -> None:
     ended = await (await start("reload")).ended()
     assert (ended.code, ended.out) == (1, "") or ended.code == 2
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     await running.ready()
     for command in (("reload",), ("resize", 2)):
         ended = await (await start(*command)).ended()

@@ -14,6 +14,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from perdure.cli.actors import counted
+from perdure.runtime.config.cores import one_worker_per_core
 from tests.cli.process import Start
 from tests.runtime.edge.tls import client_context, issue, serial_of
 from tests.wire import Wire
@@ -53,7 +55,10 @@ async def get(url: str) -> tuple[int, str]:
 
 def children_of(pid: int, program: str) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if program in Path(f"/proc/{child}/cmdline").read_text()]
+    names = {
+        child: [Path(f"/proc/{child}/{name}") for name in ("cmdline", "comm")] for child in found
+    }
+    return [int(c) for c, files in names.items() if any(program in f.read_text() for f in files)]
 
 
 def configure(project: Path, more: str) -> None:
@@ -62,7 +67,7 @@ def configure(project: Path, more: str) -> None:
 
 
 async def test_clients_see_nothing_of_an_error_but_its_status(start: Start) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     url = await running.ready()
     assert await get(f"{url}/boom") == (500, "Internal Server Error\n")
     ended = await running.stop(signal.SIGTERM)
@@ -72,12 +77,14 @@ async def test_clients_see_nothing_of_an_error_but_its_status(start: Start) -> N
 
 
 async def test_workers_come_and_go_while_a_socket_stays(start: Start, project: Path) -> None:
-    running = await start("serve", "--port", 0, "--workers", 2)
+    running = await start("serve", "--port", 0)
     url = await running.ready()
+    wanted = one_worker_per_core()
+    assert running.seen[-2] == f"{counted(wanted, 'worker')}."
     async with aiohttp.ClientSession() as session, session.ws_connect(url) as ws:
         assert await ws.receive_str() == "visit 1"
         workers = children_of(running.pid, "worker_process")
-        assert len(workers) == 3, "two, and a spare one"
+        assert len(workers) == wanted + 1, "one for each processor, and a spare one"
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         assert await ws.receive_str() == "visit 2", "its request was replayed"
@@ -99,18 +106,21 @@ async def test_a_program_that_cannot_be_used_fails_in_any_shape(
 
 
 async def test_it_listens_on_this_machine_only_unless_told_otherwise(start: Start) -> None:
-    assert (await (await start("serve", "--port", 0)).ready()).startswith("http://127.0.0.1:")
+    assert (await (await start("serve", "--workers", 0, "--port", 0)).ready()).startswith(
+        "http://127.0.0.1:"
+    )
 
 
 async def test_the_json_log_is_one_object_a_line_from_start_to_stop(
     start: Start, project: Path
 ) -> None:
     configure(project, "nmae = 1")
-    running = await start("serve", "--port", 0, "--log-format", "json")
+    running = await start("serve", "--workers", 0, "--port", 0, "--log-format", "json")
     warning = json.loads(await running.message("nmae"))
     assert warning["level"] == "warning"
     assert warning["where"].startswith(f"{project}/wrangler.toml:")
     ready = json.loads(await running.message("server.ready"))
+    assert ready["workers"] == 0
     assert (await get(f"{ready['url']}/boom"))[0] == 500
     ended = await running.stop(signal.SIGTERM)
     entries: list[Any] = [json.loads(line) for line in ended.err.splitlines()]
@@ -126,7 +136,7 @@ async def test_the_json_log_is_one_object_a_line_from_start_to_stop(
 
 async def test_the_log_is_as_the_configuration_says(start: Start, project: Path) -> None:
     configure(project, '[perdure.log]\nformat = "json"\nlevel = "debug"')
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     url = json.loads(await running.message("server.ready"))["url"]
     assert (await get(f"{url}/x?y=1"))[0] == 200
     entry = json.loads(await running.message("request.answered"))
@@ -135,12 +145,14 @@ async def test_the_log_is_as_the_configuration_says(start: Start, project: Path)
 
 
 @pytest.mark.usefixtures("slow")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "shape"), [(signal.SIGTERM, ()), (signal.SIGINT, ("--workers", 0))]
+)
 async def test_requests_under_way_may_finish(
-    start: Start, project: Path, number: signal.Signals
+    start: Start, project: Path, number: signal.Signals, shape: tuple[object, ...]
 ) -> None:
     os.mkfifo(project / "pipe")
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--port", 0, *shape)
     request = asyncio.create_task(get(f"{await running.ready()}/pipe"))
     await running.line("begun")
     running.send(number)
@@ -157,7 +169,7 @@ async def test_requests_under_way_may_finish(
 async def test_a_request_without_end_is_cut_off(start: Start, project: Path, why: str) -> None:
     if why == "the limit":
         configure(project, "[perdure.limits]\nshutdown_timeout_s = 0.01")
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     url = await running.ready()
     request = asyncio.create_task(get(url))
     await running.line("begun")
@@ -175,18 +187,18 @@ async def test_a_deletion_wants_yes(start: Start, project: Path) -> None:
     new = 'new_sqlite_classes = ["Room"]'
     before = config.read_text().replace(new, 'new_sqlite_classes = ["Room", "Old"]')
     config.write_text(before)
-    await (running := await start("serve", "--port", 0)).ready()
+    await (running := await start("serve", "--workers", 0, "--port", 0)).ready()
     await running.stop()
     config.write_text(f'{before}\n[[migrations]]\ntag = "v2"\ndeleted_classes = ["Old"]\n')
-    refused = await (await start("serve", "--port", 0)).ended()
+    refused = await (await start("serve", "--workers", 0, "--port", 0)).ended()
     assert (refused.code, refused.out) == (2, "")
     assert "agree with --yes" in refused.err
-    await (await start("serve", "--port", 0, "--yes")).ready()
+    await (await start("serve", "--workers", 0, "--port", 0, "--yes")).ready()
 
 
 async def test_a_refused_start_says_why_in_words(start: Start, project: Path) -> None:
     (project / "src" / "main.py").unlink()
-    ended = await (await start("serve", "--port", 0)).ended()
+    ended = await (await start("serve", "--workers", 0, "--port", 0)).ended()
     assert (ended.code, ended.out) == (2, "")
     assert "wrangler.toml:2: error: There is no file" in ended.err
     assert "Traceback" not in ended.err
@@ -198,7 +210,7 @@ async def test_a_refused_start_says_why_in_words(start: Start, project: Path) ->
 async def test_tls_with_a_certificate_that_is_renewed(start: Start, tmp_path: Path) -> None:
     files = issue(tmp_path / "tls")
     options = ("--port", 0, "--tls-cert", files.cert, "--tls-key", files.key)
-    running = await start("serve", *options)
+    running = await start("serve", "--workers", 0, *options)
     url = await running.ready()
     assert url.startswith("https://127.0.0.1:")
     async with connection_to(url) as (before, wire):
@@ -235,7 +247,9 @@ async def connection_to(url: str) -> AsyncIterator[tuple[int, Wire]]:
 
 
 async def test_metrics_are_on_the_port_that_was_asked_for(start: Start) -> None:
-    running = await start("serve", "--port", 0, "--control-port", 0, "--log-format", "json")
+    running = await start(
+        "serve", "--workers", 0, "--port", 0, "--control-port", 0, "--log-format", "json"
+    )
     told = json.loads(await running.message("control.ready"))
     status, text = await get(told["url"])
     assert told["url"].startswith("http://127.0.0.1:")
@@ -250,11 +264,11 @@ async def test_a_control_port_of_the_configuration_is_opened_and_an_option_wins(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         configure(project, f"[perdure]\ncontrol_port = {port}")
-        ended = await (await start("serve", "--port", 0)).ended()
+        ended = await (await start("serve", "--workers", 0, "--port", 0)).ended()
         assert ended.code == 1
         assert f"cannot listen on 127.0.0.1:{port}" in ended.err
         assert "--control-port" in ended.err
-        running = await start("serve", "--port", 0, "--control-port", 0)
+        running = await start("serve", "--workers", 0, "--port", 0, "--control-port", 0)
         await running.ready()
         assert (await running.stop(signal.SIGTERM)).code == 0
 
@@ -263,6 +277,6 @@ async def test_a_program_that_is_being_written_tells_where_its_metrics_are(
     start: Start, project: Path
 ) -> None:
     configure(project, "[perdure]\ncontrol_port = 0")
-    running = await start("dev", "--port", 0)
+    running = await start("dev", "--workers", 0, "--port", 0)
     status, text = await get(await running.line("Metrics on "))
     assert (status, "perdure_requests_total" in text) == (200, True)

@@ -36,7 +36,7 @@ async def event(reader: Running) -> dict[str, Any]:
 
 
 async def test_a_reader_follows_requests_messages_and_actors_as_json(start: Start) -> None:
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     url = await server.ready()
     reader = await following(start, "--format", "json", "--event", "request", "--event", "message")
     assert await get(f"{url}/a") == 200
@@ -55,7 +55,7 @@ async def test_a_reader_follows_requests_messages_and_actors_as_json(start: Star
 
 
 async def test_people_get_a_line_for_each_event(start: Start) -> None:
-    url = await (await start("serve", "--port", 0)).ready()
+    url = await (await start("serve", "--workers", 0, "--port", 0)).ready()
     reader = await following(start, "--format", "pretty", "--status", "error")
     assert await get(url) == 200  # not told of
     assert await get(f"{url}/boom") == 500
@@ -70,14 +70,14 @@ async def test_people_get_a_line_for_each_event(start: Start) -> None:
 
 
 async def test_a_program_that_is_being_written_can_be_followed_too(start: Start) -> None:
-    url = await (await start("dev", "--port", 0)).ready()
+    url = await (await start("dev", "--workers", 0, "--port", 0)).ready()
     reader = await following(start, "--namespace", "ROOM", "--name", "a")
     assert await get(url) == 200
     assert (await event(reader))["event"] == "actor.started"
 
 
 async def test_a_server_that_stops_is_told(start: Start) -> None:
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     await server.ready()
     reader = await following(start)
     assert (await server.stop(signal.SIGTERM)).code == 0
@@ -86,7 +86,7 @@ async def test_a_server_that_stops_is_told(start: Start) -> None:
 
 
 async def test_a_server_that_is_killed_is_told(start: Start) -> None:
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     await server.ready()
     reader = await following(start, "--format", "pretty")
     await server.stop(signal.SIGKILL)
@@ -97,7 +97,7 @@ async def test_a_server_that_is_killed_is_told(start: Start) -> None:
 
 
 async def test_an_interrupted_reader_leaves_the_server_alone(start: Start) -> None:
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     url = await server.ready()
     for number in (signal.SIGINT, signal.SIGTERM):
         ended = await (await following(start)).stop(number)
@@ -128,7 +128,7 @@ async def test_a_reader_that_does_not_read_loses_events_and_holds_nobody_up(
     start: Start, project: Path
 ) -> None:
     (project / "src" / "main.py").write_text(CHATTY)
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     url = await server.ready()
     reader = await following(start, "--event", "message.sent")
     reader.send(signal.SIGSTOP)
@@ -151,7 +151,7 @@ async def test_a_reader_that_does_not_read_loses_events_and_holds_nobody_up(
 
 
 async def test_what_cannot_be_followed_is_told_with_a_hint(start: Start) -> None:
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     await server.ready()
     ended = await (await start("tail", "--format", "pretty", "--event", "mesage.sent")).ended()
     assert ended.code == 2
@@ -160,7 +160,7 @@ async def test_what_cannot_be_followed_is_told_with_a_hint(start: Start) -> None
 
 
 async def test_without_a_server_there_is_nothing_to_follow(start: Start) -> None:
-    server = await start("serve", "--port", 0)
+    server = await start("serve", "--workers", 0, "--port", 0)
     assert await get(await server.ready()) == 200
     await server.stop(signal.SIGTERM)
     ended = await (await start("tail", "--format", "json")).ended()

@@ -36,7 +36,7 @@ async def test_the_operator_hears_how_many_went_over(start: Start, project: Path
 
 @pytest.mark.slow
 async def test_a_server_of_one_process_says_that_it_has_none(start: Start, project: Path) -> None:
-    running = await start("serve", "--port", 0)
+    running = await start("serve", "--workers", 0, "--port", 0)
     await running.ready()
     ended = await (await start("upgrade")).ended()
     assert ended.code == 2

@@ -63,7 +63,7 @@ class ServerProcess:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "perdure", "serve", "-c", str(CONFIG)),
+                *(sys.executable, "-m", "perdure", "serve", "--workers", "0", "-c", str(CONFIG)),
                 *("--port", "0", "--data", str(self._data_dir)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,

@@ -288,7 +288,8 @@ async def run(
     async def run() -> Running:
         place = ("-c", FEED / "wrangler.toml", "--port", 0, "--data", tmp_path / "data")
         return await processes.start(
-            "dev", *place, *(f"--var={name}:{value}" for name, value in variables.items())
+            *("dev", "--workers", 0, *place),
+            *(f"--var={name}:{value}" for name, value in variables.items()),
         )
 
     yield run

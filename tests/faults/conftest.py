@@ -1,6 +1,7 @@
 """One tally for all tests of faults, printed at the end of the run; and where disks can be made."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,20 @@ _TALLY = pytest.StashKey[Tally]()
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
     return request.config.stash.setdefault(_TALLY, Tally())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Have each process of pytest-xdist hand its share over."""
+    handed_over: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    tally = session.config.stash.get(_TALLY, None)
+    if handed_over is not None and tally is not None:
+        handed_over["tally"] = tally.to_plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if share := getattr(node, "workeroutput", {}).get("tally"):
+        node.config.stash.setdefault(_TALLY, Tally()).add_plain(share)
 
 
 def pytest_terminal_summary(

@@ -48,7 +48,17 @@ class Served:
     async def launch(self) -> None:
         """Start it, whatever becomes of it."""
         self._process = await asyncio.create_subprocess_exec(
-            *(*self._wrapper, sys.executable, "-m", "perdure", "serve", "-c", str(CONFIG)),
+            *(
+                *self._wrapper,
+                sys.executable,
+                "-m",
+                "perdure",
+                "serve",
+                "--workers",
+                "0",
+                "-c",
+                str(CONFIG),
+            ),
             *("--port", "0", "--data", str(self._data_dir)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

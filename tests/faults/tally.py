@@ -35,6 +35,16 @@ class Tally:
         self.checked += history.checked
         self.lost += history.lost
 
+    def to_plain(self) -> tuple[dict[str, int], int, int]:
+        """What another process can add to its own."""
+        return dict(self.done), self.checked, self.lost
+
+    def add_plain(self, share: tuple[dict[str, int], int, int]) -> None:
+        done, checked, lost = share
+        self.done.update(done)
+        self.checked += checked
+        self.lost += lost
+
     def lines(self) -> list[str]:
         told = [f"{self.done[kind]} {kind}" for kind in _KINDS if self.done[kind]]
         return [*told, f"{self.checked} acknowledged writes looked for, {self.lost} lost"]

@@ -209,7 +209,7 @@ def assert_refused(root: Path, words: str) -> None:
     """``perdure serve`` ends with 1, and tells the operator what is wrong and what to do."""
     run = subprocess.run(
         [
-            *(sys.executable, "-m", "perdure", "serve", "-c", str(CONFIG)),
+            *(sys.executable, "-m", "perdure", "serve", "--workers", "0", "-c", str(CONFIG)),
             *("--port", "0", "--data", str(root)),
         ],
         capture_output=True,

@@ -11,19 +11,21 @@ import compileall
 import os
 import py_compile
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.mutation import Mutant, NoLongerApplies, mutate
+from tests.mutants.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("actors", "runtime", "storage", "cli")
@@ -41,7 +43,7 @@ class Outcome:
     """What a run of tests said.
 
     Attributes:
-        code: pytest's exit code; -1 if it had to be killed.
+        code: pytest's exit code; -9 if it had to be killed.
         failed: The tests that failed, without what is in brackets: one case is enough.
         passed: Those of which no case failed.
         output: What it printed.
@@ -106,33 +108,26 @@ class Tree:
 
     def run(self, node_ids: Sequence[str], timeout_s: int = TEST_TIMEOUT_S) -> Outcome:
         """Run tests in this copy; each may take ``timeout_s``."""
-        report = self.root / "report.xml"
+        report, output = self.root / "report.xml", self.root / "output"
         report.unlink(missing_ok=True)
         # Plain, because to rewrite the assertions of all that a test imports takes a second.
-        command = [sys.executable, "-m", "pytest", "-q", "--assert=plain", "--tb=line"]
-        command += ["-p", "no:cacheprovider"]
-        command += [f"--junitxml={report}", "-o", f"timeout={timeout_s}"]
-        command += [f"--basetemp={self.root / 'temporary'}", *node_ids]
+        arguments = ["-q", "--assert=plain", "--tb=line", "-p", "no:cacheprovider"]
+        arguments += [f"--junitxml={report}", "-o", f"timeout={timeout_s}"]
+        arguments += [f"--basetemp={self.root / 'temporary'}", *node_ids]
+        code = self._pytest.run(arguments, output, RUN_TIMEOUT_S)
+        return _outcome(code, report, output.read_text(errors="replace"))
+
+    @cached_property
+    def _pytest(self) -> Warm:
         environment = os.environ | {
             "PYTHONPATH": str(self.root),
             "PYTHONDONTWRITEBYTECODE": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.root / "hypothesis"),
         }
-        try:
-            run = subprocess.run(
-                command,
-                cwd=self.root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=RUN_TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            return Outcome(-1, frozenset(), frozenset(), str(error))
-        return _outcome(run.returncode, report, run.stdout)
+        return Warm(self.root, environment)
+
+    def close(self) -> None:
+        self._pytest.close()
 
 
 def _outcome(code: int, report: Path, output: str) -> Outcome:
@@ -155,12 +150,13 @@ def main(words: Sequence[str]) -> int:
         say(f"no mutant has {' and '.join(words)} in its name or file")
         return 1
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory, ExitStack() as at_the_end:
         trees: SimpleQueue[Tree] = SimpleQueue()
         first = Tree.copied(Path(directory) / "tree-1")
-        trees.put(first)
-        for number in range(2, AT_A_TIME + 1):
-            trees.put(first.again(Path(directory) / f"tree-{number}"))
+        others = (Path(directory) / f"tree-{number}" for number in range(2, AT_A_TIME + 1))
+        for tree in (first, *map(first.again, others)):
+            at_the_end.callback(tree.close)
+            trees.put(tree)
         problems = [*_baseline(mutants, trees)]
         if not problems:
             with ThreadPoolExecutor(AT_A_TIME) as pool:
@@ -176,7 +172,8 @@ def _baseline(mutants: Sequence[Mutant], trees: "SimpleQueue[Tree]") -> Iterable
     """Say what is wrong before any mutant is made: a failing test, a copy that is not imported."""
     named = sorted({node_id for mutant in mutants for node_id in mutant.caught_by})
     shares = [share for place in range(AT_A_TIME) if (share := named[place::AT_A_TIME])]
-    firsts = {mutant.file: mutant for mutant in reversed(mutants)}
+    # One of each folder: a mutant that were not imported would live, and this only says why.
+    firsts = {mutant.file.split("/")[0]: mutant for mutant in reversed(mutants)}
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         failing = [p for p in pool.map(lambda names: _failing(names, trees), shares) if p]
         yield from failing

@@ -44,7 +44,7 @@ async def start(tmp_path: Path, shim: Path, broken: Path) -> AsyncIterator[Start
     processes = Processes()
 
     async def start_it(*command: str) -> Running:
-        place = ("-c", config.path, "--port", 0, "--data", tmp_path / "data")
+        place = ("--workers", 0, "-c", config.path, "--port", 0, "--data", tmp_path / "data")
         return await processes.start(*command, *place, env=disk)
 
     yield start_it

@@ -19,9 +19,11 @@ def examples(count: int, steps: int = 50) -> settings:
     PERDURE_PROPERTY_FACTOR is set by .ci/run; hypothesis' own profiles could only set one number
     for all properties, whatever each of them costs.
     """
-    factor = int(os.environ.get("PERDURE_PROPERTY_FACTOR", "1"))
-    share = 1 if "CI" in os.environ else 2
-    return settings(max_examples=count * factor // share, stateful_step_count=steps, deadline=None)
+    usual = "1" if "CI" in os.environ else "0.5"
+    factor = float(os.environ.get("PERDURE_PROPERTY_FACTOR", usual))
+    return settings(
+        max_examples=max(1, int(count * factor)), stateful_step_count=steps, deadline=None
+    )
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

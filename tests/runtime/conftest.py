@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from tests.child_forks import can_fork, fork_children
 from tests.serving import SPLIT
 from tests.town import Town
 
@@ -25,6 +26,13 @@ def pytest_asyncio_loop_factories(
     if ON_BOTH_LOOPS & set(item.path.parts):
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
     return {"asyncio": asyncio.new_event_loop}
+
+
+@pytest.fixture(autouse=True)
+def forked_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the processes of a supervisor begin as forks."""
+    if can_fork():
+        fork_children(monkeypatch)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The actors' side by itself: what a worker process has; nobody listens anywhere."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from perdure.actors.clock import SystemClock
 from perdure.actors.events import Delivered, OnReply
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId, IdFactory
-from perdure.runtime.actor_side import ActorSide
+from perdure.runtime.actor_side import LOOKS_INTERVAL_S, ActorSide
 from perdure.runtime.config.model import WorkerConfig
 from perdure.runtime.host.loader import load_app
 from perdure.runtime.host.migration_plan import Namespace
@@ -33,6 +33,8 @@ MAIN = """
             name = request.parsed_url.path.strip("/")
             return await self.env.COUNTER.get_by_name(name).fetch(request)
 """
+AWAY = "away"  # the worker of this actor
+waiting: list[Callable[[], None]] = []  # for it
 NAMESPACES = {"Counter": Namespace("app-Counter", "Counter", "sqlite")}
 
 
@@ -45,6 +47,9 @@ class Noted:
 
     def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
         self.names.append(actor_id.name)
+        if actor_id.name == AWAY:
+            waiting.append(lambda: self.registry.deliver(actor_id, event, on_reply))
+            return
         self.registry.deliver(actor_id, event, on_reply)
 
 
@@ -109,3 +114,23 @@ async def test_two_of_them_serve_one_directory_each_with_its_own_log(
         async with assembled(config, directory, "0", []) as one:
             assert await ask(one, "a") == "/a 2"
             assert await ask(one, "b") == "/b 2", "the other's log was left in good order"
+
+
+async def test_it_does_not_wait_for_what_only_waits_in_vain(serve: Serving, tmp_path: Path) -> None:
+    config = serve.write(MAIN, objects=["Counter"])
+    loop = asyncio.get_running_loop()
+    with DataDirectory.open(tmp_path / "data") as directory:
+        async with assembled(config, directory, "0", []) as side:
+            asked = asyncio.ensure_future(ask(side, AWAY))
+            while not waiting:
+                await asyncio.sleep(0)
+            await side.drain(loop.time() + 3600, lambda: 1)
+            assert side.is_at_work
+
+            may_wait = asyncio.ensure_future(side.drain(loop.time() + 3600, lambda: 0))
+            await asyncio.sleep(2 * LOOKS_INTERVAL_S)
+            assert not may_wait.done(), "it may come"
+            waiting.pop()()
+            assert await asked == "/away 1"
+            await may_wait
+            assert not side.is_at_work

@@ -1,6 +1,6 @@
 """What a process without actors does to a data directory; the rest is in test_supervised.py."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ from perdure.runtime.config.model import MigrationStep, WorkerConfig
 from perdure.runtime.held_directory import HeldDirectory
 from perdure.runtime.shards.placement import Placement
 from perdure.storage.directory import DataDirectory
+from perdure.storage.errors import DirectoryInUse, StorageError
 from perdure.storage.saved_alarms import SavedAlarms
 from tests.world import FakeClock
 
@@ -23,13 +24,39 @@ def config(*steps: MigrationStep) -> WorkerConfig:
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[DataDirectory]:
-    with DataDirectory.open(tmp_path / "data") as directory:
-        yield directory
+async def held(tmp_path: Path) -> AsyncIterator[HeldDirectory]:
+    held = HeldDirectory(tmp_path / "data", FakeClock())
+    await held.open(await held.plan(config()), config())
+    yield held
+    held.close()
 
 
-async def test_migrations_are_planned_and_then_applied_once(opened: DataDirectory) -> None:
-    held = HeldDirectory(opened, FakeClock())
+async def test_what_no_server_has_used_is_left_alone_until_it_is_opened(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    held = HeldDirectory(root, FakeClock())
+    held.open_if_used()
+    assert not root.exists()
+    await held.open(await held.plan(config()), config())
+    held.close()
+    with DataDirectory.open(root), pytest.raises(DirectoryInUse):
+        HeldDirectory(root, FakeClock()).open_if_used()
+
+
+async def test_a_plan_is_not_for_a_directory_that_another_server_has_used_since(
+    tmp_path: Path,
+) -> None:
+    late, early = (HeldDirectory(tmp_path / "data", FakeClock()) for _ in range(2))
+    late.open_if_used()
+    planned = await late.plan(config(CREATE))
+    await early.open(planned, config(CREATE))
+    await early.apply(planned, ("0",))
+    early.close()
+    with pytest.raises(StorageError, match="Start this one again"):
+        await late.open(planned, config(CREATE))
+    late.close()
+
+
+async def test_migrations_are_planned_and_then_applied_once(held: HeldDirectory) -> None:
     placement = Placement.of_count(2)
     held.recover(placement)
     planned = await held.plan(config(CREATE))
@@ -38,35 +65,33 @@ async def test_migrations_are_planned_and_then_applied_once(opened: DataDirector
     assert (await held.plan(config(CREATE))).steps == ()
 
 
-async def test_who_is_deleted_has_no_alarm_in_any_slot(opened: DataDirectory) -> None:
-    held = HeldDirectory(opened, FakeClock())
+async def test_who_is_deleted_has_no_alarm_in_any_slot(held: HeldDirectory) -> None:
     placement = Placement.of_count(3)
     await held.apply(await held.plan(config(CREATE)), placement.slots)
     slot = placement.slot_of("app-Room", ACTOR)
-    assert saved(opened, slot, {("app-Room", ACTOR): (5, None)}) == 1
+    assert saved(held, slot, {("app-Room", ACTOR): (5, None)}) == 1
     planned = await held.plan(config(CREATE, DELETE))
     assert planned.is_destructive
     await held.apply(planned, placement.slots)
-    assert saved(opened, slot, {}) == 0
+    assert saved(held, slot, {}) == 0
 
 
-def test_alarms_follow_the_placement(opened: DataDirectory) -> None:
-    held = HeldDirectory(opened, FakeClock())
+def test_alarms_follow_the_placement(held: HeldDirectory) -> None:
     one, many = Placement.of_count(1), Placement.of_count(7)
     there = many.slot_of("app-Room", ACTOR)
     assert there != "0"
-    assert saved(opened, "0", {("app-Room", ACTOR): (5, None)}) == 1
+    assert saved(held, "0", {("app-Room", ACTOR): (5, None)}) == 1
     held.recover(many)
-    assert [saved(opened, slot, {}) for slot in ("0", there)] == [0, 1]
+    assert [saved(held, slot, {}) for slot in ("0", there)] == [0, 1]
     held.distribute_alarms(one)
-    assert saved(opened, "0", {}) == 1
+    assert saved(held, "0", {}) == 1
 
 
 def saved(
-    opened: DataDirectory, slot: str, more: "dict[tuple[str, bytes], tuple[int, str | None]]"
+    held: HeldDirectory, slot: str, more: "dict[tuple[str, bytes], tuple[int, str | None]]"
 ) -> int:
     """Save ``more`` alarms; return how many there are in the file of ``slot``."""
-    file = SavedAlarms(opened.layout.alarms_file_of(slot))
+    file = SavedAlarms(held.layout.alarms_file_of(slot))
     try:
         if more:
             file.write(dict(more))

@@ -271,6 +271,9 @@ async def test_other_numbers_of_workers_without_a_client_noticing(
         for number in (0, 513):
             with pytest.raises(NotSoMany):
                 await server.resize(number)
+        retired = tmp_path / "data" / "log" / "2"
+        await patiently(lambda: not list(retired.glob("*.seg")))
+        assert list((tmp_path / "data" / "archive" / "2").glob("*.arc")), "its past is kept"
         await crowd.leave()
         [router] = [p for p in processes(server) if p.role is Role.ROUTER]
         os.kill(router.pid, signal.SIGKILL)  # its successor knows of two workers

@@ -4,20 +4,26 @@ import asyncio
 import io
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from perdure.runtime.config.model import WorkerConfig
+from perdure.runtime.config.model import TlsConfig, WorkerConfig
+from perdure.runtime.config.tls import CertificateRefused
 from perdure.runtime.errors import MigrationDeclined, PortTaken
 from perdure.runtime.observe.logs import LogStyle
+from perdure.runtime.server import plan_only
 from perdure.runtime.shards.supervisor.errors import ChildFailed
 from perdure.runtime.shards.supervisor.places import Role
 from perdure.runtime.supervised import SupervisedServer
+from perdure.storage.directory import DataDirectory
+from perdure.storage.errors import DirectoryInUse
 from tests.runtime.shards.link.ends import until
 from tests.serving import Serving
 
@@ -66,6 +72,14 @@ MAIN = """
                 inner.on_message = lambda event: server.send(event.data)
                 return Response(None, status=101, web_socket=client)
             return await room.fetch(request)
+"""
+MORE = """
+    [[migrations]]
+    tag = "v1"
+    new_sqlite_classes = ["Room"]
+    [[migrations]]
+    tag = "v2"
+    new_sqlite_classes = ["Hall"]
 """
 NAMES = [f"room{number}" for number in range(8)]
 
@@ -158,6 +172,29 @@ async def test_a_worker_that_is_killed_costs_nobody_an_answer(
             os.kill(pid_of(server, str(turn % 2)), signal.SIGKILL)
 
 
+async def test_what_had_not_begun_goes_to_the_successor_with_its_body(
+    serve: Serving, tmp_path: Path
+) -> None:
+    config = serve.write(MAIN, objects=["Room"])
+    body = os.urandom(3 * 2**20)
+    async with (
+        running(config, tmp_path / "data") as server,
+        aiohttp.ClientSession() as session,
+    ):
+        stopped = pid_of(server, "1")
+        os.kill(stopped, signal.SIGSTOP)  # what comes there from now on does not begin
+        asking = [
+            asyncio.ensure_future(session.post(f"{server.url}/{name}/body", data=io.BytesIO(body)))
+            for name in NAMES
+        ]
+        await asyncio.wait(asking, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+        os.kill(stopped, signal.SIGKILL)
+        for answer in asking:
+            async with await answer as response:
+                assert response.status == 200, await response.text()
+                assert await response.read() == body
+
+
 async def test_another_number_of_workers_finds_everything(serve: Serving, tmp_path: Path) -> None:
     config = serve.write(MAIN, objects=["Room"])
     for turn, workers in enumerate((1, 3, 2), 1):
@@ -194,8 +231,40 @@ async def test_a_program_that_cannot_be_imported_starts_nothing(
     with pytest.raises(ChildFailed, match="no such luck"):
         async with running(config, tmp_path / "data"):
             pass
+    assert not (tmp_path / "data").exists()
     async with running(serve.write(MAIN, objects=["Room"]), tmp_path / "data"):
         pass
+    broken = serve.write("raise RuntimeError('no such luck')", toml=MORE)
+    with pytest.raises(ChildFailed, match="no such luck"):
+        async with running(broken, tmp_path / "data"):
+            pass
+    assert [step.tag for step in (await plan_only(broken, tmp_path / "data")).steps] == ["v2"]
+
+
+async def test_what_is_wrong_around_a_program_is_found_before_it_is_imported(
+    serve: Serving, tmp_path: Path
+) -> None:
+    config = serve.write("import pathlib; pathlib.Path(__file__).unlink()", objects=["Room"])
+    data, missing = tmp_path / "data", tmp_path / "missing.pem"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CertificateRefused) as refused:
+            async with running(having(config, tls=TlsConfig(missing)), data):
+                pass
+        assert refused.value.file == missing
+        for options, wanted in (({"port": port}, {}), ({}, {"control_port": port})):
+            with pytest.raises(PortTaken):
+                async with running(having(config, **wanted), data, **options):
+                    pass
+    assert not data.exists()
+    with DataDirectory.open(data), pytest.raises(DirectoryInUse):
+        async with running(config, data):
+            pass
+    assert config.main.exists()
+
+
+def having(config: WorkerConfig, **wanted: Any) -> WorkerConfig:
+    return replace(config, perdure=replace(config.perdure, **wanted))
 
 
 async def test_a_port_that_is_taken(serve: Serving, tmp_path: Path) -> None:

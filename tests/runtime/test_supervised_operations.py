@@ -6,9 +6,12 @@ import signal
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from perdure.runtime.control.client import operate_on
+from perdure.runtime.control.protocol import OperationFailed
 from tests.runtime.shards.link.ends import until
+from tests.runtime.shards.operations.copying import EndlessCopying
 from tests.runtime.test_supervised import MAIN, NAMES, get, pid_of, running
 from tests.serving import Serving
 from tests.town import Listener
@@ -69,6 +72,28 @@ async def test_a_backup_of_live_workers_starts_with_all_that_was_acknowledged(
         for name in NAMES:
             count, _, _ = await get(session, f"{inline.url}/{name}/add")
             assert count == 2
+
+
+async def test_neither_a_reload_nor_the_end_waits_for_a_backup(
+    serve: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = serve.write(MAIN, objects=["Room"])
+    data = tmp_path / "data"
+
+    async with running(config, data) as server, operate_on(data, {}) as operations:
+        for name in ("reload", "end"):
+            copying = EndlessCopying(monkeypatch)
+            target = {"target": str(tmp_path / name)}
+            backing_up = asyncio.ensure_future(operations.run("backup", target, Listener()))
+            await copying.begun.wait()
+            if name == "reload":
+                await server.reload(config, drain_s=600)  # for which the test would wait in vain
+            else:
+                await server.stop(drain_s=600)
+            with pytest.raises(OperationFailed, match="given up"):
+                await backing_up
+            assert copying.has_ended
+            assert list((tmp_path / name).iterdir()) == []
 
 
 async def test_what_is_asked_while_a_worker_is_dead_is_done_by_its_successor(

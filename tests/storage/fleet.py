@@ -99,6 +99,7 @@ class Fleet:
         self.bench = bench
         self.root = bench.root
         self.options = options
+        self.retires = False  # whether the first one sees to logs of slots that serve no more
         self.workers: list[Worker] = []
         self.gone: list[Worker] = []  # on directories that nobody looks at any more
 
@@ -109,7 +110,11 @@ class Fleet:
         recovered = recover_all(
             layout, names, lambda _, actor: str(actor[0] % count), lambda: self.bench.time_ms
         )
-        self.workers = [Worker(self.bench, self.root, slot, **self.options) for slot in names]
+        for slot in names:
+            sees_to_others = self.retires and slot == names[0]
+            serving = frozenset(names) if sees_to_others else None
+            worker = Worker(self.bench, self.root, slot, serving=serving, **self.options)
+            self.workers.append(worker)
         return recovered
 
     def stop(self) -> None:

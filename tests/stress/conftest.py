@@ -168,7 +168,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
         with log.open("w") as log_file:
             process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "perdure", "serve", "-c", str(config.path)),
+                    *(
+                        sys.executable,
+                        "-m",
+                        "perdure",
+                        "serve",
+                        "--workers",
+                        "0",
+                        "-c",
+                        str(config.path),
+                    ),
                     *("--port", "0", "--data", str(tmp_path / "data")),
                 ],
                 stdout=subprocess.PIPE,

@@ -3,7 +3,7 @@
 Promise:
     What is refused here, no user code has seen, no byte of its body was read, and no upgrade
     was answered. A place that a request holds is given back when its answer is done, or when its
-    WebSocket has ended.
+    WebSocket has ended; one that another process has let pass is counted as its request would be.
 """
 
 import logging
@@ -15,7 +15,9 @@ from typing import TypeVar
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
+from yarl import URL
 
+from ....actors.http import Request
 from ....actors.watch import watch
 from ...config.firewall.model import FirewallRule, JwtProof, Secret, SignatureProof
 from ...config.firewall.secrets import refused_key, resolve_secrets
@@ -24,7 +26,7 @@ from ..http_protocol import plain_response
 from ..outside import Outside
 from .head import RequestHead, host_of
 from .requiring import Check, signature_check, token_check
-from .rules import Judgement, Now, Rule, judge
+from .rules import Judgement, Now, Rule, hold, judge
 from .same_site import OriginCheck, refusal_text
 
 log = logging.getLogger("perdure.edge")
@@ -150,14 +152,31 @@ class Firewall:
             ``on_end``, which gives it back too.
         """
         judgement = self._judgements.pop(incoming.protocol, None)
-        if judgement is None:
+        return on_end if judgement is None else _releasing(judgement, on_end)
+
+    def hold(self, request: Request, on_end: Callable[[Ended], None]) -> Callable[[Ended], None]:
+        """Hold what a WebSocket holds that another process has let pass, until its end.
+
+        Args:
+            request: How its client has asked for it.
+            on_end: What is to be done at its end.
+
+        Returns:
+            ``on_end``, which gives it back too.
+        """
+        if not self.has_rules:
             return on_end
-
-        def ended(what: Ended) -> None:
-            judgement.release()
-            on_end(what)
-
-        return ended
+        url = URL(request.url, encoded=True)
+        head = RequestHead(
+            request.method,
+            url.raw_path_qs,
+            request.header_fields(),
+            host=url.authority,
+            address=request.client_address or "",
+            is_upgrade=True,
+        )
+        judgement = hold(self._rules, head)
+        return _releasing(judgement, on_end) if judgement.leases else on_end
 
     def statistics(self) -> FirewallStatistics:
         """What it has done since the start."""
@@ -200,6 +219,14 @@ class Firewall:
         if unsaid:
             fields["unsaid"] = unsaid
         log.info(event, extra=fields)
+
+
+def _releasing(judgement: Judgement, on_end: Callable[[Ended], None]) -> Callable[[Ended], None]:
+    def ended(what: Ended) -> None:
+        judgement.release()
+        on_end(what)
+
+    return ended
 
 
 def _facts(event: str, name: str, head: RequestHead, why: str) -> dict[str, object]:

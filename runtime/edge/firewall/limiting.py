@@ -150,6 +150,14 @@ class Limiter:
         self._held.take(key)
         return Lease(self._held, key), 0, ""
 
+    def hold(self, head: RequestHead) -> Lease | None:
+        """Count a request that somebody else has let pass; None if places are not counted."""
+        if self._held is None:
+            return None
+        key = key_of(limit_per=self._limit.per, head=head)
+        self._held.take(key)
+        return Lease(self._held, key)
+
 
 def key_of(limit_per: Per, head: RequestHead) -> str:
     """What a request is counted under.

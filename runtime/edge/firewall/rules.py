@@ -90,6 +90,7 @@ class Rule:
     __slots__ = (
         "_act",
         "_except",
+        "_limiter",
         "_matcher",
         "declared",
         "is_for",
@@ -116,6 +117,7 @@ class Rule:
         self.is_for: Test = self._matcher.fits
         if self._except is not None:
             self.is_for = _without(self._matcher.fits, self._except.fits)
+        self._limiter = None if declared.limit is None else Limiter(declared.limit)
         self._act = self._make_act(check)
 
     def step(self, head: RequestHead) -> Step:
@@ -129,11 +131,15 @@ class Rule:
         """Answer the request, hold a place for it, or neither."""
         return self._act(head, now)
 
+    def hold(self, head: RequestHead) -> Lease | None:
+        """Hold a place for a request that somebody else has let pass, if this rule counts it."""
+        return None if self._limiter is None else self._limiter.hold(head)
+
     def _make_act(self, check: Check | None) -> "Callable[[RequestHead, Now], _Act]":
         declared = self.declared
         if declared.action is Action.LIMIT:
-            assert declared.limit is not None, "checked when it was read"
-            limiter = Limiter(declared.limit)
+            limiter = self._limiter
+            assert limiter is not None, "checked when it was read"
             return lambda head, now: self._limit(limiter, head, now)
         if declared.action is Action.REQUIRE:
             assert check is not None, "made where the secrets are"
@@ -235,4 +241,16 @@ def judge(
         elif rule.declared.action is Action.ALLOW and not rule.is_shadow:
             judgement.allowed_by = rule
             return judgement
+    return judgement
+
+
+def hold(rules: Sequence[Rule], head: RequestHead) -> Judgement:
+    """Hold the places of a request that somebody else has let pass, whatever rules say now."""
+    judgement = Judgement()
+    for rule in rules:
+        if rule.is_for(head):
+            if (lease := rule.hold(head)) is not None:
+                judgement.leases.append(lease)
+            elif rule.declared.action is Action.ALLOW and not rule.is_shadow:
+                break
     return judgement

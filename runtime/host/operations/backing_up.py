@@ -4,11 +4,12 @@ import asyncio
 import itertools
 import os
 import shutil
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from ....storage.backup import (
     Actor,
@@ -29,6 +30,8 @@ from .house import House, Told, Values
 _BATCH_FILES = 64
 _TITLE = "Copying"
 _LSN_MAX = 2**63
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,23 +168,52 @@ def _check_target(source: Path, target: Path) -> None:
 
 
 async def _copy(held: Source, target: Layout, told: Told) -> tuple[int, int]:
-    source = held.layout
-    await asyncio.to_thread(copy_checkpoints, source, target)
+    source, threads = held.layout, _Threads()
+    await threads.do(copy_checkpoints, source, target)
     await held.copy_alarms(target)
-    total = await asyncio.to_thread(_size, source)
+    total = await threads.do(_size, source)
     files = size = 0
-    copying = copy_files(source, target)
-    while batch := await asyncio.to_thread(_next, copying):
+    copying = copy_files(source, target, threads.check)
+    while batch := await threads.do(_next, copying):
         files += len(batch)
         size += sum(copied.size_bytes for copied in batch)
         await told.progress(_TITLE, size, max(total, size))
-    await asyncio.to_thread(copy_catalog, source.catalog_file, target.catalog_file)
-    last, replaced = await asyncio.to_thread(_copy_logs, source, target, held.known)
+    await threads.do(copy_catalog, source.catalog_file, target.catalog_file)
+    last, replaced = await threads.do(_copy_logs, source, target, held.known, threads.check)
     while replaced:  # what was copied of these may be the old file, or half of the new one
-        await asyncio.to_thread(_copy_again, source, target, replaced)
-        last, replaced = await asyncio.to_thread(_copy_logs, source, target, last)
-    await asyncio.to_thread(_finish, source, target)
+        await threads.do(_copy_again, source, target, replaced, threads.check)
+        last, replaced = await threads.do(_copy_logs, source, target, last, threads.check)
+    await threads.do(_finish, source, target)
     return files, size
+
+
+class _GivenUp(Exception):
+    """Nobody wants the copy any more."""
+
+
+class _Threads:
+    """Does things in threads; who is cancelled while one of them is at work waits for its end.
+
+    Else it would go on writing what is being deleted.
+    """
+
+    def __init__(self) -> None:
+        self._is_given_up = threading.Event()
+
+    def check(self) -> None:
+        """Called in a thread, again and again; raises when it should end."""
+        if self._is_given_up.is_set():
+            raise _GivenUp
+
+    async def do(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        thread = asyncio.ensure_future(asyncio.to_thread(work, *args, **kwargs))
+        try:
+            return await asyncio.shield(thread)
+        except asyncio.CancelledError:
+            self._is_given_up.set()
+            await asyncio.wait({thread})
+            thread.exception()  # that it was given up, as a rule
+            raise
 
 
 def _next(copying: Iterator[CopiedFile]) -> list[CopiedFile]:
@@ -206,7 +238,7 @@ def _size_of(path: Path) -> int:
 
 
 def _copy_logs(
-    source: Layout, target: Layout, known: Mapping[str, int]
+    source: Layout, target: Layout, known: Mapping[str, int], check: Callable[[], None]
 ) -> tuple[dict[str, int], set[Actor]]:
     """Copy all logs; return their last records, and whose files were replaced after ``known``."""
     lasts, replaced = dict(known), set[Actor]()
@@ -214,18 +246,20 @@ def _copy_logs(
         slot = log.name
         # Nobody writes to the others: whoever was replaced was so before this began.
         known_lsn = known.get(slot, _LSN_MAX)
-        end, found = copy_log(source.logs_dir / slot, log, known_lsn)
+        end, found = copy_log(source.logs_dir / slot, log, known_lsn, check)
         if slot in known:
             lasts[slot] = max(known_lsn, end)
         replaced |= found
     return lasts, replaced
 
 
-def _copy_again(source: Layout, target: Layout, actors: set[Actor]) -> None:
+def _copy_again(
+    source: Layout, target: Layout, actors: set[Actor], check: Callable[[], None]
+) -> None:
     for unique_key, raw_id in actors:
         path = target.actor_file(unique_key, raw_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        copy_file(source.actor_file(unique_key, raw_id), path)
+        copy_file(source.actor_file(unique_key, raw_id), path, check)
 
 
 def _finish(source: Layout, target: Layout) -> None:

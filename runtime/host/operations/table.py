@@ -41,10 +41,13 @@ class Operation:
     Attributes:
         arguments: The class of its arguments.
         run: The coroutine function.
+        is_given_up: It takes long and changes nothing: nobody waits for it who is to end. Clients
+            would wait meanwhile for whoever comes after.
     """
 
     arguments: type[Any]
     run: Callable[[House, Any, Told], Awaitable[Values]]
+    is_given_up: bool = False
 
 
 OPERATIONS = {
@@ -60,8 +63,8 @@ OPERATIONS = {
     "delete": Operation(DeleteArguments, delete_actor),
     "deleted": Operation(ListDeletedArguments, list_deleted),
     "bring-back": Operation(DeleteArguments, bring_back),
-    "backup": Operation(BackupArguments, back_up),
-    "verify": Operation(VerifyArguments, verify),
+    "backup": Operation(BackupArguments, back_up, is_given_up=True),
+    "verify": Operation(VerifyArguments, verify, is_given_up=True),
     "tail": Operation(TailArguments, tail),
     "doctor": Operation(DoctorArguments, doctor),
     "kick": Operation(KickArguments, kick),

@@ -7,16 +7,19 @@ that had it has let go of it, or has gone.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
+from ....actors.http import Request
 from ...sockets.keepalive import KeepAlive
 from ...sockets.limits import SocketLimits
 from ...sockets.movable_socket import MovableSocket
 from ..sockets.passing import BorrowedSockets
 from .conveyor import Conveyor
 from .frames import HAVE, HTTP, YOURS, MovedSocket, unpack
+from .landing import Landing
 
 # Both routers get their link to a new worker at the same time, as good as.
 JOINED_WAIT_S = 5.0
@@ -30,7 +33,9 @@ class Front(Protocol):
         """Serve HTTP on a connection that another process had."""
         ...
 
-    def take_socket(self, connection: MovableSocket, descriptor: socket.socket) -> None:
+    def take_socket(
+        self, connection: MovableSocket, descriptor: socket.socket, request: Request | None
+    ) -> None:
         """Count a WebSocket that another process had, and see to its end."""
         ...
 
@@ -69,7 +74,13 @@ class Arrivals:
         self._own = own
         self._joined_wait_s = joined_wait_s
         self._in_hand: dict[int, tuple[list[Any], socket.socket]] = {}
+        self._landing = 0
         self._conveyor = Conveyor(end, loop, self._heard, self._ended)
+
+    @property
+    def are_over(self) -> bool:
+        """The other router has gone, and nobody who came from it is still landing."""
+        return self._conveyor.has_ended and not self._landing
 
     def close(self) -> None:
         """Take nobody any more; who was not this router's stays the other's."""
@@ -94,33 +105,38 @@ class Arrivals:
             self._take(frame, descriptor)
 
     def _take(self, frame: list[Any], descriptor: socket.socket) -> None:
+        self._landing += 1
         if frame[0] == HTTP:
-            self._own(self._front.take_http(descriptor))
+            self._own(self._land(self._front.take_http(descriptor)))
         else:
-            self._own(self._take_socket(MovedSocket.of(frame), descriptor))
+            self._own(self._land(self._take_socket(MovedSocket.of(frame), descriptor)))
+
+    async def _land(self, taking: Coroutine[Any, Any, None]) -> None:
+        try:
+            await taking
+        finally:
+            self._landing -= 1
 
     async def _take_socket(self, moved: MovedSocket, descriptor: socket.socket) -> None:
-        transport, _ = await self._loop.connect_accepted_socket(_Landing, descriptor)
+        transport, landing = await self._loop.connect_accepted_socket(Landing, descriptor)
+        landing.wait()
         await self._borrowed.until_joined(moved.slot, moved.generation, self._joined_wait_s)
+        # What the client has said meanwhile follows what the other router had read.
+        state = replace(moved.state, inbound=moved.state.inbound + landing.inbound)
         connection = MovableSocket.again(
-            transport, self._loop, self._limits, self._keep_alive, moved.state
+            transport, self._loop, self._limits, self._keep_alive, state
         )
         transport.set_protocol(connection)
-        self._front.take_socket(connection, descriptor)
+        self._front.take_socket(connection, descriptor, moved.request)
 
         held = self._borrowed.adopt(
             moved.slot, moved.generation, connection, partial(unpack, moved)
         )
         held.arrive(moved.router_generation, moved.session)
-        if transport.is_closing():  # while nobody listened
+        connection.go_on_from(state)
+        if landing.is_lost:  # it will not be told a second time
             connection.connection_lost(None)
-            return
-        connection.go_on_from(moved.state)
-        held.stay()
-
-
-class _Landing(asyncio.Protocol):
-    """Has a connection until it is known what it is; nothing is read meanwhile."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast("asyncio.Transport", transport).pause_reading()
+        elif landing.has_ended:
+            transport.close()
+        else:
+            held.stay()

@@ -71,6 +71,8 @@ class Departures:
         self._conveyor = Conveyor(end, loop, self._heard, self._ended)
         self._number = 0
         self._candidates: deque[HeldSocket] = deque()
+        # Those that send nothing new until their clients have read what is on its way.
+        self._holding: dict[HeldSocket, MovableSocket] = {}
         self._asked: set[HeldSocket] = set()
         self._given: dict[int, _Given | socket.socket] = {}
         self._is_quiet: asyncio.Future[None] | None = None
@@ -79,6 +81,9 @@ class Departures:
         """See who can go now, and have them go; the others may be able to later."""
         if self._conveyor.has_ended:
             return
+        for one, client in list(self._holding.items()):
+            if one.state is HeldState.OVER or not client.may_move:
+                self._flow(one, client)  # a close frame waits there, for instance
         known = self._asked | set(self._candidates)
         known |= {one.held for one in self._given.values() if isinstance(one, _Given)}
         self._candidates.extend(one for one in held if one not in known)
@@ -123,9 +128,12 @@ class Departures:
         if held.state is not HeldState.ATTACHED or Unread.NOT_TAKEN in held.unread:
             return
         connection.hold_back()
-        if connection.is_dry:  # else it is soon, if its client reads
+        if connection.is_dry:
+            self._holding.pop(held, None)
             self._asked.add(held)
             held.leave(partial(self._left, held, connection))
+        else:  # it is soon, if its client reads
+            self._holding[held] = connection
 
     def _left(self, held: HeldSocket, connection: MovableSocket, is_so: bool) -> None:  # noqa: FBT001  # a callback's
         self._asked.discard(held)
@@ -176,6 +184,10 @@ class Departures:
 
     # Those that stay.
 
+    def _flow(self, held: HeldSocket, connection: MovableSocket) -> None:
+        del self._holding[held]
+        connection.let_flow()
+
     def _return(self, held: HeldSocket, connection: MovableSocket) -> None:
         """Its actor's process has let go of it, and gets it back."""
         held.arrive(self._generation, held.session)
@@ -190,6 +202,8 @@ class Departures:
         """The successor has gone: what it did not get goes on here."""
         given, self._given = list(self._given.values()), {}
         self._candidates.clear()
+        for held, connection in list(self._holding.items()):
+            self._flow(held, connection)
         for one in given:
             if isinstance(one, _Given):
                 one.connection.put_back(one.state)

@@ -59,12 +59,14 @@ class MovedSocket:
 def packed(held: HeldSocket) -> list[Any]:
     """What a held socket is, beside its connection, when it has left."""
     asked, waits = Unread.ASKED in held.unread, held.unacknowledged.packed()
-    return [waits, held.kept, held.on_restart, held.first_message, held.protocol, asked]
+    says = [held.on_restart, held.first_message, held.protocol, asked]
+    return [waits, held.kept, held.whose, *says]
 
 
 def unpack(moved: MovedSocket, held: HeldSocket) -> None:
     """Have ``held`` be what another router's was; its connection is not read before ``stay``."""
-    waits, held.kept, held.on_restart, held.first_message, held.protocol, asked = moved.held
+    waits, held.kept, held.whose, *says = moved.held
+    held.on_restart, held.first_message, held.protocol, asked = says
     held.unacknowledged = Unacknowledged.unpacked(waits)
     held.unread |= Unread.LEAVING | (Unread.ASKED if asked else Unread.NOTHING)
     held.request, held.auto_response = moved.request, moved.state.auto_response

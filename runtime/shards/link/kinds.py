@@ -98,6 +98,7 @@ HIBERNATABLE: Final = 55
 RESTART: Final = 56
 TAKEN: Final = 57
 LEFT: Final = 58
+WHOSE: Final = 59
 
 _ANYBODY = SUPERVISOR | ROUTER | WORKER
 _PEERS = ROUTER | WORKER
@@ -264,6 +265,8 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     (HIBERNATABLE, "HIBERNATABLE", WORKER, (_SESSION, *_RECORD)),
     # What is to be done when the sender has gone; a class says so.
     (RESTART, "RESTART", WORKER, (_SESSION, ("policy", is_restart))),
+    # Which actor has it, and by what name, of one that cannot hibernate: for who watches.
+    (WHOSE, "WHOSE", WORKER, (_SESSION, *_ACTOR, ("session_id", is_text))),
     # Whoever has it has said what it wants of the connection: the client may be read.
     (TAKEN, "TAKEN", WORKER, (_SESSION,)),
 )

@@ -182,7 +182,8 @@ class Link(asyncio.Protocol):
         if self.ended is None:
             self.send([BYE, reason])
             self._flush()
-            self._end(LinkEnded(reason), is_abrupt=False)
+            if self.ended is None:
+                self._end(LinkEnded(reason))
 
     def statistics(self) -> LinkStatistics:
         return LinkStatistics(
@@ -308,9 +309,15 @@ class Link(asyncio.Protocol):
 
     def _flush(self) -> None:
         self._flush_is_due = True  # what is gathered goes with this write
-        for callback in self._gathering:
-            callback()
-        self._flush_is_due = False
+        try:
+            for callback in self._gathering:
+                callback()
+        except Exception as error:  # a bug; without its end the link would be silent for ever
+            log.exception("link.handler_failed", extra={"link": repr(self)})
+            broken = LinkBroken(f"a frame could not be made: {type(error).__name__}: {error}")
+            self._end(broken, is_abrupt=True)
+        finally:
+            self._flush_is_due = False
         unsent = self._unsent
         if not unsent or self._transport is None or not self._is_started:
             return
@@ -349,11 +356,8 @@ class Link(asyncio.Protocol):
         if handler is not None:
             handler(frame)
         elif kind == BYE:
-            self._end(
-                LinkEnded(
-                    f"the other end has closed it: {frame[1]}", is_peer_gone=True, is_orderly=True
-                )
-            )
+            reason = f"the other end has closed it: {frame[1]}"
+            self._end(LinkEnded(reason, is_peer_gone=True, is_orderly=True))
         else:
             raise LinkBroken(f"nobody here takes {KINDS[kind].name}")
 

@@ -33,6 +33,10 @@ async def open_link(link: Link, sock: socket.socket) -> None:
         sock.setblocking(False)  # noqa: FBT003  # the socket's own form
         socket.send_fds(sock, [_PREAMBLE], [begun.descriptor])
         elsewhere = BegunElsewhere(await _receive_descriptor(sock))
+    except ConnectionError as error:
+        begun.close()
+        sock.close()
+        raise LinkEnded(f"the other process has gone: {error}", is_peer_gone=True) from None
     except BaseException:
         begun.close()
         sock.close()
@@ -49,9 +53,10 @@ async def open_link(link: Link, sock: socket.socket) -> None:
 async def connect_link(link: Link, sock: socket.socket) -> None:
     """Have ``link`` talk over ``sock``, without telling each other what was begun.
 
-    The link says and hears nothing until the connection is made: uvloop forgets a socket whose
-    transport is closed before that, and the socket object, when it is collected, closes whatever
-    has its descriptor then.
+    The link says nothing, and leaves its transport open whatever it hears, until the connection is
+    made: uvloop forgets a socket whose transport is closed before that, and the socket object, when
+    it is collected, closes whatever has its descriptor then. It may hear something: uvloop reads
+    right behind ``connection_made``, even if that has paused reading.
     """
     await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=sock)
     link.start()

@@ -1,8 +1,10 @@
 """Drains one worker of a server, and puts another one into its place."""
 
 from ...control.draining import DrainArguments
+from ...control.protocol import Failure, OperationFailed
 from ...host.operations.errors import OperatorError
 from ...host.operations.house import Values
+from ..supervisor.errors import ChildFailed
 from ..supervisor.places import Place, Role
 from ..supervisor.supervisor import Supervisor
 
@@ -14,7 +16,8 @@ async def drain_worker(
 
     Raises:
         OperatorError: There is no such worker.
-        ChildFailed: The successor cannot serve; the worker goes on, if that was known in time.
+        OperationFailed: The successor cannot serve; the worker goes on, if it did, and if that was
+            known in time.
         SupervisorStopping: Nothing is replaced any more.
     """
     slot = arguments.worker or ""
@@ -23,7 +26,13 @@ async def drain_worker(
         hint = f"There are: {', '.join(sorted(before))}; perdure ps lists them"
         raise OperatorError(f'There is no worker "{slot}"', hint)
     drain_s = shutdown_timeout_s if arguments.timeout_s is None else arguments.timeout_s
-    await supervisor.replace(Place(Role.WORKER, slot), drain_s=drain_s)
+    place = Place(Role.WORKER, slot)
+    try:
+        await supervisor.replace(place, drain_s=drain_s)
+    except ChildFailed as error:
+        message = f"The {place} was not replaced: its successor does not serve"
+        failure = Failure(type(error).__name__, message, error.why, is_usage=error.is_usage)
+        raise OperationFailed(failure) from error
     return {"worker": slot, "pid": before[slot], "successor_pid": _pids(supervisor).get(slot)}
 
 

@@ -6,6 +6,7 @@ from ..supervisor.places import Place
 # Kinds of failures (``Failure.kind``).
 WORKER_AWAY = "WorkerAway"
 WORKER_LOST = "WorkerLost"
+WORKER_LIES = "WorkerLies"
 SERVER_STOPPING = "ServerStopping"
 
 
@@ -32,3 +33,10 @@ def lost(place: Place) -> Failure:
     """What is told of an operation that was under way at a process that has gone."""
     message = f"The {place} ended while it was at work on this: whether it was done is not known"
     return Failure(WORKER_LOST, message, "Look whether it was, before you ask for it again")
+
+
+def lies(place: Place, problem: str) -> Failure:
+    """What is told of an operation whose process has answered what is no answer."""
+    message = f"The {place} answered what is no answer ({problem}), and is replaced"
+    hint = "Whether it was done is not known. Look, before you ask for it again"
+    return Failure(WORKER_LIES, message, hint)

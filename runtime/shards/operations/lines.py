@@ -2,16 +2,18 @@
 
 *Promise*: an operation is begun by one process at most. One for which there is no process waits for
 the next in its place; one that had been begun when its process went fails, and says that its
-outcome is unknown.
+outcome is unknown. A process that answers what is no answer is not asked again.
 """
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+from ...control.answer import Garbled
 from ...control.client import RemoteOperations
 from ...control.line import Line, LineEnded
 from ...control.protocol import Failure, Leaving, OperationFailed
@@ -32,14 +34,22 @@ _HAS_ITS_END = JOINED | {ChildState.READY}
 _GOING = LEAVING | {ChildState.RELAYING, ChildState.DRAINING}
 
 
+def _nobody_cares(identity: Identity, problem: str) -> None:
+    """It is told to who asked, and that is all."""
+
+
 class Lines:
     """By the processes they lead to.
 
     Args:
         wait_s: How long an operation waits for a process.
+
+    Attributes:
+        on_lie: Told of a process that answers what is no answer, and what is wrong with it.
     """
 
     def __init__(self, wait_s: float = WAIT_S) -> None:
+        self.on_lie: Callable[[Identity, str], None] = _nobody_cares
         self._wait_s = wait_s
         self._lines: dict[Identity, Line] = {}
         self._serving: dict[Place, Line] = {}
@@ -115,7 +125,7 @@ class Lines:
         while True:
             line = await self._wait_for(place, deadline)
             try:
-                return await _ask(line, place, name, arguments, told)
+                return await self._ask(line, place, name, arguments, told)
             except LineEnded:
                 pass
             except OperationFailed as error:
@@ -134,7 +144,7 @@ class Lines:
         line = self._lines.get(identity)
         if line is None:
             raise LineEnded("it has gone")
-        return await _ask(line, identity.place, name, {}, told)
+        return await self._ask(line, identity.place, name, {}, told)
 
     async def _wait_for(self, place: Place, deadline: float) -> Line:
         loop = asyncio.get_running_loop()
@@ -146,19 +156,25 @@ class Lines:
             await asyncio.wait({self._change}, timeout=max(deadline - loop.time(), 0.0))
         return line
 
+    async def _ask(
+        self, line: Line, place: Place, name: str, arguments: Values, told: Told
+    ) -> Values:
+        def gone(error: aiohttp.ClientError) -> Failure:
+            del error  # an end of the stream, however it shows
+            return errors.lost(place)
+
+        def garbled(error: Garbled) -> Failure:
+            for identity in [one for one, its_line in self._lines.items() if its_line is line]:
+                self.on_lie(identity, error.problem)
+            return errors.lies(place, error.problem)
+
+        timeout = aiohttp.ClientTimeout(total=None)
+        async with aiohttp.ClientSession(connector=_Connector(line), timeout=timeout) as session:
+            return await RemoteOperations(session, gone, garbled).run(name, arguments, told)
+
     def _wake(self) -> None:
         change, self._change = self._change, self._change.get_loop().create_future()
         change.set_result(None)
-
-
-async def _ask(line: Line, place: Place, name: str, arguments: Values, told: Told) -> Values:
-    def gone(error: aiohttp.ClientError) -> Failure:
-        del error  # an end of the stream, however it shows
-        return errors.lost(place)
-
-    timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(connector=_Connector(line), timeout=timeout) as session:
-        return await RemoteOperations(session, gone).run(name, arguments, told)
 
 
 class _Connector(aiohttp.BaseConnector):

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ...control.line import LineEnded
 from ...control.processes import ProcessLine, memory_size_bytes, of_this_process
 from ...control.protocol import OperationFailed
 from ...host.operations.house import Told, Values
 from ..supervisor.places import Identity, Place
-from ..supervisor.states import LEAVING, ChildState
+from ..supervisor.states import COMING, LEAVING, ChildState
 from ..supervisor.statistics import ProcessStatistics, SupervisorStatistics
 from .lines import Lines
 
@@ -32,7 +33,8 @@ async def tell_of_all(lines: Lines, statistics: SupervisorStatistics, told: Told
 
     What follows are places that nobody fills.
     """
-    await told.item(of_this_process("supervisor").as_item())
+    state = "stopping" if lines.is_stopping else "serving"
+    await told.item(replace(of_this_process("supervisor"), state=state).as_item())
     processes = statistics.processes
     for process, facts in zip(processes, await _facts_of(lines, processes), strict=True):
         line = ProcessLine(
@@ -44,12 +46,25 @@ async def tell_of_all(lines: Lines, statistics: SupervisorStatistics, told: Told
             process.restarts,
             memory_size_bytes(process.pid),
             process.silent_s,
-            process.failure,
+            process.failure or _deaths_before(process, statistics),
         )
         await told.item(line.as_item(facts))
     for place in _away(statistics):
         await told.item(place.as_item())
     return {"processes": len(processes) + 1}
+
+
+def _deaths_before(process: ProcessStatistics, statistics: SupervisorStatistics) -> str | None:
+    """Why somebody may still wait for a place that has a process, if that comes to serve."""
+    if process.role is None or process.state not in COMING:
+        return None
+    failures = statistics.backoff_failures.get(str(Place(process.role, process.slot)), 0)
+    return _died(failures) if failures else None
+
+
+def _died(failures: int) -> str:
+    died = "process has" if failures == 1 else "processes in a row have"
+    return f"{failures} {died} died before serving; the log says why"
 
 
 def _away(statistics: SupervisorStatistics) -> list[ProcessLine]:
@@ -63,9 +78,7 @@ def _away(statistics: SupervisorStatistics) -> list[ProcessLine]:
     for place, failures in statistics.backoff_failures.items():
         if place not in filled:
             role, _, slot = place.partition(" ")
-            died = "process has" if failures == 1 else "processes in a row have"
-            why = f"{failures} {died} died before serving; the log says why"
-            lines.append(ProcessLine(role, slot, None, "away", None, failure=why))
+            lines.append(ProcessLine(role, slot, None, "away", None, failure=_died(failures)))
     return lines
 
 

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....actors.http import Request
-from ....actors.ids import DurableObjectId
 from ....actors.link import RELAY, REPLAY, REPLAY_FIRST
 from ....actors.session import INTERNAL_ERROR
 from ...sockets.joint import TRY_AGAIN_LATER, Close, Sent
@@ -41,6 +40,7 @@ from ..link.kinds import (
     SEVER,
     TAKEN,
     WAS_LOST,
+    WHOSE,
 )
 from ..link.link import Link
 from .connection import Connection
@@ -66,6 +66,8 @@ class HeldSocket:
         unread: Why the client is not read.
         kept: What its actor has said to make it from again, as RESUME sends it; None for one that
             cannot hibernate.
+        whose: Its actor's namespace, id and name, and what that calls the socket; None as long as
+            nobody says, or if it is no actor's.
         auto_response: What it answers without its actor, and to what; or None.
         on_restart: What its actor's class wants done with it when the process has gone.
         request: How the client has asked for it; None if nobody could ask again.
@@ -98,6 +100,7 @@ class HeldSocket:
         "told",
         "unacknowledged",
         "unread",
+        "whose",
     )
 
     def __init__(
@@ -114,6 +117,7 @@ class HeldSocket:
         self.state = HeldState.ORPHANED if home is None else HeldState.ATTACHED
         self.unacknowledged = Unacknowledged()
         self.kept: list[Any] | None = None
+        self.whose: list[Any] | None = None
         self.on_restart = REPLAY
         self.first_message: str | bytes | None = None
         self.request: Request | None = None
@@ -138,16 +142,6 @@ class HeldSocket:
         connection.on_news = self._is_new
         if home is None:
             self._wait()
-
-    # Who it is, for who watches; only of one that can hibernate that is known here.
-
-    @property
-    def actor_id(self) -> DurableObjectId | None:
-        return None if self.kept is None else DurableObjectId(*self.kept[:3])
-
-    @property
-    def socket_id(self) -> str | None:
-        return None if self.kept is None else self.kept[3]
 
     # What the client says.
 
@@ -294,7 +288,7 @@ class HeldSocket:
         self.state = move(self.state, HeldState.ORPHANED)
         deaths = self.unacknowledged.process_ended(is_death=is_death)
         if deaths >= self._limits.deaths_max:
-            self.sever(INTERNAL_ERROR, report_deadly(self.kept, self.request, deaths))
+            self.sever(INTERNAL_ERROR, report_deadly(self, deaths))
             return
         self.home = self.told = None
         self._wait()
@@ -380,6 +374,7 @@ class HeldSockets:
             (AUTO, self._one(lambda held, frame: held.set_auto_response(_pair(frame[2])))),
             (HIBERNATABLE, self._one(_keep)),
             (RESTART, self._one(_want)),
+            (WHOSE, self._one(_name)),
             (ACKNOWLEDGED, self._acknowledged),
             (TAKEN, self._one(lambda held, _: held.taken())),
             (LEFT, self._one(lambda held, _: held.left())),
@@ -435,7 +430,11 @@ class HeldSockets:
 
 
 def _keep(held: HeldSocket, frame: Frame) -> None:
-    held.kept = frame[2:]
+    held.kept, held.whose = frame[2:], frame[2:6]
+
+
+def _name(held: HeldSocket, frame: Frame) -> None:
+    held.whose = frame[2:]
 
 
 def _want(held: HeldSocket, frame: Frame) -> None:

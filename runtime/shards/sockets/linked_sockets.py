@@ -244,7 +244,7 @@ class LinkedSockets:
         if self._link.ended is not None:
             return
         gathered = self._gathered
-        if gathered is not None and gathered[2] == close and _is_same(gathered[1], messages):
+        if gathered is not None and gathered[2] == close and gathered[1] == messages:
             gathered[0].append(session)
             return
         self._send_gathered()
@@ -326,11 +326,15 @@ class LinkedSockets:
         _, generation, former_session, session = frame
         if session in self._sockets:
             raise LinkBroken(f"session {session} arrives, and is here already")
-        socket = travelling.arrive(generation, former_session, self, session)
-        if isinstance(socket, LinkedSocket):
-            self._sockets[session] = socket
-        else:  # its actor has heard that it was lost
+        found = travelling.arrive(generation, former_session)
+        if found is None:  # its actor has heard that it was lost
             self.tell([SEVER, session, *ROUTER_LOST])
+            return
+        socket, underway = found
+        assert isinstance(socket, LinkedSocket), "no others depart"
+        self._sockets[session] = socket
+        socket.move(self, session)
+        underway.unload(self, session)
 
     def _said_close(self, frame: Frame) -> None:
         socket = self._sockets.pop(frame[1], None)  # nothing follows it
@@ -375,8 +379,3 @@ class LinkedSockets:
         for socket in sockets:
             if socket.receiver is not None:
                 socket.receiver.receive_lost(*ROUTER_LOST)
-
-
-def _is_same(one: Sequence[Sent], other: Sequence[Sent]) -> bool:
-    """One message, the same object: as a broadcast sends it; longer ones are not looked through."""
-    return len(one) == len(other) == 1 and one[0] is other[0]

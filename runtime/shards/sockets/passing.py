@@ -5,7 +5,8 @@ up with the response takes the socket from that worker, over a link of its own: 
 another process, that only passed the response on, is not in the way of its frames.
 
 *Promise*: a socket that was lent is taken once, or let go of: its actor then hears that there is
-nobody. A client whose actor's process has gone meanwhile is closed with 1012, and comes again.
+nobody. So it is when the process has gone that its response went to. A client whose actor's process
+has gone meanwhile is closed with 1012, and comes again.
 *Assumes*: one thread. TAKE and DROP come from processes of this server only.
 """
 
@@ -16,23 +17,28 @@ from typing import Any, Protocol, cast
 
 from ....actors.http import Request, UpgradeSocket
 from ....actors.link import NoPeer, SocketLink
-from ....actors.session import INTERNAL_ERROR
+from ....actors.session import INTERNAL_ERROR, SERVICE_RESTART
 from ....actors.socket_events import Listener
+from ....actors.websocket import WebSocket
 from ....storage.errors import InternalError
 from ..link.errors import LinkBroken, LinkEnded
 from ..link.framing import Frame
-from ..link.kinds import DROP, TAKE, TAKEN
+from ..link.kinds import DROP, TAKE, TAKEN, WHOSE
 from ..link.link import Link
 from ..link.messages import SocketRef
 from .connection import Connection
 from .held_sockets import HeldSocket, HeldSockets
-from .linked_sockets import LinkedSockets
+from .linked_sockets import LinkedSocket, LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
 from .reading import HeldLimits
 from .states import HeldState
 
 # How often one looks whether a worker is joined that another router has a link to already.
 JOINED_LOOKS_INTERVAL_S = 0.02
+# So long after the end of a link a socket is let go of whose response went over it: that may have
+# gone on to a third process, which comes for it over another one.
+LET_GO_S = 5.0
+NOBODY = "nobody came for this connection in time"
 # What front.py says of one that it has within its own process.
 USED = "Can't return WebSocket in a Response after calling accept(), or twice."
 USED_LATE = "the WebSocket was used after it was returned in a Response"
@@ -44,20 +50,28 @@ class LentSockets:
     Args:
         slot: Whose they are, and
         generation: which process of that slot this is: the first two parts of a reference.
+        let_go_s: How long after the end of a link one waits for who may come over another one.
     """
 
-    def __init__(self, slot: str, generation: int) -> None:
+    def __init__(self, slot: str, generation: int, let_go_s: float = LET_GO_S) -> None:
         self._slot = slot
         self._generation = generation
+        self._let_go_s = let_go_s
         self._numbers = itertools.count(1)
-        self._lent: dict[int, UpgradeSocket] = {}
+        # With the link that the reference went over.
+        self._lent: dict[int, tuple[UpgradeSocket, Link | None]] = {}
         self._is_lent: set[UpgradeSocket] = set()  # the same
+        self._let_go: set[int] = set()  # numbers; somebody might still come for them
 
     def __len__(self) -> int:
         return len(self._lent)
 
-    def lend(self, web_socket: UpgradeSocket) -> SocketRef:
+    def lend(self, web_socket: UpgradeSocket, via: Link | None = None) -> SocketRef:
         """Keep ``web_socket`` for whoever comes with the reference that this returns.
+
+        Args:
+            web_socket: The socket.
+            via: The link that the reference goes over, where that may end.
 
         Raises:
             TypeError: User code has used it, or has sent it away before.
@@ -65,7 +79,7 @@ class LentSockets:
         if not web_socket.can_be_handed_over or web_socket in self._is_lent:
             raise TypeError(USED)
         number = next(self._numbers)
-        self._lent[number] = web_socket
+        self._lent[number] = web_socket, via
         self._is_lent.add(web_socket)
         return SocketRef(self._slot, self._generation, number)
 
@@ -79,34 +93,57 @@ class LentSockets:
         def take(frame: Frame) -> None:
             linked_socket = linked.begin(frame[2])
             socket = self._take(frame[1])
-            if socket.can_be_handed_over:
+            if socket is None:
+                linked_socket.sever(SERVICE_RESTART, NOBODY)
+            elif socket.can_be_handed_over:
                 socket.hand_over(linked_socket)
+                _introduce(linked_socket, linked)
                 linked.tell([TAKEN, linked_socket.session])
             else:  # user code has accepted it behind the answer that carried it
                 linked_socket.sever(INTERNAL_ERROR, USED_LATE)
 
         def drop(frame: Frame) -> None:
             socket = self._take(frame[1])
-            if socket.can_be_handed_over:
+            if socket is not None and socket.can_be_handed_over:
                 socket.hand_over(NoPeer())
 
+        def ended(_: LinkEnded) -> None:
+            if any(via is link for _, via in self._lent.values()):
+                loop.call_later(self._let_go_s, self._let_go_of, link)
+
+        loop = asyncio.get_running_loop()
         link.handle(TAKE, take)
         link.handle(DROP, drop)
+        link.when_ended(ended)
 
-    def let_go(self) -> None:
-        """Nobody will come any more."""
-        lent, self._lent = list(self._lent.values()), {}
-        self._is_lent.clear()
-        for socket in lent:
-            if socket.can_be_handed_over:
+    def _let_go_of(self, link: Link) -> None:
+        """Nobody will come any more for those whose references went over ``link``."""
+        for number in [number for number, (_, via) in self._lent.items() if via is link]:
+            socket = self._take(number)
+            self._let_go.add(number)
+            if socket is not None and socket.can_be_handed_over:
                 socket.hand_over(NoPeer())
 
-    def _take(self, number: int) -> UpgradeSocket:
-        socket = self._lent.pop(number, None)
-        if socket is None:
+    def _take(self, number: int) -> UpgradeSocket | None:
+        """The socket of that number, which is lent no more; None for one that was let go of."""
+        if number in self._let_go:
+            self._let_go.discard(number)
+            return None
+        if number not in self._lent:
             raise LinkBroken(f"socket {number} was not lent, or was taken already")
+        socket, _ = self._lent.pop(number)
         self._is_lent.discard(socket)
         return socket
+
+
+def _introduce(linked_socket: LinkedSocket, linked: LinkedSockets) -> None:
+    """Say whose it is; one that can hibernate has said so itself."""
+    receiver = linked_socket.receiver
+    if isinstance(receiver, WebSocket) and receiver.handlers is None and receiver.owner is not None:
+        actor_id = receiver.owner.actor_id
+        if actor_id is not None:
+            whose = [actor_id.unique_key, actor_id.raw, actor_id.name, receiver.id]
+            linked.tell([WHOSE, linked_socket.session, *whose])
 
 
 class OnHeld(Protocol):
@@ -251,17 +288,18 @@ class BorrowedSockets:
 
 
 class WorkerPassing:
-    """Both ways, for a worker's links to others. Is a ``SocketPassing``."""
+    """Both ways, for one of a worker's links to others. Is a ``SocketPassing``."""
 
-    def __init__(self, lent: LentSockets, borrowed: BorrowedSockets) -> None:
+    def __init__(self, lent: LentSockets, borrowed: BorrowedSockets, link: Link) -> None:
         self._lent = lent
         self._borrowed = borrowed
+        self._link = link
 
     def lend(self, web_socket: UpgradeSocket) -> SocketRef:
         """As ``LentSockets``; one from elsewhere that was not used goes on as it came."""
         if isinstance(web_socket, PassedWebSocket) and web_socket.can_be_handed_over:
             return web_socket.pass_on()
-        return self._lent.lend(web_socket)
+        return self._lent.lend(web_socket, self._link)
 
     def borrow(self, ref: SocketRef) -> UpgradeSocket:
         """The socket that ``ref`` names, as user code may have it."""

@@ -2,13 +2,13 @@
 
 *Promise*: what an actor sends meanwhile is kept, in order, and goes to whoever says that it has the
 connection now, before anything that is sent after that. If nobody does in time, the actor hears
-that the connection was lost.
+that the connection was lost, unless it has ended it itself.
 *Assumes*: one thread. A router has generations like all processes: no two have the same.
 """
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from ....actors.link import Close, Sent, SocketReceiver
 from ..link.framing import Frame
@@ -38,11 +38,16 @@ class Traveller(Protocol):
         ...
 
 
-class _Underway:
-    """The home of one that is on its way. Is a ``Destination``."""
+class Underway:
+    """The home of one that is on its way. Is a ``Destination``.
+
+    Attributes:
+        is_over: Its actor has ended it by force, and wants to hear no more of it.
+    """
 
     def __init__(self, timer: asyncio.TimerHandle) -> None:
         self.period = 0
+        self.is_over = False
         self.timer = timer
         self._kept: list[tuple[Sequence[Sent], Close | None] | Frame | int] = []
 
@@ -58,7 +63,8 @@ class _Underway:
         self._kept.append(sequence)
 
     def forget(self, session: int) -> None:
-        """It is over when it has arrived: what was kept says so."""
+        del session  # whoever has the connection hears why it ends when it has arrived
+        self.is_over = True
 
     def unload(self, home: Destination, session: int) -> None:
         """Send there what was kept."""
@@ -69,6 +75,8 @@ class _Underway:
                 home.acknowledge(session, one)
             else:
                 home.tell([one[0], session, *one[2:]])
+        if self.is_over:
+            home.forget(session)
 
 
 class Travelling:
@@ -77,7 +85,7 @@ class Travelling:
     def __init__(self, travel_max_s: float = TRAVEL_MAX_S) -> None:
         self._loop = asyncio.get_running_loop()
         self._travel_max_s = travel_max_s
-        self._sockets: dict[tuple[int, int], tuple[Any, _Underway]] = {}
+        self._sockets: dict[tuple[int, int], tuple[Traveller, Underway]] = {}
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -95,21 +103,15 @@ class Travelling:
         """
         key = (generation, session)
         timer = self._loop.call_later(self._travel_max_s, self._too_late, key, lost)
-        underway = _Underway(timer)
+        underway = Underway(timer)
         self._sockets[key] = (socket, underway)
         socket.move(underway, session)
 
-    def arrive(
-        self, generation: int, former_session: int, home: Destination, session: int
-    ) -> Traveller | None:
-        """Send what was kept to ``home``; return the socket, or None if nobody waits for that."""
-        socket, underway = self._sockets.pop((generation, former_session), (None, None))
-        if socket is None or underway is None:
-            return None
-        underway.timer.cancel()
-        socket.move(home, session)
-        underway.unload(home, session)
-        found: Traveller = socket
+    def arrive(self, generation: int, former_session: int) -> tuple[Traveller, Underway] | None:
+        """Return a socket, to be moved, and what is then to be unloaded; None if nobody waits."""
+        found = self._sockets.pop((generation, former_session), None)
+        if found is not None:
+            found[1].timer.cancel()
         return found
 
     def close(self) -> None:
@@ -119,6 +121,6 @@ class Travelling:
         self._sockets.clear()
 
     def _too_late(self, key: tuple[int, int], lost: tuple[int, str]) -> None:
-        socket, _ = self._sockets.pop(key)
-        if socket.receiver is not None:
+        socket, underway = self._sockets.pop(key)
+        if socket.receiver is not None and not underway.is_over:
             socket.receiver.receive_lost(*lost)

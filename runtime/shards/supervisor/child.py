@@ -45,7 +45,7 @@ from .places import Identity
 from .process import Process, Program
 from .records import log_with_text
 from .stack_dump import StackReader
-from .states import LEAVING, WATCHED, ChildState, move
+from .states import COMING, LEAVING, WATCHED, ChildState, move
 from .statistics import ProcessStatistics
 from .watch import ChildWatch
 
@@ -72,6 +72,7 @@ class Child:
         state: How far it has got.
         info: What its program said when it was ready.
         failure: Why it goes, or has gone, where that was not planned.
+        is_told: The log has that already, with a stack.
         is_usage: The user's program or configuration is at fault for that.
         last_stack: Of its threads, when it last did not answer.
         relaying: What it said when its successor had taken over; None before.
@@ -94,6 +95,7 @@ class Child:
         self.state = ChildState.LAUNCHED
         self.info = b""
         self.failure: str | None = None
+        self.is_told = False
         self.is_usage = False
         self.last_stack: str | None = None
         self.relaying: Relaying | None = None
@@ -271,10 +273,20 @@ class Child:
             self._is_told_to_end = True
         self._kill()
 
+    def cut_off(self, why: str) -> None:
+        """End one that cannot be trusted."""
+        self._give_up(why)
+        self._kill()
+
     @property
     def is_watched(self) -> bool:
         """Whether it should answer now."""
         return self.state in WATCHED
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it is on its way to serve, and need not answer."""
+        return self.state in COMING
 
     def ask(self, number: int) -> None:
         """Ask whether it answers."""
@@ -292,10 +304,11 @@ class Child:
 
     def hangs(self, silent_s: float, stack: str) -> None:
         """End it: it will not answer any more."""
+        is_known = stack == self.last_stack
         self.last_stack = stack
-        self._log(logging.ERROR, "child.hangs", stack, silent_s)
-        self._give_up(f"it did not answer for {silent_s:g} s:\n{stack}")
-        self._kill()
+        self._log(logging.ERROR, "child.hangs", None if is_known else stack, silent_s)
+        self.is_told = True
+        self.cut_off(f"it did not answer for {silent_s:g} s:\n{stack}")
 
     async def until_reaped(self) -> None:
         """Wait until it has ended."""
@@ -338,8 +351,7 @@ class Child:
                 await self._wait(lambda: is_reached() or self.is_leaving)
         except TimeoutError:
             text = f"it was not {wanted.value} after {timeout_s:g} s"
-            self._give_up(f"{text}:\n{await self.stack()}")
-            self._kill()
+            self.cut_off(f"{text}:\n{await self.stack()}")
         if not is_reached():
             await self.until_reaped()
             why = self.failure or "it was told to end"
@@ -410,8 +422,7 @@ class Child:
         """The control connection is at its end; the process is as a rule, too."""
         self._control.close()
         if why is not None:
-            self._give_up(why)
-            self._kill()
+            self.cut_off(why)
         elif not self.is_leaving:
             # How it ended is known soon, and says more.
             self._leave()

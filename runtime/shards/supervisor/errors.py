@@ -40,7 +40,13 @@ class ChildFailed(PerdureError):
 
 
 class SupervisorStopping(PerdureError):
-    """The supervisor ends its processes; no other is started any more."""
+    """The supervisor ends its processes; no other is started any more.
+
+    Attributes:
+        hint: What that means for who has asked for something.
+    """
+
+    hint = "What was asked for was not done, or not to its end. Ask again when it runs again"
 
     def __str__(self) -> str:
-        return "the server is stopping"
+        return "The server is being stopped"

@@ -166,7 +166,8 @@ class Keeper:
             fields: dict[str, object] = {"child": str(child.identity), "pid": child.pid}
             self._deaths += 1
             fields["deaths"] = self._deaths
-            log_with_text(log, logging.ERROR, "child.failed", fields, child.failure)
+            why = child.failure.partition(":\n")[0] if child.is_told else child.failure
+            log_with_text(log, logging.ERROR, "child.failed", fields, why)
         self.follow()
 
     async def replace(

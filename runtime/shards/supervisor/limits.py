@@ -12,6 +12,8 @@ class SupervisionLimits:
         silence_report_s: Without an answer for so long, its stack is logged.
         silence_max_s: Without an answer for so long, it is replaced; None for never, as while
             somebody debugs.
+        stopped_max_s: Stopped by a signal for so long before it serves, it is replaced, unless
+            ``silence_max_s`` is None. Clients wait 30 s for somebody who serves (peers.py).
         launch_timeout_s: From the launch of a process until it has imported the framework.
         start_timeout_s: To import its program.
         serve_timeout_s: To take over what serving needs, the recovery of its log among that.
@@ -24,6 +26,7 @@ class SupervisionLimits:
     ping_interval_s: float = 1.0
     silence_report_s: float = 3.0
     silence_max_s: float | None = 30.0
+    stopped_max_s: float = 10.0
     launch_timeout_s: float = 60.0
     start_timeout_s: float = 120.0
     serve_timeout_s: float = 300.0

@@ -43,6 +43,9 @@ JOINED = frozenset(
 # It has nothing to do that may hold its event loop for long: when it is silent, it hangs. An
 # import may take its time, and so may the recovery of a log; both have time limits of their own.
 WATCHED = frozenset({ChildState.SPARE, ChildState.READY, ChildState.SERVING, ChildState.RELAYING})
+# It comes to serve, which somebody may wait for. It need not answer; but a process that is stopped
+# by a signal or a debugger gets nowhere.
+COMING = frozenset({ChildState.LAUNCHED, ChildState.STARTING, ChildState.OPENING})
 # It is on its way out, whatever it says.
 LEAVING = frozenset(_LAST)
 

@@ -94,8 +94,17 @@ class Supervisor:
 
     # --- for the composition root ---
 
-    async def start(self, places: Iterable[Place]) -> None:
+    async def start(
+        self,
+        places: Iterable[Place],
+        *,
+        once_ready: Callable[[], Awaitable[None]] = nothing_to_do,
+    ) -> None:
         """Fill ``places``: all get ready, then the workers serve, then the routers.
+
+        Args:
+            places: Those to be filled.
+            once_ready: Awaited when all are ready, before any serves. What it raises ends them.
 
         Raises:
             ChildFailed: One cannot; none is left.
@@ -104,6 +113,7 @@ class Supervisor:
         self._keepers.update((keeper.place, keeper) for keeper in keepers)
         try:
             ready = await all_together([keeper.prepare() for keeper in keepers])
+            await once_ready()
             for role in (Role.WORKER, Role.ROUTER):
                 of_role = [
                     keeper.take_over(child)
@@ -288,6 +298,11 @@ class Supervisor:
         relays = [relay for relay in self._relays if role is Role.ROUTER and not relay.is_leaving]
         for child in [*self._serving(role), *relays]:
             child.tell(data)
+
+    def cut_off(self, identity: Identity, why: str) -> None:
+        """End a process that cannot be trusted; another follows it."""
+        for child in [child for child in self._children if child.identity == identity]:
+            child.cut_off(why)
 
     def info(self, place: Place) -> bytes:
         """Return what the program in a place said when it was ready; empty when nobody is."""

@@ -9,6 +9,7 @@ from .liveness import Liveness, Verdict
 from .process import Process
 from .stack_dump import StackReader
 
+_STOPPED_STATES = frozenset({"T", "t"})  # of /proc/<pid>/stat
 _STOPPED = "the process is stopped by a signal (SIGSTOP) or a debugger; no code of it runs"
 _IN_KERNEL = "the process waits inside the kernel, for a disk or a network file system"
 _NOTHING = "its stack could not be had"
@@ -20,6 +21,11 @@ class Watched(Protocol):
     @property
     def is_watched(self) -> bool:
         """Whether it should answer now."""
+        ...
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it is on its way to serve, and need not answer."""
         ...
 
     def ask(self, number: int) -> None:
@@ -58,13 +64,18 @@ class ChildWatch:
         self._liveness = Liveness(
             limits.ping_interval_s, limits.silence_report_s, limits.silence_max_s
         )
+        self._stopped_ticks = 0
         self._reports: set[asyncio.Task[None]] = set()
         self._arm()
 
     @property
     def silent_s(self) -> float:
-        """How long the last question has been without an answer."""
-        return self._liveness.silent_s
+        """How long it has not answered, or has been stopped before it could."""
+        return max(self._liveness.silent_s, self._stopped_s)
+
+    @property
+    def _stopped_s(self) -> float:
+        return round(self._stopped_ticks * self._limits.ping_interval_s, 3)
 
     def answered(self, number: int) -> None:
         """The child has answered a question."""
@@ -78,7 +89,7 @@ class ChildWatch:
         The child must have said that it is there: before, the question would end it.
         """
         state = self._process.kernel_state()
-        if state in {"T", "t"}:
+        if state in _STOPPED_STATES:
             return _STOPPED
         text = await self._stacks.read(self._process.send_signal, self._limits.stack_timeout_s)
         return text or (_IN_KERNEL if state == "D" else _NOTHING)
@@ -95,8 +106,10 @@ class ChildWatch:
     def _tick(self) -> None:
         if not self._watched.is_watched:
             self._liveness.rest()
-            self._arm()
+            if not self._is_stopped_for_good():
+                self._arm()
             return
+        self._stopped_ticks = 0
         verdict = self._liveness.tick()
         if verdict is Verdict.REPLACE:
             self._begin(self._tell(self._watched.hangs))
@@ -106,6 +119,22 @@ class ChildWatch:
         elif verdict is Verdict.REPORT:
             self._begin(self._tell(self._watched.is_silent))
         self._arm()
+
+    def _is_stopped_for_good(self) -> bool:
+        """See whether one that is not asked is stopped; report it, and say whether it is ended."""
+        limits, before_s = self._limits, self._stopped_s
+        if not self._watched.is_coming or self._process.kernel_state() not in _STOPPED_STATES:
+            self._stopped_ticks = 0
+            if before_s >= limits.silence_report_s:
+                self._watched.answers_again(before_s)
+            return False
+        self._stopped_ticks += 1
+        if limits.silence_max_s is not None and self._stopped_s >= limits.stopped_max_s:
+            self._watched.hangs(self._stopped_s, _STOPPED)
+            return True
+        if before_s < limits.silence_report_s <= self._stopped_s:
+            self._watched.is_silent(self._stopped_s, _STOPPED)
+        return False
 
     def _begin(self, report: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(report)

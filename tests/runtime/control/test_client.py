@@ -45,6 +45,17 @@ async def test_a_directory_that_is_held_by_somebody_who_does_not_answer(town: To
     assert "does not answer" in error.failure.hint
 
 
+async def test_a_server_that_is_wanted_may_be_on_its_way(tmp_path: Path) -> None:
+    async with Town(tmp_path / "data"):
+        with pytest.raises(OperationFailed, match=f"in use by process {os.getpid()}") as raised:
+            async with operate_on(tmp_path / "data", {}, needs_server=True):
+                pass
+        assert "starts or stops there just now" in raised.value.failure.hint
+    with pytest.raises(OperationFailed, match="No server runs"):
+        async with operate_on(tmp_path / "data", {}, needs_server=True):
+            pass
+
+
 async def test_a_directory_that_cannot_be_used_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "FORMAT").write_text('{"format": 99, "engine": "other"}')
     check_has_data(tmp_path)

@@ -19,6 +19,7 @@ from perdure.runtime.host.operations import table
 from perdure.runtime.host.operations.house import House, Told, Values
 from perdure.runtime.host.operations.listing import ListArguments
 from perdure.storage.errors import StorageError
+from tests.runtime.shards.operations.copying import EndlessCopying
 from tests.town import Listener, Town
 
 
@@ -179,6 +180,25 @@ async def test_who_asks_is_told_when_the_server_goes(
         await server.close()
         with pytest.raises(OperationFailed, match="ended before it had answered"):
             await asking
+
+
+async def test_a_backup_ends_when_the_server_does_and_who_asked_is_told_why(
+    town: Town, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    copying = EndlessCopying(monkeypatch)
+    server = await ControlServer.start(Desk.of(town.house), town.root)
+    async with operate_on(town.root, {}) as operations:
+        target = tmp_path / "copy"
+        asking = asyncio.ensure_future(
+            operations.run("backup", {"target": str(target)}, Listener())
+        )
+        await copying.begun.wait()
+        await server.close()
+        with pytest.raises(OperationFailed, match="given up") as caught:
+            await asking
+    assert "Ask again" in caught.value.failure.hint
+    assert copying.has_ended
+    assert list(target.iterdir()) == []
 
 
 @pytest.mark.usefixtures("control")

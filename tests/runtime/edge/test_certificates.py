@@ -62,6 +62,9 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, change: Change, name: str, 
         Certificates(TlsConfig(files.cert, files.key))
     assert refused.value.file == tmp_path / name
     assert why in str(refused.value)
+    with pytest.raises(CertificateRefused) as again:
+        Certificates.check(TlsConfig(files.cert, files.key))
+    assert str(again.value) == str(refused.value)
 
 
 def test_both_may_stand_in_one_file(tmp_path: Path) -> None:
@@ -89,6 +92,8 @@ def test_a_certificate_that_has_expired_is_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     files = issue(tmp_path, days=-1)
+    Certificates.check(TlsConfig(files.cert, files.key))
+    assert caplog.records == []
     Certificates(TlsConfig(files.cert, files.key))
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         ("WARNING", "tls.certificate_expired")

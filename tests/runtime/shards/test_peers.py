@@ -22,6 +22,7 @@ from perdure.runtime.shards.link.errors import (
 )
 from perdure.runtime.shards.peers import Entrypoints, OwnActors, Peers, ShardChannel
 from perdure.runtime.shards.placement import Placement
+from perdure.runtime.shards.unread import UnreadBody
 from tests.runtime.shards.link.ends import until
 
 KEY = "app-Room"
@@ -89,7 +90,9 @@ async def test_events_for_a_worker_that_is_away_wait_in_order(peers: Peers) -> N
     link.end()
     channel.deliver(ids[1], EVENT, lambda *_: None)
     channel.deliver(ids[2], EVENT, lambda *_: None)
+    assert peers.waiting_count() == 2
     second, _ = join(peers, "1")
+    assert peers.waiting_count() == 0
     channel.deliver(ids[0], EVENT, lambda *_: None)
     assert first.delivered == [ids[0]]
     assert second.delivered == [ids[1], ids[2], ids[0]]
@@ -248,15 +251,30 @@ async def test_nobody_knows_how_far_a_request_came_that_had_begun(peers: Peers) 
     assert len(calls.requests) == 1
 
 
-async def test_a_body_that_was_sent_cannot_be_sent_again(peers: Peers) -> None:
+@pytest.mark.parametrize("is_read", [False, True])
+async def test_a_body_is_sent_again_if_nobody_has_read_any_of_it(
+    peers: Peers, is_read: bool
+) -> None:
     async def chunks() -> Any:
         yield b"x"
 
-    calls, _ = join(peers, "1")
+    (one, _), (other, _) = join(peers, "1"), join(peers, "0")
     asked = Asked()
     request = Request("http://x/", method="POST", body=chunks())
     Entrypoints(peers).fetch(request, asked)
-    calls.requests[0][1](None, WorkerLost("1", "killed", may_have_run=False))
+    [(request, answer)] = one.requests
+    body = request.take_content()
+    assert isinstance(body, UnreadBody)
+    if is_read:
+        assert await body.read_chunk() == b"x"
+    answer(None, WorkerLost("1", "killed", may_have_run=False))
+    body.cancel()
+    if not is_read:
+        [(request, answer)] = other.requests
+        assert await request.bytes() == b"x"
+        answer(Response("done"), None)
+        assert await asked.response.text() == "done"
+        return
     assert asked.response.status == 503
     assert "Nothing of it was done" in await asked.response.text()
 

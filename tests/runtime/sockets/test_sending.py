@@ -17,6 +17,9 @@ from perdure.runtime.sockets.deflate import (
     shared_frames,
 )
 from perdure.runtime.sockets.delivery import MESSAGE_SIZE_BYTES, WRITE_SIZE_BYTES
+from perdure.runtime.sockets.frames import encode_message
+from perdure.runtime.sockets.joint import Sent
+from perdure.runtime.sockets.sending import _encode_plain
 from tests.runtime.slow import HIGH_WATER, SlowPeer, texts
 from tests.wire import PING, close_frame, frame
 
@@ -52,6 +55,26 @@ async def test_a_turn_is_one_write(make: Make) -> None:
     peer = make()
     peer.connection.transmit(["a", b"b", ("key", "c")], (1000, ""))
     assert len(peer.transport.writes) == 1
+
+
+async def test_a_turn_that_is_sent_to_many_is_encoded_once(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str | bytes] = []
+
+    def note(message: str | bytes, *, mask: bool = False) -> bytes:
+        encoded.append(message)
+        return encode_message(message, mask=mask)
+
+    monkeypatch.setattr(_encode_plain.__self__, "_encode", note)  # type: ignore[attr-defined]
+    peers = [make() for _ in range(4)]
+    turn: list[Sent] = ["one", ("key", b"two")]
+    for peer in peers:
+        peer.connection.transmit(list(turn))
+    peers[0].connection.transmit(["one", "three"])
+    assert encoded == ["one", b"two", "one", "three"]
+    assert [peer.reads_all() for peer in peers[1:]] == [["one", b"two"]] * 3
+    assert peers[0].reads_all() == ["one", b"two", "one", "three"]
 
 
 async def test_a_large_turn_is_written_in_parts_and_waits_when_told_to(make: Make) -> None:

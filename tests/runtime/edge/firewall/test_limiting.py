@@ -92,6 +92,17 @@ def test_connections_and_rate_are_limited_together() -> None:
     assert len(limiter) == 1, "one bucket, and no place"
 
 
+def test_who_has_passed_elsewhere_has_a_place_even_if_there_is_none() -> None:
+    limiter = Limiter(Limit(Rate(1, 60, 1), connections=1))
+    leases = [limiter.hold(head()) for _ in range(2)]
+    assert limiter.try_pass(head(), 0)[2] == "1 connections are open"
+    for lease in leases:
+        assert lease is not None
+        lease.release()
+    assert limiter.try_pass(head(), 0)[1] == 0, "and it took nothing from the bucket"
+    assert Limiter(Limit(Rate(1, 60, 1), None)).hold(head()) is None
+
+
 @pytest.mark.parametrize(
     ("per", "asked", "key"),
     [

@@ -17,7 +17,7 @@ from perdure.runtime.config.firewall.model import (
 from perdure.runtime.edge.firewall.head import RequestHead
 from perdure.runtime.edge.firewall.limiting import Lease
 from perdure.runtime.edge.firewall.requiring import token_check
-from perdure.runtime.edge.firewall.rules import Judgement, Now, Rule, Step, judge
+from perdure.runtime.edge.firewall.rules import Judgement, Now, Rule, Step, hold, judge
 
 from .heads import head
 
@@ -162,3 +162,18 @@ def test_a_request_that_no_rule_is_for_costs_no_memory() -> None:
     none: Sequence[RequestHead] = [head(), head("GET /b")]
     found = {id(judge(rules(only("/a", DENY)), one, NOW)) for one in none}
     assert len(found) == 1
+
+
+def test_who_has_passed_elsewhere_holds_what_it_would_hold_here_and_is_not_judged() -> None:
+    asked = rules(
+        DENY, REQUIRE, LIMIT, only("/b", PLACES), PLACES, ALLOW, replace(PLACES, name="c")
+    )
+    leases = [hold(asked, KNOWN).leases, hold(asked, KNOWN).leases]
+    assert [len(held) for held in leases] == [1, 1], "those behind what lets it pass do not count"
+    *_, places, _, other = asked
+    assert not places.matched
+    assert by(judge([places], KNOWN, NOW)) == "places"
+    assert by(judge([other], KNOWN, NOW)) is None
+    for lease in (*leases[0], *leases[1]):
+        lease.release()
+    assert by(judge([places], KNOWN, NOW)) is None

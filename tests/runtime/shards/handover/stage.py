@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from perdure.actors.http import Request
 from perdure.runtime.shards.handover.arrivals import Arrivals
 from perdure.runtime.shards.handover.departures import Departures
 from perdure.runtime.shards.link.kinds import ROUTER
@@ -55,6 +56,7 @@ class Router:
     def __init__(self) -> None:
         self.borrowed = BorrowedSockets(asyncio.get_running_loop(), HeldLimits(), self)
         self.came: list[MovableSocket] = []
+        self.ended: list[MovableSocket] = []
         self.http: list[socket.socket] = []
         self.orphans: list[HeldSocket] = []
         self.early_ones: list[HeldSocket] = []
@@ -72,9 +74,13 @@ class Router:
     async def take_http(self, descriptor: socket.socket) -> None:
         self.http.append(descriptor)
 
-    def take_socket(self, connection: MovableSocket, descriptor: socket.socket) -> None:
+    def take_socket(
+        self, connection: MovableSocket, descriptor: socket.socket, request: Request | None
+    ) -> None:
+        del request
         assert descriptor.fileno() >= 0
         self.came.append(connection)
+        connection.on_end = self.ended.append  # type: ignore[assignment]  # it takes its own kind
 
 
 class _Beginning(asyncio.Protocol):

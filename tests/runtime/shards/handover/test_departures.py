@@ -3,9 +3,12 @@
 import socket
 from typing import Any
 
+import pytest
+
 from perdure.runtime.shards.handover.conveyor import Conveyor
 from perdure.runtime.shards.handover.frames import HAVE, HTTP, YOURS
 from perdure.runtime.shards.sockets.states import HeldState
+from perdure.runtime.sockets.movable_socket import MovableSocket
 from tests.runtime.shards.handover.stage import Stage, staged
 from tests.runtime.shards.link.ends import until
 from tests.wire import BINARY, CONTINUATION, TEXT, frame
@@ -90,6 +93,35 @@ async def test_a_goodbye_of_the_actors_that_comes_meanwhile_reaches_the_client()
         assert (await stage.client.frame()).close == (4000, "done")
         departures.close()
         successor.die()
+
+
+async def test_a_slow_client_whose_successor_dies_hears_more_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with staged() as stage:
+        monkeypatch.setattr(MovableSocket, "is_dry", False)  # it has yet to read something
+        successor, departures = Successor(stage), stage.departures()
+        departures.look(stage.old.borrowed.held, ())
+        stage.actor.transmit(("meanwhile",))
+        successor.die()
+        assert await stage.client.text() == "meanwhile"
+        departures.close()
+
+
+async def test_a_slow_client_hears_a_goodbye_that_comes_before_it_can_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with staged() as stage:
+        monkeypatch.setattr(MovableSocket, "is_dry", False)
+        departures, arrivals = stage.departures(), stage.arrivals()
+        departures.look(stage.old.borrowed.held, ())
+        stage.actor.transmit(("last",), (1000, "bye"))
+        await until(lambda: not stage.held.connection.may_move)  # type: ignore[attr-defined]
+        departures.look(stage.old.borrowed.held, ())
+        assert await stage.client.text() == "last"
+        assert (await stage.client.frame()).payload == b"\x03\xe8bye"
+        departures.close()
+        arrivals.close()
 
 
 async def test_a_worker_that_goes_meanwhile_leaves_its_sockets_here() -> None:

@@ -48,6 +48,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.ACKNOWLEDGED: [[1, 2, 3, 4]],
     kinds.HIBERNATABLE: [1, *RECORD],
     kinds.TAKEN: [1],
+    kinds.WHOSE: [1, *RECORD[:4]],
     kinds.RESTART: [1, "replay_first"],
 }
 ONLY_ROUTERS = {kinds.RESUME, kinds.LEAVING, kinds.ARRIVED}

@@ -60,6 +60,20 @@ async def test_what_was_gathered_leaves_with_the_next_write() -> None:
         assert one.statistics().writes == writes + 1
 
 
+async def test_who_fails_when_asked_for_what_it_has_gathered_ends_the_link(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("of no use")
+
+    async with joined() as (one, other):
+        one.before_flush(fail)
+        one.send([HOLD, 6])
+        await until(lambda: other.ended)
+        assert str(one.ended) == "a frame could not be made: ZeroDivisionError: of no use"
+    assert "link.handler_failed" in caplog.messages
+
+
 async def test_frames_arrive_in_order_and_leave_in_one_write() -> None:
     async with joined() as (one, other):
         heard: list[Frame] = []

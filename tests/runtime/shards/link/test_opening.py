@@ -38,8 +38,9 @@ async def test_one_end_waits_for_the_other() -> None:
 async def test_a_process_that_goes_before_it_says_anything_is_an_error() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()
-    with pytest.raises((LinkEnded, OSError)):
+    with pytest.raises(LinkEnded, match="gone") as caught:
         await open_link(Link(A_ROUTER), ours)
+    assert caught.value.is_peer_gone
     assert ours.fileno() == -1
 
 

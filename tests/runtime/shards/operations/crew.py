@@ -49,6 +49,7 @@ class Crew:
     async def end(self, place: Place) -> None:
         """It goes, whatever is under way."""
         generation, server = self._servers.pop(place)
+        server._to_give_up.clear()  # one that is killed tells nobody
         await server.close()
         self.lines.changed(said(place, generation, ChildState.DEAD))
 

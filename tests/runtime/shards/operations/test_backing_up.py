@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from perdure.runtime.control.protocol import OperationFailed
+from perdure.runtime.control.protocol import GIVEN_UP, OperationFailed
 from perdure.runtime.control.stopped import open_stopped
 from perdure.runtime.host.operations.errors import TargetUnusable
 from perdure.runtime.host.operations.house import House
 from perdure.runtime.host.operations.table import run
+from tests.runtime.shards.operations.copying import EndlessCopying
 from tests.runtime.shards.operations.crew import worker
 from tests.runtime.shards.operations.twins import Twins
 from tests.town import Listener
@@ -112,6 +113,23 @@ async def test_a_worker_that_goes_ends_the_backup_and_nothing_is_left_of_it(
     await twins.crew.end(worker("1"))
     with pytest.raises(OperationFailed, match="worker 1 ended"):
         await asking
+    assert list(target.iterdir()) == []
+    assert not twins.towns["0"].house.no_backup.locked()
+
+
+async def test_a_worker_that_is_replaced_does_not_wait_for_a_backup(
+    twins: Twins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clients wait for its successor."""
+    copying = EndlessCopying(monkeypatch)
+    target = tmp_path / "copy"
+    asking = asyncio.ensure_future(twins.ask("backup", target=str(target)))
+    await copying.begun.wait()
+    await twins.crew.drain(worker("1"))
+    with pytest.raises(OperationFailed, match="given up") as caught:
+        await asking
+    assert caught.value.failure.kind == GIVEN_UP
+    assert copying.has_ended, "what copies has ended before what it copied is deleted"
     assert list(target.iterdir()) == []
     assert not twins.towns["0"].house.no_backup.locked()
 

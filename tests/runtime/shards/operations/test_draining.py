@@ -37,3 +37,10 @@ async def test_a_worker_is_replaced_while_its_clients_stay(serve: Serving, tmp_p
         with pytest.raises(OperationFailed, match='no worker "5"') as raised:
             await operations.run("drain", {"worker": "5"}, Listener())
         assert "0, 1" in raised.value.failure.hint
+        before = pid_of(server, "1")
+        config.main.write_text("import nothing_of_that_name")
+        with pytest.raises(OperationFailed, match="worker 1 was not replaced") as raised:
+            await operations.run("drain", {"worker": "1"}, Listener())
+        assert "nothing_of_that_name" in raised.value.failure.hint
+        assert raised.value.failure.is_usage
+        assert pid_of(server, "1") == before, "it goes on"

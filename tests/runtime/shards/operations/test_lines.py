@@ -9,7 +9,9 @@ from perdure.runtime.control.desk import Desk
 from perdure.runtime.control.protocol import OperationFailed
 from perdure.runtime.host.operations.errors import OperatorError
 from perdure.runtime.host.operations.house import Told, Values
+from perdure.runtime.shards.operations.errors import WORKER_LIES
 from perdure.runtime.shards.operations.lines import Lines
+from perdure.runtime.shards.supervisor.places import Identity
 from perdure.runtime.shards.supervisor.states import ChildState
 from tests.runtime.shards.operations.crew import Crew, for_ever, nothing, worker
 from tests.town import Listener
@@ -132,3 +134,16 @@ async def test_who_asked_and_goes_has_the_operation_given_up(crew: Crew) -> None
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
     await asyncio.wait_for(ended.wait(), 20)
+
+
+async def test_who_answers_what_is_no_answer_is_told_of(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[Identity, str]] = []
+    crew.lines.on_lie = lambda *lie: told.append(lie)
+    monkeypatch.setattr("perdure.runtime.control.server.packb", lambda _: b"\xc1")
+    await crew.serve(ONE, Desk(nothing))
+    with pytest.raises(OperationFailed, match="worker 1 answered what is no answer") as raised:
+        await crew.lines.ask(ONE, "list", {}, Listener())
+    assert raised.value.failure.kind == WORKER_LIES
+    assert told == [(Identity(ONE, 1), "FormatError")]

@@ -45,4 +45,11 @@ async def test_a_place_that_nobody_fills_has_a_line_too() -> None:
     assert [(item["slot"], item["pid"]) for item in away] == [("1", None), ("2", None)]
     assert away[0]["failure"].startswith("3 processes in a row have died before serving")
     assert away[1]["failure"].startswith("1 process has died before serving")
+    [coming] = [item for item in listener.items if item["state"] == "starting"]
+    assert coming["failure"].startswith("2 processes in a row have died before serving")
+    assert listener.items[0]["state"] == "serving"
+    crew.lines.stop_waiting()
+    listener = Listener()
+    await tell_of_all(crew.lines, SupervisorStatistics((), {}), listener)
+    assert listener.items[0]["state"] == "stopping"
     await crew.close()

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from perdure.actors.ids import DurableObjectId
 from perdure.runtime.shards.link.framing import Frame
 from perdure.runtime.shards.link.kinds import (
     ACKNOWLEDGED,
@@ -26,6 +25,7 @@ from perdure.runtime.shards.link.kinds import (
     SEVER,
     TAKEN,
     WAS_LOST,
+    WHOSE,
 )
 from perdure.runtime.shards.link.link import Link
 from perdure.runtime.shards.sockets.held_sockets import HeldSocket, HeldSockets
@@ -373,9 +373,16 @@ async def test_a_successor_hears_first_when_the_client_was_answered_by_itself() 
             ]
 
 
-async def test_whose_it_is_is_known_of_one_that_can_hibernate() -> None:
+async def test_whose_it_is_is_known_when_its_actor_has_said_so() -> None:
     async with holding() as one:
-        assert (one.held.actor_id, one.held.socket_id) == (None, None)
-        await one.says([HIBERNATABLE, 7, "app-Room", bytes(32), "lobby", "session", [], None])
-        assert one.held.actor_id == DurableObjectId("app-Room", bytes(32), "lobby")
-        assert one.held.socket_id == "session"
+
+        def known() -> list[Any]:
+            return [one.held.whose, one.held.kept]
+
+        assert known() == [None, None]
+        whose: list[Any] = ["app-Room", bytes(32), "lobby", "session"]
+        await one.says([WHOSE, 7, *whose])
+        assert known() == [whose, None]
+        whose[-1] = "another"
+        await one.says([HIBERNATABLE, 7, *whose, [], None])
+        assert known() == [whose, [*whose, [], None]]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from perdure.actors.base import DurableObject
+from perdure.actors.link import Sent
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.actors.websocket import WebSocket
 from perdure.runtime.shards.link.errors import LinkBroken
@@ -126,6 +127,21 @@ async def test_one_message_to_many_sockets_crosses_the_link_once() -> None:
         assert frames == [
             [SEND, list(range(1000)), [message], None],
             [SEND, [0], ["to you alone"], None],
+        ]
+
+
+async def test_equal_turns_of_many_sockets_cross_the_link_once() -> None:
+    async with linked() as (sockets, _, frames):
+        for number in range(4):
+            said: list[Sent] = [
+                "to " + "all"[: 3 + number],
+                ("key", b"all"),
+            ]  # a text of its own each time
+            sockets.begin(number).transmit([*said, "and you"] if number == 3 else said)
+        await until(lambda: len(frames) == 2)
+        assert frames == [
+            [SEND, [0, 1, 2], ["to all", ["key", b"all"]], None],
+            [SEND, [3], ["to all", ["key", b"all"], "and you"], None],
         ]
 
 

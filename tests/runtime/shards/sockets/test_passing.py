@@ -23,6 +23,7 @@ from perdure.runtime.shards.link.streams import Streams
 from perdure.runtime.shards.sockets.held_sockets import HeldSocket, HeldSockets
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSockets
 from perdure.runtime.shards.sockets.passing import (
+    NOBODY,
     USED_LATE,
     BorrowedSocket,
     BorrowedSockets,
@@ -142,6 +143,8 @@ async def test_clients_speak_with_an_actor_over_the_link(
             for hearer in (one, other):
                 assert await hearer.receive_str(timeout=20) == f"{said} {number}"
         assert (len(both.held), len(both.lent)) == (2, 0)
+        assert {held.whose[0] for held in both.held if held.whose} == {"app-Room"}
+        assert all(held.whose for held in both.held)
         async with session.get(both.url + "/count") as response:
             assert await response.json() == 3
         await one.close(code=4001)
@@ -232,19 +235,33 @@ async def test_a_socket_that_is_used_while_it_is_lent_costs_nobody_else_the_link
 
 async def test_a_socket_is_taken_once() -> None:
     async with joined(one=A_ROUTER) as (router, worker):
-        lent, end, forgotten = LentSockets("0", 2), End(), End()
+        lent, end = LentSockets("0", 2), End()
         lent.serve(worker, LinkedSockets(worker))
         ref = lent.lend(end)  # type: ignore[arg-type]  # nothing else is asked of it
-        assert lent.lend(forgotten) == SocketRef("0", 2, ref.number + 1)  # type: ignore[arg-type]  # likewise
         for session in (7, 8):
             router.send([24, ref.number, session])
         await until(lambda: worker.ended)
         assert getattr(end.handed_over, "session", None) == 7
         assert isinstance(worker.ended, LinkBroken)
         assert str(worker.ended) == f"socket {ref.number} was not lent, or was taken already"
-        lent.let_go()
-        assert isinstance(forgotten.handed_over, NoPeer)
-        assert len(lent) == 0
+
+
+async def test_who_has_gone_does_not_come_and_who_comes_too_late_is_told_so() -> None:
+    async with joined(one=A_ROUTER) as (router, worker), joined() as (gone, link):
+        lent, end, other = LentSockets("0", 2, let_go_s=0.0), End(), End()
+        for served in (worker, link):
+            lent.serve(served, LinkedSockets(served))
+        severed: list[list[object]] = []
+        router.handle(SEVER, severed.append)
+        ref = lent.lend(end, link)  # type: ignore[arg-type]  # nothing else is asked of it
+        lent.lend(other, worker)  # type: ignore[arg-type]  # likewise
+        gone.close("it has gone")
+        await until(lambda: isinstance(end.handed_over, NoPeer))
+        assert (len(lent), other.handed_over) == (1, None)
+        router.send([TAKE, ref.number, 7])
+        await until(lambda: severed)
+        assert severed == [[SEVER, 7, 1012, NOBODY]]
+        assert worker.ended is None
 
 
 async def test_nobody_uses_a_socket_in_a_process_without_user_code() -> None:

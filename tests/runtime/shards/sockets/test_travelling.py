@@ -1,6 +1,6 @@
 from typing import Any
 
-from perdure.runtime.shards.link.kinds import PAUSE
+from perdure.runtime.shards.link.kinds import PAUSE, SEVER
 from perdure.runtime.shards.sockets.linked_sockets import LinkedSocket
 from perdure.runtime.shards.sockets.travelling import Travelling
 from tests.runtime.shards.link.ends import until
@@ -15,6 +15,7 @@ class Home:
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
+        self.forgotten: list[int] = []
 
     def send(self, session: int, messages: Any, close: Any) -> None:
         self.sent.append((session, messages, close))
@@ -26,7 +27,7 @@ class Home:
         self.sent.append(("receipt", session, sequence))
 
     def forget(self, session: int) -> None:
-        """Nobody looks."""
+        self.forgotten.append(session)
 
 
 class Ear:
@@ -35,6 +36,14 @@ class Ear:
 
     def receive_lost(self, code: int, reason: str) -> None:
         self.lost.append((code, reason))
+
+
+def arrive(travelling: Travelling, home: Home, session: int) -> None:
+    found = travelling.arrive(1, 7)
+    assert found is not None
+    socket, underway = found
+    socket.move(home, session)
+    underway.unload(home, session)
 
 
 async def test_what_is_sent_on_the_way_leaves_in_order_before_what_comes_later() -> None:
@@ -46,8 +55,8 @@ async def test_what_is_sent_on_the_way_leaves_in_order_before_what_comes_later()
     socket.pause()
     socket.acknowledge(3)
     socket.transmit((), (1000, "done"))
-    assert travelling.arrive(2, 7, new, 8) is None, "another router's"
-    assert travelling.arrive(1, 7, new, 9) is socket
+    assert travelling.arrive(2, 7) is None, "another router's"
+    arrive(travelling, new, 9)
     socket.acknowledge(4)
     assert old.sent == [(7, ("a",), None)]
     assert new.sent == [
@@ -58,6 +67,7 @@ async def test_what_is_sent_on_the_way_leaves_in_order_before_what_comes_later()
         ("receipt", 9, 4),
     ]
     assert (len(travelling), socket.session) == (0, 9)
+    assert not new.forgotten
 
 
 async def test_one_that_nobody_has_in_time_was_lost() -> None:
@@ -67,7 +77,26 @@ async def test_one_that_nobody_has_in_time_was_lost() -> None:
     travelling.depart(1, 7, socket, LOST)
     await until(lambda: ear.lost)
     assert ear.lost == [LOST]
-    assert travelling.arrive(1, 7, Home(), 8) is None
+    assert travelling.arrive(1, 7) is None
     travelling.depart(1, 8, socket, LOST)
     travelling.close()
     assert len(travelling) == 0
+
+
+async def test_one_that_its_actor_ends_on_the_way_is_ended_where_it_arrives_and_forgotten() -> None:
+    travelling, new = Travelling(), Home()
+    socket = LinkedSocket(Home(), 7)
+    travelling.depart(1, 7, socket, LOST)
+    socket.sever(1011, "reset")
+    arrive(travelling, new, 9)
+    assert (new.sent, new.forgotten) == ([[SEVER, 9, 1011, "reset"]], [9])
+
+
+async def test_who_has_ended_it_does_not_hear_that_nobody_has_it() -> None:
+    travelling, ear = Travelling(travel_max_s=0.0), Ear()
+    socket = LinkedSocket(Home(), 7)
+    socket.receiver = ear  # type: ignore[assignment]  # as far as it hears
+    travelling.depart(1, 7, socket, LOST)
+    socket.sever(1011, "reset")
+    await until(lambda: len(travelling) == 0)
+    assert not ear.lost

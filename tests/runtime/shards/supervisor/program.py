@@ -163,10 +163,14 @@ class ProgramDuty:
                 self.say("told", said)
 
 
-if __name__ == "__main__":
+def main(loop: str) -> int:
     factory = asyncio.new_event_loop
-    if "uvloop" in sys.argv:
+    if loop == "uvloop":
         import uvloop
 
         factory = uvloop.new_event_loop
-    sys.exit(run_child(ProgramDuty, factory))
+    return run_child(ProgramDuty, factory)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[-1]))

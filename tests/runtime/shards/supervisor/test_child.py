@@ -19,7 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_factories=["uvloop"])]
 on_both_loops = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
 
 SOON_DEAF = SupervisionLimits(ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=None)
-SOON_REPLACED = SupervisionLimits(ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=0.3)
+SOON_REPLACED = SupervisionLimits(
+    ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=0.3, stopped_max_s=0.3
+)
 
 
 @on_both_loops
@@ -207,6 +209,17 @@ async def test_one_that_does_not_answer_any_more_is_replaced(children: Children,
         child.tell(b"spin")
     await child.until_reaped()
     assert str(child.failure).startswith("it did not answer for 0.3 s:\n")
+
+
+async def test_one_that_is_stopped_before_it_serves_is_replaced_without_waiting_for_its_limits(
+    children: Children,
+) -> None:
+    child = children.launch(SOON_REPLACED)
+    os.kill(child.pid, signal.SIGSTOP)
+    with pytest.raises(ChildFailed) as caught:
+        await child.make_ready(children.next_identity(), b"{}")
+    assert caught.value.why.startswith("it did not answer for 0.3 s:\n")
+    assert "SIGSTOP" in caught.value.why
 
 
 async def test_a_process_of_another_version_is_refused_with_a_clear_text(

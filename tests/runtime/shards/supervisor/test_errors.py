@@ -11,4 +11,5 @@ def test_messages_say_who_and_why() -> None:
     assert str(failed) == "worker 0 did not come to serve: ImportError: no module named 'x'"
     assert not failed.is_usage
     assert str(ControlBroken("no message")) == "the control connection was cut: no message"
-    assert str(SupervisorStopping()) == "the server is stopping"
+    assert str(SupervisorStopping()) == "The server is being stopped"
+    assert "Ask again" in SupervisorStopping.hint

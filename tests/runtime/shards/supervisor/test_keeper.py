@@ -195,6 +195,18 @@ async def test_one_that_lingers_is_gone_before_its_successor_serves(
     assert staff.process(FIRST).generation == 2  # at the first try
 
 
+async def test_the_stack_of_one_that_hangs_is_told_once(staff: Staff, logged: Hearer) -> None:
+    await staff.supervisor.start([FIRST])
+    [child] = staff.supervisor._children
+    child.is_silent(3.0, "main.py, line 3")  # as its watch does, in its time
+    child.hangs(30.0, "main.py, line 3")
+    assert (await logged.next("child.silent")).stack_info == "main.py, line 3"
+    assert (await logged.next("child.hangs")).stack_info is None
+    assert (await logged.next("child.failed")).stack_info == "it did not answer for 30 s"
+    assert child.failure == "it did not answer for 30 s:\nmain.py, line 3"
+    await staff.until_served(FIRST, 2)
+
+
 async def test_nothing_is_replaced_while_the_supervisor_stops(staff: Staff) -> None:
     staff.settings["drain"] = "never"
     await staff.supervisor.start([FIRST])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.runtime.shards.supervisor.errors import ChildFailed, SupervisorStopping
+from perdure.runtime.shards.supervisor.errors import ChildFailed, ControlBroken, SupervisorStopping
 from perdure.runtime.shards.supervisor.places import Place, Role
 from perdure.runtime.shards.supervisor.states import ChildState
 from tests.runtime.shards.supervisor.children import (
@@ -48,6 +48,24 @@ async def test_a_program_that_does_not_start_ends_all_and_is_told(staff: Staff) 
     staff.settings["prepare"] = "refuse"
     with pytest.raises(ChildFailed, match=r"main.py has no class Room"):
         await staff.supervisor.start([ROUTER, FIRST])
+    assert staff.supervisor.statistics().processes == ()
+
+
+async def test_what_is_to_be_done_when_all_are_ready_is_done_before_anybody_serves(
+    staff: Staff,
+) -> None:
+    done: list[list[str]] = []
+
+    async def refuse() -> None:
+        done.append(staff.journal())
+        raise ControlBroken("nothing is as it should be")
+
+    with pytest.raises(ControlBroken):
+        await staff.supervisor.start([ROUTER, FIRST], once_ready=refuse)
+    assert sorted(line.partition(" of ")[0] for line in done[0]) == [
+        "ready router 0",
+        "ready worker 0",
+    ]
     assert staff.supervisor.statistics().processes == ()
 
 

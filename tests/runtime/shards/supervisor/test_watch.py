@@ -1,6 +1,7 @@
 """What a watch does between its ticks; test_child.py has it watch real processes."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any, cast
 
 from perdure.runtime.shards.supervisor.limits import SupervisionLimits
@@ -8,7 +9,9 @@ from perdure.runtime.shards.supervisor.process import Process
 from perdure.runtime.shards.supervisor.stack_dump import StackReader
 from perdure.runtime.shards.supervisor.watch import ChildWatch
 
-LIMITS = SupervisionLimits(ping_interval_s=0.01, silence_report_s=0.02, silence_max_s=0.05)
+LIMITS = SupervisionLimits(
+    ping_interval_s=0.01, silence_report_s=0.02, silence_max_s=0.05, stopped_max_s=0.05
+)
 
 
 class StandIn:
@@ -18,6 +21,7 @@ class StandIn:
         self.letter = kernel_state
         self.text = stack
         self.is_watched = True
+        self.is_coming = False
         self.told: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
 
     def kernel_state(self) -> str:
@@ -97,3 +101,42 @@ async def test_where_there_is_no_stack_it_is_said_why() -> None:
     assert "SIGSTOP" in said[0]
     assert "inside the kernel" in said[1]
     assert said[2] == "its stack could not be had"
+
+
+async def test_who_is_stopped_on_his_way_is_reported_and_then_ended() -> None:
+    child = StandIn("T")
+    child.is_watched, child.is_coming = False, True
+    watch = child.watch()
+    for wanted in ("silent", "hangs"):
+        what, why = await child.next()
+        assert what == wanted
+        assert "SIGSTOP" in why
+    assert watch.silent_s == 0.05
+    assert child.told.empty()
+    watch.close()
+
+
+async def test_who_goes_on_his_way_after_a_stop_is_told_of() -> None:
+    child = StandIn("t")
+    child.is_watched, child.is_coming = False, True
+    watch = child.watch()
+    assert (await child.next())[0] == "silent"
+    child.letter = "R"
+    what, stopped_s = await child.next()
+    assert what == "answers again"
+    assert stopped_s >= 0.02
+    assert watch.silent_s == 0
+    watch.close()
+
+
+async def test_nobody_is_ended_for_a_stop_while_somebody_debugs() -> None:
+    child = StandIn("t")
+    child.is_watched, child.is_coming = False, True
+    loop = asyncio.get_running_loop()
+    limits = replace(LIMITS, silence_max_s=None)
+    watch = ChildWatch(child, cast("Process", child), cast("StackReader", child), limits, loop)
+    async with asyncio.timeout(20):
+        while watch.silent_s < 0.2:
+            await asyncio.sleep(0)
+    assert child.told.qsize() == 1, "it was reported, once"
+    watch.close()
