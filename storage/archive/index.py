@@ -24,10 +24,10 @@ VERSION = 1
 Order = tuple[int, int]  # incarnation and commit, as in Record.order
 Actor = tuple[str, bytes]
 
-# Not WAL: beside it SQLite maps a file into memory, and writing there when the disk is full ends the
-# process with SIGBUS. (It asks for one byte of each page only; file systems with smaller blocks, or
-# which copy on write, have no room for the rest.) Readers are short; a writer waits for them.
-# With TRUNCATE, and not with DELETE, the end of a transaction is durable at once.
+# Not WAL: beside it SQLite maps a file into memory, and writing there when the disk is full ends
+# the process with SIGBUS. (It asks for one byte of each page only; file systems with smaller
+# blocks, or which copy on write, have no room for the rest.) Readers are short; a writer waits for
+# them. With TRUNCATE, and not with DELETE, the end of a transaction is durable at once.
 _SET_UP = """
     PRAGMA journal_mode = TRUNCATE;
     PRAGMA synchronous = FULL;
