@@ -81,7 +81,7 @@ def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
     output.data(Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim")))
     if config.bindings or config.vars:
         output.data(bindings_table(config))
-    if plan.steps:
+    if any(each.steps for each in plan.plans):
         output.data(Text(f"Migrations that starting would apply to {project.shown_data_dir}"))
         for line in describe_plan(plan):
             output.data(line)
@@ -89,7 +89,7 @@ def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
         output.data(Text(f"No migrations are due in {project.shown_data_dir}"))
     output.data()
     if plan.is_destructive:
-        tell_of_deletions(output, project, plan.destroyed)
+        tell_of_deletions(output, project, plan.all_destroyed)
         output.message("perdure dev asks before that; perdure serve wants --yes.", indent=2)
     remark = f" {counted(project.warnings)}." if project.warnings else ""
     output.data(Text.assemble(("Ready to start.", "good"), remark))

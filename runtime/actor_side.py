@@ -24,13 +24,13 @@ from ..storage.errors import StorageBroken
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
-from .config.model import WorkerConfig
+from .config.model import DurableObjectBinding, WorkerConfig
 from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
 from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
 from .host.loader import App
-from .host.migration_plan import Namespace
+from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
@@ -60,9 +60,22 @@ def _any(unique_key: str, raw_id: bytes) -> bool:
     return True
 
 
-def keys_of_bindings(config: WorkerConfig, namespaces: Mapping[str, Namespace]) -> dict[str, str]:
-    """The unique keys of the namespaces that bindings lead to, by the bindings' names."""
-    return {binding.name: namespaces[binding.class_name].unique_key for binding in config.bindings}
+def keys_of_bindings(config: WorkerConfig, namespaces: NamespacesByWorker) -> dict[str, str]:
+    """The unique keys of the namespaces that bindings lead to, by the bindings' names.
+
+    Where Workers that are started together have one of the same name, the first one has it.
+    """
+    return {
+        binding.name: _namespace_of(binding, program, namespaces).unique_key
+        for program in reversed(config.programs)
+        for binding in program.bindings
+    }
+
+
+def _namespace_of(
+    binding: DurableObjectBinding, program: WorkerConfig, namespaces: NamespacesByWorker
+) -> Namespace:
+    return namespaces[binding.script_name or program.name][binding.class_name]
 
 
 class ActorSide:
@@ -156,15 +169,15 @@ class ActorSide:
 
     def assemble(
         self,
-        app: App,
-        namespaces: Mapping[str, Namespace],
+        apps: Sequence[App],
+        namespaces: NamespacesByWorker,
         channel: Callable[[str, ActorRegistry], ActorChannel] = _here,
     ) -> None:
-        """Have the program's actors and its Worker.
+        """Have the programs' actors and the first one's Worker.
 
         Args:
-            app: The program.
-            namespaces: What the catalog says, by the names of classes.
+            apps: The programs; requests from outside are for the first one.
+            namespaces: What the catalog says of them.
             channel: What leads to the actors of a namespace, given its key and those of them that
                 are in this process.
         """
@@ -192,43 +205,51 @@ class ActorSide:
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
         )
-        self._bind(app, namespaces, channel)
-        self.worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
+        envs = [self._add_classes(app, namespaces[app.config.name]) for app in apps]
+        for app, env in zip(apps, envs, strict=True):
+            self._bind(app.config, env, namespaces, channel)
+        self.env = envs[0]
+        self.worker = Worker(loop, outbound, apps[0].entrypoint, self.env, perdure.actor_limits)
+
+    def _add_classes(self, app: App, namespaces: Mapping[str, Namespace]) -> Env:
+        """Have the actors of one program; return their ``env``, which is not filled yet."""
+        env = Env(app.config.vars)
+        for class_name, cls in app.classes.items():
+            record = namespaces[class_name]
+            construct = construct_native(cls, env, has_sql=record.storage == "sqlite")
+            self.host.add_namespace(record.unique_key, construct)
+        return env
 
     def _bind(
         self,
-        app: App,
-        namespaces: Mapping[str, Namespace],
+        config: WorkerConfig,
+        env: Env,
+        namespaces: NamespacesByWorker,
         channel: Callable[[str, ActorRegistry], ActorChannel],
     ) -> None:
-        """Fill ``env``, which every constructor is given, before the first of them runs."""
-        values: dict[str, Any] = dict(self._config.vars)
-        self.env = Env(values)
-        for class_name, cls in app.classes.items():
-            record = namespaces[class_name]
-            construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
-            self.host.add_namespace(record.unique_key, construct)
-        for binding in self._config.bindings:
-            unique_key = namespaces[binding.class_name].unique_key
+        """Fill an ``env``, which every constructor is given, before the first of them runs."""
+        values: dict[str, Any] = dict(config.vars)
+        for binding in config.bindings:
+            unique_key = _namespace_of(binding, config, namespaces).unique_key
             values[binding.name] = DurableObjectNamespace(
                 binding.name,
                 IdFactory(unique_key),
                 channel(unique_key, self.host.namespaces[unique_key]),
                 self._config.perdure.actor_limits,
             )
-        self.env.fill(values)
+        env.fill(values)
 
     def house(
         self,
         layout: Layout,
-        namespaces: Mapping[str, Namespace],
+        namespaces: NamespacesByWorker,
         owns: Callable[[str, bytes], bool] = _any,
     ) -> House:
         """What the operator's operations work on: these actors.
 
         Args:
             layout: The directory, locked.
-            namespaces: What the catalog says, by the names of classes.
+            namespaces: What the catalog says of the programs.
             owns: Says of a namespace's unique key and an actor's id whether the actor is here.
         """
         return House(

@@ -33,7 +33,7 @@ from .errors import MigrationDeclined
 from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
-from .host.loader import load_app
+from .host.loader import load_apps
 from .host.migration_plan import Confirm, MigrationPlan, agree
 from .host.migrations import carry_out, plan_for
 from .host.operations.house import Told, Values
@@ -141,7 +141,7 @@ class Server:
     ) -> None:
         config, cleanup, actors = self.config, self._cleanup, self._actor_side
         # First the program: a mistake in it must leave the data directory as it was.
-        app = load_app(config)
+        apps = load_apps(config)
         self._front_side = FrontSide(config, self._loop, cleanup, os.environ)
         if (end_tracing := start_tracing(config, os.environ)) is not None:
             cleanup.push_async_callback(end_tracing)
@@ -156,7 +156,7 @@ class Server:
             raise MigrationDeclined(planned)
         await carry_out(planned, directory, index, actors.store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
-        actors.assemble(app, planned.namespaces)
+        actors.assemble(apps, planned.all_namespaces)
         await self._open_control(directory, planned)
         self._front_side.assemble(
             actors.worker, actors.keep_alive, show_errors=show_errors, on_request=on_request
@@ -165,7 +165,7 @@ class Server:
     async def _open_control(self, directory: DataDirectory, planned: MigrationPlan) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
         actors = self._actor_side
-        self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
+        self.desk = Desk.of(actors.house(directory.layout, planned.all_namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
         self.desk.add("upgrade", UpgradeArguments, has_no_routers)
         refuse_changes(self.desk)

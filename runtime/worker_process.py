@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
@@ -25,7 +26,7 @@ from .control.processes import ProcessesArguments, WorkerFacts
 from .control.report import Report
 from .control.server import ControlServer
 from .fast_loop import find_fast_loop
-from .host.loader import App, load_app
+from .host.loader import App, load_apps
 from .host.operations.house import Told, Values
 from .host.registry import ActorRegistry
 from .observe.logs import set_up_logs
@@ -78,7 +79,7 @@ class WorkerDuty:
 
     _identity: Identity
     _settings: ProcessSettings
-    _app: App
+    _apps: Sequence[App]
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
     _actors: ActorSide
@@ -104,7 +105,7 @@ class WorkerDuty:
         self._identity = assignment.identity
         (self._line,) = assignment.sockets
         set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
-        self._app = load_app(settings.config)
+        self._apps = load_apps(settings.config)
         if (end_tracing := start_tracing(settings.config, os.environ)) is not None:
             self._cleanup.push_async_callback(end_tracing)
         clock = SystemClock(self._loop)
@@ -123,7 +124,7 @@ class WorkerDuty:
         self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
         self._travelling = Travelling()
         self._cleanup.callback(self._travelling.close)
-        self._actors.assemble(self._app, settings.namespaces, self._channel)
+        self._actors.assemble(self._apps, settings.namespaces, self._channel)
         await self._open_control(layout)
         # Never go on: what is durable is read by a process that has not known anything else.
         fail = self._parent.fail

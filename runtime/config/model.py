@@ -176,6 +176,9 @@ class WorkerConfig:
         env_name: The chosen environment; None for the top level.
         path: The configuration file, absolute.
         base_dir: Its directory, which relative paths start from.
+        others: Workers that are started with this one, which bindings of its lead to, or of each
+            other; requests from outside are this one's. What they say under ``perdure`` and
+            ``dev`` is of no effect, and they have no others.
     """
 
     name: str
@@ -192,6 +195,12 @@ class WorkerConfig:
     migrations: Sequence[MigrationStep] = ()
     dev: DevConfig = field(default_factory=DevConfig)
     perdure: PerdureConfig = field(default_factory=PerdureConfig)
+    others: Sequence["WorkerConfig"] = ()
+
+    @property
+    def programs(self) -> Sequence["WorkerConfig"]:
+        """All Workers of a start, the one that requests from outside reach at the front."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ is first created, ``<worker>-<class>``, and keeps it through renames and transfe
 ids of its objects never change. The key of a deleted namespace is never given out again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...storage.catalog import NamespaceRecord, Storage
@@ -116,6 +116,8 @@ class Transferred:
 
 
 Change = Created | Renamed | Deleted | Transferred
+# By the names of Workers, and by those of classes.
+NamespacesByWorker = Mapping[str, Mapping[str, Namespace]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ class MigrationPlan:
         namespaces: Class name to namespace, once the steps are applied.
         destroyed: The deletions among the steps that end a namespace which exists by now.
         unfinished: Keys of namespaces whose deletion an earlier start began and did not finish.
+        others: Those of Workers that are started together with this one.
     """
 
     worker: str
@@ -143,11 +146,27 @@ class MigrationPlan:
     namespaces: Mapping[str, Namespace]
     destroyed: Sequence[Deleted]
     unfinished: Sequence[str]
+    others: Sequence["MigrationPlan"] = ()
+
+    @property
+    def plans(self) -> Sequence["MigrationPlan"]:
+        """This one, and those of the Workers that are started together with it."""
+        return (self, *self.others)
 
     @property
     def is_destructive(self) -> bool:
         """Carrying it out puts objects that may exist into the trash."""
-        return bool(self.destroyed)
+        return any(plan.destroyed for plan in self.plans)
+
+    @property
+    def all_destroyed(self) -> Sequence[Deleted]:
+        """The deletions of all Workers that end a namespace which exists by now."""
+        return [deleted for plan in self.plans for deleted in plan.destroyed]
+
+    @property
+    def all_namespaces(self) -> "NamespacesByWorker":
+        """Those of all Workers, once the steps are applied."""
+        return {plan.worker: plan.namespaces for plan in self.plans}
 
 
 Confirm = Callable[[MigrationPlan], bool]
@@ -160,13 +179,20 @@ def agree(plan: MigrationPlan) -> bool:
     return True
 
 
-def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
+def plan(
+    config: WorkerConfig, recorded: Recorded, beside: Collection[str] = frozenset()
+) -> MigrationPlan:
     """Compare a configuration with what a data directory knows.
+
+    Args:
+        config: Of one Worker.
+        recorded: What the directory knows.
+        beside: The names of the Workers that are started with it, who share the directory.
 
     Raises:
         MigrationRefused: They do not fit; the problems say how they can.
     """
-    if problem := _other_worker(config, recorded) or _other_tags(config, recorded):
+    if problem := _other_worker(config, recorded, beside) or _other_tags(config, recorded):
         raise MigrationRefused(problem)
     planning = _Planning(config, recorded)
     planning.check_applied()
@@ -185,9 +211,37 @@ def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
     )
 
 
-def _other_worker(config: WorkerConfig, recorded: Recorded) -> Problem | None:
-    """A data directory of other Workers is entered only to take something over from them."""
-    if not recorded.workers or config.name in recorded.workers:
+def lost_bindings(config: WorkerConfig, plan: MigrationPlan) -> Iterator[Problem]:
+    """Yield what is wrong with bindings from one Worker to another of the same start.
+
+    Args:
+        config: All of them.
+        plan: Theirs.
+    """
+    namespaces = plan.all_namespaces
+    for program in config.programs:
+        for index, binding in enumerate(program.bindings):
+            script, name = binding.script_name, binding.class_name
+            if script in {None, program.name}:
+                continue
+            key = path_text(("durable_objects", "bindings", index, "script_name"))
+            if script not in namespaces:
+                message = f'"{script}", whose objects of "{name}" it means, is not started.'
+                hint = "Start it, too: name its configuration with another -c."
+            elif name not in namespaces[script]:
+                message = f'No migration of "{script}" makes objects of "{name}".'
+                hint = f"Its configuration has {', '.join(namespaces[script]) or 'none'}."
+                key = path_text(("durable_objects", "bindings", index, "class_name"))
+            else:
+                continue
+            yield Problem(program.path, key, binding.line, None, message, hint)
+
+
+def _other_worker(
+    config: WorkerConfig, recorded: Recorded, beside: Collection[str]
+) -> Problem | None:
+    """A data directory of other Workers is entered beside them, or to take over from them."""
+    if not recorded.workers or not {config.name, *beside}.isdisjoint(recorded.workers):
         return None
     transfers = (t for step in config.migrations for t in step.transferred_classes)
     if any(transfer.from_script in recorded.workers for transfer in transfers):
@@ -271,7 +325,8 @@ class _Planning:
     def check_bindings(self) -> None:
         """Check that each binding has its namespace; only a transfer can have taken it away."""
         for index, binding in enumerate(self._config.bindings):
-            if binding.class_name not in self.live:
+            is_own = binding.script_name in {None, self._config.name}
+            if is_own and binding.class_name not in self.live:
                 heir = self._heirs[binding.class_name]
                 key = path_text(("durable_objects", "bindings", index, "class_name"))
                 message = f'The objects of "{binding.class_name}" were taken over by "{heir}".'
