@@ -62,7 +62,9 @@ def _any(unique_key: str, raw_id: bytes) -> bool:
 
 def keys_of_bindings(config: WorkerConfig, namespaces: Mapping[str, Namespace]) -> dict[str, str]:
     """The unique keys of the namespaces that bindings lead to, by the bindings' names."""
-    return {binding.name: namespaces[binding.class_name].unique_key for binding in config.bindings}
+    return {
+        binding.name: namespaces[binding.class_name].unique_key for binding in config.own_bindings
+    }
 
 
 class ActorSide:
@@ -208,7 +210,7 @@ class ActorSide:
             record = namespaces[class_name]
             construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
             self.host.add_namespace(record.unique_key, construct)
-        for binding in self._config.bindings:
+        for binding in self._config.own_bindings:
             unique_key = namespaces[binding.class_name].unique_key
             values[binding.name] = DurableObjectNamespace(
                 binding.name,

@@ -100,6 +100,8 @@ def load_app(config: WorkerConfig) -> App:
     entrypoint = _find_entrypoint(config, module, problems)
     classes: dict[str, type[DurableObject]] = {}
     for index, binding in enumerate(config.bindings):
+        if not config.is_own(binding):
+            continue
         if found := _find_class(config, module, (index, binding), problems):
             classes[binding.class_name] = found
     if problems or entrypoint is None:

@@ -271,7 +271,7 @@ class _Planning:
     def check_bindings(self) -> None:
         """Check that each binding has its namespace; only a transfer can have taken it away."""
         for index, binding in enumerate(self._config.bindings):
-            if binding.class_name not in self.live:
+            if self._config.is_own(binding) and binding.class_name not in self.live:
                 heir = self._heirs[binding.class_name]
                 key = path_text(("durable_objects", "bindings", index, "class_name"))
                 message = f'The objects of "{binding.class_name}" were taken over by "{heir}".'
