@@ -6,7 +6,7 @@ Nothing here knows of clients.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -66,16 +66,20 @@ def keys_of_bindings(config: WorkerConfig, namespaces: NamespacesByWorker) -> di
     Where Workers that are started together have one of the same name, the first one has it.
     """
     return {
-        binding.name: _namespace_of(binding, program, namespaces).unique_key
+        binding.name: namespace.unique_key
         for program in reversed(config.programs)
-        for binding in program.bindings
+        for binding, namespace in _bound(program, namespaces)
     }
 
 
-def _namespace_of(
-    binding: DurableObjectBinding, program: WorkerConfig, namespaces: NamespacesByWorker
-) -> Namespace:
-    return namespaces[binding.script_name or program.name][binding.class_name]
+def _bound(
+    program: WorkerConfig, namespaces: NamespacesByWorker
+) -> Iterator[tuple[DurableObjectBinding, Namespace]]:
+    """The bindings of a program to classes of Workers that are started, and what they lead to."""
+    for binding in program.bindings:
+        owner = program.owner_of(binding)
+        if owner in namespaces:
+            yield binding, namespaces[owner][binding.class_name]
 
 
 class ActorSide:
@@ -229,8 +233,8 @@ class ActorSide:
     ) -> None:
         """Fill an ``env``, which every constructor is given, before the first of them runs."""
         values: dict[str, Any] = dict(config.vars)
-        for binding in config.bindings:
-            unique_key = _namespace_of(binding, config, namespaces).unique_key
+        for binding, namespace in _bound(config, namespaces):
+            unique_key = namespace.unique_key
             values[binding.name] = DurableObjectNamespace(
                 binding.name,
                 IdFactory(unique_key),

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from .assets import read_assets
 from .durable_objects import Bindings, read_bindings
 from .errors import did_you_mean
 from .keys import ENVIRONMENT, GUARDS, NOT_PROVIDED, TOP_LEVEL, USED_NOT_INHERITED
 from .migrations import read_migrations
-from .model import MigrationStep
+from .model import AssetsConfig, MigrationStep
 from .positions import KeyPath
 from .report import Table, shown
+from .services import Services, read_services
 from .settings import Settings, read_settings
+from .triggers import read_crons
+from .unserved import Unserved, read_unserved
 from .variables import read_vars
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
@@ -36,6 +40,10 @@ class Layer:
     migrations: Sequence[MigrationStep] | None
     vars: Mapping[str, object] | None
     bindings: Bindings | None
+    services: Services | None
+    unserved: Unserved
+    crons: Sequence[str] | None
+    assets: AssetsConfig | None
     settings: Settings
 
     @property
@@ -77,6 +85,10 @@ def read_layer(table: Table, base_dir: Path) -> Layer:
         migrations=read_migrations(plain),
         vars=read_vars(table),
         bindings=read_bindings(table),
+        services=read_services(plain),
+        unserved=read_unserved(plain),
+        crons=read_crons(plain),
+        assets=read_assets(plain, base_dir),
         settings=read_settings(table, base_dir),
     )
 

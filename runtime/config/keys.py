@@ -4,8 +4,10 @@ Source: packages/workers-utils/src/config/validation.ts of cloudflare/workers-sd
 ``inheritable`` and ``notInheritable`` calls are the first two lists here.
 """
 
+from .unserved import KINDS as UNSERVED
+
 USED_INHERITED = ("name", "main", "compatibility_date", "compatibility_flags", "migrations")
-USED_NOT_INHERITED = ("vars", "durable_objects")
+USED_NOT_INHERITED = ("vars", "durable_objects", "services")
 USED_TOP_LEVEL = ("$schema", "dev", "env")
 OURS = "perdure"  # an environment's table is laid over the top level's, key by key
 
@@ -28,16 +30,9 @@ IGNORED_TOP_LEVEL = (
     "pages_build_output_dir", "send_metrics", "site", "text_blobs", "wasm_modules",
 )  # fmt: skip
 
-# Known, and missed by the program when they are not there: each is worth a warning.
-NOT_PROVIDED = (
-    "agent_memory", "ai", "ai_search", "ai_search_namespaces", "analytics_engine_datasets",
-    "artifacts", "assets", "browser", "cloudchamber", "containers", "d1_databases",
-    "dispatch_namespaces", "exports", "flagship", "hyperdrive", "images", "kv_namespaces",
-    "media", "mtls_certificates", "pipelines", "queues", "r2_buckets", "ratelimits",
-    "secrets_store_secrets", "send_email", "services", "stream", "triggers",
-    "unsafe_hello_world", "vectorize", "version_metadata", "vpc_networks", "vpc_services",
-    "websearch", "worker_loaders", "workflows",
-)  # fmt: skip
+# Known, and missed by the program when they are not there: each is worth a warning. Those that make
+# bindings are told of by unserved.py.
+NOT_PROVIDED = ("assets", "cloudchamber", "containers", "exports", "triggers")
 
-ENVIRONMENT = (*USED_INHERITED, *USED_NOT_INHERITED, OURS, *IGNORED, *NOT_PROVIDED)
+ENVIRONMENT = (*USED_INHERITED, *USED_NOT_INHERITED, OURS, *IGNORED, *NOT_PROVIDED, *UNSERVED)
 TOP_LEVEL = (*ENVIRONMENT, *USED_TOP_LEVEL, *IGNORED_TOP_LEVEL)

@@ -105,12 +105,16 @@ def check_migrations(
 
 
 def check_classes(
-    report: Report, bindings: Bindings, lineage: Lineage, steps: Sequence[MigrationStep]
+    report: Report,
+    worker_name: str,
+    bindings: Bindings,
+    lineage: Lineage,
+    steps: Sequence[MigrationStep],
 ) -> None:
     """Report bindings to classes that the migrations do not leave, with what to write instead."""
     for binding, path in zip(bindings.items, bindings.paths, strict=True):
         name = binding.class_name
-        if name not in lineage.live:
+        if binding.script_name in {None, worker_name} and name not in lineage.live:
             what = f"was {lineage.gone[name]}" if name in lineage.gone else "no migration creates"
             message = f'The binding "{binding.name}" names the class "{name}", which {what}.'
             report.error((*path, "class_name"), message, _way_out(name, lineage, steps))

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from .binding_names import check_names
 from .document import Document, read_document
-from .durable_objects import Bindings, check_bindings
+from .durable_objects import Bindings
 from .environment import Layers, find_environment, read_layer, warn_of_missing
 from .lineage import check_classes, check_migrations
 from .model import DevConfig, LoadedConfig, WorkerConfig
@@ -67,6 +68,10 @@ def load(
         vars=MappingProxyType(variables.values),
         var_sources=MappingProxyType(variables.sources),
         bindings=tuple(bindings.items),
+        services=tuple(service for service, _ in layers.own.services or ()),
+        unserved=tuple(unserved for unserved, _ in layers.own.unserved),
+        crons=layers.owner("triggers").crons or (),
+        assets=layers.owner("assets").assets,
         migrations=layers.owner("migrations").migrations or (),
         dev=dev,
         perdure=make_perdure_config(*(layer.settings for layer in layers)),
@@ -118,13 +123,13 @@ def _check(
     report: Report, layers: Layers, name: str, bindings: Bindings, variables: Variables
 ) -> None:
     """Check the parts against each other."""
-    check_bindings(report, name, bindings, variables.values)
+    check_names(report, layers.own, variables.values)
     owner = layers.owner("migrations")
     steps, path = owner.migrations or (), owner.table.key("migrations")
     # What a malformed step was meant to do is not known, so nothing is concluded from it.
     if report.is_sound(path):
         lineage = check_migrations(report, path, steps, name)
-        check_classes(report, bindings, lineage, steps)
+        check_classes(report, name, bindings, lineage, steps)
     exports = layers.owner("exports").table
     if steps and exports.values.get("exports"):
         report.error(exports.key("exports"), EXCLUSIVE)

@@ -126,7 +126,7 @@ def _load(config: WorkerConfig, start: WorkerConfig) -> App:
     classes: dict[str, type[DurableObject]] = {}
     for owner in start.programs:
         for index, binding in enumerate(owner.bindings):
-            if (binding.script_name or owner.name) != config.name:
+            if owner.owner_of(binding) != config.name:
                 continue
             if found := _find_class(config, module, (owner, index, binding), problems):
                 classes[binding.class_name] = found

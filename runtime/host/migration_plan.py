@@ -212,7 +212,7 @@ def plan(
 
 
 def lost_bindings(config: WorkerConfig, plan: MigrationPlan) -> Iterator[Problem]:
-    """Yield what is wrong with bindings from one Worker to another of the same start.
+    """Yield bindings to classes that another Worker of the same start does not have.
 
     Args:
         config: All of them.
@@ -221,19 +221,12 @@ def lost_bindings(config: WorkerConfig, plan: MigrationPlan) -> Iterator[Problem
     namespaces = plan.all_namespaces
     for program in config.programs:
         for index, binding in enumerate(program.bindings):
-            script, name = binding.script_name, binding.class_name
-            if script in {None, program.name}:
+            script, name = program.owner_of(binding), binding.class_name
+            if script == program.name or script not in namespaces or name in namespaces[script]:
                 continue
-            key = path_text(("durable_objects", "bindings", index, "script_name"))
-            if script not in namespaces:
-                message = f'"{script}", whose objects of "{name}" it means, is not started.'
-                hint = "Start it, too: name its configuration with another -c."
-            elif name not in namespaces[script]:
-                message = f'No migration of "{script}" makes objects of "{name}".'
-                hint = f"Its configuration has {', '.join(namespaces[script]) or 'none'}."
-                key = path_text(("durable_objects", "bindings", index, "class_name"))
-            else:
-                continue
+            key = path_text(("durable_objects", "bindings", index, "class_name"))
+            message = f'No migration of "{script}" makes objects of "{name}".'
+            hint = f"Its configuration has {', '.join(namespaces[script]) or 'none'}."
             yield Problem(program.path, key, binding.line, None, message, hint)
 
 
@@ -325,7 +318,7 @@ class _Planning:
     def check_bindings(self) -> None:
         """Check that each binding has its namespace; only a transfer can have taken it away."""
         for index, binding in enumerate(self._config.bindings):
-            is_own = binding.script_name in {None, self._config.name}
+            is_own = self._config.owner_of(binding) == self._config.name
             if is_own and binding.class_name not in self.live:
                 heir = self._heirs[binding.class_name]
                 key = path_text(("durable_objects", "bindings", index, "class_name"))
