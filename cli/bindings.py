@@ -1,13 +1,28 @@
 """The table of what a program finds in ``env``."""
 
+from collections.abc import Iterator
+
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from ..runtime.config.model import WorkerConfig
 from ..runtime.config.report import shown
 from ..runtime.observe.printable import printable
+from .problems import shown_path
 
 HIDDEN = "(hidden)"
+
+
+def programs(config: WorkerConfig) -> Iterator[RenderableType]:
+    """Yield what to show of the Workers of a start: each with its file and its ``env``."""
+    for program in config.programs:
+        yield Text.assemble((program.name, "name"), (f"  {shown_path(program.path)}", "dim"))
+        if program.bindings or program.vars:
+            yield bindings_table(program)
+        else:
+            yield Text("No bindings and no vars.", "dim")
 
 
 def bindings_table(config: WorkerConfig) -> Padding:
@@ -20,7 +35,10 @@ def bindings_table(config: WorkerConfig) -> Padding:
     file_name = config.path.name
     for binding in config.bindings:
         where = f"{file_name}:{binding.line}" if binding.line else file_name
-        table.add_row(binding.name, "Durable Object", binding.class_name, where)
+        owner = config.owner_of(binding)
+        name = binding.class_name
+        whose = name if owner == config.name else f"{name} of {owner}"
+        table.add_row(binding.name, "Durable Object", whose, where)
     for name, value in config.vars.items():
         source = config.var_sources.get(name, file_name)
         # What stands in the configuration is committed; .dev.vars and --var are for secrets too.

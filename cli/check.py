@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,17 +12,17 @@ from rich.text import Text
 from ..runtime.config.errors import ConfigError
 from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
-from ..runtime.host.loader import LoadError, load_app
+from ..runtime.host.loader import LoadError, load_apps
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.server import plan_only
-from .bindings import bindings_table
+from .bindings import programs
 from .failures import CONFIGURATION, show_failure, show_summary
 from .migrations import describe_plan, tell_of_deletions
-from .options import config_option, data_option, env_option
+from .options import configs_option, data_option, env_option
 from .output import Output
-from .problems import counted, show_problems, shown_path
-from .project import Project, open_project
+from .problems import counted, show_problems
+from .project import Project, open_projects
 
 
 @click.command(
@@ -30,12 +31,12 @@ Examples:
   perdure check
   perdure check -e production --data /var/lib/chat"""
 )
-@config_option
+@configs_option
 @data_option
 @env_option
 @click.pass_context
 def check(
-    context: click.Context, config_file: Path | None, data: Path | None, env: str | None
+    context: click.Context, config_files: Sequence[Path], data: Path | None, env: str | None
 ) -> None:
     """Check a project without running it.
 
@@ -45,7 +46,7 @@ def check(
     Exit code 0 means that it would start.
     """
     output = Output()
-    project = open_project(config_file, env, data)
+    project = open_projects(config_files, env, data)
     show_problems(output, project.warnings)
     set_up_logs(sys.stderr, LogStyle("warning", colour=output.has_colour, brief=True))
     failures: list[CertificateRefused | ConfigError | LoadError | MigrationRefused] = []
@@ -61,7 +62,7 @@ def check(
     except ConfigError as error:
         failures.append(error)
     try:
-        load_app(project.config)
+        load_apps(project.config)
     except LoadError as error:
         failures.append(error)
     try:
@@ -78,9 +79,8 @@ def check(
 
 def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
     config = project.config
-    output.data(Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim")))
-    if config.bindings or config.vars:
-        output.data(bindings_table(config))
+    for part in programs(config):
+        output.data(part)
     if any(each.steps for each in plan.plans):
         output.data(Text(f"Migrations that starting would apply to {project.shown_data_dir}"))
         for line in describe_plan(plan):

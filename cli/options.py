@@ -16,6 +16,17 @@ config_option = click.option(
     metavar="FILE",
     help="The configuration. Default: wrangler.toml here, or in the closest directory above.",
 )
+configs_option = click.option(
+    "-c",
+    "--config",
+    "config_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="The configuration. Default: wrangler.toml here, or in the closest directory above. Given "
+    "several times, these Workers are started together: requests are the first one's, whose "
+    "bindings reach the others, and theirs each other.",
+)
 env_option = click.option(
     "-e",
     "--env",

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..runtime.config.document import find_config
 from ..runtime.config.errors import ConfigError, Problem
-from ..runtime.config.load import load
 from ..runtime.config.model import TlsConfig, WorkerConfig
+from ..runtime.config.together import load_together
 from ..runtime.config.variables import parse_var_options
 from .problems import shown_path
 
@@ -41,9 +41,23 @@ def open_project(
     Raises:
         ConfigError: There is none, or it cannot be used.
     """
+    return open_projects([] if config_file is None else [config_file], env, data, variables)
+
+
+def open_projects(
+    config_files: Sequence[Path],
+    env: str | None,
+    data: Path | None,
+    variables: Sequence[str] = (),
+) -> Project:
+    """Load the configurations of Workers that are started together; state is where the first's is.
+
+    Raises:
+        ConfigError: As ``open_project``.
+    """
     overrides = parse_var_options(variables)
-    path = find_config(Path.cwd()) if config_file is None else config_file
-    loaded = load(path, env=env, var_overrides=overrides)
+    paths = list(config_files) or [find_config(Path.cwd())]
+    loaded = load_together(paths, env=env, var_overrides=overrides)
     return Project(loaded.config, loaded.warnings, _data_dir(loaded.config, data))
 
 

@@ -8,7 +8,7 @@ missed between two questions, in folders that are new, or on file systems that t
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -31,11 +31,19 @@ class Sources:
         config_file: Its configuration; the root of the project is the folder of that.
         main: Its program, which may be elsewhere.
         data_dir: Where its state is kept.
+        others: Likewise, the configurations and programs of Workers that are started with it.
     """
 
-    def __init__(self, config_file: Path, main: Path, data_dir: Path) -> None:
-        self._config_file = config_file
-        self._roots = {config_file.parent, main.parent}
+    def __init__(
+        self,
+        config_file: Path,
+        main: Path,
+        data_dir: Path,
+        others: Iterable[tuple[Path, Path]] = (),
+    ) -> None:
+        pairs = ((config_file, main), *others)
+        self._config_files = frozenset(config for config, _ in pairs)
+        self._roots = _outermost(path.parent for pair in pairs for path in pair)
         self._data_dir = data_dir
         self._folders: set[Path] = set()
         self._seen: _Seen = self._look()
@@ -105,4 +113,12 @@ class Sources:
 
     def _is_setting(self, path: Path) -> bool:
         is_vars = path.name == DEV_VARS or path.name.startswith(f"{DEV_VARS}.")
-        return path == self._config_file or (is_vars and path.parent == self._config_file.parent)
+        return path in self._config_files or (
+            is_vars and any(path.parent == config.parent for config in self._config_files)
+        )
+
+
+def _outermost(folders: Iterable[Path]) -> Sequence[Path]:
+    """Return those that lie in none of the others."""
+    found = set(folders)
+    return sorted(folder for folder in found if found.isdisjoint(folder.parents))

@@ -137,3 +137,25 @@ def test_a_configuration_that_does_not_fit_the_data_is_refused(
     assert "main.py has no class Default" in result.stderr
     assert '"chat"' in result.stderr
     assert "3 errors. Nothing was started or changed." in result.stderr
+
+
+def test_workers_that_are_started_together_are_described_one_after_the_other(
+    invoke: Invoke, project: Path, tmp_path: Path
+) -> None:
+    hall = tmp_path / "hall.toml"
+    hall.write_text(
+        'name = "hall"\nmain = "hall.py"\n[[durable_objects.bindings]]\nname = "OF_CHAT"\n'
+        'class_name = "Room"\nscript_name = "chat"\n'
+    )
+    program = "from perdure import WorkerEntrypoint\nclass Default(WorkerEntrypoint): ...\n"
+    (tmp_path / "hall.py").write_text(program)
+    config = project / "wrangler.toml"
+    result = invoke("check", "-c", config, "-c", hall)
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert [line[0] for line in lines if len(line) == 2][:2] == ["chat", "hall"]
+    assert ["OF_CHAT", "Durable", "Object", "Room", "of", "chat", "hall.toml:3"] in lines
+    assert ["create", "Room", "(SQLite)"] in lines
+    assert "warning" not in result.stderr
+    alone = invoke("check", "-c", hall, "--data", tmp_path / "data")
+    assert 'The binding "OF_CHAT" leads to the Worker "chat", which is not started.' in alone.stderr

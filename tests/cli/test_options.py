@@ -12,9 +12,11 @@ from perdure.cli.main import main
 Invoke = Callable[..., Result]
 OF_SERVERS = {"ps", "kick", "drain", "reload", "resize", "upgrade"}
 OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor", *OF_SERVERS}
+OF_STARTS = {"dev", "check", "serve"}
 OF_DATA = {"dev", "check", "serve", "tail", *OPERATOR}
 SHARED = {
-    "config_file": OF_DATA,
+    "config_file": OF_DATA - OF_STARTS,
+    "config_files": OF_STARTS,
     "env": OF_DATA,
     "data": OF_DATA,
     "host": {"dev", "serve"},
