@@ -13,7 +13,7 @@ of the first program.
 import logging
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -197,7 +197,7 @@ def _import_main(config: WorkerConfig, start: WorkerConfig) -> ModuleType:
     if any(other.main.resolve().parent == path.parent for other in _loaded_before(config, start)):
         sys.modules.pop(path.stem, None)  # they share all other modules
     else:
-        _make_way(path.parent)
+        _make_way(path.parent, {program.main.stem for program in start.programs})
         _programs[directory] = frozenset(sys.modules)
     before = list(sys.path)
     sys.path[:] = [directory, *(entry for entry in before if entry != directory)]
@@ -263,16 +263,19 @@ def _loaded_before(config: WorkerConfig, start: WorkerConfig) -> Sequence[Worker
     return order[: next(at for at, each in enumerate(order) if each is config)]
 
 
-def _make_way(directory: Path) -> None:
-    """Forget modules of programs whose names are those of files in ``directory``."""
+def _make_way(directory: Path, mains: Collection[str]) -> None:
+    """Forget modules of programs whose names are those of files in ``directory``.
+
+    It is told of, but not of ``mains``: their names are often the same, and nobody imports them.
+    """
     forgotten = set()
     for name in [name for name in sys.modules if _is_of_a_program(name)]:
         top = name.partition(".")[0]
         if (directory / f"{top}.py").exists() or (directory / top).is_dir():
             forgotten.add(top)
             del sys.modules[name]
-    if forgotten:
-        log.info("program.modules_of_one_name", extra={"modules": sorted(forgotten)})
+    if told := sorted(forgotten.difference(mains)):
+        log.info("program.modules_of_one_name", extra={"modules": told})
 
 
 def _is_of_a_program(name: str) -> bool:

@@ -291,13 +291,17 @@ def named(name: str, main: Path, *bindings: DurableObjectBinding) -> WorkerConfi
     return replace(config(main), name=name, bindings=bindings)
 
 
-def test_programs_of_one_start_have_the_classes_that_any_of_them_binds(tmp_path: Path) -> None:
+def test_programs_of_one_start_have_the_classes_that_any_of_them_binds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "perdure.server")
     room = DurableObjectBinding("ROOM", "Room", "hall")
     first = named("chat", write(tmp_path / "a", DEFAULT), room)
     second = named("hall", write(tmp_path / "b", ROOM))
     apps = load_apps(together(first, second))
     assert [app.config.name for app in apps] == ["chat", "hall"]
     assert [list(app.classes) for app in apps] == [[], ["Room"]]
+    assert not caplog.records, "that both have a main.py is nothing to tell"
     assert apps[1].classes["Room"].__module__ == "main"
     assert apps[0].module is not apps[1].module
 
