@@ -21,6 +21,7 @@ from .positions import KeyPath
 from .report import Table, shown
 from .services import Services, read_services
 from .settings import Settings, read_settings
+from .snippets import environment
 from .triggers import read_crons
 from .unserved import Unserved, read_unserved
 from .variables import read_vars
@@ -112,10 +113,11 @@ def find_environment(top: Table, name: str | None) -> Table | None:
     if table and (found := table.find_table(name)):
         return found
     if name not in names:
+        section = environment(top.report.document.path, name)
         hints = [
             did_you_mean(name, names),
             f"The available configured environment names are: {shown(names)}" if names else "",
-            f"Before using --env={name}, add a section for it:\n[env.{name}]",
+            f"Before using --env={name}, add a section for it:\n{section}",
         ]
         message = f'No environment found in configuration with name "{name}".'
         top.report.error(("env",), message, "\n".join(filter(None, hints)))

@@ -7,12 +7,14 @@ Here the steps are checked against themselves and against the bindings;
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .durable_objects import Bindings
 from .errors import closest
 from .model import MigrationStep, RenamedClass, TransferredClass
 from .positions import KeyPath
 from .report import Report
+from .snippets import migration, setting
 
 Refusal = tuple[str, int, str]  # the list's key, the index in it, what is wrong
 
@@ -117,13 +119,14 @@ def check_classes(
         if binding.script_name in {None, worker_name} and name not in lineage.live:
             what = f"was {lineage.gone[name]}" if name in lineage.gone else "no migration creates"
             message = f'The binding "{binding.name}" names the class "{name}", which {what}.'
-            report.error((*path, "class_name"), message, _way_out(name, lineage, steps))
+            report.error(
+                (*path, "class_name"), message, _way_out(report.document.path, name, lineage, steps)
+            )
 
 
-def step_for(class_name: str, steps: Sequence[MigrationStep]) -> str:
-    """Return a migration step, as TOML, that creates a class after ``steps``."""
-    tag = next_tag([step.tag for step in steps])
-    return f'[[migrations]]\ntag = "{tag}"\nnew_sqlite_classes = ["{class_name}"]'
+def step_for(path: Path, class_name: str, steps: Sequence[MigrationStep]) -> str:
+    """Return a migration step, as the file has them, that creates a class after ``steps``."""
+    return migration(path, next_tag([s.tag for s in steps]), "new_sqlite_classes", [class_name])
 
 
 def next_tag(tags: Sequence[str]) -> str:
@@ -135,10 +138,10 @@ def next_tag(tags: Sequence[str]) -> str:
     return tag
 
 
-def _way_out(name: str, lineage: Lineage, steps: Sequence[MigrationStep]) -> str:
+def _way_out(path: Path, name: str, lineage: Lineage, steps: Sequence[MigrationStep]) -> str:
     if today := lineage.renamed.get(name):
-        return f'Write class_name = "{today}".'
-    step = step_for(name, steps)
+        return f"Write {setting(path, 'class_name', today)}."
+    step = step_for(path, name, steps)
     if name in lineage.gone:
         return f"Remove the binding; or, to have the class again with no data, add:\n{step}"
     if slip := closest(name, lineage.live):

@@ -16,6 +16,7 @@ from .lineage import check_classes, check_migrations
 from .model import DevConfig, LoadedConfig, WorkerConfig
 from .report import Report, Table, shown
 from .settings import make_perdure_config
+from .snippets import setting
 from .variables import OPTION, Variables, read_dev_vars
 
 # The workerd release that perdure was compared with was asked to behave as of this day.
@@ -94,7 +95,8 @@ def _read(report: Report, document: Document, env: str | None) -> tuple[Layers, 
 def _name(report: Report, layers: Layers, env: str | None) -> str | None:
     owner = layers.owner("name")
     if "name" not in owner.table:
-        hint = 'All ids are made with it, so choose it once and for all: name = "my-worker"'
+        example = setting(report.document.path, "name", "my-worker")
+        hint = f"All ids are made with it, so choose it once and for all: {example}"
         report.error(("name",), '"name" is a required field.', hint)
         return None
     return f"{owner.name}-{env}" if owner.name and env and owner is layers.top else owner.name
@@ -103,7 +105,8 @@ def _name(report: Report, layers: Layers, env: str | None) -> str | None:
 def _main(report: Report, layers: Layers) -> str | None:
     owner = layers.owner("main")
     if "main" not in owner.table:
-        hint = 'It names the Python file with the classes: main = "src/main.py"'
+        example = setting(report.document.path, "main", "src/main.py")
+        hint = f"It names the Python file with the classes: {example}"
         report.error(("main",), '"main" is a required field.', hint)
     return owner.main
 

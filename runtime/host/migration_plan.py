@@ -16,6 +16,7 @@ from ..config.errors import Problem
 from ..config.lineage import Lineage, next_tag
 from ..config.model import MigrationStep, TransferredClass, WorkerConfig
 from ..config.positions import path_text
+from ..config.snippets import migration, setting
 
 LISTS: Mapping[str, str] = {"kv": "new_classes", "sqlite": "new_sqlite_classes"}
 ANOTHER_DIRECTORY = "use another data directory: --data DIR"
@@ -194,7 +195,7 @@ def _other_worker(config: WorkerConfig, recorded: Recorded) -> Problem | None:
         return None
     owners = " and ".join(f'"{name}"' for name in recorded.workers)
     message = f'The data directory is that of the Worker {owners}; this one is "{config.name}".'
-    back = f'Put the old name back: name = "{recorded.workers[0]}"'
+    back = f"Put the old name back: {setting(config.path, 'name', recorded.workers[0])}"
     if config.env_name and f"{recorded.workers[0]}-{config.env_name}" == config.name:
         back = f"Leave out -e {config.env_name}"
     hint = f"{back}; or {ANOTHER_DIRECTORY}"
@@ -364,7 +365,7 @@ class _Planning:
 
     def _new_step(self, key: str, name: str) -> str:
         tag = next_tag([step.tag for step in self._config.migrations])
-        return f'[[migrations]]\ntag = "{tag}"\n{key} = ["{name}"]'
+        return migration(self._config.path, tag, key, [name])
 
     def _refuse(
         self, message: str, hint: str, key: str = "migrations", line: int | None = None
