@@ -14,9 +14,10 @@ from pathlib import Path
 from .assets import read_assets
 from .durable_objects import Bindings, read_bindings
 from .errors import did_you_mean
+from .exports import read_exports
 from .keys import ENVIRONMENT, GUARDS, NOT_PROVIDED, TOP_LEVEL, USED_NOT_INHERITED
 from .migrations import read_migrations
-from .model import AssetsConfig, MigrationStep
+from .model import AssetsConfig, ExportedClass, MigrationStep
 from .positions import KeyPath
 from .report import Table, shown
 from .services import Services, read_services
@@ -39,6 +40,7 @@ class Layer:
     compatibility_date: str | None
     compatibility_flags: Sequence[str] | None
     migrations: Sequence[MigrationStep] | None
+    exports: Sequence[ExportedClass] | None
     vars: Mapping[str, object] | None
     bindings: Bindings | None
     services: Services | None
@@ -84,6 +86,7 @@ def read_layer(table: Table, base_dir: Path) -> Layer:
         compatibility_date=_read_compatibility_date(plain),
         compatibility_flags=plain.find_strings("compatibility_flags"),
         migrations=read_migrations(plain),
+        exports=read_exports(plain),
         vars=read_vars(table),
         bindings=read_bindings(table),
         services=read_services(plain),

@@ -5,6 +5,7 @@ This file sees the whole of the folder; the others know one kind of table each.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,11 +13,12 @@ from .binding_names import check_names
 from .document import Document, read_document
 from .durable_objects import Bindings
 from .environment import Layers, find_environment, read_layer, warn_of_missing
-from .lineage import check_classes, check_migrations
+from .exports import check_exports
+from .lineage import Declared, check_classes, check_migrations, step_for
 from .model import DevConfig, LoadedConfig, WorkerConfig
 from .report import Report, Table, shown
 from .settings import make_perdure_config
-from .snippets import setting
+from .snippets import export, setting
 from .variables import OPTION, Variables, read_dev_vars
 
 # The workerd release that perdure was compared with was asked to behave as of this day.
@@ -57,6 +59,7 @@ def load(
     report.raise_errors()
     assert name, "the lack of one was reported"
     assert main, "the lack of one was reported"
+    migrations = layers.owner("migrations").migrations or ()
     config = WorkerConfig(
         name=name,
         main=document.path.parent / main,
@@ -73,7 +76,8 @@ def load(
         unserved=tuple(unserved for unserved, _ in layers.own.unserved),
         crons=layers.owner("triggers").crons or (),
         assets=layers.owner("assets").assets,
-        migrations=layers.owner("migrations").migrations or (),
+        migrations=migrations,
+        exports=None if migrations else layers.owner("exports").exports,
         dev=dev,
         perdure=make_perdure_config(*(layer.settings for layer in layers)),
     )
@@ -127,19 +131,29 @@ def _check(
 ) -> None:
     """Check the parts against each other."""
     check_names(report, layers.own, variables.values)
-    owner = layers.owner("migrations")
-    steps, path = owner.migrations or (), owner.table.key("migrations")
-    # What a malformed step was meant to do is not known, so nothing is concluded from it.
-    if report.is_sound(path):
-        lineage = check_migrations(report, path, steps, name)
-        check_classes(report, name, bindings, lineage, steps)
-    exports = layers.owner("exports").table
-    if steps and exports.values.get("exports"):
-        report.error(exports.key("exports"), EXCLUSIVE)
+    _check_classes(report, layers, name, bindings)
     dated = layers.owner("compatibility_date")
     if dated.compatibility_date and dated.compatibility_date < COMPATIBILITY_DATE:
         message = f"Behaviour is that of {COMPATIBILITY_DATE}, whatever older date is asked for."
         report.note(dated.table.key("compatibility_date"), message)
+
+
+def _check_classes(report: Report, layers: Layers, name: str, bindings: Bindings) -> None:
+    """Check how classes are declared, and that those which are bound are."""
+    file, owner, other = report.document.path, layers.owner("migrations"), layers.owner("exports")
+    steps, path = owner.migrations or (), owner.table.key("migrations")
+    if other.exports and steps:
+        report.error(other.table.key("exports"), EXCLUSIVE)
+    elif other.exports is not None and not steps:
+        # What a malformed entry was meant to do is not known, so nothing is concluded from it.
+        if report.is_sound(other.table.key("exports")):
+            lineage = check_exports(report, other.exports, other.table, name)
+            add = partial(export, file, storage="sqlite")
+            check_classes(report, name, bindings, lineage, Declared("`exports` does not name", add))
+    elif report.is_sound(path):
+        lineage = check_migrations(report, path, steps, name)
+        add = partial(step_for, file, steps)
+        check_classes(report, name, bindings, lineage, Declared("no migration creates", add))
 
 
 def _read_dev(top: Table) -> DevConfig:

@@ -24,3 +24,12 @@ def migration(path: Path, tag: str, key: str, classes: Sequence[str]) -> str:
 def environment(path: Path, name: str) -> str:
     """Return the beginning of an environment."""
     return f'"env": {{ {json.dumps(name)}: {{ }} }}' if path.suffix in JSON else f"[env.{name}]"
+
+
+def export(path: Path, class_name: str, **fields: str) -> str:
+    """Return an entry of ``exports``."""
+    all_fields = {"type": "durable-object", **fields}
+    if path.suffix in JSON:
+        return f'"exports": {{ ..., {json.dumps(class_name)}: {json.dumps(all_fields)} }}'
+    lines = [setting(path, key, value) for key, value in all_fields.items()]
+    return "\n".join([f"[exports.{class_name}]", *lines])

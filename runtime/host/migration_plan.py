@@ -7,7 +7,7 @@ is first created, ``<worker>-<class>``, and keeps it through renames and transfe
 ids of its objects never change. The key of a deleted namespace is never given out again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...storage.catalog import NamespaceRecord, Storage
@@ -19,6 +19,8 @@ from ..config.positions import path_text
 from ..config.snippets import migration, setting
 
 LISTS: Mapping[str, str] = {"kv": "new_classes", "sqlite": "new_sqlite_classes"}
+# Under these, with a number, is recorded what ``exports`` changed, which has no tags.
+EXPORTS_TAG = "exports:"
 ANOTHER_DIRECTORY = "use another data directory: --data DIR"
 
 
@@ -167,7 +169,8 @@ def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
     Raises:
         MigrationRefused: They do not fit; the problems say how they can.
     """
-    if problem := _other_worker(config, recorded) or _other_tags(config, recorded):
+    sources = {t.from_script for step in config.migrations for t in step.transferred_classes}
+    if problem := other_worker(config, recorded, sources) or _other_tags(config, recorded):
         raise MigrationRefused(problem)
     planning = _Planning(config, recorded)
     planning.check_applied()
@@ -186,12 +189,19 @@ def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
     )
 
 
-def _other_worker(config: WorkerConfig, recorded: Recorded) -> Problem | None:
-    """A data directory of other Workers is entered only to take something over from them."""
+def other_worker(
+    config: WorkerConfig, recorded: Recorded, sources: Collection[str]
+) -> Problem | None:
+    """Return what is wrong if a data directory is other Workers', and not to be entered.
+
+    Args:
+        config: What is to be run.
+        recorded: What the directory knows.
+        sources: Workers that something is to be taken over from.
+    """
     if not recorded.workers or config.name in recorded.workers:
         return None
-    transfers = (t for step in config.migrations for t in step.transferred_classes)
-    if any(transfer.from_script in recorded.workers for transfer in transfers):
+    if any(source in recorded.workers for source in sources):
         return None
     owners = " and ".join(f'"{name}"' for name in recorded.workers)
     message = f'The data directory is that of the Worker {owners}; this one is "{config.name}".'
@@ -207,6 +217,12 @@ def _other_tags(config: WorkerConfig, recorded: Recorded) -> Problem | None:
     tags, applied = [step.tag for step in config.migrations], list(recorded.applied_tags)
     if tags[: len(applied)] == applied:
         return None
+    if applied[-1].startswith(EXPORTS_TAG) and applied[-1] not in tags:
+        message = (
+            "The data directory was last changed by `exports`, which no migrations can follow."
+        )
+        hint = f"Put `exports` back; to start anew, {ANOTHER_DIRECTORY}"
+        return Problem(config.path, "migrations", None, None, message, hint)
     place = next(i for i, tag in enumerate(applied) if tags[i : i + 1] != [tag])
     there = f'has "{tags[place]}"' if place < len(tags) else "ends"
     lost = ", ".join(f'"{tag}"' for tag in applied[place:] if tag not in tags)
@@ -221,6 +237,16 @@ def _other_tags(config: WorkerConfig, recorded: Recorded) -> Problem | None:
         f"Put back what was applied{lost and f' ({lost})'}, in the same order, and new steps "
         f"after it. There is no way back to an older tag; to start anew, {ANOTHER_DIRECTORY}",
     )
+
+
+def free_key(worker: str, class_name: str, taken: Collection[str]) -> str:
+    """Return the key of a new namespace; that of one which was deleted is not given again."""
+    key = first = f"{worker}-{class_name}"
+    number = 1
+    while key in taken:
+        number += 1
+        key = f"{first}-{number}"
+    return key
 
 
 class _Planning:
@@ -315,11 +341,7 @@ class _Planning:
         return namespace
 
     def _create(self, name: str, storage: Storage) -> Namespace:
-        key = first = f"{self._config.name}-{name}"
-        number = 1
-        while key in self._owners:
-            number += 1
-            key = f"{first}-{number}"
+        key = free_key(self._config.name, name, self._owners)
         self._owners[key] = self._config.name
         return self._put(Namespace(key, name, storage), name)
 

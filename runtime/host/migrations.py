@@ -25,6 +25,7 @@ from ...storage.directory import DataDirectory
 from ...storage.layout import Layout
 from ...storage.marks import Marks
 from ..config.model import WorkerConfig
+from .export_plan import plan_exports
 from .migration_plan import (
     Change,
     Created,
@@ -68,7 +69,8 @@ async def plan_for(config: WorkerConfig, layout: Layout) -> MigrationPlan:
         MigrationRefused: Configuration and data directory do not fit.
         StorageError: There is a catalog, and it cannot be read.
     """
-    return plan(config, await peek(layout, config.name))
+    recorded = await peek(layout, config.name)
+    return plan(config, recorded) if config.exports is None else plan_exports(config, recorded)
 
 
 class NamespaceAlarms(Protocol):

@@ -1,11 +1,12 @@
 """What to write is said in the file's own language."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from perdure.runtime.config.json_text import parse_json
-from perdure.runtime.config.snippets import environment, migration, setting
+from perdure.runtime.config.snippets import environment, export, migration, setting
 
 TOML, JSON, JSONC = Path("wrangler.toml"), Path("wrangler.json"), Path("wrangler.jsonc")
 
@@ -25,3 +26,13 @@ def test_toml_gets_toml() -> None:
         '[[migrations]]\ntag = "v2"\nnew_classes = ["A"]'
     )
     assert environment(TOML, "prod") == "[env.prod]"
+
+
+def test_an_export_is_pasted_as_it_stands() -> None:
+    text = export(TOML, "Room", storage="sqlite")
+    assert tomllib.loads(text) == {
+        "exports": {"Room": {"type": "durable-object", "storage": "sqlite"}}
+    }
+    assert export(JSON, "Room", state="deleted") == (
+        '"exports": { ..., "Room": {"type": "durable-object", "state": "deleted"} }'
+    )
