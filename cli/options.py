@@ -14,7 +14,8 @@ config_option = click.option(
     "config_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The configuration. Default: wrangler.toml here, or in the closest directory above.",
+    help="The configuration. Default: wrangler.json, else wrangler.jsonc, else wrangler.toml, "
+    "here or in the closest directory above.",
 )
 configs_option = click.option(
     "-c",

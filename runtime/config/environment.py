@@ -14,13 +14,15 @@ from pathlib import Path
 from .assets import read_assets
 from .durable_objects import Bindings, read_bindings
 from .errors import did_you_mean
+from .exports import read_exports
 from .keys import ENVIRONMENT, GUARDS, NOT_PROVIDED, TOP_LEVEL, USED_NOT_INHERITED
 from .migrations import read_migrations
-from .model import AssetsConfig, MigrationStep
+from .model import AssetsConfig, ExportedClass, MigrationStep
 from .positions import KeyPath
 from .report import Table, shown
 from .services import Services, read_services
 from .settings import Settings, read_settings
+from .snippets import environment
 from .triggers import read_crons
 from .unserved import Unserved, read_unserved
 from .variables import read_vars
@@ -38,6 +40,7 @@ class Layer:
     compatibility_date: str | None
     compatibility_flags: Sequence[str] | None
     migrations: Sequence[MigrationStep] | None
+    exports: Sequence[ExportedClass] | None
     vars: Mapping[str, object] | None
     bindings: Bindings | None
     services: Services | None
@@ -83,6 +86,7 @@ def read_layer(table: Table, base_dir: Path) -> Layer:
         compatibility_date=_read_compatibility_date(plain),
         compatibility_flags=plain.find_strings("compatibility_flags"),
         migrations=read_migrations(plain),
+        exports=read_exports(plain),
         vars=read_vars(table),
         bindings=read_bindings(table),
         services=read_services(plain),
@@ -112,10 +116,11 @@ def find_environment(top: Table, name: str | None) -> Table | None:
     if table and (found := table.find_table(name)):
         return found
     if name not in names:
+        section = environment(top.report.document.path, name)
         hints = [
             did_you_mean(name, names),
             f"The available configured environment names are: {shown(names)}" if names else "",
-            f"Before using --env={name}, add a section for it:\n[env.{name}]",
+            f"Before using --env={name}, add a section for it:\n{section}",
         ]
         message = f'No environment found in configuration with name "{name}".'
         top.report.error(("env",), message, "\n".join(filter(None, hints)))

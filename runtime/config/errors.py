@@ -27,7 +27,7 @@ class Problem:
         line: Line of the key, or of the closest table around it, from 1; None when unknown.
         column: Column of the same, in characters, from 1; None when unknown.
         message: What is wrong; wrangler's own text where wrangler has one.
-        hint: What to do, possibly several lines with TOML to paste; may be empty.
+        hint: What to do, possibly several lines to paste; may be empty.
         severity: Whether it keeps the project from starting.
     """
 

@@ -6,7 +6,14 @@ Source: packages/workers-utils/src/config/validation.ts of cloudflare/workers-sd
 
 from .unserved import KINDS as UNSERVED
 
-USED_INHERITED = ("name", "main", "compatibility_date", "compatibility_flags", "migrations")
+USED_INHERITED = (
+    "name",
+    "main",
+    "compatibility_date",
+    "compatibility_flags",
+    "migrations",
+    "exports",
+)
 USED_NOT_INHERITED = ("vars", "durable_objects", "services")
 USED_TOP_LEVEL = ("$schema", "dev", "env")
 OURS = "perdure"  # an environment's table is laid over the top level's, key by key
@@ -32,7 +39,7 @@ IGNORED_TOP_LEVEL = (
 
 # Known, and missed by the program when they are not there: each is worth a warning. Those that make
 # bindings are told of by unserved.py.
-NOT_PROVIDED = ("assets", "cloudchamber", "containers", "exports", "triggers")
+NOT_PROVIDED = ("assets", "cloudchamber", "containers", "triggers")
 
 ENVIRONMENT = (*USED_INHERITED, *USED_NOT_INHERITED, OURS, *IGNORED, *NOT_PROVIDED, *UNSERVED)
 TOP_LEVEL = (*ENVIRONMENT, *USED_TOP_LEVEL, *IGNORED_TOP_LEVEL)

@@ -5,6 +5,7 @@ This file sees the whole of the folder; the others know one kind of table each.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,10 +13,12 @@ from .binding_names import check_names
 from .document import Document, read_document
 from .durable_objects import Bindings
 from .environment import Layers, find_environment, read_layer, warn_of_missing
-from .lineage import check_classes, check_migrations
+from .exports import check_exports
+from .lineage import Declared, check_classes, check_migrations, step_for
 from .model import DevConfig, LoadedConfig, WorkerConfig
 from .report import Report, Table, shown
 from .settings import make_perdure_config
+from .snippets import export, setting
 from .variables import OPTION, Variables, read_dev_vars
 
 # The workerd release that perdure was compared with was asked to behave as of this day.
@@ -56,6 +59,7 @@ def load(
     report.raise_errors()
     assert name, "the lack of one was reported"
     assert main, "the lack of one was reported"
+    migrations = layers.owner("migrations").migrations or ()
     config = WorkerConfig(
         name=name,
         main=document.path.parent / main,
@@ -72,7 +76,8 @@ def load(
         unserved=tuple(unserved for unserved, _ in layers.own.unserved),
         crons=layers.owner("triggers").crons or (),
         assets=layers.owner("assets").assets,
-        migrations=layers.owner("migrations").migrations or (),
+        migrations=migrations,
+        exports=None if migrations else layers.owner("exports").exports,
         dev=dev,
         perdure=make_perdure_config(*(layer.settings for layer in layers)),
     )
@@ -94,7 +99,8 @@ def _read(report: Report, document: Document, env: str | None) -> tuple[Layers, 
 def _name(report: Report, layers: Layers, env: str | None) -> str | None:
     owner = layers.owner("name")
     if "name" not in owner.table:
-        hint = 'All ids are made with it, so choose it once and for all: name = "my-worker"'
+        example = setting(report.document.path, "name", "my-worker")
+        hint = f"All ids are made with it, so choose it once and for all: {example}"
         report.error(("name",), '"name" is a required field.', hint)
         return None
     return f"{owner.name}-{env}" if owner.name and env and owner is layers.top else owner.name
@@ -103,7 +109,8 @@ def _name(report: Report, layers: Layers, env: str | None) -> str | None:
 def _main(report: Report, layers: Layers) -> str | None:
     owner = layers.owner("main")
     if "main" not in owner.table:
-        hint = 'It names the Python file with the classes: main = "src/main.py"'
+        example = setting(report.document.path, "main", "src/main.py")
+        hint = f"It names the Python file with the classes: {example}"
         report.error(("main",), '"main" is a required field.', hint)
     return owner.main
 
@@ -124,19 +131,29 @@ def _check(
 ) -> None:
     """Check the parts against each other."""
     check_names(report, layers.own, variables.values)
-    owner = layers.owner("migrations")
-    steps, path = owner.migrations or (), owner.table.key("migrations")
-    # What a malformed step was meant to do is not known, so nothing is concluded from it.
-    if report.is_sound(path):
-        lineage = check_migrations(report, path, steps, name)
-        check_classes(report, name, bindings, lineage, steps)
-    exports = layers.owner("exports").table
-    if steps and exports.values.get("exports"):
-        report.error(exports.key("exports"), EXCLUSIVE)
+    _check_classes(report, layers, name, bindings)
     dated = layers.owner("compatibility_date")
     if dated.compatibility_date and dated.compatibility_date < COMPATIBILITY_DATE:
         message = f"Behaviour is that of {COMPATIBILITY_DATE}, whatever older date is asked for."
         report.note(dated.table.key("compatibility_date"), message)
+
+
+def _check_classes(report: Report, layers: Layers, name: str, bindings: Bindings) -> None:
+    """Check how classes are declared, and that those which are bound are."""
+    file, owner, other = report.document.path, layers.owner("migrations"), layers.owner("exports")
+    steps, path = owner.migrations or (), owner.table.key("migrations")
+    if other.exports and steps:
+        report.error(other.table.key("exports"), EXCLUSIVE)
+    elif other.exports is not None and not steps:
+        # What a malformed entry was meant to do is not known, so nothing is concluded from it.
+        if report.is_sound(other.table.key("exports")):
+            lineage = check_exports(report, other.exports, other.table, name)
+            add = partial(export, file, storage="sqlite")
+            check_classes(report, name, bindings, lineage, Declared("`exports` does not name", add))
+    elif report.is_sound(path):
+        lineage = check_migrations(report, path, steps, name)
+        add = partial(step_for, file, steps)
+        check_classes(report, name, bindings, lineage, Declared("no migration creates", add))
 
 
 def _read_dev(top: Table) -> DevConfig:

@@ -7,9 +7,11 @@ stages (loading the code, applying migrations) can point at it too; None when un
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ...actors.limits import ActorLimits
 from ...storage.archive.archive import RETENTION
+from ...storage.catalog import Storage
 from ...storage.limits import StorageLimits
 from ..sockets.limits import SocketLimits
 from .errors import Problem
@@ -119,6 +121,29 @@ class MigrationStep:
     new_classes: Sequence[str] = ()
     new_sqlite_classes: Sequence[str] = ()
     transferred_classes: Sequence[TransferredClass] = ()
+    line: int | None = None
+
+
+ExportState = Literal["created", "deleted", "renamed", "transferred", "expecting-transfer"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedClass:
+    """One entry of ``exports``: a class as it is to be.
+
+    Attributes:
+        storage: Of a class that is created or expected: ``sqlite``, or ``kv`` for ``legacy-kv``.
+        renamed_to: The class that has the objects now; for the state ``renamed`` alone.
+        transferred_to: The Worker that may have them; for ``transferred`` alone.
+        transfer_from: The Worker that has them; for ``expecting-transfer`` alone.
+    """
+
+    name: str
+    state: ExportState = "created"
+    storage: Storage = "sqlite"
+    renamed_to: str | None = None
+    transferred_to: str | None = None
+    transfer_from: str | None = None
     line: int | None = None
 
 
@@ -238,7 +263,8 @@ class WorkerConfig:
         unserved: Bindings to what perdure does not have, in file order.
         crons: When ``scheduled`` is to run, each in cron's syntax.
         assets: None when there are none.
-        migrations: In the order they are applied.
+        migrations: In the order they are applied; empty where there are exports.
+        exports: The classes as they are to be; None where migrations say it, or nothing does.
         env_name: The chosen environment; None for the top level.
         path: The configuration file, absolute.
         base_dir: Its directory, which relative paths start from.
@@ -263,6 +289,7 @@ class WorkerConfig:
     crons: Sequence[str] = ()
     assets: AssetsConfig | None = None
     migrations: Sequence[MigrationStep] = ()
+    exports: Sequence[ExportedClass] | None = None
     dev: DevConfig = field(default_factory=DevConfig)
     perdure: PerdureConfig = field(default_factory=PerdureConfig)
     others: Sequence["WorkerConfig"] = ()

@@ -80,7 +80,8 @@ class Table:
         self.label = label
 
     def __contains__(self, key: str) -> bool:
-        return key in self.values
+        # What is null in JSON is as good as not there.
+        return self.values.get(key) is not None
 
     def key(self, key: str) -> KeyPath:
         return (*self.path, key)

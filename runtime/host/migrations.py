@@ -27,6 +27,7 @@ from ...storage.layout import Layout
 from ...storage.marks import Marks
 from ..config.errors import Problem
 from ..config.model import WorkerConfig
+from .export_plan import plan_exports
 from .migration_plan import (
     Change,
     Created,
@@ -76,8 +77,10 @@ async def plan_for(config: WorkerConfig, layout: Layout) -> MigrationPlan:
     plans = []
     problems: list[Problem] = []
     for program in config.programs:
+        recorded = await peek(layout, program.name)
+        plan_one = plan if program.exports is None else plan_exports
         try:
-            plans.append(plan(program, await peek(layout, program.name), names))
+            plans.append(plan_one(program, recorded, names))
         except MigrationRefused as refused:
             problems += refused.problems
     if problems:

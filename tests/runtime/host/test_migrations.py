@@ -280,7 +280,7 @@ async def test_a_binding_to_no_class_of_another_worker_is_refused(tmp_path: Path
     with pytest.raises(MigrationRefused) as raised:
         await plan_for(start_of(binding, steps=(V1,)), Layout(tmp_path))
     (problem,) = raised.value.problems
-    assert problem.message == 'No migration of "hall" makes objects of "Attic".'
+    assert problem.message == 'The Worker "hall" has no objects of "Attic".'
     assert problem.hint == "Its configuration has Draft, Room, Hall."
     assert problem.line == 4
     absent = DurableObjectBinding("ATTIC", "Attic", "barn")
