@@ -11,7 +11,8 @@ from rich.text import Text
 from ..runtime.config.errors import ConfigError
 from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
-from ..runtime.host.loader import LoadError, load_app
+from ..runtime.compat.program import load_program
+from ..runtime.host.loader import LoadError
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.server import plan_only
@@ -61,7 +62,7 @@ def check(
     except ConfigError as error:
         failures.append(error)
     try:
-        load_app(project.config)
+        load_program(project.config)
     except LoadError as error:
         failures.append(error)
     try:

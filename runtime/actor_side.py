@@ -14,7 +14,6 @@ from ..actors.channel import ActorChannel
 from ..actors.clock import Clock
 from ..actors.errors import ActorReset
 from ..actors.execution import install_task_factory
-from ..actors.handlers import construct_native
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
@@ -193,7 +192,9 @@ class ActorSide:
             idle_timeout_s=perdure.idle_timeout_s,
         )
         self._bind(app, namespaces, channel)
-        self.worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
+        self.worker = app.style.worker(
+            loop, outbound, app.entrypoint, self.env, perdure.actor_limits
+        )
 
     def _bind(
         self,
@@ -206,7 +207,9 @@ class ActorSide:
         self.env = Env(values)
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
-            construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
+            construct = app.style.construct(
+                cls, self.env, has_sql=record.storage == "sqlite"
+            )
             self.host.add_namespace(record.unique_key, construct)
         for binding in self._config.bindings:
             unique_key = namespaces[binding.class_name].unique_key

@@ -22,6 +22,7 @@ from ..config.errors import Problem, did_you_mean
 from ..config.model import DurableObjectBinding, WorkerConfig
 from ..config.positions import path_text
 from .fresh_source import FreshLoader, compile_anew_below
+from .style import NATIVE, Style
 
 Base = TypeVar("Base")
 
@@ -82,20 +83,23 @@ class App:
         entrypoint: The class ``Default``, which answers what comes from outside.
         classes: The classes that bindings name, by name.
         module: ``main``.
+        style: How it is spoken to.
     """
 
     entrypoint: type[WorkerEntrypoint]
     classes: Mapping[str, type[DurableObject]]
     module: ModuleType
+    style: Style = NATIVE
 
 
-def load_app(config: WorkerConfig) -> App:
+def load_app(config: WorkerConfig, style: Style = NATIVE) -> App:
     """Import ``main`` and find its classes.
 
     Raises:
         LoadError: ``main`` is missing, raised when imported, or lacks a class.
     """
     module = _import_main(config)
+    style.imported(module)
     problems: list[Problem] = []
     entrypoint = _find_entrypoint(config, module, problems)
     classes: dict[str, type[DurableObject]] = {}
@@ -104,7 +108,7 @@ def load_app(config: WorkerConfig) -> App:
             classes[binding.class_name] = found
     if problems or entrypoint is None:
         raise ClassesMissing(*problems)
-    return App(entrypoint, classes, module)
+    return App(entrypoint, classes, module, style)
 
 
 def _find_entrypoint(
