@@ -1,0 +1,90 @@
+"""Loading a program, whatever its style."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from ...actors.actor import Actor, Handlers
+from ...actors.channel import Outbound
+from ...actors.limits import ActorLimits
+from ..config.model import WorkerConfig
+from ..host.bindings import Env
+from ..host.loader import ENTRYPOINT, App, load_app
+from ..host.worker import Worker
+from .finder import install
+from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
+
+
+def load_program(config: WorkerConfig) -> App:
+    """Import a program and find its classes; ``workers`` and its like can be imported from now on.
+
+    Raises:
+        LoadError: ``main`` is missing, raised when imported, or lacks a class.
+    """
+    main = config.main.resolve()
+    libraries = [config.base_dir / "python_modules", main.parent / "python_modules"]
+    if not is_in_workers_style(config):
+        install(main.parent, libraries=libraries, is_first=False)
+        return load_app(config)
+    style = WorkersStyle(config)
+    install(
+        main.parent,
+        extras={"workers": style.names},
+        libraries=libraries,
+        has_own_sdk=has_own_sdk(config),
+    )
+    return load_app(config, style)
+
+
+class WorkersStyle:
+    """A program as on Cloudflare Workers. Is a host's ``Style``.
+
+    Attributes:
+        env: What the program imports as ``workers.env``, and its classes have as ``self.env``.
+        names: What the module ``workers`` has for this program alone.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        # A program that is not in this style is loaded without all this.
+        from .views.env import EnvView, patched  # noqa: PLC0415  # for that reason
+
+        self._config = config
+        self._has_globals = may_have_global_handlers(config)
+        self.env = EnvView()
+        self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
+
+    def imported(self, module: ModuleType) -> None:
+        """Let functions of the module answer requests, if the configuration is that old."""
+        from .entrypoint import entrypoint_of_globals  # noqa: PLC0415  # as above
+
+        if self._has_globals:
+            found = entrypoint_of_globals(module, self._config.main)
+            if found is not None:
+                setattr(module, ENTRYPOINT, found)
+
+    def construct(
+        self, cls: type[Any], env: Env, *, has_sql: bool
+    ) -> Callable[[Actor], Handlers]:
+        from .handlers import construct_in_workers_style  # noqa: PLC0415  # as above
+        from .views.env import bind  # noqa: PLC0415  # as above
+
+        bind(self.env, env)
+        return construct_in_workers_style(
+            cls, self.env, has_sql=has_sql, has_global_handlers=self._has_globals
+        )
+
+    def worker(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outbound: Outbound,
+        entrypoint: type[Any],
+        env: Env,
+        limits: ActorLimits,
+    ) -> Worker:
+        from .entrypoint import WorkersWorker  # noqa: PLC0415  # as above
+        from .views.env import bind  # noqa: PLC0415  # as above
+
+        bind(self.env, env)
+        return WorkersWorker(loop, outbound, entrypoint, env, limits, view=self.env)
