@@ -12,7 +12,7 @@ from ..config.errors import Problem
 from ..host.loader import ENTRYPOINT, LoadError
 from ..host.worker import Worker
 from .handlers import FETCH, made_with, relaxed
-from .js.messages import Request as JsRequest
+from .js.http import Request as JsRequest
 from .replies import native_response
 from .sdk.messages import Request
 from .views.env import EnvView

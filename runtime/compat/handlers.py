@@ -16,7 +16,7 @@ from ...actors.events import CallEvent, Event, FetchEvent
 from ...actors.handlers import NativeHandlers
 from ...actors.state import DurableObjectState
 from .js.errors import js_error
-from .js.sockets import WebSocket
+from .js.websockets import WebSocket
 from .js.values import JsDict
 from .replies import native_response
 from .sdk.messages import Request

@@ -4,7 +4,7 @@ from typing import Any
 
 from ...actors.handlers import check_response
 from ...actors.http import Response as NativeResponse
-from .js.messages import Response as JsResponse
+from .js.http import Response as JsResponse
 from .sdk.messages import Response
 
 

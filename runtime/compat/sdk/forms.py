@@ -5,7 +5,7 @@ from typing import Any
 
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
-from ..js.forms import FormData as JsFormData
+from ..js.blobs import FormData as JsFormData
 from .blobs import Blob, File
 
 __all__ = ["FormData"]

@@ -15,12 +15,17 @@ from ....actors.http import Request as NativeRequest
 from ....actors.http import Response as NativeResponse
 from ....actors.http_errors import BodyAlreadyUsed
 from ....storage.errors import PerdureError
-from ..js.errors import js_error
+from ..js.blobs import Blob as JsBlob
+from ..js.blobs import FormData as JsFormData
+from ..js.bodies import native_body
+from ..js.buffers import JsBuffer
+from ..js.errors import RangeError, js_error
 from ..js.headers import Headers as JsHeaders
-from ..js.messages import Request as JsRequest
-from ..js.messages import Response as JsResponse
-from ..js.messages import body_for
+from ..js.http import Request as JsRequest
+from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
+from ..js.streams import ReadableStream
+from ..js.urls import URLSearchParams
 from ..js.values import to_native
 from .blobs import Blob
 from .forms import FormData
@@ -30,6 +35,7 @@ __all__ = ["FetchResponse", "Request", "Response"]
 _METHODS = {method.value: method for method in HTTPMethod}
 _HTTP_ERROR = 400
 _SERVER_ERROR = 500
+_BODIES = (JsBuffer, JsBlob, JsFormData, ReadableStream, URLSearchParams, bytearray, memoryview)
 
 
 class FieldsMapping(HTTPMessage, Mapping):  # type: ignore[misc,type-arg]  # it is both there too
@@ -227,6 +233,20 @@ def native_request(resource: Any, options: Mapping[str, Any]) -> NativeRequest:
     return made
 
 
+def body_for(body: Any, what: str) -> tuple[Any, str | None]:
+    """A body as the native messages take it, and the content type that it brings.
+
+    Raises:
+        TypeError: No body can be made of it.
+    """
+    if type(body) is str or type(body) is bytes or is_nullish(body):
+        return (None if is_nullish(body) else body), None
+    held = getattr(body, "js_object", body)
+    if isinstance(held, str | bytes | _BODIES) or hasattr(type(held), "__aiter__"):
+        return native_body(held)
+    raise TypeError(f"Unsupported type in {what}: {type(body).__name__}")
+
+
 def fields_of(headers: Any) -> Any:
     """Header fields as the native messages take them.
 
@@ -321,7 +341,7 @@ class Response(Message):
         """
         try:
             made = cls(json.dumps(data).encode(), status, status_text, headers)
-        except js_range_error() as error:
+        except RangeError as error:
             raise ValueError(str(error)) from error
         if "Content-Type" not in made.native.headers:
             made.native.headers.set("Content-Type", "application/json")

@@ -12,10 +12,10 @@ from typing import Any
 
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
+from ..js.blobs import FormData as JsFormData
 from ..js.buffers import ArrayBuffer
-from ..js.forms import FormData as JsFormData
-from ..js.messages import Request as JsRequest
-from ..js.messages import Response as JsResponse
+from ..js.http import Request as JsRequest
+from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
 from ..js.values import JsDict, JsList, from_native, to_native
 from .blobs import Blob, File

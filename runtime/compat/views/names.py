@@ -1,10 +1,16 @@
 # Pure: no clock, no files.
 """Options as the platform spells them, and values as its Python code gives them."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+from ....storage.errors import PerdureError
+from ..js.errors import js_error
 from ..js.values import to_native
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _SPELLED = {
     "allowConcurrency": "allow_concurrency",
@@ -53,3 +59,16 @@ def as_key(key: Any) -> str:
     if isinstance(key, float) and key.is_integer():
         return str(int(key))
     return str(key)
+
+
+def spelled(call: Callable[P, T]) -> Callable[P, T]:
+    """Decorate a call of a view: what perdure refuses is raised as the platform spells it."""
+
+    @wraps(call)
+    def view(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except PerdureError as error:
+            raise js_error(error) from error
+
+    return view

@@ -10,6 +10,7 @@ from ..js.proxies import JsProxy
 from ..js.values import to_native
 from ..sdk.fetch import fetch_with
 from ..sdk.transfer import incoming, outgoing
+from .names import spelled
 
 JURISDICTIONS = frozenset({"eu", "fedramp", "fedramp-high", "us"})
 
@@ -55,6 +56,7 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
         self.native = native
         self._jurisdiction = jurisdiction
 
+    @spelled
     def idFromName(self, name: Any) -> DurableObjectIdView:
         """The id that belongs to ``name``: always the same one."""
         if self._jurisdiction is None:
@@ -68,6 +70,7 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
             DurableObjectId(made.unique_key, made.raw, kept), jurisdiction
         )
 
+    @spelled
     def idFromString(self, text: Any) -> DurableObjectIdView:
         """The id that ``str(id)`` gave."""
         return DurableObjectIdView(self.native.id_from_string(str(text)), self._jurisdiction)
@@ -82,6 +85,7 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
             _check_jurisdiction(said)
         return DurableObjectIdView(self.native.new_unique_id(), said)
 
+    @spelled
     def get(self, id: Any, options: Any = None, **more: Any) -> "StubView":  # noqa: A002  # the platform's name
         """A stub for the object; nothing is sent. Hints of where it should be are of no effect."""
         del options, more

@@ -11,6 +11,7 @@ from ....actors.sync_storage import SqlStorage
 from ....storage.sql import RawRows, SqlCursor
 from ..js.proxies import JsProxy, jsnull
 from ..js.values import JsDict, JsList, from_native, to_native
+from .names import spelled
 
 _BOUND_AS_IT_IS = frozenset({str, int, float, bool, bytes, type(None)})
 
@@ -21,6 +22,7 @@ class SqlStorageView(JsProxy, js_name="SqlStorage"):
     def __init__(self, native: SqlStorage) -> None:
         self.native = native
 
+    @spelled
     def exec(self, query: Any, *bindings: Any) -> "SqlCursorView":
         """Run ``query``; what it writes is written when this returns."""
         if type(query) is not str:
@@ -57,6 +59,7 @@ class SqlCursorView(JsProxy, js_name="Cursor"):
     def __iter__(self) -> Iterator[JsDict]:
         return self
 
+    @spelled
     def __next__(self) -> JsDict:
         return _row(next(self.native))
 
@@ -64,10 +67,12 @@ class SqlCursorView(JsProxy, js_name="Cursor"):
         """The next row as ``value``, or ``done``."""
         return _step(self)
 
+    @spelled
     def one(self) -> JsDict:
         """The row, of which there must be exactly one."""
         return _row(self.native.one())
 
+    @spelled
     def toArray(self) -> JsList:
         """The rows that are left."""
         return JsList(map(_row, self.native.to_array()))
@@ -101,6 +106,7 @@ class RawRowsView(JsProxy, js_name="RawIterator"):
     def __iter__(self) -> Iterator[JsList]:
         return self
 
+    @spelled
     def __next__(self) -> JsList:
         return JsList(map(from_native, next(self.native)))
 
@@ -108,6 +114,7 @@ class RawRowsView(JsProxy, js_name="RawIterator"):
         """The next row as ``value``, or ``done``."""
         return _step(self)
 
+    @spelled
     def toArray(self) -> JsList:
         """The rows that are left."""
         return JsList(self)

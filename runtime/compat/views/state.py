@@ -7,10 +7,11 @@ from typing import Any
 from ....actors.alarm import AlarmInfo
 from ....actors.state import DurableObjectState, ExecutionContext
 from ....storage.errors import UsageError
+from ..js.dates import Date
 from ..js.proxies import JsProxy
-from ..js.sockets import WebSocket, WebSocketRequestResponsePair
+from ..js.websockets import WebSocket, WebSocketRequestResponsePair
 from ..js.values import JsList
-from .names import as_key
+from .names import as_key, spelled
 from .namespaces import DurableObjectIdView
 from .storage import StorageView
 
@@ -37,6 +38,7 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
         """Go on with ``promise`` after the reply has left."""
         self.native.wait_until(promise)
 
+    @spelled
     def blockConcurrencyWhile(self, callback: Callable[[], Any]) -> Any:
         """Run ``callback`` while no other event of the object runs; also usable as a decorator."""
         return self.native.block_concurrency_while(callback)
@@ -47,6 +49,7 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
 
     # Sockets.
 
+    @spelled
     def acceptWebSocket(self, ws: WebSocket, tags: Iterable[Any] | None = None) -> None:
         """Take ``ws``; its events go to ``webSocketMessage`` and its like."""
         if not isinstance(ws, WebSocket):
@@ -58,14 +61,17 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
             raise UsageError("tags are a list of strings; write [tag] for one tag")
         self.native.accept_web_socket(ws.native, [as_key(tag) for tag in tags or ()])
 
+    @spelled
     def getWebSockets(self, tag: str | None = None) -> JsList:
         """The sockets taken with ``acceptWebSocket``, or those of them that carry ``tag``."""
         return JsList(map(WebSocket.of, self.native.get_web_sockets(tag)))
 
+    @spelled
     def getTags(self, ws: WebSocket) -> JsList:
         """The tags that ``acceptWebSocket`` was given for ``ws``."""
         return JsList(self.native.get_tags(ws.native))
 
+    @spelled
     def setWebSocketAutoResponse(
         self, maybeReqResp: WebSocketRequestResponsePair | None = None
     ) -> None:
@@ -76,15 +82,14 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
     def getWebSocketAutoResponse(self) -> WebSocketRequestResponsePair | None:
         """What is answered by itself; None when nothing is."""
         pair = self.native.get_web_socket_auto_response()
-        return None if pair is None else WebSocketRequestResponsePair(pair.request, pair.response)
+        return None if pair is None else WebSocketRequestResponsePair.of(pair)
 
     def getWebSocketAutoResponseTimestamp(self, ws: WebSocket) -> Any:
         """When ``ws`` was last answered by itself, as a Date; None for never."""
-        from ..js.dates import Date  # noqa: PLC0415  # asked for by few programs, and rarely
-
         time_ms = self.native.get_web_socket_auto_response_timestamp(ws.native)
         return None if time_ms is None else Date(time_ms)
 
+    @spelled
     def setHibernatableWebSocketEventTimeout(self, timeoutMs: int | None = None) -> None:
         """Cancel a handler that takes longer for one event of a socket."""
         self.native.set_hibernatable_web_socket_event_timeout(timeoutMs)
