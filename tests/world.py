@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from perdure.actors.actor import Actor
+from perdure.actors.actor import Actor, Handlers
 from perdure.actors.base import DurableObject
 from perdure.actors.clock import Timer
 from perdure.actors.events import OnReply

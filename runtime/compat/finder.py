@@ -37,7 +37,9 @@ SDK_MODULES: Table = {
     "workers.utils": ("sdk.transfer",),
     "workers.workflows": ("sdk.workflows",),
 }
-PLATFORM_MODULES: Table = {}
+PLATFORM_MODULES: Table = {
+    "js": ("js.module",),
+}
 
 
 class ProgramFinder(MetaPathFinder):
