@@ -45,9 +45,9 @@ class JsDict(JsProxy, dict[str, Any], js_name="Object"):
         del hereditary
         return self
 
-    def to_py(self, *, depth: int = -1, default_converter: Convert | None = None) -> dict[str, Any]:
+    def to_py(self, *, depth: int = -1, default_converter: Convert | None = None) -> Any:
         """A dict of the same, whose values are Python's."""
-        return _inside(depth, default_converter).plain_dict(self)
+        return plain(self, depth, default_converter)
 
     def toString(self) -> str:
         return "[object Object]"
@@ -70,9 +70,9 @@ class JsList(JsProxy, list[Any], js_name="Array"):
     def own_entries(self) -> Iterable[tuple[str, Any]]:
         return ((str(index), item) for index, item in enumerate(self))
 
-    def to_py(self, *, depth: int = -1, default_converter: Convert | None = None) -> list[Any]:
+    def to_py(self, *, depth: int = -1, default_converter: Convert | None = None) -> Any:
         """A list of the same, whose items are Python's."""
-        return _inside(depth, default_converter).plain_list(self)
+        return plain(self, depth, default_converter)
 
     def toString(self) -> str:
         return self.join(",")
@@ -229,8 +229,9 @@ class _Depth:
         return value.to_py(depth=self.depth, default_converter=self.default_converter)
 
 
-def _inside(depth: int, default_converter: Convert | None) -> _Depth:
-    return _Depth(depth, default_converter)
+def plain(value: Any, depth: int, default_converter: Convert | None) -> Any:
+    """The dict or list that stands for an object, a Map or an array, to ``depth``."""
+    return _Depth(depth, default_converter).of(value)
 
 
 def from_native(value: Any) -> Any:
