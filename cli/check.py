@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from ..runtime.compat.program import load_program
 from ..runtime.config.errors import ConfigError
 from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
-from ..runtime.compat.program import load_program
 from ..runtime.host.loader import LoadError
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from ..runtime.observe.logs import LogStyle, set_up_logs

@@ -207,9 +207,7 @@ class ActorSide:
         self.env = Env(values)
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
-            construct = app.style.construct(
-                cls, self.env, has_sql=record.storage == "sqlite"
-            )
+            construct = app.style.construct(cls, self.env, has_sql=record.storage == "sqlite")
             self.host.add_namespace(record.unique_key, construct)
         for binding in self._config.bindings:
             unique_key = namespaces[binding.class_name].unique_key

@@ -7,7 +7,7 @@ classes.
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -37,40 +37,45 @@ SDK_MODULES: Table = {
     "workers.utils": ("sdk.transfer",),
     "workers.workflows": ("sdk.workflows",),
 }
-PLATFORM_MODULES: Table = {
-    "js": ("js.module",),
-}
+# And those that stand for JavaScript, and for Pyodide, which the platform runs Python on.
+PLATFORM_MODULES = (
+    "_cloudflare_compat_flags",
+    "_pyodide_entrypoint_helper",
+    "js",
+    "pyodide",
+    "pyodide.code",
+    "pyodide.ffi",
+    "pyodide.http",
+    "pyodide.webloop",
+    "pyodide_js",
+)
+
+Fill = Callable[[str, ModuleType], None]
 
 
 class ProgramFinder(MetaPathFinder):
-    """Finds the modules of a table, unless the program has a file of that name beside ``main``.
+    """Finds some modules, unless the program has a file of that name beside ``main``.
 
     Args:
-        table: The modules there are.
+        names: The modules there are.
         directory: Of ``main``.
-        extras: Names that only this program's modules have, by module.
+        fill: Puts into a new module what belongs there.
     """
 
-    def __init__(
-        self,
-        table: Table,
-        directory: Path,
-        extras: Mapping[str, Mapping[str, Any]] | None = None,
-    ) -> None:
-        self._table = table
+    def __init__(self, names: Collection[str], directory: Path, fill: Fill) -> None:
+        self._names = names
         self._directory = directory
-        self._extras = extras or {}
+        self._fill = fill
 
     def find_spec(
         self, fullname: str, path: object = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """What makes ``fullname``; None when that is not for this finder to say."""
         del path, target
-        sources = self._table.get(fullname)
-        if sources is None or self._is_programs_own(fullname.partition(".")[0]):
+        if fullname not in self._names or self._is_programs_own(fullname.partition(".")[0]):
             return None
-        loader = _TableLoader(sources, self._extras.get(fullname, {}))
-        is_package = any(name.startswith(f"{fullname}.") for name in self._table)
+        is_package = any(name.startswith(f"{fullname}.") for name in self._names)
+        loader = _FillingLoader(self._fill)
         return ModuleSpec(fullname, loader, origin="perdure", is_package=is_package)
 
     def _is_programs_own(self, top: str) -> bool:
@@ -79,33 +84,57 @@ class ProgramFinder(MetaPathFinder):
 
     def forget(self) -> None:
         """Let the next program have modules of its own."""
-        for name in self._table:
+        for name in self._names:
             found = sys.modules.get(name)
-            if found is not None and isinstance(_loader_of(found), _TableLoader):
+            if found is not None and isinstance(_loader_of(found), _FillingLoader):
                 del sys.modules[name]
 
 
-class _TableLoader(Loader):
+class _FillingLoader(Loader):
     """Fills a module with names of ours."""
 
-    def __init__(self, sources: Sequence[str], extras: Mapping[str, Any]) -> None:
-        self._sources = sources
-        self._extras = extras
+    def __init__(self, fill: Fill) -> None:
+        self._fill = fill
 
     def exec_module(self, module: ModuleType) -> None:
-        names: list[str] = []
-        for source in self._sources:
+        self._fill(module.__name__, module)
+
+
+def filled_from(table: Table, extras: Mapping[str, Mapping[str, Any]]) -> Fill:
+    """What fills the modules of a table; ``extras`` are names that this program's have besides."""
+
+    def fill(fullname: str, module: ModuleType) -> None:
+        names = {*extras.get(fullname, ())}
+        for source in table[fullname]:
             ours = import_module(f"{_HERE}.{source}")
+            module.__doc__ = module.__doc__ or ours.__doc__
+            names |= {*ours.__all__}
             for name in ours.__all__:
                 setattr(module, name, getattr(ours, name))
-            names += ours.__all__
-            if module.__doc__ is None:
-                module.__doc__ = ours.__doc__
-            if (lazy := getattr(ours, "__getattr__", None)) is not None:
-                module.__getattr__ = lazy  # type: ignore[method-assign]  # PEP 562
-        for name, value in self._extras.items():
-            setattr(module, name, value)
-        module.__all__ = sorted({*names, *self._extras})  # type: ignore[attr-defined]  # a module's own list
+        vars(module).update(extras.get(fullname, {}))
+        vars(module)["__all__"] = sorted(names)
+
+    return fill
+
+
+def filled_with(make: Callable[[], Mapping[str, ModuleType]]) -> Fill:
+    """What fills modules with all that those of the same names have which ``make`` makes."""
+    made: dict[str, ModuleType] = {}
+
+    def fill(fullname: str, module: ModuleType) -> None:
+        if not made:
+            made.update(make())
+        known = vars(made[fullname])
+        kept = {name: value for name, value in known.items() if name not in _OF_THE_IMPORT}
+        vars(module).update(kept)
+
+    return fill
+
+
+# What the import system puts into a module.
+_OF_THE_IMPORT = frozenset(
+    {"__file__", "__loader__", "__name__", "__package__", "__path__", "__spec__"}
+)
 
 
 def _loader_of(module: ModuleType) -> object:
@@ -133,6 +162,7 @@ class Installed:
 
 def install(
     directory: Path,
+    platform: Callable[[], Mapping[str, ModuleType]],
     *,
     extras: Mapping[str, Mapping[str, Any]] | None = None,
     libraries: Sequence[Path] = (),
@@ -145,15 +175,16 @@ def install(
 
     Args:
         directory: Files in it are found before modules of ours by the same name.
-        extras: As for ``ProgramFinder``.
+        platform: Makes those of ``PLATFORM_MODULES``, when the first of them is asked for.
+        extras: Names that modules of the SDK have for this program alone.
         libraries: Directories with packages of the program's.
         is_first: Whether modules of ours are found before packages that are installed.
         has_own_sdk: ``workers`` is the program's own installed copy, if it has one.
     """
     if _installed:
         _installed.pop().remove()
-    first = ProgramFinder(PLATFORM_MODULES, directory, extras)
-    sdk = ProgramFinder(SDK_MODULES, directory, extras)
+    first = ProgramFinder(PLATFORM_MODULES, directory, filled_with(platform))
+    sdk = ProgramFinder(SDK_MODULES, directory, filled_from(SDK_MODULES, extras or {}))
     for finder in (first, sdk):
         finder.forget()
     front = [first] if has_own_sdk else [first, sdk]

@@ -16,8 +16,8 @@ from ...actors.events import CallEvent, Event, FetchEvent
 from ...actors.handlers import NativeHandlers
 from ...actors.state import DurableObjectState
 from .js.errors import js_error
-from .js.websockets import WebSocket
 from .js.values import JsDict
+from .js.websockets import WebSocket
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import incoming, outgoing
@@ -92,7 +92,7 @@ class WorkersHandlers(NativeHandlers):
         said = message if type(message) is str else incoming(message)
         return handler(WebSocket.of(socket), said)
 
-    def close(self, socket: Any, code: int, reason: str, was_clean: bool) -> Any:  # noqa: FBT001  # users' order
+    def close(self, socket: Any, code: int, reason: str, was_clean: bool) -> Any:  # users' order
         if self._find(CLOSE) is None:
             return None
         return self._handler(CLOSE, 4)(WebSocket.of(socket), code, reason, was_clean)
@@ -175,7 +175,8 @@ def made_with(cls: type[Any], ctx: Any, env: Any) -> Any:
 
     A mixin may come first in the class's order with one of its own.
     """
-    instance = cls.__new__(cls, ctx, env)
+    make: Callable[..., Any] = cls.__new__
+    instance = make(cls, ctx, env)
     instance.ctx = ctx
     instance.env = env
     instance.__init__(ctx, env)

@@ -1,7 +1,7 @@
 """Loading a program, whatever its style."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -16,6 +16,13 @@ from ..host.worker import Worker
 from .finder import install
 from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
 
+# What the platform does by itself for programs of today.
+_FLAGS_OF_TODAY = {
+    "python_no_global_handlers": True,
+    "python_request_headers_preserve_commas": True,
+    "python_workflows": True,
+}
+
 
 def load_program(config: WorkerConfig) -> App:
     """Import a program and find its classes; ``workers`` and its like can be imported from now on.
@@ -26,16 +33,32 @@ def load_program(config: WorkerConfig) -> App:
     main = config.main.resolve()
     libraries = [config.base_dir / "python_modules", main.parent / "python_modules"]
     if not is_in_workers_style(config):
-        install(main.parent, libraries=libraries, is_first=False)
+        platform = partial(_platform_modules, config, None)
+        install(main.parent, platform, libraries=libraries, is_first=False)
         return load_app(config)
     style = WorkersStyle(config)
     install(
         main.parent,
+        partial(_platform_modules, config, style.env),
         extras={"workers": style.names},
         libraries=libraries,
         has_own_sdk=has_own_sdk(config),
     )
     return load_app(config, style)
+
+
+def _platform_modules(config: WorkerConfig, env: Any) -> Mapping[str, ModuleType]:
+    """The modules that stand for JavaScript and Pyodide."""
+    # Made when a program imports one of them: they are many.
+    from .pyodide.modules import make_entrypoint_helper, make_flags, make_modules  # noqa: PLC0415
+    from .sdk.entrypoints import wait_until  # noqa: PLC0415  # as above
+
+    flags = dict.fromkeys(config.compatibility_flags, True)
+    return {
+        **make_modules(),
+        "_cloudflare_compat_flags": make_flags({**_FLAGS_OF_TODAY, **flags}),
+        "_pyodide_entrypoint_helper": make_entrypoint_helper(lambda: env, wait_until),
+    }
 
 
 class WorkersStyle:
@@ -64,9 +87,7 @@ class WorkersStyle:
             if found is not None:
                 setattr(module, ENTRYPOINT, found)
 
-    def construct(
-        self, cls: type[Any], env: Env, *, has_sql: bool
-    ) -> Callable[[Actor], Handlers]:
+    def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
         from .handlers import construct_in_workers_style  # noqa: PLC0415  # as above
         from .views.env import bind  # noqa: PLC0415  # as above
 

@@ -25,9 +25,7 @@ class Style(Protocol):
         """``main`` has been imported; its classes are looked for next."""
         ...
 
-    def construct(
-        self, cls: type[Any], env: Env, *, has_sql: bool
-    ) -> Callable[[Actor], Handlers]:
+    def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
         """A function that makes the instance of an actor, and what calls its handlers."""
         ...
 
@@ -49,9 +47,7 @@ class NativeStyle:
     def imported(self, module: ModuleType) -> None:
         """Find it as it is."""
 
-    def construct(
-        self, cls: type[Any], env: Env, *, has_sql: bool
-    ) -> Callable[[Actor], Handlers]:
+    def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
         construct: Callable[[Actor], Handlers] = construct_native(cls, env, has_sql=has_sql)
         return construct
 

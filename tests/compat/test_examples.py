@@ -6,9 +6,15 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 
 from tests.compat.conftest import Client, Start
+from tests.wire import PATIENCE_S
 
 Connect = Callable[[str], Awaitable[Client]]
-TRIES = 600
+
+
+SELECT = (
+    "Select a Durable Object to contact by using the `name` URL query string parameter, "
+    "for example, ?name=A"
+)
 
 
 async def said(answer: aiohttp.ClientResponse) -> tuple[int, str]:
@@ -17,20 +23,15 @@ async def said(answer: aiohttp.ClientResponse) -> tuple[int, str]:
 
 async def until(ask: Callable[[], Awaitable[object]], wanted: object) -> None:
     """Ask until the answer is as wanted."""
-    for _ in range(TRIES):
-        if await ask() == wanted:
-            return
-    assert await ask() == wanted
+    async with asyncio.timeout(PATIENCE_S):
+        while await ask() != wanted:
+            pass
 
 
 async def test_counters_by_name_count_apart(program: Start, http: aiohttp.ClientSession) -> None:
     url = await program("counter")
     transcript = [
-        (
-            "/",
-            "Select a Durable Object to contact by using the `name` URL query string parameter, "
-            "for example, ?name=A",
-        ),
+        ("/", SELECT),
         ("/?name=A", "Durable Object 'A' count: 0"),
         ("/increment?name=A", "Durable Object 'A' count: 1"),
         ("/increment?name=A", "Durable Object 'A' count: 2"),
@@ -64,7 +65,11 @@ async def test_state_in_memory_is_that_of_the_last_request(
     program: Start, http: aiohttp.ClientSession
 ) -> None:
     url = await program("inmemory")
-    for city, text in [("Oslo", "nowhere -> Oslo"), ("Rome", "Oslo -> Rome"), ("Rome", "Rome -> Rome")]:
+    for city, text in [
+        ("Oslo", "nowhere -> Oslo"),
+        ("Rome", "Oslo -> Rome"),
+        ("Rome", "Rome -> Rome"),
+    ]:
         assert await said(await http.post(url, json={"city": city})) == (200, text)
 
 
@@ -75,7 +80,6 @@ async def test_requests_are_handled_together_when_the_alarm_goes_off(
     assert await said(await http.post(url, data="one")) == (200, '{"queued": 1}')
 
     async def handled() -> object:
-        await asyncio.sleep(0)
         return await (await http.get(url)).json()
 
     await until(handled, ["one"])

@@ -8,8 +8,8 @@ from ....actors.base import DurableObject, WorkerEntrypoint
 from ....actors.errors import ActorAborted
 from ....actors.execution import current_execution
 from ....storage.errors import UsageError
-from ..js.http import Request as JsRequest
 from ..js.errors import NotAvailable
+from ..js.http import Request as JsRequest
 from ..views.state import DurableObjectContext
 from .messages import Request
 

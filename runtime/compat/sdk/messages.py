@@ -133,7 +133,7 @@ class Request(Message):
 
     native: NativeRequest
 
-    def __init__(self, input: Any, **other_options: Any) -> None:  # noqa: A002  # the SDK's name
+    def __init__(self, input: Any, **other_options: Any) -> None:  # the SDK's name
         self.native = native_request(input, other_options)
         self._cf = other_options.get("cf")
 
@@ -210,7 +210,8 @@ def native_request(resource: Any, options: Mapping[str, Any]) -> NativeRequest:
     if isinstance(resource, Request | JsRequest):
         resource = resource.native
         if not options:
-            return resource
+            native: NativeRequest = resource
+            return native
     elif not isinstance(resource, str):
         resource = str(resource)
     body, content_type = body_for(options.get("body"), "Request")
@@ -260,7 +261,9 @@ def fields_of(headers: Any) -> Any:
     if isinstance(headers, JsProxy):
         headers = to_native(headers)
     if isinstance(headers, Mapping):
-        return [(name, value if type(value) is str else str(value)) for name, value in headers.items()]
+        return [
+            (name, value if type(value) is str else str(value)) for name, value in headers.items()
+        ]
     if isinstance(headers, list | tuple):
         return [(name, value if type(value) is str else str(value)) for name, value in headers]
     raise TypeError("Received unexpected type for headers argument")
@@ -301,7 +304,9 @@ class Response(Message):
     ) -> None:
         if isinstance(body, Response | JsResponse):
             if status is not None or status_text or headers or web_socket:
-                raise ValueError("Expected no options when constructing Response from a js.Response")
+                raise ValueError(
+                    "Expected no options when constructing Response from a js.Response"
+                )
             self.native = body.native
             return
         content_type = None
@@ -445,7 +450,10 @@ class Response(Message):
         return await self.form_data()
 
     async def unpack_archive(
-        self, *, extract_dir: str | None = None, format: str | None = None  # noqa: A002  # theirs
+        self,
+        *,
+        extract_dir: str | None = None,
+        format: str | None = None,
     ) -> None:
         """Unpack the archive that the body is, by the end of its URL or by ``format``."""
         data = await self.bytes()

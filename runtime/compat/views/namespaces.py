@@ -66,9 +66,7 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
     def _id_within(self, name: str, jurisdiction: str) -> DurableObjectIdView:
         made = self.native.id_from_name(f"\0{jurisdiction}\0{name}")
         kept = name if len(name.encode()) <= NAME_SIZE_BYTES_MAX else None
-        return DurableObjectIdView(
-            DurableObjectId(made.unique_key, made.raw, kept), jurisdiction
-        )
+        return DurableObjectIdView(DurableObjectId(made.unique_key, made.raw, kept), jurisdiction)
 
     @spelled
     def idFromString(self, text: Any) -> DurableObjectIdView:
@@ -86,7 +84,7 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
         return DurableObjectIdView(self.native.new_unique_id(), said)
 
     @spelled
-    def get(self, id: Any, options: Any = None, **more: Any) -> "StubView":  # noqa: A002  # the platform's name
+    def get(self, id: Any, options: Any = None, **more: Any) -> "StubView":
         """A stub for the object; nothing is sent. Hints of where it should be are of no effect."""
         del options, more
         if not isinstance(id, DurableObjectIdView):

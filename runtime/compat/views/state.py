@@ -9,8 +9,8 @@ from ....actors.state import DurableObjectState, ExecutionContext
 from ....storage.errors import UsageError
 from ..js.dates import Date
 from ..js.proxies import JsProxy
-from ..js.websockets import WebSocket, WebSocketRequestResponsePair
 from ..js.values import JsList
+from ..js.websockets import WebSocket, WebSocketRequestResponsePair
 from .names import as_key, spelled
 from .namespaces import DurableObjectIdView
 from .storage import StorageView
@@ -32,7 +32,9 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
     def __getattr__(self, name: str) -> Any:
         if name in {"props", "exports"}:
             return getattr(self.native, name)
-        raise AttributeError(f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all")
+        raise AttributeError(
+            f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
+        )
 
     def waitUntil(self, promise: Awaitable[Any]) -> None:
         """Go on with ``promise`` after the reply has left."""
@@ -108,7 +110,9 @@ class WorkerContext(JsProxy, js_name="ExecutionContext"):
     def __getattr__(self, name: str) -> Any:
         if name in {"props", "exports"}:
             return getattr(self.native, name)
-        raise AttributeError(f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all")
+        raise AttributeError(
+            f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
+        )
 
     def waitUntil(self, promise: Awaitable[Any]) -> None:
         """Go on with ``promise`` after the response has left."""

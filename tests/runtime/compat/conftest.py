@@ -11,9 +11,7 @@ from tests.world import Lab, World
 @pytest.fixture
 def workers(world: World) -> World:
     view = EnvView()
-    namespace = world.namespace(
-        Lab, construct=construct_in_workers_style(Lab, view, has_sql=True)
-    )
+    namespace = world.namespace(Lab, construct=construct_in_workers_style(Lab, view, has_sql=True))
     values = {"LAB": namespace, "GREETING": "hello", "JSON": {"list": [1, {"a": 2}]}}
     bind(view, Env(values))
     return world

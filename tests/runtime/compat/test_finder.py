@@ -5,12 +5,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
 import perdure
 from perdure.runtime.compat import finder
-from perdure.runtime.compat.finder import PLATFORM_MODULES, SDK_MODULES, install
+from perdure.runtime.compat.finder import PLATFORM_MODULES, SDK_MODULES, Installed
+from perdure.runtime.compat.finder import install as install_with
+
+
+def install(directory: Path, **said: Any) -> Installed:
+    return install_with(
+        directory, lambda: {n: ModuleType(n, "made") for n in PLATFORM_MODULES}, **said
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +40,9 @@ def test_each_module_of_the_tables_can_be_imported(name: str, tmp_path: Path) ->
     module = importlib.import_module(name)
     assert module.__name__ == name
     assert module.__doc__
-    for exported in module.__all__:
-        assert hasattr(module, exported)
+    assert [
+        exported for exported in getattr(module, "__all__", ()) if not hasattr(module, exported)
+    ] == []
 
 
 def test_none_is_there_outside_of_a_perdure_process(tmp_path: Path) -> None:

@@ -55,7 +55,11 @@ async def test_an_integer_stays_one(workers: World) -> None:
     def script(lab: Any) -> None:
         row = lab.ctx.storage.sql.exec(
             "SELECT typeof(?1) AS a, typeof(?2) AS b, ?3 AS c, ?4 AS d, ?5 AS e",
-            1, 1.5, 2**53 + 1, jsnull, Uint8Array([1, 2]),
+            1,
+            1.5,
+            2**53 + 1,
+            jsnull,
+            Uint8Array([1, 2]),
         ).one()
         assert (row.a, row.b, row.c, row.d) == ("integer", "real", 2**53 + 1, None)
         assert row.e.to_bytes() == b"\x01\x02"

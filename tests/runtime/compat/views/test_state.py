@@ -71,10 +71,12 @@ async def test_answers_by_itself_are_a_pair(workers: World) -> None:
 
 
 class Loads(DurableObject):
+    ctx: Any  # in this style it is a view
+
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
 
-        @self.ctx.blockConcurrencyWhile
+        @self.ctx.blockConcurrencyWhile  # type: ignore[untyped-decorator]  # ctx is Any
         async def load() -> str:
             self.loaded = await self.ctx.storage.get("k") or "nothing"
             return self.loaded
@@ -121,7 +123,10 @@ async def test_wait_until_goes_on_after_the_reply(workers: World) -> None:
     async def later() -> None:
         done.set_result("done")
 
-    await workers.inside(lambda lab: lab.ctx.waitUntil(later()))
+    def script(lab: Any) -> None:
+        lab.ctx.waitUntil(later())
+
+    await workers.inside(script)
     assert await done == "done"
 
 
