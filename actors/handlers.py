@@ -49,12 +49,16 @@ class NativeHandlers:
                 raise NoSuchMethod("fetch")
             return fetch(event.request)
         if isinstance(event, CallEvent):
-            method = find_method(self._instance, event.method)
+            method = self.method(event.method)
             if method is None:
                 raise NoSuchMethod(event.method)
             args, kwargs = decode(event.arguments)
             return method(*args, **kwargs)
         return self.alarm(event)
+
+    def method(self, name: str) -> Any:
+        """What a call of ``name`` calls; None when there is no such method."""
+        return find_method(self._instance, name)
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, FetchEvent):

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 from rich.text import Text
 
+from ..runtime.compat.program import load_programs
 from ..runtime.config.errors import ConfigError
 from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
-from ..runtime.host.loader import LoadError, load_apps
+from ..runtime.host.loader import LoadError
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.server import plan_only
@@ -62,7 +63,7 @@ def check(
     except ConfigError as error:
         failures.append(error)
     try:
-        load_apps(project.config)
+        load_programs(project.config)
     except LoadError as error:
         failures.append(error)
     try:

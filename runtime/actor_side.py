@@ -14,7 +14,6 @@ from ..actors.channel import ActorChannel
 from ..actors.clock import Clock
 from ..actors.errors import ActorReset
 from ..actors.execution import install_task_factory
-from ..actors.handlers import construct_native
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
 from ..actors.session import GOING_AWAY
@@ -212,15 +211,17 @@ class ActorSide:
         envs = [self._add_classes(app, namespaces[app.config.name]) for app in apps]
         for app, env in zip(apps, envs, strict=True):
             self._bind(app.config, env, namespaces, channel)
-        self.env = envs[0]
-        self.worker = Worker(loop, outbound, apps[0].entrypoint, self.env, perdure.actor_limits)
+        self.env, first = envs[0], apps[0]
+        self.worker = first.style.worker(
+            loop, outbound, first.entrypoint, self.env, perdure.actor_limits
+        )
 
     def _add_classes(self, app: App, namespaces: Mapping[str, Namespace]) -> Env:
         """Have the actors of one program; return their ``env``, which is not filled yet."""
         env = Env(app.config.vars)
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
-            construct = construct_native(cls, env, has_sql=record.storage == "sqlite")
+            construct = app.style.construct(cls, env, has_sql=record.storage == "sqlite")
             self.host.add_namespace(record.unique_key, construct)
         return env
 

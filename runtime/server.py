@@ -18,6 +18,7 @@ from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
+from .compat.program import load_programs
 from .config.model import WorkerConfig
 from .control.changes import refuse_changes
 from .control.desk import Desk
@@ -33,7 +34,6 @@ from .errors import MigrationDeclined
 from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
-from .host.loader import load_apps
 from .host.migration_plan import Confirm, MigrationPlan, agree
 from .host.migrations import carry_out, plan_for
 from .host.operations.house import Told, Values
@@ -141,7 +141,7 @@ class Server:
     ) -> None:
         config, cleanup, actors = self.config, self._cleanup, self._actor_side
         # First the program: a mistake in it must leave the data directory as it was.
-        apps = load_apps(config)
+        apps = load_programs(config)
         self._front_side = FrontSide(config, self._loop, cleanup, os.environ)
         if (end_tracing := start_tracing(config, os.environ)) is not None:
             cleanup.push_async_callback(end_tracing)

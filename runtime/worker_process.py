@@ -21,12 +21,13 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.errors import InternalError
 from ..storage.layout import Layout
 from .actor_side import ActorSide
+from .compat.program import load_programs
 from .control.observed import families_of_actors, families_of_sockets
 from .control.processes import ProcessesArguments, WorkerFacts
 from .control.report import Report
 from .control.server import ControlServer
 from .fast_loop import find_fast_loop
-from .host.loader import App, load_apps
+from .host.loader import App
 from .host.operations.house import Told, Values
 from .host.registry import ActorRegistry
 from .observe.logs import set_up_logs
@@ -105,7 +106,7 @@ class WorkerDuty:
         self._identity = assignment.identity
         (self._line,) = assignment.sockets
         set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
-        self._apps = load_apps(settings.config)
+        self._apps = load_programs(settings.config)
         if (end_tracing := start_tracing(settings.config, os.environ)) is not None:
             self._cleanup.push_async_callback(end_tracing)
         clock = SystemClock(self._loop)

@@ -13,7 +13,7 @@ of the first program.
 import logging
 import sys
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -27,6 +27,7 @@ from ..config.errors import Problem, did_you_mean
 from ..config.model import DurableObjectBinding, WorkerConfig
 from ..config.positions import path_text
 from .fresh_source import FreshLoader, compile_anew_below
+from .style import NATIVE, Style, always_native
 
 log = logging.getLogger("perdure.server")
 
@@ -90,37 +91,49 @@ class App:
         entrypoint: The class ``Default``, which answers what comes from outside.
         classes: The classes that bindings name, by name.
         module: ``main``.
+        style: How it is spoken to.
     """
 
     config: WorkerConfig
     entrypoint: type[WorkerEntrypoint]
     classes: Mapping[str, type[DurableObject]]
     module: ModuleType
+    style: Style = NATIVE
 
 
-def load_apps(config: WorkerConfig) -> Sequence[App]:
+def load_apps(
+    config: WorkerConfig, style_of: Callable[[WorkerConfig], Style] = always_native
+) -> Sequence[App]:
     """Import all programs of a start; return that of ``config`` at the front.
+
+    Args:
+        config: What to load.
+        style_of: Says how a program is spoken to, right before that is imported.
 
     Raises:
         LoadError: As ``load_app``.
     """
     _forget_earlier_programs()
     # The first comes last: its directory is then the first of sys.path.
-    others = [_load(other, config) for other in config.others]
-    return (_load(config, config), *others)
+    others = [_load(other, config, style_of) for other in config.others]
+    return (_load(config, config, style_of), *others)
 
 
-def load_app(config: WorkerConfig) -> App:
+def load_app(config: WorkerConfig, style: Style = NATIVE) -> App:
     """Import ``main`` of one program and find its classes.
 
     Raises:
         LoadError: ``main`` is missing, raised when imported, or lacks a class.
     """
-    return load_apps(replace(config, others=()))[0]
+    return load_apps(replace(config, others=()), lambda _: style)[0]
 
 
-def _load(config: WorkerConfig, start: WorkerConfig) -> App:
+def _load(
+    config: WorkerConfig, start: WorkerConfig, style_of: Callable[[WorkerConfig], Style]
+) -> App:
+    style = style_of(config)
     module = _import_main(config, start)
+    style.imported(module)
     problems: list[Problem] = []
     entrypoint = _find_entrypoint(config, module, problems)
     classes: dict[str, type[DurableObject]] = {}
@@ -132,7 +145,7 @@ def _load(config: WorkerConfig, start: WorkerConfig) -> App:
                 classes[binding.class_name] = found
     if problems or entrypoint is None:
         raise ClassesMissing(*problems)
-    return App(config, entrypoint, classes, module)
+    return App(config, entrypoint, classes, module, style)
 
 
 def _find_entrypoint(

@@ -55,6 +55,10 @@ class Worker(Execution):
             raise NoSuchMethod("fetch")
         return fetch(request)
 
+    def response_of(self, result: Any) -> Response:
+        """What the handler has returned, as a response."""
+        return check_response(result)
+
     def describe(self) -> Mapping[str, str]:
         return {"class": self._entrypoint.__qualname__}
 
@@ -107,7 +111,7 @@ class _RequestTurn:
 
     def _finish(self, result: Any) -> None:
         try:
-            response = stream_through(self._worker, check_response(result))
+            response = stream_through(self._worker, self._worker.response_of(result))
         except Exception as error:
             self._fail(error)
             return

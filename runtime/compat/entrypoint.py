@@ -1,0 +1,69 @@
+"""A Worker whose program is in Workers style: its ``Default``, or functions of its module."""
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ...actors.base import WorkerEntrypoint
+from ...actors.http import Request as NativeRequest
+from ...actors.http import Response as NativeResponse
+from ..config.errors import Problem
+from ..host.loader import ENTRYPOINT, LoadError
+from ..host.worker import Worker
+from .handlers import FETCH, made_with, relaxed
+from .js.http import Request as JsRequest
+from .replies import native_response
+from .sdk.messages import Request
+from .views.env import EnvView
+from .views.state import WorkerContext
+
+ON_FETCH = "on_fetch"
+GLOBAL_HANDLERS = (ON_FETCH, "on_scheduled", "on_queue")
+
+
+class WorkersWorker(Worker):
+    """Runs ``Default.fetch(self, request)`` of a program in Workers style."""
+
+    def __init__(self, *arguments: Any, view: EnvView) -> None:
+        super().__init__(*arguments)
+        self._view = view
+        self._context = WorkerContext(self._ctx)
+
+    def handle(self, request: NativeRequest) -> Any:
+        instance = made_with(self._entrypoint, self._context, self._view)
+        fetch = getattr(instance, FETCH, None)
+        if fetch is None:
+            raise TypeError(f"Method {FETCH} does not exist")
+        return fetch(Request.of(request))
+
+    def response_of(self, result: Any) -> NativeResponse:
+        return native_response(result)
+
+
+def entrypoint_of_globals(module: ModuleType, main: Path) -> type[WorkerEntrypoint] | None:
+    """A class whose handlers are the functions ``on_...`` of ``module``; None if it has none.
+
+    Raises:
+        LoadError: There is a class as well.
+    """
+    handler = vars(module).get(ON_FETCH)
+    if not any(callable(vars(module).get(name)) for name in GLOBAL_HANDLERS):
+        return None
+    if ENTRYPOINT in vars(module):
+        message = "Cannot define multiple default entrypoints"
+        hint = f"{main.name} has a class {ENTRYPOINT} and functions of the module: keep one."
+        raise LoadError(Problem(main, "", None, None, message, hint))
+    return _entrypoint_calling(None if handler is None else relaxed(handler, 3))
+
+
+def _entrypoint_calling(handler: Callable[..., Any] | None) -> type[WorkerEntrypoint]:
+    class GlobalHandlers(WorkerEntrypoint):
+        """The functions of a module, as an entrypoint."""
+
+        def fetch(self, request: Request) -> Any:
+            if handler is None:
+                raise TypeError(f"Method {ON_FETCH} does not exist")
+            return handler(JsRequest.of(request.native), self.env, self.ctx)
+
+    return GlobalHandlers
