@@ -72,6 +72,7 @@ class ActorSide:
         index: When which actor is to be woken.
         store: Their databases; there from ``open_store`` on.
         env: The bindings and vars, as the program sees them.
+        channels: What leads to all actors of a namespace, by its key; there from ``assemble`` on.
         host: The live actors; this and what follows is there from ``assemble`` on.
         worker: Runs the entrypoint.
         alarms: Wakes actors; the composition root starts it.
@@ -105,6 +106,7 @@ class ActorSide:
         self._loop = loop
         self._cleanup = cleanup
         self.env = Env({})
+        self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
 
@@ -207,13 +209,14 @@ class ActorSide:
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
             construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
-            self.host.add_namespace(record.unique_key, construct)
+            registry = self.host.add_namespace(record.unique_key, construct)
+            self.channels[record.unique_key] = channel(record.unique_key, registry)
         for binding in self._config.bindings:
             unique_key = namespaces[binding.class_name].unique_key
             values[binding.name] = DurableObjectNamespace(
                 binding.name,
                 IdFactory(unique_key),
-                channel(unique_key, self.host.namespaces[unique_key]),
+                self.channels[unique_key],
                 self._config.perdure.actor_limits,
             )
         self.env.fill(values)
