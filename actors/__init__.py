@@ -45,6 +45,7 @@ from .errors import (
     SocketLimitExceeded,
     SocketStateError,
     StorageAccess,
+    StubDisposed,
     TransactionClosed,
 )
 from .fetch import fetch
@@ -64,6 +65,9 @@ from .http_errors import (
 )
 from .ids import DurableObjectId, InvalidActorId
 from .namespace import DurableObjectNamespace
+from .promise import RemoteMember, RpcPromise
+from .rpc_stub import RpcStub
+from .rpc_target import RpcTarget
 from .sessions import Sessions
 from .socket_events import CloseEvent, ErrorEvent, MessageEvent, OpenEvent
 from .socket_pair import WebSocketPair
@@ -119,9 +123,13 @@ __all__ = [
     "OwnershipLost",
     "PerdureError",
     "RemoteError",
+    "RemoteMember",
     "Request",
     "ReservedMethod",
     "Response",
+    "RpcPromise",
+    "RpcStub",
+    "RpcTarget",
     "Sessions",
     "SocketLimitExceeded",
     "SocketStateError",
@@ -130,6 +138,7 @@ __all__ = [
     "StorageAccess",
     "StorageBroken",
     "StorageError",
+    "StubDisposed",
     "Transaction",
     "TransactionClosed",
     "UsageError",

@@ -25,6 +25,7 @@ from .commit import AlarmIndex, Committer
 from .errors import ActorAborted, ActorOverloaded, ActorReset, GateDeadlock
 from .event_turn import ConstructorTurn, EventHandlers, EventTurn
 from .events import (
+    CallEvent,
     Delivered,
     FetchEvent,
     OnReply,
@@ -39,6 +40,7 @@ from .limits import ActorLimits
 from .past import Past
 from .rpc import encode_error
 from .sessions import Sessions
+from .targets import LocalTargets
 from .task import ActorTask
 from .told_errors import tell_of_error
 from .watch import watch
@@ -76,6 +78,10 @@ class Surroundings(Protocol):
     limits: ActorLimits
     alarms: AlarmIndex
     past: Past
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Hand an event over: now, or a little later when the stack is too deep."""
+        ...
 
     def gone(self, actor: "Actor") -> None:
         """``actor`` takes no more events; its successor is made for the next one."""
@@ -120,11 +126,10 @@ class Actor(Execution):
         self.id = actor_id
         self.database = database
         self.surroundings = surroundings
-        self.limits = surroundings.limits
         self.stage = LifeStage.COLD
         self.handlers: Handlers | None = None
-        self.waiting = 0
-        self.replies_due: set[EventTurn] = set()
+        self.targets = LocalTargets()
+        self._failure: bytes | None = None
         self.committer = Committer(
             actor_id, database, surroundings.alarms, self.loop, self.neutral, self.break_
         )
@@ -142,6 +147,8 @@ class Actor(Execution):
             on_reply(None, encode_error(ActorOverloaded(self.waiting)))
             return
         turn = EventTurn(self, event, on_reply)
+        if type(event) is CallEvent:
+            event.route = turn
         if watch.tracer is not None:
             request = event.request if isinstance(event, FetchEvent) else None
             turn.trace = watch.tracer.event(self, turn, request)
@@ -203,6 +210,13 @@ class Actor(Execution):
             return {"namespace": self.id.unique_key, "actor": name}
         return {"class": self.handlers.class_name, "actor": name}
 
+    def call(self, action: Callable[[], None]) -> None:
+        self.surroundings.call(action)
+
+    @property
+    def failure(self) -> bytes | None:
+        return self._failure
+
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         return self.surroundings.clock.call_later(delay_s, callback)
 
@@ -232,7 +246,9 @@ class Actor(Execution):
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is under way, nothing waits, and no socket is held but such as can hibernate."""
+        """Nothing is under way, nothing waits, nobody else has a capability of it, and no socket is
+        held but such as can hibernate.
+        """
         return not (
             self.tasks
             or self.replies_due
@@ -241,6 +257,7 @@ class Actor(Execution):
             or self.committer.output.waiting
             or self.committer.is_dirty()
             or self.turn is not None
+            or self.targets
         ) and (not self.sessions or self.sessions.can_hibernate)
 
     def evict(self) -> None:
@@ -281,7 +298,7 @@ class Actor(Execution):
         if is_reset:
             _mark_as_reset(error)
             log.error("actor.reset", extra={"actor": str(self.id), "cause": str(error)})
-        failure = encode_error(error)
+        failure = self._failure = encode_error(error)
         self.database.close()
         for turn in list(self.replies_due):
             turn.reply(None, failure)

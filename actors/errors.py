@@ -10,6 +10,7 @@
     │   ├── InvalidClose           (also ValueError) a close code or reason that may not be sent
     │   ├── InvalidEventTimeout    (also ValueError) too long a time for a handler of sockets
     │   ├── SocketLimitExceeded    (a LimitExceeded) too many sockets or tags, too much attached
+    │   ├── StubDisposed           a stub used after it had been disposed of
     │   └── ReservedMethod         (also TypeError) a handler's name called over RPC
     └── ActorError                 the other side's fault: carries remote, retryable, overloaded
         ├── ActorQuarantined       its file is damaged; no event is served until it is replaced
@@ -86,6 +87,17 @@ class ReservedMethod(UsageError, TypeError):
 
     def __str__(self) -> str:
         return f"{self.name!r} is a reserved method and cannot be called over RPC."
+
+
+class StubDisposed(UsageError):
+    """A stub was used after it had been disposed of."""
+
+    def __str__(self) -> str:
+        return (
+            "RPC stub used after being disposed. A stub that was an argument is disposed of when "
+            "the handler that got it has ended, and one that was in an answer when the handler "
+            "that called has; keep stub.dup() to use it later"
+        )
 
 
 class ActorError(PerdureError):

@@ -15,6 +15,7 @@ from .execution import is_coroutine, wait_for_it
 from .gates import InputGate
 from .ids import DurableObjectId
 from .rpc import encode_error, is_fatal
+from .scope import SCOPE, Scope
 from .task import ActorTask
 from .told_errors import tell_of_error
 from .watch import EventTrace
@@ -96,9 +97,20 @@ KIND_OF = {FetchEvent: "fetch", CallEvent: "call", AlarmEvent: "alarm"}
 class EventTurn:
     """One event: the first turn of its handler, and its reply."""
 
-    __slots__ = ("_event", "_on_reply", "actor", "gate", "since_s", "trace")
+    __slots__ = (
+        "_event",
+        "_on_reply",
+        "_scope",
+        "actor",
+        "gate",
+        "is_given_up",
+        "since_s",
+        "trace",
+    )
 
     def __init__(self, actor: TurningActor, event: Event, on_reply: OnReply) -> None:
+        self._scope: Scope | None = None
+        self.is_given_up = False
         self.actor = actor
         self.gate = actor.root
         self.since_s = 0.0
@@ -109,13 +121,14 @@ class EventTurn:
     def step(self) -> None:
         actor = self.actor
         actor.waiting -= 1
-        handlers = actor.handlers
-        assert handlers is not None, "an event is taken up after the constructor has returned"
+        if self.is_given_up:  # nobody waits for it, and nothing of it has happened
+            self.reply(None, encode_error(asyncio.CancelledError("the call was given up")))
+            return
         context = actor.context.copy()
         if self.trace is not None:
             self.trace.begin(context)
         try:
-            result = context.run(handlers.handle, self._event)
+            result = context.run(self._begin)
         except BaseException as error:
             self.fail(error)
             if is_fatal(error):
@@ -127,6 +140,34 @@ class EventTurn:
             self._follow(wait_for_it(result), context)
         else:
             self.finish(result)
+
+    def _begin(self) -> Any:
+        self._scope = scope = Scope()
+        SCOPE.set(scope)
+        return self._handle()
+
+    def _handle(self) -> Any:
+        """Call what handles the event, and give what it gives."""
+        handlers = self.actor.handlers
+        assert handlers is not None, "an event is taken up after the constructor has returned"
+        return handlers.handle(self._event)
+
+    def _answer(self, result: Any) -> Any:
+        """The reply that ``result`` makes."""
+        handlers = self.actor.handlers
+        assert handlers is not None, "it has handled this event"
+        return handlers.answer(self._event, result)
+
+    # For whoever has sent it.
+
+    def pipeline(self, event: CallEvent, on_reply: OnReply, otherwise: Callable[[], None]) -> bool:
+        """Nothing is gained by sending it before there is an answer: all is in one process."""
+        del event, on_reply, otherwise
+        return False
+
+    def give_up(self) -> None:
+        """Nobody waits for the reply. What has begun goes on to its end."""
+        self.is_given_up = True
 
     @property
     def handler(self) -> str:
@@ -151,13 +192,13 @@ class EventTurn:
         actor = self.actor
         if self not in actor.replies_due:  # broken meanwhile; its caller knows
             return
-        handlers = actor.handlers
-        assert handlers is not None, "it has handled this event"
         try:
-            answer = handlers.answer(self._event, result)
+            answer = self._answer(result)
         except Exception as error:
             self.fail(error)
             return
+        if self._scope is not None:
+            self._scope.end()
         if self.trace is not None:
             self.trace.end(None, answer)
         actor.emit(partial(self.reply, answer, None))
@@ -169,6 +210,8 @@ class EventTurn:
         actor = self.actor
         if self not in actor.replies_due:
             return
+        if self._scope is not None:
+            self._scope.end()
         tell_of_error(actor, KIND_OF[type(self._event)], error, self.handler)
         if self.trace is not None:
             self.trace.end(error, None)

@@ -1,10 +1,11 @@
 """What is delivered to an actor, and how the answer comes back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from .http import Request
+from .parcel import Packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,17 +15,38 @@ class FetchEvent:
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
+class Route(Protocol):
+    """Where a call has gone that has no answer yet."""
+
+    def pipeline(
+        self, event: "CallEvent", on_reply: "OnReply", otherwise: Callable[[], None]
+    ) -> bool:
+        """Send ``event`` after the call, to be done with its answer; whether that is possible.
+
+        ``otherwise`` is called instead of ``on_reply`` when the call turns out to have been
+        answered before: its answer is here then.
+        """
+        ...
+
+    def give_up(self) -> None:
+        """Nobody waits for the answer any more."""
+        ...
+
+
+@dataclass(slots=True)
 class CallEvent:
     """A method call; answered with the encoded result.
 
     Attributes:
-        method: The method's name.
-        arguments: ``(args, kwargs)``, encoded by ``storage.values``.
+        method: The method's name; with dots in it a way to it, by attributes: ``room.join``. ""
+            is the thing itself, which is a function.
+        arguments: ``(args, kwargs)``, encoded by ``storage.values``; ``b""`` reads an attribute.
+        route: Where it has gone, for who sent it; None while it waits, or when nobody says.
     """
 
     method: str
-    arguments: bytes
+    arguments: Packed
+    route: Route | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

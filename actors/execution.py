@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
-from typing import Any
+from typing import Any, Protocol
 
 from .channel import Outbound
 from .clock import Timer
@@ -44,6 +44,16 @@ TURNS_PER_PUMP_MAX = 128
 DEFAULT_LIMITS = ActorLimits()
 
 
+class Targets(Protocol):
+    """What of one execution others can call without a name. ``targets.LocalTargets`` is one."""
+
+    def __len__(self) -> int: ...
+
+    def export(self, execution: "Execution", target: object) -> Any:
+        """The capability that leads to ``target``: the same one while anybody has it."""
+        ...
+
+
 class Execution:
     """Runs user code turn by turn.
 
@@ -58,7 +68,13 @@ class Execution:
         socket_messages_waiting_max: Of one WebSocket, before its peer is read no further.
         attachment_size_bytes_max: Of one WebSocket, encoded.
         outbound: What the code reaches the outside through.
+        waiting: Events that have not had their first turn.
+        replies_due: Those that have no reply yet.
+        targets: What of it others can call without a name; None where nothing can.
+        limits: What it may have.
     """
+
+    targets: Targets | None = None
 
     def __init__(
         self,
@@ -71,6 +87,9 @@ class Execution:
         self._monotonic = monotonic
         self._slow_turn_s = limits.slow_turn_ms / 1000
         self.outbound = outbound
+        self.limits = limits
+        self.waiting = 0
+        self.replies_due: set[Any] = set()
         self.root = InputGate()
         self.gate = self.root
         self.turn: Turn | None = None
@@ -127,6 +146,15 @@ class Execution:
         if self.sessions.unsent:
             self.sessions.flush(self.let_out)
         self.let_out(action, *arguments)
+
+    def call(self, action: Callable[[], None]) -> None:
+        """Hand an event over: now, or a little later when the stack is too deep."""
+        action()
+
+    @property
+    def failure(self) -> bytes | None:
+        """What whoever calls it gets once it is over, as it travels."""
+        return None
 
     def check_may_call_out(self) -> None:
         """Raise when what leaves now could only wait for its own caller."""

@@ -9,16 +9,19 @@ import logging
 from typing import Any
 
 from ..storage.errors import UsageError
-from ..storage.values import decode, encode
+from ..storage.values import decode
 from .actor import Actor
 from .alarm import AfterAlarm, AlarmInfo, after_alarm
 from .base import DurableObject
 from .errors import NoSuchMethod
 from .events import AlarmEvent, CallEvent, Event, FetchEvent
 from .http import Response
+from .packing import pack
 from .response_stream import stream_through
-from .rpc import check_size, find_method
+from .rpc import find_method
+from .scope import SCOPE
 from .state import DurableObjectState
+from .targets import call
 from .told_errors import tell_of_error
 
 log = logging.getLogger("perdure.actors")
@@ -49,25 +52,24 @@ class NativeHandlers:
                 raise NoSuchMethod("fetch")
             return fetch(event.request)
         if isinstance(event, CallEvent):
-            method = self.method(event.method)
-            if method is None:
-                raise NoSuchMethod(event.method)
-            args, kwargs = decode(event.arguments)
-            return method(*args, **kwargs)
+            return self.call(event)
         return self.alarm(event)
 
-    def method(self, name: str) -> Any:
-        """What a call of ``name`` calls; None when there is no such method."""
-        return find_method(self._instance, name)
+    def call(self, event: CallEvent) -> Any:
+        """Call the method that ``event`` names, or read the attribute."""
+        arguments = event.arguments
+        method = find_method(self._instance, event.method)
+        if method is not None and arguments and type(arguments) is bytes:
+            args, kwargs = decode(arguments)
+            return method(*args, **kwargs)
+        return call(self._instance, event, SCOPE.get())
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, FetchEvent):
             return stream_through(self._actor, check_response(result))
         if isinstance(event, CallEvent):
-            data = encode(result, what=f"the result of {event.method}()")
             limit = self._actor.limits.rpc_message_size_bytes_max
-            check_size(data, f"the result of {event.method}()", limit)
-            return data
+            return pack(result, f"the result of {event.method}()", self._actor, limit)
         return result
 
     # Sockets taken with ctx.accept_web_socket. A missing handler is ignored.

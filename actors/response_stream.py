@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 from typing import TypeVar
 
-from .body import Content, IteratorSource
+from .body import Content, IteratorSource, StreamSource
 from .errors import ActorReset
 from .execution import Execution
 from .http import Request, Response
@@ -28,6 +28,12 @@ def stream_through(execution: Execution, message: M) -> M:
     source = message.take_content()
     assert source is not None, "just looked at"
     assert not isinstance(source, bytes), "just looked at"
+    message.replace_content(piped(execution, source))
+    return message
+
+
+def piped(execution: Execution, source: StreamSource) -> Pipe:
+    """What ``source`` gives, read by a task of ``execution``; see ``stream_through``."""
     pipe = Pipe(execution.loop)
 
     async def pump() -> None:
@@ -52,8 +58,7 @@ def stream_through(execution: Execution, message: M) -> M:
     task = execution.start(pump(), gate, on_done)
     pipe.on_cancel = task.cancel_quietly
     task.start_later()
-    message.replace_content(pipe)
-    return message
+    return pipe
 
 
 def after_answer(sent: Content, answer: Response | None) -> None:

@@ -48,7 +48,7 @@ def encode_call(
         data = encode([list(args), dict(kwargs)], what=method)  # lists: quicker than tuples
     except ValueNotSerializable as error:
         raise ValueNotSerializable(
-            error.type_name, _name_of_argument(error.where, method), error.hint
+            error.type_name, name_of_argument(error.where, method), error.hint
         ) from None
     check_size(data, f"the arguments of {method}()", size_bytes_max)
     return data
@@ -59,11 +59,11 @@ def check_size(data: bytes, what: str, size_bytes_max: int) -> None:
         raise LimitExceeded(what, "rpc_message_size_bytes_max", size_bytes_max, len(data))
 
 
-def _name_of_argument(where: str, method: str) -> str:
+def name_of_argument(where: str, method: str) -> str:
     """``add[0][2]["x"]`` (where in the pair that travels) as a person reads it."""
     key, found, place = where.rpartition(f" of {method}[")
     if found:  # the key of a dict, and where the dict is
-        return f"{key} of {_name_of_argument(f'{method}[{place}', method)}"
+        return f"{key} of {name_of_argument(f'{method}[{place}', method)}"
     rest = where.removeprefix(method)
     if rest.startswith("[0][") and (end := rest.find("]", 4)) > 0:
         return f"argument {int(rest[4:end]) + 1} of {method}(){rest[end + 1 :]}"

@@ -2,23 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from ..storage.values import decode
+from .capability import Capability, Sendable
 from .channel import ActorChannel
-from .errors import ReservedMethod
-from .events import CallEvent, Event, FetchEvent
-from .execution import CURRENT
+from .events import CallEvent, FetchEvent, OnReply
+from .execution import CURRENT, Execution
 from .http import Request, Response
 from .ids import DurableObjectId
 from .limits import ActorLimits
+from .packing import pack_call
+from .parcel import Packed
+from .promise import READ, RemoteMember, RpcPromise, check_name, send
 from .response_stream import after_answer, let_go, stream_through
-from .rpc import RESERVED, decode_error, encode_call
+from .rpc import RESERVED, decode_error
+from .rpc_stub import unpack
+from .scope import Scope
 from .sections import SelfCall
 
 
-class DurableObjectStub:
+class DurableObjectStub(Sendable):
     """Calls one actor. Making a stub sends nothing.
 
     ``await stub.fetch(...)`` sends a request; any other name is a method of the actor's class:
@@ -28,7 +31,7 @@ class DurableObjectStub:
     built on is gone. Make a new stub to go on.
     """
 
-    __slots__ = ("_broken", "_channel", "_id", "_limits")
+    __slots__ = ("_channel", "_id", "_limits", "broken")
 
     def __init__(
         self, actor_id: DurableObjectId, channel: ActorChannel, limits: ActorLimits
@@ -36,7 +39,7 @@ class DurableObjectStub:
         self._id = actor_id
         self._channel = channel
         self._limits = limits
-        self._broken: bytes | None = None
+        self.broken: bytes | None = None
 
     @property
     def id(self) -> DurableObjectId:
@@ -74,60 +77,89 @@ class DurableObjectStub:
         if execution is not None:
             stream_through(execution, request)
         sent = request.content
-        return self._send(FetchEvent(request), _as_it_is, lambda answer: after_answer(sent, answer))
+        return self._send(FetchEvent(request), lambda answer: after_answer(sent, answer))
 
-    def __getattr__(self, method: str) -> "Callable[..., asyncio.Future[Any]]":
-        if method.startswith("_"):
-            raise AttributeError(
-                f"{method!r} cannot be called over RPC: names with an underscore are private"
-            )
-        if method in RESERVED:
-            raise ReservedMethod(method)
-        return partial(self._call, method)
+    def __getattr__(self, method: str) -> RemoteMember:
+        if method.startswith("_") or method in RESERVED:
+            check_name(method)
+        return RemoteMember(self._call, method)
 
-    def _call(self, method: str, /, *args: Any, **kwargs: Any) -> "asyncio.Future[Any]":
-        arguments = encode_call(args, kwargs, method, self._limits.rpc_message_size_bytes_max)
-        return self._send(CallEvent(method, arguments), decode)
+    def _call(self, method: str, /, *args: Any, **kwargs: Any) -> RpcPromise:
+        limit = self._limits.rpc_message_size_bytes_max
+        event = CallEvent(method, pack_call(args, kwargs, method, limit))
+        return send(self, event, self._channel.deliver, self._id, leads_to=self._leads_to)
+
+    def _read(self, path: str) -> RpcPromise:
+        event = CallEvent(path, READ)
+        return send(self, event, self._channel.deliver, self._id, leads_to=self._leads_to)
+
+    def _leads_to(self, execution: Execution) -> bool:
+        return execution.actor_id == self._id
+
+    # For the runtime.
+
+    def to_capability(self) -> Capability:
+        return ActorCapability(self._id, self._channel, self._limits)
+
+    def open(self, packed: Packed, scope: Scope | None) -> Any:
+        return unpack(packed, scope)
 
     def _send(
         self,
-        event: Event,
-        read_answer: Callable[[Any], Any],
-        on_answer: Callable[[Any], None] | None = None,
+        event: FetchEvent,
+        on_answer: Callable[[Any], None],
     ) -> "asyncio.Future[Any]":
         execution = CURRENT.get()
         loop = asyncio.get_running_loop() if execution is None else execution.loop
         future: asyncio.Future[Any]
         if execution is not None and execution.gate is not execution.root:
-            is_itself = getattr(execution, "id", None) == self._id
+            is_itself = self._leads_to(execution)
             future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
         else:
             future = loop.create_future()
-        if self._broken is not None:
-            future.set_exception(decode_error(self._broken))
+        if self.broken is not None:
+            future.set_exception(decode_error(self.broken))
             return future
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
-            if on_answer is not None:
-                on_answer(answer)
+            on_answer(answer)
             if failure is not None:
                 error = decode_error(failure)
                 if getattr(error, "durable_object_reset", False):
-                    self._broken = failure
+                    self.broken = failure
                 if not future.done():
                     future.set_exception(error)
             elif not future.done():
-                future.set_result(read_answer(answer))
-            elif isinstance(answer, Response):  # whoever called has been cancelled
+                future.set_result(answer)
+            else:  # whoever called has been cancelled
                 let_go(answer)
 
         if execution is None:
             self._channel.deliver(self._id, event, on_reply)
         else:
             execution.check_may_call_out()
-            execution.emit(partial(self._channel.deliver, self._id, event, on_reply))
+            execution.emit(self._channel.deliver, self._id, event, on_reply)
         return future
 
 
-def _as_it_is(answer: Any) -> Any:
-    return answer
+class ActorCapability(Capability):
+    """Leads to an actor, by its name; is never the last that does.
+
+    Attributes:
+        actor_id: Which actor.
+    """
+
+    __slots__ = ("_channel", "_limits", "actor_id")
+
+    def __init__(
+        self, actor_id: DurableObjectId, channel: ActorChannel, limits: ActorLimits
+    ) -> None:
+        self.actor_id = actor_id
+        self._channel = channel
+        self._limits = limits
+
+    def deliver(self, event: CallEvent, on_reply: OnReply) -> None:
+        self._channel.deliver(self.actor_id, event, on_reply)
+
+    def as_stub(self) -> DurableObjectStub:
+        return DurableObjectStub(self.actor_id, self._channel, self._limits)

@@ -88,6 +88,7 @@ class ActorSide:
         index: When which actor is to be woken.
         store: Their databases; there from ``open_store`` on.
         env: The bindings and vars, as the program sees them.
+        channels: What leads to all actors of a namespace, by its key; there from ``assemble`` on.
         host: The live actors; this and what follows is there from ``assemble`` on.
         worker: Runs the entrypoint.
         alarms: Wakes actors; the composition root starts it.
@@ -121,6 +122,7 @@ class ActorSide:
         self._loop = loop
         self._cleanup = cleanup
         self.env = Env({})
+        self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
 
@@ -208,21 +210,27 @@ class ActorSide:
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
         )
-        envs = [self._add_classes(app, namespaces[app.config.name]) for app in apps]
+        envs = [self._add_classes(app, namespaces[app.config.name], channel) for app in apps]
         for app, env in zip(apps, envs, strict=True):
-            self._bind(app.config, env, namespaces, channel)
+            self._bind(app.config, env, namespaces)
         self.env, first = envs[0], apps[0]
         self.worker = first.style.worker(
             loop, outbound, first.entrypoint, self.env, perdure.actor_limits
         )
 
-    def _add_classes(self, app: App, namespaces: Mapping[str, Namespace]) -> Env:
+    def _add_classes(
+        self,
+        app: App,
+        namespaces: Mapping[str, Namespace],
+        channel: Callable[[str, ActorRegistry], ActorChannel],
+    ) -> Env:
         """Have the actors of one program; return their ``env``, which is not filled yet."""
         env = Env(app.config.vars)
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
             construct = app.style.construct(cls, env, has_sql=record.storage == "sqlite")
-            self.host.add_namespace(record.unique_key, construct)
+            registry = self.host.add_namespace(record.unique_key, construct)
+            self.channels[record.unique_key] = channel(record.unique_key, registry)
         return env
 
     def _bind(
@@ -230,16 +238,14 @@ class ActorSide:
         config: WorkerConfig,
         env: Env,
         namespaces: NamespacesByWorker,
-        channel: Callable[[str, ActorRegistry], ActorChannel],
     ) -> None:
         """Fill an ``env``, which every constructor is given, before the first of them runs."""
         values: dict[str, Any] = dict(config.vars)
         for binding, namespace in _bound(config, namespaces):
-            unique_key = namespace.unique_key
             values[binding.name] = DurableObjectNamespace(
                 binding.name,
-                IdFactory(unique_key),
-                channel(unique_key, self.host.namespaces[unique_key]),
+                IdFactory(namespace.unique_key),
+                self.channels[namespace.unique_key],
                 self._config.perdure.actor_limits,
             )
         env.fill(values)

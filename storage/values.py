@@ -30,6 +30,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
+from functools import partial
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
@@ -55,14 +56,22 @@ class Extension(IntEnum):
     DATE = 6
     DECIMAL = 7
     UUID = 8
+    LIFTED = 100  # never on a disk: what stands there travels beside the bytes
 
 
-def encode(value: Any, *, what: str = "value") -> bytes:
+# Whether something is sent in another way: the payload that stands for it, or None.
+Lift = Callable[[Any], bytes | None]
+
+
+def encode(
+    value: Any, *, what: str = "value", otherwise: Callable[[Any, str], bytes] | None = None
+) -> bytes:
     """Return the bytes of ``value``, from which ``decode`` makes an equal one.
 
     Args:
         value: See the module's docstring for what is accepted.
         what: How an error calls the value, for instance ``argument 2``.
+        otherwise: Called with the two where this would refuse; it gives what is returned then.
 
     Raises:
         ValueNotSerializable: Something in it is of no supported type, contains itself, is
@@ -75,6 +84,8 @@ def encode(value: Any, *, what: str = "value") -> bytes:
     try:
         data: bytes = packer.pack([value])
     except _REFUSALS as error:
+        if otherwise is not None:
+            return otherwise(value, what)
         _explain(value, what)
         raise ValueNotSerializable(_type_name(value), what, str(error)) from error
     if len(data) < _KEPT_BUFFER_SIZE_BYTES_MAX:
@@ -84,18 +95,50 @@ def encode(value: Any, *, what: str = "value") -> bytes:
     return data
 
 
-def decode(data: bytes) -> Any:
+def encode_lifting(value: Any, what: str, lift: Lift) -> bytes:
+    """Likewise, where something in ``value`` is sent in another way.
+
+    Args:
+        value: See above.
+        what: See above.
+        lift: Asked about whatever has no type of the module's docstring. Its payload is what
+            ``lower`` of ``decode`` gets. It may be asked twice about the same thing when the value
+            is refused in the end.
+
+    Raises:
+        ValueNotSerializable: As above; also a lifted thing that is the key of a dict.
+    """
+
+    def stand_in(part: Any) -> Any:
+        payload = None if type(part) in _WRITERS else lift(part)
+        return _stand_in(part) if payload is None else ExtType(Extension.LIFTED, payload)
+
+    try:
+        data: bytes = Packer(default=stand_in, strict_types=True).pack([value])
+    except _REFUSALS as error:
+        _explain(value, what, lift)
+        raise ValueNotSerializable(_type_name(value), what, str(error)) from error
+    _explain_keys(value, what)
+    return data
+
+
+def decode(data: bytes, lower: Callable[[bytes], Any] | None = None) -> Any:
     """Return the value that ``encode`` was given.
+
+    Args:
+        data: What it gave.
+        lower: Gives what stands for a payload of ``lift``; without it there may be none.
 
     Raises:
         ValueCorrupt: These are not the bytes of a value.
     """
     if data[:1] != VERSION:
         raise ValueCorrupt("nothing is there" if not data else f"unknown version {data[0]:#04x}")
+    read = _read_extension if lower is None else partial(_read_lowering, lower)
     try:
         if _MARK in data:
-            return _decode_marked(data[1:])
-        return unpackb(data[1:], ext_hook=_read_extension, strict_map_key=False)
+            return _decode_marked(data[1:], read)
+        return unpackb(data[1:], ext_hook=read, strict_map_key=False)
     except _DAMAGE as error:
         raise ValueCorrupt(f"{type(error).__name__}: {error}") from error
 
@@ -210,6 +253,10 @@ def _read_extension(code: int, payload: bytes) -> Any:
     return read(payload)
 
 
+def _read_lowering(lower: Callable[[bytes], Any], code: int, payload: bytes) -> Any:
+    return lower(payload) if code == Extension.LIFTED else _read_extension(code, payload)
+
+
 class _Mark:
     """Stands in a list being read where an extension said that it is no list."""
 
@@ -219,13 +266,13 @@ class _Mark:
         self.build = _BUILDERS[code]
 
 
-def _decode_marked(data: bytes) -> Any:
+def _decode_marked(data: bytes, read: Callable[[int, bytes], Any]) -> Any:
     """Decode bytes that (probably) hold tuples or sets; it is a call slower for each list."""
     unused: list[_Mark] = []  # a mark that stands anywhere but at the head of a list is damage
 
     def extension(code: int, payload: bytes) -> Any:
         if code not in _BUILDERS:
-            return _read_extension(code, payload)
+            return read(code, payload)
         mark = _Mark(code)
         unused.append(mark)
         return mark
@@ -291,13 +338,14 @@ class _Place:
         return "".join(steps)
 
 
-def _explain(value: Any, what: str) -> None:
+def _explain(value: Any, what: str, lift: Lift | None = None) -> None:
     """Raise ValueNotSerializable for the first thing in ``value`` that was refused."""
     todo = [_Place(value, what, None)]
     while todo:
         place = todo.pop()
         if not isinstance(place.value, _CONTAINERS):
-            _explain_scalar(place)
+            if lift is None or type(place.value) in _WRITERS or lift(place.value) is None:
+                _explain_scalar(place)
             continue
         chain = list(place.chain())
         if any(place.value is above.value for above in chain[1:]):
@@ -318,12 +366,26 @@ def _inside(place: _Place) -> Iterator[tuple[str, Any]]:
                 raise ValueNotSerializable(_type_name(key), where, hint)
             _explain_scalar(_Place(key, where, None))
             yield f"[{name}]", item
+    elif not isinstance(place.value, _CONTAINERS):
+        return
     elif isinstance(place.value, list | tuple):
         for index, item in enumerate(place.value):
             yield f"[{index}]", item
     else:
         for item in place.value:
             yield "{...}", item
+
+
+def _explain_keys(value: Any, what: str) -> None:
+    """Raise ValueNotSerializable for the first key of a dict in ``value`` that can be none."""
+    todo = [_Place(value, what, None)]
+    while todo:
+        place = todo.pop()
+        todo.extend(
+            _Place(item, step, place)
+            for step, item in _inside(place)
+            if isinstance(item, _CONTAINERS)
+        )
 
 
 def _explain_scalar(place: _Place) -> None:

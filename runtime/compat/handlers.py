@@ -6,7 +6,6 @@ platform's names, hands them views, and reads the native reply out of what they 
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from ...actors.actor import Actor
@@ -14,6 +13,10 @@ from ...actors.alarm import AlarmInfo
 from ...actors.errors import ReservedMethod
 from ...actors.events import CallEvent, Event, FetchEvent
 from ...actors.handlers import NativeHandlers
+from ...actors.promise import READ
+from ...actors.receiving import find
+from ...actors.rpc_stub import unpack
+from ...actors.scope import SCOPE
 from ...actors.state import DurableObjectState
 from .js.errors import js_error
 from .js.values import JsDict
@@ -72,11 +75,16 @@ class WorkersHandlers(NativeHandlers):
             return fetch(Request.of(event.request))
         return super().handle(event)
 
-    def method(self, name: str) -> Any:
+    def call(self, event: CallEvent) -> Any:
+        name = event.method.partition(".")[0]
         if name in HANDLERS:
             raise ReservedMethod(name)
-        found = super().method(name)
-        return None if found is None else partial(_call, found)
+        arguments = event.arguments
+        if arguments == READ:
+            return find(self._instance, event.method, is_call=False)
+        method = find(self._instance, event.method, is_call=True)
+        args, kwargs = unpack(arguments, SCOPE.get())
+        return _call(method, *args, **kwargs)
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, FetchEvent):

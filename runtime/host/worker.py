@@ -16,7 +16,9 @@ from ...actors.http import Request, Response
 from ...actors.limits import ActorLimits
 from ...actors.response_stream import stream_through
 from ...actors.rpc import is_fatal
+from ...actors.scope import SCOPE, Scope
 from ...actors.state import ExecutionContext
+from ...actors.targets import LocalTargets
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
 from ...actors.watch import EventTrace, watch
@@ -40,6 +42,7 @@ class Worker(Execution):
         self._entrypoint = entrypoint
         self._env = env
         self._ctx = ExecutionContext(self)
+        self.targets = LocalTargets()
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
         """Have ``request`` answered; ``on_response`` is called once, maybe at once."""
@@ -71,13 +74,14 @@ class Worker(Execution):
 class _RequestTurn:
     """One request: the first turn of its handler, and its response."""
 
-    __slots__ = ("_on_response", "_request", "_worker", "gate", "since_s", "trace")
+    __slots__ = ("_on_response", "_request", "_scope", "_worker", "gate", "since_s", "trace")
     handler = "fetch"
 
     def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
         self._worker = worker
         self._request = request
         self._on_response = on_response
+        self._scope = Scope()
         self.gate = worker.root
         self.since_s = 0.0
         self.trace: EventTrace | None = None
@@ -85,6 +89,7 @@ class _RequestTurn:
     def step(self) -> None:
         worker = self._worker
         context = worker.context.copy()
+        context.run(SCOPE.set, self._scope)
         if self.trace is not None:
             self.trace.begin(context)
         try:
@@ -122,6 +127,7 @@ class _RequestTurn:
         self._answer(None, error)
 
     def _answer(self, response: Response | None, error: BaseException | None) -> None:
+        self._scope.end()
         if self.trace is not None:
             self.trace.end(error, response)
             self.trace.left(0.0)

@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 from ...actors.channel import ActorChannel
-from ...actors.events import Delivered, FetchEvent, OnReply
+from ...actors.events import CallEvent, Delivered, FetchEvent, OnReply
 from ...actors.http import Request, Response
 from ...actors.ids import DurableObjectId
 from ...actors.pipe import Pipe
@@ -257,7 +257,8 @@ def _event_of(request: Request | None) -> FetchEvent | None:
 def _again(event: Delivered) -> Delivered | None:
     """The same event, to be sent a second time; None if its body can be read once only."""
     if not isinstance(event, FetchEvent):
-        return event
+        packed = event.arguments if isinstance(event, CallEvent) else b""
+        return event if isinstance(packed, bytes) or packed.can_be_sent_again else None
     request = _copy_of(event.request)
     return None if request is None else FetchEvent(request)
 

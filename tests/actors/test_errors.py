@@ -22,6 +22,7 @@ from perdure.actors.errors import (
     SocketLimitExceeded,
     SocketStateError,
     StorageAccess,
+    StubDisposed,
     TransactionClosed,
 )
 from perdure.actors.rpc import decode_error, encode_error
@@ -37,6 +38,7 @@ ERRORS: list[Exception] = [
     InvalidEventTimeout(604_800_001, 604_800_000),
     SocketLimitExceeded("too many tags", "websocket_tags_max", 10, 11),
     ReservedMethod("alarm"),
+    StubDisposed(),
     ActorReset("out of memory"),
     ActorOverloaded(10_000),
     ActorQuarantined("app-Room", "ab" * 32, "lobby", 1_700_000_000_000, "SQLITE_CORRUPT: it is"),

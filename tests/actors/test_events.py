@@ -10,7 +10,6 @@ from perdure.actors.http import Request
 
 EVENTS: list[Any] = [
     FetchEvent(Request("http://actor/")),
-    CallEvent("add", b"\x91\x92\x90\x80"),
     AlarmEvent(1000, 2),
 ]
 

@@ -184,3 +184,34 @@ def is_response(value: Any) -> bool:
         and (socket_ref is None or is_socket_ref(socket_ref))
         and type(is_immutable) is bool
     )
+
+
+# What an item of a packed value is; see parcels.py.
+OF_SENDER, OF_RECEIVER, OF_ACTOR, OF_STREAM, OF_REQUEST, OF_RESPONSE = range(6)
+_ITEMS: dict[int, tuple[Fits, ...]] = {
+    OF_SENDER: (is_number,),
+    OF_RECEIVER: (is_number,),
+    OF_ACTOR: (is_text, is_raw_id, or_none(is_text)),
+    OF_STREAM: (is_number,),
+    OF_REQUEST: (is_request,),
+    OF_RESPONSE: (is_response,),
+}
+
+
+def is_item(value: Any) -> bool:
+    """Something that stands beside the bytes of a value."""
+    if type(value) is not list or not value or type(value[0]) is not int:
+        return False
+    fits = _ITEMS.get(value[0])
+    if fits is None or len(value) != len(fits) + 1:
+        return False
+    return all(fit(part) for fit, part in zip(fits, value[1:], strict=True))
+
+
+def is_packed(value: Any) -> bool:
+    """A value as calls carry it: bytes, or ``[bytes, [item, ...]]``."""
+    if type(value) is bytes:
+        return True
+    if type(value) is not list or len(value) != 2 or type(value[0]) is not bytes:
+        return False
+    return type(value[1]) is list and all(map(is_item, value[1]))

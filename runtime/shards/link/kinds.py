@@ -7,7 +7,8 @@ processes. Both ends of a link are of one version of perdure (HELLO says so, and
 fields stay what they are for ever), so numbers may change with a version; PROTOCOL then grows.
 
 Each side counts its own calls, streams and sessions. CALL and FETCH count up by one side; REPLY,
-RESPONSE and FAILURE name the number that the other side gave. CHUNK, END and BROKEN name a stream
+RESPONSE, FAILURE and ANSWERED name the number that the other side gave, FINISH and GIVE_UP one of
+the sender's own. CHUNK, END and BROKEN name a stream
 of the sender's, CREDIT and CANCEL one of the receiver's.
 
 A router sends no calls of methods and nothing that only an owner of actors can know; a supervisor
@@ -31,6 +32,7 @@ from .fields import (
     is_message,
     is_number,
     is_numbered_message,
+    is_packed,
     is_pair_of_texts,
     is_raw_id,
     is_request,
@@ -46,7 +48,7 @@ from .fields import (
 from .framing import Frame
 
 # Grows whenever a kind changes its number or its fields.
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 
 # Who is at an end of a link, as bits. Plain ints here and below: enum members cost several times
 # as much wherever a frame is looked at.
@@ -66,15 +68,23 @@ REPLY: Final = 10
 RESPONSE: Final = 11
 FAILURE: Final = 12
 TRACE: Final = 13
+ON_TARGET: Final = 14
+ON_ANSWER: Final = 15
 # Bodies.
 CHUNK: Final = 16
 END: Final = 17
 BROKEN: Final = 18
 CREDIT: Final = 19
 CANCEL: Final = 20
+# Calls, once more.
+ANSWERED: Final = 21
+FINISH: Final = 22
+GIVE_UP: Final = 23
 # Sockets: whoever ends up with one that was lent.
 TAKE: Final = 24
 DROP: Final = 25
+# Capabilities.
+RELEASE: Final = 26
 # Sockets: from the client to the actor.
 MESSAGE: Final = 32
 SAID_CLOSE: Final = 33
@@ -157,7 +167,7 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     (PART, "PART", _ANYBODY, (("data", is_bytes), ("is_last", is_bool))),
     # The sender ends the link on purpose.
     (BYE, "BYE", _ANYBODY, (("reason", is_text),)),
-    (CALL, "CALL", WORKER, (_CALL_ID, *_ACTOR, ("method", is_text), ("arguments", is_bytes))),
+    (CALL, "CALL", WORKER, (_CALL_ID, *_ACTOR, ("method", is_text), ("arguments", is_packed))),
     # Without an actor it is one for the entrypoint.
     (
         FETCH,
@@ -173,7 +183,28 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     ),
     # Whose trace the call that follows belongs to; nothing is sent where nobody traces.
     (TRACE, "TRACE", WORKER, (_CALL_ID, ("fields", are_header_fields))),
-    (REPLY, "REPLY", WORKER, (_CALL_ID, ("value", is_bytes))),
+    # A call on what the receiver has sent; and one on what it will answer to an earlier call.
+    (
+        ON_TARGET,
+        "ON_TARGET",
+        WORKER,
+        (_CALL_ID, ("target", is_number), ("method", is_text), ("arguments", is_packed)),
+    ),
+    (
+        ON_ANSWER,
+        "ON_ANSWER",
+        WORKER,
+        (_CALL_ID, ("call", is_number), ("method", is_text), ("arguments", is_packed)),
+    ),
+    # To ON_ANSWER: that call was answered before, with nothing that can be called.
+    (ANSWERED, "ANSWERED", WORKER, (_CALL_ID,)),
+    # The answer is here: nothing more will be called on it under the call's number.
+    (FINISH, "FINISH", WORKER, (_CALL_ID,)),
+    # Nobody waits for the answer.
+    (GIVE_UP, "GIVE_UP", WORKER, (_CALL_ID,)),
+    # What the receiver has sent so often is not needed any more.
+    (RELEASE, "RELEASE", WORKER, (("target", is_number), ("times", is_number))),
+    (REPLY, "REPLY", WORKER, (_CALL_ID, ("value", is_packed))),
     # From which slot it comes in the end, if not from the sender's.
     (RESPONSE, "RESPONSE", WORKER, (_CALL_ID, ("response", is_response), _SERVED_BY)),
     (FAILURE, "FAILURE", WORKER, (_CALL_ID, ("failure", is_bytes))),

@@ -90,6 +90,7 @@ class Link(asyncio.Protocol):
     Attributes:
         own: See above.
         peer: Who is at the other end; None until its HELLO has come.
+        loop: On which all of this happens.
         ended: Why nothing comes any more; None while the link lives.
         is_writing_paused: The other process reads more slowly than it is written to.
     """
@@ -110,7 +111,7 @@ class Link(asyncio.Protocol):
         self._message_size_bytes_max = message_size_bytes_max
         self._piece_size_bytes = min(PIECE_SIZE_BYTES, message_size_bytes_max)
         self._version = perdure_version or VERSION
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._descriptor: int | None = None
         self._handlers: dict[int, Handler] = {}
@@ -171,7 +172,7 @@ class Link(asyncio.Protocol):
         """Write in the loop's next iteration, what ``before_flush`` adds included."""
         if not self._flush_is_due:
             self._flush_is_due = True
-            self._loop.call_soon(self._flush)
+            self.loop.call_soon(self._flush)
 
     def before_flush(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` before each write: what it has gathered is sent by it then."""
