@@ -16,6 +16,7 @@ from ..actors.errors import ActorReset
 from ..actors.execution import install_task_factory
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
+from ..actors.service_stub import ServiceStub
 from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
@@ -28,11 +29,12 @@ from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
 from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
-from .host.loader import App
+from .host.loader import ENTRYPOINT, App
 from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
+from .host.services import WorkerService
 from .host.statistics import HostStatistics
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
@@ -122,6 +124,7 @@ class ActorSide:
         self._loop = loop
         self._cleanup = cleanup
         self.env = Env({})
+        self._workers: Sequence[Worker] = ()
         self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
@@ -211,12 +214,14 @@ class ActorSide:
             idle_timeout_s=perdure.idle_timeout_s,
         )
         envs = [self._add_classes(app, namespaces[app.config.name], channel) for app in apps]
+        workers = [
+            app.style.worker(loop, outbound, app.entrypoint, env, perdure.actor_limits)
+            for app, env in zip(apps, envs, strict=True)
+        ]
+        services = {app.config.name: (app, workers[at]) for at, app in enumerate(apps)}
         for app, env in zip(apps, envs, strict=True):
-            self._bind(app.config, env, namespaces)
-        self.env, first = envs[0], apps[0]
-        self.worker = first.style.worker(
-            loop, outbound, first.entrypoint, self.env, perdure.actor_limits
-        )
+            self._bind(app.config, env, namespaces, services)
+        self.env, self.worker, self._workers = envs[0], workers[0], workers
 
     def _add_classes(
         self,
@@ -238,6 +243,7 @@ class ActorSide:
         config: WorkerConfig,
         env: Env,
         namespaces: NamespacesByWorker,
+        services: Mapping[str, tuple[App, Worker]],
     ) -> None:
         """Fill an ``env``, which every constructor is given, before the first of them runs."""
         values: dict[str, Any] = dict(config.vars)
@@ -248,6 +254,13 @@ class ActorSide:
                 self.channels[namespace.unique_key],
                 self._config.perdure.actor_limits,
             )
+        for service in config.services:
+            if service.worker in services:
+                app, worker = services[service.worker]
+                entrypoint = app.entrypoints[service.entrypoint or ENTRYPOINT]
+                values[service.name] = ServiceStub(
+                    WorkerService(service.worker, worker, entrypoint)
+                )
         env.fill(values)
 
     def house(
@@ -291,7 +304,7 @@ class ActorSide:
     @property
     def is_at_work(self) -> bool:
         """Events are under way, or something is not durable."""
-        return self.host.is_busy or self.worker.is_at_work
+        return self.host.is_busy or any(worker.is_at_work for worker in self._workers)
 
     async def drain(self, deadline: float, waits_in_vain: Callable[[], int] = _nothing) -> None:
         """Wait until nothing is under way, for handlers and ``wait_until`` to finish.
@@ -304,7 +317,8 @@ class ActorSide:
         """
         loop = self._loop
         while self.is_at_work and loop.time() < deadline:
-            work_count = self.host.work_count + self.worker.work_count
+            work_count = sum(worker.work_count for worker in self._workers)
+            work_count += self.host.work_count
             if 0 < work_count <= waits_in_vain():
                 return
             await asyncio.sleep(min(LOOKS_INTERVAL_S, deadline - loop.time()))
@@ -313,7 +327,8 @@ class ActorSide:
         """Let go of every actor; what is written is durable, and left before the close frames."""
         self.host.settle()
         self.host.sever_sessions(GOING_AWAY, reason)
-        self.worker.close()
+        for worker in self._workers:
+            worker.close()
         self.host.close(ActorReset(reason))
 
     def _storage_broke(self, failure: StorageBroken) -> None:

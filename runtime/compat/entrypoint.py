@@ -6,15 +6,18 @@ from types import ModuleType
 from typing import Any
 
 from ...actors.base import WorkerEntrypoint
+from ...actors.events import CallEvent
 from ...actors.http import Request as NativeRequest
 from ...actors.http import Response as NativeResponse
+from ...actors.scope import Scope
 from ..config.errors import Problem
 from ..host.loader import ENTRYPOINT, LoadError
 from ..host.worker import Worker
-from .handlers import FETCH, made_with, relaxed
+from .handlers import FETCH, called, made_with, relaxed
 from .js.http import Request as JsRequest
 from .replies import native_response
 from .sdk.messages import Request
+from .sdk.transfer import outgoing
 from .views.env import EnvView
 from .views.state import WorkerContext
 
@@ -30,8 +33,16 @@ class WorkersWorker(Worker):
         self._view = view
         self._context = WorkerContext(self._ctx)
 
-    def handle(self, request: NativeRequest) -> Any:
-        instance = made_with(self._entrypoint, self._context, self._view)
+    def instance_of(self, entrypoint: type[Any]) -> Any:
+        return made_with(entrypoint, self._context, self._view)
+
+    def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
+        return called(instance, event, scope)
+
+    def result_of(self, result: Any) -> Any:
+        return outgoing(result)
+
+    def handle(self, instance: Any, request: NativeRequest) -> Any:
         fetch = getattr(instance, FETCH, None)
         if fetch is None:
             raise TypeError(f"Method {FETCH} does not exist")

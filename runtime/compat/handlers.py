@@ -16,7 +16,7 @@ from ...actors.handlers import NativeHandlers
 from ...actors.promise import READ
 from ...actors.receiving import find
 from ...actors.rpc_stub import unpack
-from ...actors.scope import SCOPE
+from ...actors.scope import SCOPE, Scope
 from ...actors.state import DurableObjectState
 from .js.errors import js_error
 from .js.values import JsDict
@@ -79,12 +79,7 @@ class WorkersHandlers(NativeHandlers):
         name = event.method.partition(".")[0]
         if name in HANDLERS:
             raise ReservedMethod(name)
-        arguments = event.arguments
-        if arguments == READ:
-            return find(self._instance, event.method, is_call=False)
-        method = find(self._instance, event.method, is_call=True)
-        args, kwargs = unpack(arguments, SCOPE.get())
-        return _call(method, *args, **kwargs)
+        return called(self._instance, event, SCOPE.get())
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, FetchEvent):
@@ -114,6 +109,16 @@ class WorkersHandlers(NativeHandlers):
         result = self._handler(ALARM, 1)(AlarmInfoView(info))
         if inspect.isawaitable(result):
             await result
+
+
+def called(instance: Any, event: CallEvent, scope: Scope | None) -> Any:
+    """What a call of somebody outside gives: of a method, or of an attribute that is read."""
+    arguments = event.arguments
+    if arguments == READ:
+        return find(instance, event.method, is_call=False)
+    method = find(instance, event.method, is_call=True)
+    args, kwargs = unpack(arguments, scope)
+    return _call(method, *args, **kwargs)
 
 
 def _call(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,7 @@ of the first program.
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -90,6 +90,7 @@ class App:
         config: What it was loaded for.
         entrypoint: The class ``Default``, which answers what comes from outside.
         classes: The classes that bindings name, by name.
+        entrypoints: Likewise, the entrypoints that services name; ``Default`` is one of them.
         module: ``main``.
         style: How it is spoken to.
     """
@@ -97,6 +98,7 @@ class App:
     config: WorkerConfig
     entrypoint: type[WorkerEntrypoint]
     classes: Mapping[str, type[DurableObject]]
+    entrypoints: Mapping[str, type[WorkerEntrypoint]]
     module: ModuleType
     style: Style = NATIVE
 
@@ -143,9 +145,34 @@ def _load(
                 continue
             if found := _find_class(config, module, (owner, index, binding), problems):
                 classes[binding.class_name] = found
+    entrypoints = dict(_find_entrypoints(config, start, module, problems))
     if problems or entrypoint is None:
         raise ClassesMissing(*problems)
-    return App(config, entrypoint, classes, module, style)
+    entrypoints[ENTRYPOINT] = entrypoint
+    return App(config, entrypoint, classes, entrypoints, module, style)
+
+
+def _find_entrypoints(
+    config: WorkerConfig, start: WorkerConfig, module: ModuleType, problems: list[Problem]
+) -> Iterator[tuple[str, type[WorkerEntrypoint]]]:
+    """Yield the entrypoints that services of the programs of a start name."""
+    for owner in start.programs:
+        for index, service in enumerate(owner.services):
+            name = service.entrypoint
+            if service.worker != config.name or name is None:
+                continue
+            found = getattr(module, name, None)
+            if is_subclass(found, WorkerEntrypoint):
+                yield name, found
+                continue
+            message = (
+                f'{config.main.name} has no entrypoint "{name}", which the service '
+                f'"{service.name}" names.'
+            )
+            hint = did_you_mean(name, _names_of(module, WorkerEntrypoint))
+            hint = hint or f"Write: class {name}(WorkerEntrypoint):"
+            key = path_text(("services", index, "entrypoint"))
+            problems.append(Problem(owner.path, key, service.line, None, message, hint))
 
 
 def _find_entrypoint(

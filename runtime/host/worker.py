@@ -10,6 +10,7 @@ from typing import Any
 
 from ...actors.channel import Outbound
 from ...actors.errors import NoSuchMethod
+from ...actors.events import CallEvent
 from ...actors.execution import DEFAULT_LIMITS, Execution, is_coroutine, wait_for_it
 from ...actors.handlers import check_response
 from ...actors.http import Request, Response
@@ -18,7 +19,7 @@ from ...actors.response_stream import stream_through
 from ...actors.rpc import is_fatal
 from ...actors.scope import SCOPE, Scope
 from ...actors.state import ExecutionContext
-from ...actors.targets import LocalTargets
+from ...actors.targets import LocalTargets, call
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
 from ...actors.watch import EventTrace, watch
@@ -44,15 +45,35 @@ class Worker(Execution):
         self._ctx = ExecutionContext(self)
         self.targets = LocalTargets()
 
-    def fetch(self, request: Request, on_response: OnResponse) -> None:
-        """Have ``request`` answered; ``on_response`` is called once, maybe at once."""
-        turn = _RequestTurn(self, request, on_response)
+    def fetch(
+        self, request: Request, on_response: OnResponse, entrypoint: type[Any] | None = None
+    ) -> None:
+        """Have ``request`` answered; ``on_response`` is called once, maybe at once.
+
+        Args:
+            request: It.
+            on_response: See above.
+            entrypoint: A class of the program; None for its ``Default``.
+        """
+        turn = _RequestTurn(self, request, on_response, entrypoint or self._entrypoint)
         if watch.tracer is not None:
             turn.trace = watch.tracer.event(self, turn, request)
         self.resume(turn)
 
-    def handle(self, request: Request) -> Any:
-        instance = self._entrypoint(self._ctx, self._env)
+    def instance_of(self, entrypoint: type[Any]) -> Any:
+        """Make what handles one request, or one call."""
+        return entrypoint(self._ctx, self._env)
+
+    def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
+        """Call the method of ``instance`` that ``event`` names."""
+        return call(instance, event, scope)
+
+    def result_of(self, result: Any) -> Any:
+        """What a method has returned, as it travels."""
+        return result
+
+    def handle(self, instance: Any, request: Request) -> Any:
+        """Call the handler of requests."""
         fetch = getattr(instance, "fetch", None)
         if fetch is None:
             raise NoSuchMethod("fetch")
@@ -74,11 +95,23 @@ class Worker(Execution):
 class _RequestTurn:
     """One request: the first turn of its handler, and its response."""
 
-    __slots__ = ("_on_response", "_request", "_scope", "_worker", "gate", "since_s", "trace")
+    __slots__ = (
+        "_entrypoint",
+        "_on_response",
+        "_request",
+        "_scope",
+        "_worker",
+        "gate",
+        "since_s",
+        "trace",
+    )
     handler = "fetch"
 
-    def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
+    def __init__(
+        self, worker: Worker, request: Request, on_response: OnResponse, entrypoint: type[Any]
+    ) -> None:
         self._worker = worker
+        self._entrypoint = entrypoint
         self._request = request
         self._on_response = on_response
         self._scope = Scope()
@@ -93,7 +126,7 @@ class _RequestTurn:
         if self.trace is not None:
             self.trace.begin(context)
         try:
-            result = context.run(worker.handle, self._request)
+            result = context.run(self._handle)
         except BaseException as error:
             self._fail(error)
             if is_fatal(error):
@@ -105,6 +138,10 @@ class _RequestTurn:
                 return
             result = wait_for_it(result)
         worker.begin(result, self.gate, self._on_task_done, context)
+
+    def _handle(self) -> Any:
+        worker = self._worker
+        return worker.handle(worker.instance_of(self._entrypoint), self._request)
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from ....actors.namespace import DurableObjectNamespace
+from ....actors.service_stub import ServiceStub
 from ...host.bindings import Env
 from ..js.values import from_native
-from .namespaces import NamespaceView
+from .namespaces import NamespaceView, ServiceView
 
 
 class EnvView:
@@ -33,6 +34,9 @@ class EnvView:
         if isinstance(value, DurableObjectNamespace):
             view = vars(self)[name] = NamespaceView(value)
             return view
+        if isinstance(value, ServiceStub):
+            service = vars(self)[name] = ServiceView(value)
+            return service
         return from_native(value)
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
 from ....actors.namespace import DurableObjectNamespace
+from ....actors.service_stub import ServiceStub
 from ....actors.stub import DurableObjectStub
 from ..js.proxies import JsProxy
 from ..js.values import to_native
@@ -112,21 +113,19 @@ def _check_jurisdiction(name: Any) -> None:
         raise TypeError(f"Unsupported jurisdiction {name!r}; there are {known}")
 
 
-class StubView:
-    """Calls one object: ``await stub.fetch(...)``, ``await stub.method(...)``."""
+class ServiceView:
+    """Calls a Worker, or an object: ``await stub.fetch(...)``, ``await stub.method(...)``."""
 
-    __slots__ = ("id", "name", "native")
+    __slots__ = ("native",)
 
-    def __init__(self, native: DurableObjectStub, actor_id: DurableObjectIdView) -> None:
+    def __init__(self, native: DurableObjectStub | ServiceStub) -> None:
         self.native = native
-        self.id = actor_id
-        self.name = actor_id.name
 
     def __repr__(self) -> str:
         return repr(self.native)
 
     def fetch(self, resource: Any, **options: Any) -> Any:
-        """Send a request to the object's ``fetch``; arguments are those of ``workers.fetch``."""
+        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
         return fetch_with(self.native.fetch, resource, options)
 
     def __getattr__(self, method: str) -> "Callable[..., Pending]":
@@ -137,6 +136,17 @@ class StubView:
             return Pending(call(*map(outgoing, args), **named))
 
         return remote
+
+
+class StubView(ServiceView):
+    """Calls one object."""
+
+    __slots__ = ("id", "name")
+
+    def __init__(self, native: DurableObjectStub, actor_id: DurableObjectIdView) -> None:
+        super().__init__(native)
+        self.id = actor_id
+        self.name = actor_id.name
 
 
 class Pending:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from perdure.actors.base import DurableObject, WorkerEntrypoint
-from perdure.runtime.config.model import DurableObjectBinding, WorkerConfig
+from perdure.runtime.config.model import DurableObjectBinding, ServiceBinding, WorkerConfig
 from perdure.runtime.host import loader
 from perdure.runtime.host.loader import (
     App,
@@ -345,3 +345,24 @@ def test_a_class_that_another_program_lacks_is_told_where_it_is_bound(tmp_path: 
     (problem,) = raised.value.problems
     assert (problem.file, problem.line) == (first.path, 7)
     assert problem.message == 'hall.py has no class "Room", which the binding "ROOM" names.'
+
+
+def test_entrypoints_that_services_name_are_found(tmp_path: Path) -> None:
+    text = DEFAULT + "class Admin(WorkerEntrypoint): ...\n"
+    service = ServiceBinding("ADMIN", "hall", entrypoint="Admin")
+    first = replace(named("chat", write(tmp_path / "a", DEFAULT)), services=[service])
+    apps = load_apps(together(first, named("hall", write(tmp_path / "b", text, "hall.py"))))
+    assert [sorted(app.entrypoints) for app in apps] == [["Default"], ["Admin", "Default"]]
+
+
+def test_an_entrypoint_that_is_missing_is_told_where_it_is_bound(tmp_path: Path) -> None:
+    text = DEFAULT + "class Admin(WorkerEntrypoint): ...\n"
+    service = ServiceBinding("ADMIN", "chat", entrypoint="Admim", line=5)
+    with pytest.raises(ClassesMissing) as raised:
+        load_apps(replace(named("chat", write(tmp_path, text)), services=[service]))
+    (problem,) = raised.value.problems
+    assert problem.line == 5
+    assert problem.message == (
+        'main.py has no entrypoint "Admim", which the service "ADMIN" names.'
+    )
+    assert problem.hint == 'Did you mean "Admin"?'
