@@ -241,9 +241,10 @@ class LinkCalls:
             self._link.send([FINISH, number])
 
     def _on_answered_before(self, frame: Frame) -> None:
-        waiting = self._take(frame[1], is_fetch=False)
-        if waiting.otherwise is None:
-            raise LinkBroken("ANSWERED, to a call that is not on an answer")
+        waiting = self._waiting.get(frame[1])
+        if waiting is None or waiting.otherwise is None:
+            raise LinkBroken(f"ANSWERED: call {frame[1]} is not one on an answer")
+        del self._waiting[frame[1]]
         waiting.otherwise()
 
     def _on_response(self, frame: Frame) -> None:
