@@ -94,13 +94,12 @@ class ConstructorTurn:
 KIND_OF = {FetchEvent: "fetch", CallEvent: "call", AlarmEvent: "alarm"}
 
 
-class EventTurn:
+class EventTurn(Scope):
     """One event: the first turn of its handler, and its reply."""
 
     __slots__ = (
         "_event",
         "_on_reply",
-        "_scope",
         "actor",
         "gate",
         "is_given_up",
@@ -109,7 +108,8 @@ class EventTurn:
     )
 
     def __init__(self, actor: TurningActor, event: Event, on_reply: OnReply) -> None:
-        self._scope: Scope | None = None
+        self._held = None
+        self.is_over = False
         self.is_given_up = False
         self.actor = actor
         self.gate = actor.root
@@ -142,8 +142,7 @@ class EventTurn:
             self.finish(result)
 
     def _begin(self) -> Any:
-        self._scope = scope = Scope()
-        SCOPE.set(scope)
+        SCOPE.set(self)
         return self._handle()
 
     def _handle(self) -> Any:
@@ -197,8 +196,9 @@ class EventTurn:
         except Exception as error:
             self.fail(error)
             return
-        if self._scope is not None:
-            self._scope.end()
+        if self._held is not None:
+            self.end()
+        self.is_over = True
         if self.trace is not None:
             self.trace.end(None, answer)
         actor.emit(partial(self.reply, answer, None))
@@ -210,8 +210,9 @@ class EventTurn:
         actor = self.actor
         if self not in actor.replies_due:
             return
-        if self._scope is not None:
-            self._scope.end()
+        if self._held is not None:
+            self.end()
+        self.is_over = True
         tell_of_error(actor, KIND_OF[type(self._event)], error, self.handler)
         if self.trace is not None:
             self.trace.end(error, None)

@@ -24,6 +24,7 @@ from .receiving import find
 from .rpc import encode_error
 from .rpc_stub import unpack
 from .rpc_target import RpcTarget
+from .scope import Scope
 from .watch import watch
 
 _NOTHING = encode([[], {}])
@@ -116,7 +117,7 @@ class TargetTurn(EventTurn):
         return f"{type(target).__qualname__}.{method}"
 
     def _handle(self) -> Any:
-        return call(self._capability.target, self._event, self._scope)
+        return call(self._capability.target, self._event, self)
 
     def _answer(self, result: Any) -> Any:
         execution = cast("Execution", self.actor)
@@ -142,7 +143,7 @@ class _DisposalTurn(EventTurn):
         return result
 
 
-def call(target: object, event: CallEvent, scope: Any) -> Any:
+def call(target: object, event: CallEvent, scope: Scope | None) -> Any:
     """What ``event`` gives when it is done with ``target``; see ``receiving.find``."""
     arguments = event.arguments
     if arguments == READ:

@@ -19,22 +19,20 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ....actors.channel import ActorChannel
 from ....actors.events import CallEvent, Delivered, FetchEvent, OnReply
-from ....actors.http import Request, Response
+from ....actors.http import Request
 from ....actors.http_errors import BodyTooLate
 from ....actors.ids import DurableObjectId
-from ....actors.packing import discard
 from ....actors.parcel import Parcel
-from ....actors.response_stream import let_go
 from ....actors.rpc import decode_shown, encode_error
 from ....actors.watch import watch
 from ....storage.errors import ValueCorrupt
 from ...host.worker import OnResponse
 from ...observe.tracers import tracers
-from .answers import Answer, Waiting
+from .answers import Waiting
 from .errors import LinkBroken, LinkEnded, LinkOverloaded, WorkerLost
 from .framing import Frame
 from .kinds import (
@@ -46,7 +44,6 @@ from .kinds import (
     GIVE_UP,
     ON_ANSWER,
     ON_TARGET,
-    RELEASE,
     REPLY,
     RESPONSE,
     TRACE,
@@ -54,12 +51,11 @@ from .kinds import (
 from .link import Link
 from .messages import (
     SocketPassing,
-    read_request,
     read_response,
     write_request,
-    write_response,
 )
 from .parcels import Parcels, StubMaker
+from .received_calls import Entrypoint, ReceivedCalls
 from .streams import IncomingBody, Streams, rebuilt
 
 log = logging.getLogger("perdure.link")
@@ -67,12 +63,6 @@ log = logging.getLogger("perdure.link")
 # More than this waits for a process that does not read: it gets no more calls. Twice the largest
 # message, so that one of those does not shut out whatever comes after it.
 UNSENT_SIZE_BYTES_MAX = 128 * 2**20
-
-
-class Entrypoint(Protocol):
-    """Who answers requests that are for no actor. ``runtime.host.worker.Worker`` is one."""
-
-    def fetch(self, request: Request, on_response: OnResponse) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,32 +107,15 @@ class LinkCalls:
         self._link = link
         self._streams = streams
         self._sockets = sockets
-        self._actors = actors
-        self._entrypoint = entrypoint
         self._waiting: dict[int, Waiting] = {}
-        self._answers: dict[int, Answer] = {}
         self._parcels = Parcels(link, streams, sockets, self, stub_of)
+        self._received = ReceivedCalls(link, streams, sockets, self._parcels, actors, entrypoint)
         self._sent_count = 0
-        self._received_count = 0
-        self._highest_received = 0
-        self._under_way = 0
-        self._refusal: bytes | None = None
-        # The number of their next call and what is told of its trace, between the two frames.
-        self._trace: Frame | None = None
         link.handle(REPLY, self._on_reply)
         link.handle(RESPONSE, self._on_response)
         link.handle(FAILURE, self._on_failure)
         if actors is not None:
-            link.handle(CALL, self._on_call)
-            link.handle(TRACE, self._on_trace)
-            link.handle(ON_TARGET, self._on_target_call)
-            link.handle(ON_ANSWER, self._on_answer_call)
             link.handle(ANSWERED, self._on_answered_before)
-            link.handle(FINISH, self._on_finish)
-            link.handle(GIVE_UP, self._on_give_up)
-            link.handle(RELEASE, self._parcels.on_release)
-        if actors is not None or entrypoint is not None:
-            link.handle(FETCH, self._on_fetch)
         link.when_ended(self._on_link_end)
 
     # To the other process.
@@ -199,7 +172,7 @@ class LinkCalls:
 
     def __len__(self) -> int:
         """How much is kept for the other process: calls, answers, and what they have carried."""
-        return len(self._waiting) + len(self._answers) + len(self._parcels)
+        return len(self._waiting) + len(self._received) + len(self._parcels)
 
     def __bool__(self) -> bool:
         return True
@@ -208,14 +181,13 @@ class LinkCalls:
         return CallStatistics(
             sent=self._sent_count,
             waiting=len(self._waiting),
-            received=self._received_count,
-            under_way=self._under_way,
+            received=self._received.count,
+            under_way=self._received.under_way,
         )
 
     def stop_taking(self, reason: str) -> None:
         """Answer what comes from now on with a ``WorkerLost`` that says it has not begun."""
-        error = WorkerLost(self._link.own.slot, reason, may_have_run=False)
-        self._refusal = encode_error(error)
+        self._received.refuse(reason)
 
     def _call(self, frame: Frame, request: Request | None, waiting: "Waiting") -> None:
         link = self._link
@@ -269,9 +241,10 @@ class LinkCalls:
             self._link.send([FINISH, number])
 
     def _on_answered_before(self, frame: Frame) -> None:
-        waiting = self._take(frame[1], is_fetch=False)
-        if waiting.otherwise is None:
-            raise LinkBroken("ANSWERED, to a call that is not on an answer")
+        waiting = self._waiting.get(frame[1])
+        if waiting is None or waiting.otherwise is None:
+            raise LinkBroken(f"ANSWERED: call {frame[1]} is not one on an answer")
+        del self._waiting[frame[1]]
         waiting.otherwise()
 
     def _on_response(self, frame: Frame) -> None:
@@ -318,148 +291,11 @@ class LinkCalls:
         if waiting.stream is not None:
             self._streams.stop(waiting.stream, reason)
 
-    # From the other process.
-
-    def _on_call(self, frame: Frame) -> None:
-        _, number, unique_key, raw_id, name, method, wire = frame
-        event = CallEvent(method, self._parcels.read(wire))
-        answer = self._begin(number, event)
-        if answer is not None:
-            assert self._actors is not None, "who has no actors takes no calls"
-            actor_id = DurableObjectId(unique_key, raw_id, name)
-            self._deliver(number, partial(self._actors.deliver, actor_id, event, answer), answer)
-
-    def _on_target_call(self, frame: Frame) -> None:
-        _, number, target, method, wire = frame
-        capability = self._parcels.find(target)
-        event = CallEvent(method, self._parcels.read(wire))
-        answer = self._begin(number, event, is_refusable=False)
-        assert answer is not None, "who calls a target was called by somebody who goes on"
-        self._deliver(number, partial(capability.deliver, event, answer), answer)
-
-    def _on_answer_call(self, frame: Frame) -> None:
-        _, number, of, method, wire = frame
-        if of >= number:
-            raise LinkBroken(f"call {number} is on the answer to call {of}, which comes later")
-        event = CallEvent(method, self._parcels.read(wire))
-        first = self._answers.get(of)
-        answer = self._begin(number, event, is_refusable=False)
-        assert answer is not None, "as above"
-        if first is None:
-            discard(event.arguments)
-            answer.is_given = True
-            self._under_way -= 1
-            del self._answers[number]
-            self._link.send([ANSWERED, number])
-        else:
-            self._deliver(number, partial(first.call, event, answer), answer)
-
-    def _on_finish(self, frame: Frame) -> None:
-        answer = self._answers.get(frame[1])
-        if answer is None or answer.value is None:
-            raise LinkBroken(f"FINISH: call {frame[1]} is not one that is kept")
-        del self._answers[frame[1]]
-
-    def _on_give_up(self, frame: Frame) -> None:
-        answer = self._answers.get(frame[1])
-        if answer is not None:
-            answer.give_up()
-
-    def _on_trace(self, frame: Frame) -> None:
-        self._trace = frame
-
-    def _deliver(self, number: int, deliver: Callable[[], None], answer: "Answer") -> None:
-        """Give an event to its actor, as part of the trace of whoever has sent it."""
-        trace, self._trace = self._trace, None
-        if trace is not None and trace[1] == number and trace[2]:
-            deliver = partial(tracers.within, dict(trace[2]), deliver)
-        _hand_over(deliver, answer)
-
-    def _on_fetch(self, frame: Frame) -> None:
-        _, number, unique_key, raw_id, name, wire = frame
-        if (unique_key is None) is not (raw_id is None) or (raw_id is None and name is not None):
-            raise LinkBroken("FETCH: half of an actor is named")
-        if (self._entrypoint if raw_id is None else self._actors) is None:
-            raise LinkBroken("FETCH: nobody here takes such requests")
-        request = read_request(wire, self._streams)
-        answer = self._begin(number)
-        if answer is None:
-            if request.body is not None:
-                request.body.cancel()
-        elif raw_id is None:
-            assert self._entrypoint is not None, "just looked at"
-            _hand_over(partial(self._entrypoint.fetch, request, answer.on_response), answer)
-        else:
-            assert self._actors is not None, "just looked at"
-            actor_id, event = DurableObjectId(unique_key, raw_id, name), FetchEvent(request)
-            self._deliver(number, partial(self._actors.deliver, actor_id, event, answer), answer)
-
-    def _begin(
-        self, number: int, event: CallEvent | None = None, *, is_refusable: bool = True
-    ) -> "Answer | None":
-        """Who answers call ``number``, which begins; None when that has been refused."""
-        if number <= self._highest_received:
-            raise LinkBroken(f"call {number} comes after call {self._highest_received}")
-        self._highest_received = number
-        self._received_count += 1
-        self._under_way += 1
-        answer = Answer(self._answered, number, is_fetch=event is None)
-        if event is not None:
-            answer.event = event
-            self._answers[number] = answer
-        if self._refusal is not None and is_refusable:
-            if event is not None:
-                discard(event.arguments)
-            answer(None, self._refusal)
-            return None
-        self._link.mark_begun(number)
-        return answer
-
-    def _answered(self, answer: "Answer", value: Any, failure: bytes | None) -> None:
-        self._under_way -= 1
-        if self._link.ended is not None:
-            if isinstance(value, Response):  # nobody will read it
-                let_go(value)
-            else:
-                discard(value)
-            return
-        if failure is None:
-            wire: Any = None
-            try:
-                wire = self._wire_of(answer, value)
-                self._link.send(wire)
-            except Exception as error:  # it is too large, or its body is used
-                failure = encode_error(error)
-                if not answer.is_fetch and wire is not None:
-                    self._parcels.undo(wire[-1], error)
-        if failure is not None:
-            self._send_failure(answer.number, failure)
-        if answer.is_fetch:
-            return
-        if failure is None and isinstance(value, Parcel):
-            answer.value = value  # until the other end says that it has it
-        else:
-            del self._answers[answer.number]
-        answer.give(value, failure)
-
-    def _wire_of(self, answer: "Answer", value: Any) -> Frame:
-        if not answer.is_fetch:
-            return [REPLY, answer.number, self._parcels.write(value)]
-        wire, _ = write_response(value, self._streams, self._sockets)
-        return [RESPONSE, answer.number, wire, getattr(value, "served_by", None)]
-
-    def _send_failure(self, number: int, failure: bytes) -> None:
-        try:
-            self._link.send([FAILURE, number, failure])
-        except Exception as error:  # an exception that carries more than may be sent
-            self._link.send([FAILURE, number, encode_error(error)])
-
     # The end.
 
     def _on_link_end(self, end: LinkEnded) -> None:
         highest = self._link.highest_begun(end)
         waiting, self._waiting = self._waiting, {}
-        self._answers.clear()
         for number, call in waiting.items():
             may_have_run = highest is None or number <= highest
             try:
@@ -473,17 +309,6 @@ class LinkCalls:
     @property
     def _their_slot(self) -> str | None:
         return None if self._link.peer is None else self._link.peer.slot
-
-
-def _hand_over(action: Callable[[], None], answer: "Answer") -> None:
-    try:
-        action()
-    except LinkBroken:  # whoever has the actors knows that this is a lie
-        raise
-    except Exception as error:
-        if answer.is_given:
-            raise
-        answer(None, encode_error(error))
 
 
 class _Route:

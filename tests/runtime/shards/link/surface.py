@@ -16,10 +16,11 @@ from perdure.actors.limits import ActorLimits
 from perdure.actors.namespace import DurableObjectNamespace
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.worker import Worker
-from perdure.runtime.shards.link.calls import Entrypoint, LinkCalls
+from perdure.runtime.shards.link.calls import LinkCalls
 from perdure.runtime.shards.link.errors import LinkBroken
 from perdure.runtime.shards.link.link import Link
 from perdure.runtime.shards.link.messages import SocketRef
+from perdure.runtime.shards.link.received_calls import Entrypoint
 from perdure.runtime.shards.link.streams import Streams
 from tests.runtime.shards.link.ends import joined
 from tests.world import World

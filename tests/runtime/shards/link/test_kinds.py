@@ -12,12 +12,22 @@ ID = bytes(32)
 RECORD = ["key", ID, "name", "session", ["tag"], b"attached"]
 REQUEST: list[Any] = ["GET", "http://x/", [], None, "manual", None, False, True]
 RESPONSE = [200, "", [], b"body", "", False, ["1", 2, 3], True]
+PACKED = [
+    b"value",
+    [[0, 1], [1, 2], [2, "key", ID, None], [3, 4], [4, REQUEST], [5, RESPONSE]],
+]
 EXAMPLES: dict[int, list[Any]] = {
     kinds.HELLO: ["0.1.0", 1, WORKER, "0", 7],
     kinds.PART: [b"piece", True],
     kinds.BYE: ["draining"],
     kinds.CALL: [1, "key", ID, None, "method", b"arguments"],
     kinds.FETCH: [1, None, None, None, REQUEST],
+    kinds.ON_TARGET: [1, 2, "add", PACKED],
+    kinds.ON_ANSWER: [2, 1, "room.join", b"arguments"],
+    kinds.ANSWERED: [1],
+    kinds.FINISH: [1],
+    kinds.GIVE_UP: [1],
+    kinds.RELEASE: [1, 2],
     kinds.TRACE: [1, [["traceparent", "00-1-2-01"]]],
     kinds.REPLY: [1, b"value"],
     kinds.RESPONSE: [1, RESPONSE, "1"],
@@ -52,9 +62,9 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.RESTART: [1, "replay_first"],
 }
 ONLY_ROUTERS = {kinds.RESUME, kinds.LEAVING, kinds.ARRIVED}
-ONLY_WORKERS = {kinds.CALL, kinds.TRACE, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE} | set(
-    range(48, 64)
-)
+ONLY_WORKERS = {kinds.CALL, kinds.TRACE, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE}
+ONLY_WORKERS |= {kinds.ON_TARGET, kinds.ON_ANSWER, kinds.ANSWERED, kinds.FINISH, kinds.GIVE_UP}
+ONLY_WORKERS |= {kinds.RELEASE, *range(48, 64)}
 
 
 def test_every_kind_has_an_example_here() -> None:
@@ -126,3 +136,24 @@ def test_an_unknown_kind_is_refused(number: object) -> None:
 def test_nobody_of_an_unknown_role_may_send_anything() -> None:
     with pytest.raises(LinkBroken, match="nobody of role 8"):
         check(8, [kinds.BYE, ""])
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        [b"value"],
+        [b"value", [], None],
+        ["value", []],
+        [b"value", [[]]],
+        [b"value", [[9, 1]]],
+        [b"value", [["0", 1]]],
+        [b"value", [[0]]],
+        [b"value", [[0, -1]]],
+        [b"value", [[2, "key", b"short", None]]],
+        [b"value", [[4, RESPONSE]]],
+        [b"value", None],
+    ],
+)
+def test_a_packed_value_of_another_form_is_refused(packed: Any) -> None:
+    with pytest.raises(LinkBroken, match="its value is none"):
+        check(WORKER, [kinds.REPLY, 1, packed])

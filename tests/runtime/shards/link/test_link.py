@@ -22,6 +22,7 @@ from perdure.runtime.shards.link.kinds import (
     HOLD,
     MESSAGE,
     PART,
+    PROTOCOL,
     REPLY,
     SEND,
     WORKER,
@@ -142,10 +143,10 @@ async def test_somebody_else_than_expected_is_refused(peer: Peer) -> None:
         ([HOLD, 1], "no HELLO"),
         ([1], "no HELLO"),
         ([1, None, 1, WORKER, "0", 2], "no version"),
-        ([1, "1.2.3", 1, 9, "0", 2], "no role: 9"),
-        ([1, "1.2.3", 1, "worker", "0", 2], "no role: 'worker'"),
-        ([1, "1.2.3", 1, WORKER, 0, 2], "its slot is none"),
-        ([1, "1.2.3", 1], "no role: None"),
+        ([1, "1.2.3", PROTOCOL, 9, "0", 2], "no role: 9"),
+        ([1, "1.2.3", PROTOCOL, "worker", "0", 2], "no role: 'worker'"),
+        ([1, "1.2.3", PROTOCOL, WORKER, 0, 2], "its slot is none"),
+        ([1, "1.2.3", PROTOCOL], "no role: None"),
     ],
 )
 async def test_what_begins_otherwise_is_cut_off(peer: Peer, first: Frame, reason: str) -> None:
@@ -164,7 +165,7 @@ async def test_what_begins_otherwise_is_cut_off(peer: Peer, first: Frame, reason
         (FrameWriter().whole([REPLY, 1, "text"]), "its value is none"),
         (FrameWriter().whole([HOLD, 1]), "nobody here takes HOLD"),
         (FrameWriter().whole([38, 1]), "a worker may not send RESUME"),
-        (FrameWriter().whole([1, "1.2.3", 1, WORKER, "0", 2]), "nobody here takes HELLO"),
+        (FrameWriter().whole([1, "1.2.3", PROTOCOL, WORKER, "0", 2]), "nobody here takes HELLO"),
         (b"\xff\xff\xff\xff", "4,294,967,295 bytes"),
         (b"\0\0\0\1\xc1", "no msgpack"),
     ],
@@ -290,7 +291,7 @@ async def test_what_a_dead_process_had_sent_is_delivered_even_if_a_write_fails_f
 async def test_a_killed_process_is_heard_to_its_last_whole_frame() -> None:
     ours, theirs = socket.socketpair()
     writer = FrameWriter()
-    frames: list[Frame] = [[1, "1.2.3", 1, WORKER, "0", 2], [END, 1], [END, 2]]
+    frames: list[Frame] = [[1, "1.2.3", PROTOCOL, WORKER, "0", 2], [END, 1], [END, 2]]
     data = b"".join(map(writer.whole, frames)) + b"\0\0"
     fd = theirs.fileno()
     code = f"import os; os.write({fd}, {data!r}); os.kill(os.getpid(), 9)"
@@ -375,7 +376,7 @@ async def test_what_is_sent_before_there_is_a_connection_follows_the_hello(peer:
     assert link.unsent_size_bytes > 0
     await peer.connect(link)
     frames = await peer.hear(2)
-    assert frames == [[1, "1.2.3", 1, 2, None, 1], [BYE, "first"]]
+    assert frames == [[1, "1.2.3", PROTOCOL, 2, None, 1], [BYE, "first"]]
     link.close("done")
 
 
