@@ -110,7 +110,13 @@ def test_a_view_reads_and_writes_in_either_byte_order() -> None:
 
 
 def test_bytes_of_anything_binary() -> None:
-    for value in (b"ab", bytearray(b"ab"), memoryview(b"ab"), Uint8Array(b"ab"), ArrayBuffer(b"ab")):
+    for value in (
+        b"ab",
+        bytearray(b"ab"),
+        memoryview(b"ab"),
+        Uint8Array(b"ab"),
+        ArrayBuffer(b"ab"),
+    ):
         assert bytes_of(value) == b"ab"
     with pytest.raises(TypeError):
         bytes_of("text")

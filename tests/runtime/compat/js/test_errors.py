@@ -34,13 +34,21 @@ def test_a_program_makes_and_raises_errors(js: types.ModuleType) -> None:
     ("native", "name", "message"),
     [
         (InvalidClose("Invalid WebSocket close code: 5."), "InvalidAccessError", "close code: 5."),
-        (InvalidClose("WebSocket close reason must not be longer than 123 bytes"), "SyntaxError", "123"),
+        (
+            InvalidClose("WebSocket close reason must not be longer than 123 bytes"),
+            "SyntaxError",
+            "123",
+        ),
         (
             SocketStateError("You must call one of accept() or ctx.accept_web_socket() on this"),
             "TypeError",
             "You must call one of accept() or state.acceptWebSocket() on this",
         ),
-        (SocketLimitExceeded("Request cannot be larger than 2048", "x", 1, 2), "RangeError", "2048"),
+        (
+            SocketLimitExceeded("Request cannot be larger than 2048", "x", 1, 2),
+            "RangeError",
+            "2048",
+        ),
         (SocketLimitExceeded("A WebSocket 'attachment' cannot", "x", 1, 2), "Error", "attachment"),
         (InvalidStatus("status code 101"), "RangeError", "status code 101"),
         (BodyAlreadyUsed("request"), "TypeError", "Body has already been used."),
