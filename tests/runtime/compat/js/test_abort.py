@@ -10,7 +10,7 @@ from perdure.runtime.compat.js.pyproxies import PyProxy
 
 def test_listeners_hear_once_for_all(js: types.ModuleType) -> None:
     controller = js.AbortController.new()
-    signal, heard = controller.signal, list[str]()
+    signal, heard = controller.signal, list[object]()
     signal.onabort = lambda event: heard.append(f"on {event.type}")
     listener = PyProxy(lambda event: heard.append(event.target is signal))
     signal.addEventListener("abort", listener)
