@@ -35,7 +35,17 @@ __all__ = ["FetchResponse", "Request", "Response"]
 _METHODS = {method.value: method for method in HTTPMethod}
 _HTTP_ERROR = 400
 _SERVER_ERROR = 500
-_BODIES = (JsBuffer, JsBlob, JsFormData, ReadableStream, URLSearchParams, bytearray, memoryview)
+_BODIES = (
+    str,
+    bytes,
+    JsBuffer,
+    JsBlob,
+    JsFormData,
+    ReadableStream,
+    URLSearchParams,
+    bytearray,
+    memoryview,
+)
 
 
 class FieldsMapping(HTTPMessage, Mapping):  # type: ignore[misc,type-arg]  # it is both there too
@@ -243,7 +253,7 @@ def body_for(body: Any, what: str) -> tuple[Any, str | None]:
     if type(body) is str or type(body) is bytes or is_nullish(body):
         return (None if is_nullish(body) else body), None
     held = getattr(body, "js_object", body)
-    if isinstance(held, str | bytes | _BODIES) or hasattr(type(held), "__aiter__"):
+    if isinstance(held, _BODIES) or hasattr(type(held), "__aiter__"):
         return native_body(held)
     raise TypeError(f"Unsupported type in {what}: {type(body).__name__}")
 
@@ -332,7 +342,7 @@ class Response(Message):
         self.native = native
         return self
 
-    json = _Json()  # type: ignore[assignment]  # two methods by one name, as there
+    json: Any = _Json()
 
     @classmethod
     def from_json(
