@@ -1,6 +1,5 @@
 """Bodies of requests and responses, both ways."""
 
-import json
 from typing import Any
 
 from ....actors.http import Request as NativeRequest
@@ -8,13 +7,13 @@ from ....actors.http import Response as NativeResponse
 from .blobs import Blob, FormData
 from .buffers import ArrayBuffer, JsBuffer, Uint8Array, bytes_of
 from .headers import Headers
+from .json_text import JSON
 from .objects import text_of
 from .promises import Promise
 from .proxies import JsProxy, is_nullish
 from .pyproxies import unwrapped
 from .streams import ReadableStream
 from .urls import URLSearchParams
-from .values import from_native
 
 _FORM_TYPE = "application/x-www-form-urlencoded;charset=UTF-8"
 
@@ -78,7 +77,7 @@ class Body(JsProxy):
         return Promise.of(self._json())
 
     async def _json(self) -> Any:
-        return from_native(json.loads(await self._text()))
+        return JSON.parse(await self._text())
 
     def arrayBuffer(self) -> Promise:
         return Promise.of(self._buffer())

@@ -87,8 +87,8 @@ class Date(JsProxy):
 
     def toISOString(self) -> str:
         """For instance ``2026-01-01T00:00:00.000Z``."""
-        moment = self.to_native()
-        return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+        text = self.to_native().isoformat(timespec="milliseconds")
+        return text.replace("+00:00", "Z")
 
     def toJSON(self) -> str | None:
         """The same; None for one that is none."""
@@ -123,7 +123,10 @@ class Date(JsProxy):
         return f"{self.toLocaleDateString()}, {self.toLocaleTimeString()}"
 
     def _written(self, form: str) -> str:
-        return "Invalid Date" if math.isnan(self._ms) else self.to_native().strftime(form)
+        if math.isnan(self._ms):
+            return "Invalid Date"
+        moment = self.to_native()
+        return moment.strftime(form.replace("%Y", f"{moment.year:04}"))
 
     def __str__(self) -> str:
         return self.toString()

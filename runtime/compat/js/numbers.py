@@ -21,13 +21,14 @@ def number_text(number: float) -> str:
         return "NaN"
     if math.isinf(number):
         return "Infinity" if number > 0 else "-Infinity"
-    if number == int(number) and abs(number) < 1e21:
-        return str(int(number))
     text = repr(number)
     mantissa, _, exponent = text.partition("e")
     if not exponent:
-        return text
+        return "0" if number == 0 else text.removesuffix(".0")
     power = int(exponent)
+    if 0 < power < 21:  # as are these
+        whole, _, fraction = mantissa.removesuffix(".0").partition(".")
+        return whole + fraction + "0" * (power - len(fraction))
     if -7 < power < 0:  # JavaScript writes these out
         sign, digits = ("-", mantissa[1:]) if mantissa[0] == "-" else ("", mantissa)
         return f"{sign}0.{'0' * (-power - 1)}{digits.replace('.', '')}"

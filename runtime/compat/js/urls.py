@@ -238,7 +238,8 @@ class URL(JsProxy):
 
     @host.setter
     def host(self, text: str) -> None:
-        self._read(self._text().replace(f"//{self.host}", f"//{text}", 1))
+        other = URL(f"{self.protocol}//{text}")
+        self._host, self._port = other._host, other._port  # of this class
 
     @property
     def hostname(self) -> str:

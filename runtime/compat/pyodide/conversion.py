@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..js.buffers import (
+    BigInt64Array,
+    BigUint64Array,
     Float32Array,
     Float64Array,
     Int8Array,
@@ -31,6 +33,10 @@ _BY_CODE: dict[str, type[TypedArray]] = {
     "I": Uint32Array,
     "f": Float32Array,
     "d": Float64Array,
+    "l": BigInt64Array,
+    "L": BigUint64Array,
+    "q": BigInt64Array,
+    "Q": BigUint64Array,
 }
 _SCALARS = (str, int, float, type(None))
 
@@ -55,7 +61,7 @@ class _Conversion:
         self._done: dict[int, tuple[Any, Any]] = {}
 
     def of(self, value: Any, depth: int) -> Any:
-        if isinstance(value, _SCALARS) or (isinstance(value, JsProxy)):
+        if isinstance(value, (*_SCALARS, JsProxy)):
             return value
         if id(value) in self._done:
             return self._done[id(value)][1]

@@ -10,6 +10,7 @@ from ..js.errors import Error, NotAvailable
 from ..js.namespace import globalThis, make_module
 from ..js.promises import Promise
 from ..js.proxies import JsProxy
+from ..js.pyproxies import unwrapped
 from ..js.values import JsDict
 from . import fetching, ffi
 from .relaxed_call import relaxed_call, relaxed_wrap
@@ -125,7 +126,7 @@ class WorkersModule(JsProxy):
 
     def waitUntil(self, awaitable: Awaitable[Any]) -> None:
         """Keep running until ``awaitable`` is done."""
-        self._wait_until(awaitable)
+        self._wait_until(unwrapped(awaitable))
 
     @contextlib.contextmanager
     def patch(self, entries: Mapping[str, Any]) -> Iterator[None]:
