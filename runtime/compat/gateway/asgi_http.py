@@ -131,12 +131,9 @@ async def run_answering(
     """Run ``work`` as a task, beyond the answer that it makes; give that when it can leave."""
 
     def on_done(task: ActorTask) -> None:
-        error: BaseException | None
         if task.cancelled():
-            error = asyncio.CancelledError("the application was cancelled")
-        else:
-            error = task.exception()
-        if error is not None:
+            answer.fail(asyncio.CancelledError("the application was cancelled"))
+        elif (error := task.exception()) is not None:
             if answer.response.done() and not isinstance(error, ClientDisconnected):
                 log.error("gateway.failed_after_answer", exc_info=error)
             answer.fail(error)

@@ -112,5 +112,5 @@ async def test_two_pages_chat_through_fastapi(
             "Client #1 says: good evening",
             "Client #2 says: hello",
         ]
-        await two.open("about:blank")
+        await two.run("socket.close()")
         assert (await lines(one, 4))[-1] == "Client #2 left the chat"  # type: ignore[index]  # a list of texts
