@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..runtime.config.data_dir import data_dir_of
 from ..runtime.config.document import find_config
 from ..runtime.config.errors import ConfigError, Problem
 from ..runtime.config.model import TlsConfig, WorkerConfig
 from ..runtime.config.together import load_together
 from ..runtime.config.variables import parse_var_options
 from .problems import shown_path
-
-DATA_DIR = ".perdure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def open_projects(
     overrides = parse_var_options(variables)
     paths = list(config_files) or [find_config(Path.cwd())]
     loaded = load_together(paths, env=env, var_overrides=overrides)
-    return Project(loaded.config, loaded.warnings, _data_dir(loaded.config, data))
+    return Project(loaded.config, loaded.warnings, data_dir_of(loaded.config, data))
 
 
 def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:
@@ -107,13 +106,3 @@ def with_processes(
         routers=perdure.routers if routers is None else routers,
     )
     return replace(project, config=replace(project.config, perdure=perdure))
-
-
-def _data_dir(config: WorkerConfig, given: Path | None) -> Path:
-    if given is not None:
-        return given.absolute()
-    if config.perdure.data_dir is not None:
-        return config.perdure.data_dir
-    # Each environment is a Worker of its own, whose ids and data are no one else's.
-    name = f"{DATA_DIR}-{config.env_name}" if config.env_name else DATA_DIR
-    return config.base_dir / name

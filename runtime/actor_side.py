@@ -43,6 +43,8 @@ log = logging.getLogger("perdure.server")
 
 # How often a stopping process looks whether actors are still at work; nobody tells it.
 LOOKS_INTERVAL_S = 0.02
+# So long at least a program's own shutdown may take, which comes after all requests.
+FAREWELL_S = 1.0
 
 
 def _here(_: str, registry: ActorRegistry) -> ActorChannel:
@@ -315,6 +317,12 @@ class ActorSide:
                 no more handlers than that are under way, it is over: a handler waits for one
                 call at a time, as a rule, and one that is cut off is done again, or said to be.
         """
+        await self._finish_work(deadline, waits_in_vain)
+        left_s = deadline - self._loop.time()
+        for worker in self._workers:
+            await worker.say_farewell(max(left_s, FAREWELL_S))
+
+    async def _finish_work(self, deadline: float, waits_in_vain: Callable[[], int]) -> None:
         loop = self._loop
         while self.is_at_work and loop.time() < deadline:
             work_count = sum(worker.work_count for worker in self._workers)

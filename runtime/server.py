@@ -38,6 +38,7 @@ from .host.migration_plan import Confirm, MigrationPlan, agree
 from .host.migrations import carry_out, plan_for
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
+from .host.worker import Worker
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
@@ -118,19 +119,55 @@ class Server:
             MigrationDeclined: ``confirm`` said no.
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
+
+        async def listen(server: "Server") -> None:
+            await server._front_side.listen(host, port, port_is_fixed=port_is_fixed)  # noqa: SLF001  # of our own class
+
         loop = asyncio.get_running_loop()
         server = cls(config, clock or SystemClock(loop), loop)
+        return await server._begin(data_dir, show_errors, on_request, confirm, listen)
+
+    @classmethod
+    async def embedded(
+        cls,
+        config: WorkerConfig,
+        *,
+        data_dir: Path,
+        confirm: Confirm = agree,
+        clock: Clock | None = None,
+    ) -> "Server":
+        """As ``start``, but without a port: somebody else has the clients, and asks ``worker``.
+
+        Raises:
+            Exception: As ``start``.
+        """
+
+        async def have_no_port(server: "Server") -> None:
+            """Whoever embeds it has one."""
+
+        loop = asyncio.get_running_loop()
+        server = cls(config, clock or SystemClock(loop), loop)
+        return await server._begin(data_dir, False, ignore, confirm, have_no_port)  # noqa: FBT003  # of _begin()
+
+    async def _begin(
+        self,
+        data_dir: Path,
+        show_errors: bool,  # noqa: FBT001  # of start(), handed on
+        on_request: Callable[[RequestRecord], None],
+        confirm: Confirm,
+        listen: Callable[["Server"], Awaitable[None]],
+    ) -> "Server":
         try:
-            await server._start(data_dir, show_errors, on_request, confirm)
-            if (wanted := config.perdure.control_port) is not None:
-                await server._open_control_port(wanted)
-            await server._front_side.listen(host, port, port_is_fixed=port_is_fixed)
+            await self._start(data_dir, show_errors, on_request, confirm)
+            if (wanted := self.config.perdure.control_port) is not None:
+                await self._open_control_port(wanted)
+            await listen(self)
             # Last: an alarm that is due runs user code at once.
-            server._actor_side.alarms.start()
+            self._actor_side.alarms.start()
         except BaseException:
-            await server._cleanup.aclose()
+            await self._cleanup.aclose()
             raise
-        return server
+        return self
 
     async def _start(
         self,
@@ -209,6 +246,11 @@ class Server:
     def env(self) -> Env:
         """The bindings and vars, as the program sees them."""
         return self._actor_side.env
+
+    @property
+    def worker(self) -> Worker:
+        """What answers requests, for who embeds this server."""
+        return self._actor_side.worker
 
     @property
     def firewall(self) -> Firewall:

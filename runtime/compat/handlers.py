@@ -71,9 +71,15 @@ class WorkersHandlers(NativeHandlers):
         if isinstance(event, FetchEvent):
             fetch = self._fetch
             if fetch is None:
-                fetch = self._fetch = self._handler(FETCH, 1)
+                fetch = self._fetch = self._fetch_handler()
             return fetch(Request.of(event.request))
         return super().handle(event)
+
+    def _fetch_handler(self) -> Callable[..., Any]:
+        if not self._prefix:
+            return self._handler(FETCH, 1)
+        handler, instance = self._handler(FETCH, 3), self._instance
+        return lambda request: handler(request, instance.env, instance.ctx)
 
     def call(self, event: CallEvent) -> Any:
         name = event.method.partition(".")[0]

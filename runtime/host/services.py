@@ -67,7 +67,7 @@ class _CallTurn(EventTurn):
 
     def _handle(self) -> Any:
         worker = self._worker
-        return worker.call_on(worker.instance_of(self._entrypoint), self._event, self._scope)
+        return worker.call_on(worker.instance_of(self._entrypoint), self._event, self)
 
     def _answer(self, result: Any) -> Any:
         worker = self._worker

@@ -5,7 +5,8 @@ An instance of the class lives for one request.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ...actors.channel import Outbound
@@ -24,12 +25,18 @@ from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
 from ...actors.watch import EventTrace, watch
 
+log = logging.getLogger("perdure.server")
+
 # (response, None), or (None, what was raised).
 OnResponse = Callable[[Response | None, BaseException | None], None]
 
 
 class Worker(Execution):
-    """Runs the entrypoint's ``fetch`` for each request."""
+    """Runs the entrypoint's ``fetch`` for each request.
+
+    Attributes:
+        farewells: What is to be done when all requests are answered, before the Worker ends.
+    """
 
     def __init__(
         self,
@@ -44,6 +51,7 @@ class Worker(Execution):
         self._env = env
         self._ctx = ExecutionContext(self)
         self.targets = LocalTargets()
+        self.farewells: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def fetch(
         self, request: Request, on_response: OnResponse, entrypoint: type[Any] | None = None
@@ -85,6 +93,23 @@ class Worker(Execution):
 
     def describe(self) -> Mapping[str, str]:
         return {"class": self._entrypoint.__qualname__}
+
+    async def say_farewell(self, limit_s: float) -> None:
+        """Do what was asked for the end, once; what takes longer is left.
+
+        Args:
+            limit_s: For all of it.
+        """
+        farewells, self.farewells = self.farewells, []
+        tasks = [self.spawn(farewell(), self.context.copy()) for farewell in farewells]
+        if not tasks:
+            return
+        done, pending = await asyncio.wait(tasks, timeout=limit_s)
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("worker.farewell_failed", exc_info=error)
+        if pending:
+            log.warning("worker.farewell_late", extra={"limit_s": limit_s})
 
     def close(self) -> None:
         """End what is under way."""

@@ -19,13 +19,14 @@ class Batcher(DurableObject):
             self.count = len(vals) and int(next(iter(vals)).removeprefix("item"))
 
     async def fetch(self, request):
+        text = await request.text()
         self.count += 1
+        await self.storage.put(f"item{self.count:04}", text)
         alarm = await self.storage.getAlarm()
         if alarm is None:
             await self.storage.setAlarm(Date.now() + 3600 * SECONDS)
             assert await self.storage.getAlarm() > Date.now()
             await self.storage.setAlarm(datetime.now() - timedelta(seconds=1))
-        await self.storage.put(f"item{self.count:04}", await request.text())
         return Response.json({"queued": self.count})
 
     async def alarm(self, alarm_info):
