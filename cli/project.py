@@ -22,11 +22,13 @@ class Project:
         config: The configuration, checked.
         warnings: What is worth saying about it.
         data_dir: Where its state is kept, absolute; it need not exist.
+        env_files: Files of values that the command line names, absolute.
     """
 
     config: WorkerConfig
     warnings: Sequence[Problem]
     data_dir: Path
+    env_files: Sequence[Path] = ()
 
     @property
     def shown_data_dir(self) -> str:
@@ -34,7 +36,11 @@ class Project:
 
 
 def open_project(
-    config_file: Path | None, env: str | None, data: Path | None, variables: Sequence[str] = ()
+    config_file: Path | None,
+    env: str | None,
+    data: Path | None,
+    variables: Sequence[str] = (),
+    env_files: Sequence[str] = (),
 ) -> Project:
     """Load the configuration that the options choose.
 
@@ -43,8 +49,10 @@ def open_project(
     """
     overrides = parse_var_options(variables)
     path = find_config(Path.cwd()) if config_file is None else config_file
-    loaded = load(path, env=env, var_overrides=overrides)
-    return Project(loaded.config, loaded.warnings, _data_dir(loaded.config, data))
+    loaded = load(path, env=env, var_overrides=overrides, env_files=env_files)
+    config = loaded.config
+    files = tuple(config.base_dir / name for name in env_files)
+    return Project(config, loaded.warnings, _data_dir(config, data), files)
 
 
 def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:
