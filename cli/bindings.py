@@ -8,6 +8,12 @@ from ..runtime.config.report import shown
 from ..runtime.observe.printable import printable
 
 HIDDEN = "(hidden)"
+MISSING = "(not available)"
+
+
+def has_bindings(config: WorkerConfig) -> bool:
+    """Tell whether a program finds anything in ``env``."""
+    return bool(config.bindings or config.services or config.unserved or config.vars)
 
 
 def bindings_table(config: WorkerConfig) -> Padding:
@@ -20,7 +26,16 @@ def bindings_table(config: WorkerConfig) -> Padding:
     file_name = config.path.name
     for binding in config.bindings:
         where = f"{file_name}:{binding.line}" if binding.line else file_name
-        table.add_row(binding.name, "Durable Object", binding.class_name, where)
+        script = "" if config.is_own(binding) else f" of {binding.script_name}"
+        table.add_row(binding.name, "Durable Object", f"{binding.class_name}{script}", where)
+    for service in config.services:
+        where = f"{file_name}:{service.line}" if service.line else file_name
+        entrypoint = f".{service.entrypoint}" if service.entrypoint else ""
+        table.add_row(service.name, "Service", f"{service.worker}{entrypoint}", where)
+    for unserved in config.unserved:
+        where = f"{file_name}:{unserved.line}" if unserved.line else file_name
+        kind = unserved.kind[0].upper() + unserved.kind[1:]
+        table.add_row(unserved.name, kind, MISSING, where)
     for name, value in config.vars.items():
         source = config.var_sources.get(name, file_name)
         # What stands in the configuration is committed; .dev.vars and --var are for secrets too.

@@ -15,7 +15,7 @@ from ..runtime.host.loader import LoadError, load_app
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.server import plan_only
-from .bindings import bindings_table
+from .bindings import bindings_table, has_bindings
 from .failures import CONFIGURATION, show_failure, show_summary
 from .migrations import describe_plan, tell_of_deletions
 from .options import config_option, data_option, env_option
@@ -79,7 +79,7 @@ def check(
 def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
     config = project.config
     output.data(Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim")))
-    if config.bindings or config.vars:
+    if has_bindings(config):
         output.data(bindings_table(config))
     if plan.steps:
         output.data(Text(f"Migrations that starting would apply to {project.shown_data_dir}"))

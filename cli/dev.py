@@ -19,7 +19,7 @@ from ..runtime.sources import Sources
 from ..runtime.starting import Launch, RunningServer, start_server
 from ..runtime.supervised import SupervisedServer
 from .actors import counted
-from .bindings import bindings_table
+from .bindings import bindings_table, has_bindings
 from .dev_session import DevSession
 from .migrations import ask, refuse
 from .options import (
@@ -162,7 +162,7 @@ def _introduce(
     config = project.config
     title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
     output.data(title)
-    if config.bindings or config.vars:
+    if has_bindings(config):
         output.data(bindings_table(config))
     else:
         output.data(Text("No bindings and no vars.", "dim"))

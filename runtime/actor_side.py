@@ -35,6 +35,7 @@ from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
 from .host.statistics import HostStatistics
+from .host.unserved import unserved_values
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
 
@@ -204,7 +205,7 @@ class ActorSide:
         channel: Callable[[str, ActorRegistry], ActorChannel],
     ) -> None:
         """Fill ``env``, which every constructor is given, before the first of them runs."""
-        values: dict[str, Any] = dict(self._config.vars)
+        values: dict[str, Any] = {**self._config.vars, **unserved_values(self._config)}
         self.env = Env(values)
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
