@@ -34,6 +34,8 @@ from .host.migration_plan import Namespace
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
+from .host.scheduled import CronSchedule, ScheduledEvent
+from .host.scheduled_by_hand import ScheduledByHand
 from .host.statistics import HostStatistics
 from .host.unserved import unserved_values
 from .host.worker import Worker
@@ -53,6 +55,11 @@ def _here(_: str, registry: ActorRegistry) -> ActorChannel:
 def _nothing() -> int:
     """Whatever is waited for will come."""
     return 0
+
+
+def _told(error: BaseException | None) -> None:
+    """What a cron trigger's handler has raised was told where it was raised."""
+    del error
 
 
 def _any(unique_key: str, raw_id: bytes) -> bool:
@@ -78,6 +85,7 @@ class ActorSide:
         host: The live actors; this and what follows is there from ``assemble`` on.
         worker: Runs the entrypoint.
         alarms: Wakes actors; the composition root starts it.
+        crons: Fires cron triggers; the composition root starts it in one process of a server.
         keep_alive: Pings WebSockets; None when that is switched off.
         failed: Done when nothing can be made durable any more: its result says why.
     """
@@ -87,6 +95,7 @@ class ActorSide:
     host: ActorHost
     worker: Worker
     alarms: AlarmScheduler
+    crons: CronSchedule
 
     def __init__(
         self,
@@ -197,6 +206,15 @@ class ActorSide:
         )
         self._bind(app, namespaces, channel)
         self.worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
+        self.crons = CronSchedule(self._config.crons, self._clock, self._fire)
+
+    @property
+    def by_hand(self) -> ScheduledByHand:
+        """What answers requests where those who develop may fire cron triggers."""
+        return ScheduledByHand(self.worker, self._clock)
+
+    def _fire(self, event: ScheduledEvent) -> None:
+        self.worker.scheduled(event, _told)
 
     def _bind(
         self,

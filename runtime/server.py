@@ -127,6 +127,7 @@ class Server:
             await server._front_side.listen(host, port, port_is_fixed=port_is_fixed)
             # Last: an alarm that is due runs user code at once.
             server._actor_side.alarms.start()
+            server._actor_side.crons.start()
         except BaseException:
             await server._cleanup.aclose()
             raise
@@ -159,7 +160,10 @@ class Server:
         actors.assemble(app, planned.namespaces)
         await self._open_control(directory, planned)
         self._front_side.assemble(
-            actors.worker, actors.keep_alive, show_errors=show_errors, on_request=on_request
+            actors.by_hand if show_errors else actors.worker,
+            actors.keep_alive,
+            show_errors=show_errors,
+            on_request=on_request,
         )
 
     async def _open_control(self, directory: DataDirectory, planned: MigrationPlan) -> None:
@@ -253,6 +257,7 @@ class Server:
         self._front_side.close_port()
         await self._close_control()
         self._actor_side.alarms.close()
+        self._actor_side.crons.close()
         deadline = self._loop.time() + drain_s
         await self._front_side.drain(deadline)
         await self._actor_side.drain(deadline)

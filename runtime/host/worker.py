@@ -5,6 +5,7 @@ An instance of the class lives for one request.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,9 +21,14 @@ from ...actors.state import ExecutionContext
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
 from ...actors.watch import EventTrace, watch
+from .scheduled import ScheduledEvent
+
+log = logging.getLogger("perdure.host")
 
 # (response, None), or (None, what was raised).
 OnResponse = Callable[[Response | None, BaseException | None], None]
+# What was raised, or None.
+OnDone = Callable[[BaseException | None], None]
 
 
 class Worker(Execution):
@@ -54,6 +60,17 @@ class Worker(Execution):
         if fetch is None:
             raise NoSuchMethod("fetch")
         return fetch(request)
+
+    def scheduled(self, event: ScheduledEvent, on_done: OnDone) -> None:
+        """Have a cron trigger's event handled; ``on_done`` is called once, maybe at once."""
+        self.resume(_ScheduledTurn(self, event, on_done))
+
+    def handle_scheduled(self, event: ScheduledEvent) -> Any:
+        instance = self._entrypoint(self._ctx, self._env)
+        scheduled = getattr(instance, "scheduled", None)
+        if scheduled is None:
+            raise NoSuchMethod("scheduled")
+        return scheduled(event)
 
     def describe(self) -> Mapping[str, str]:
         return {"class": self._entrypoint.__qualname__}
@@ -122,3 +139,46 @@ class _RequestTurn:
             self.trace.end(error, response)
             self.trace.left(0.0)
         self._on_response(response, error)
+
+
+class _ScheduledTurn:
+    """One firing of a cron trigger: the first turn of its handler."""
+
+    __slots__ = ("_event", "_on_done", "_worker", "gate", "since_s")
+    handler = "scheduled"
+
+    def __init__(self, worker: Worker, event: ScheduledEvent, on_done: OnDone) -> None:
+        self._worker = worker
+        self._event = event
+        self._on_done = on_done
+        self.gate = worker.root
+        self.since_s = 0.0
+
+    def step(self) -> None:
+        worker = self._worker
+        context = worker.context.copy()
+        try:
+            result = context.run(worker.handle_scheduled, self._event)
+        except BaseException as error:
+            self._done(error)
+            if is_fatal(error):
+                raise
+            return
+        if is_coroutine(result):
+            worker.begin(result, self.gate, self._on_task_done, context)
+        elif hasattr(type(result), "__await__"):
+            worker.begin(wait_for_it(result), self.gate, self._on_task_done, context)
+        else:
+            self._done(None)
+
+    def _on_task_done(self, task: ActorTask) -> None:
+        if task.cancelled():
+            self._done(asyncio.CancelledError("the handler was cancelled"))
+        else:
+            self._done(task.exception())
+
+    def _done(self, error: BaseException | None) -> None:
+        if error is not None:
+            tell_of_error(self._worker, self.handler, error)
+            log.error("scheduled.failed", extra={"cron": self._event.cron}, exc_info=error)
+        self._on_done(error)

@@ -1,6 +1,6 @@
 """Configuration files of every shape, right and wrong, each with all that is to come of it.
 
-``expected.json`` says of each file in ``files``, with ``-e NAME`` behind it for an environment,
+``wild/expected.json`` says of each file in ``wild/files``, with ``-e NAME`` behind it for an environment,
 what the configuration is, defaults left out, and which problems are told.
 """
 
@@ -15,7 +15,7 @@ import pytest
 from perdure.runtime.config.errors import ConfigError
 from perdure.runtime.config.load import load
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "wild"
 FILES = HERE / "files"
 EXPECTED: Mapping[str, Mapping[str, Any]] = json.loads((HERE / "expected.json").read_text())
 # Where a file's content stands is told by its problems, and tested beside its readers.
