@@ -13,13 +13,19 @@ from ..runtime.observe.printable import printable
 from .problems import shown_path
 
 HIDDEN = "(hidden)"
+MISSING = "(not available)"
+
+
+def has_bindings(config: WorkerConfig) -> bool:
+    """Tell whether a program finds anything in ``env``."""
+    return bool(config.bindings or config.services or config.unserved or config.vars)
 
 
 def programs(config: WorkerConfig) -> Iterator[RenderableType]:
     """Yield what to show of the Workers of a start: each with its file and its ``env``."""
     for program in config.programs:
         yield Text.assemble((program.name, "name"), (f"  {shown_path(program.path)}", "dim"))
-        if program.bindings or program.vars:
+        if has_bindings(program):
             yield bindings_table(program)
         else:
             yield Text("No bindings and no vars.", "dim")
@@ -36,9 +42,16 @@ def bindings_table(config: WorkerConfig) -> Padding:
     for binding in config.bindings:
         where = f"{file_name}:{binding.line}" if binding.line else file_name
         owner = config.owner_of(binding)
-        name = binding.class_name
-        whose = name if owner == config.name else f"{name} of {owner}"
-        table.add_row(binding.name, "Durable Object", whose, where)
+        script = "" if owner == config.name else f" of {owner}"
+        table.add_row(binding.name, "Durable Object", f"{binding.class_name}{script}", where)
+    for service in config.services:
+        where = f"{file_name}:{service.line}" if service.line else file_name
+        entrypoint = f".{service.entrypoint}" if service.entrypoint else ""
+        table.add_row(service.name, "Service", f"{service.worker}{entrypoint}", where)
+    for unserved in config.unserved:
+        where = f"{file_name}:{unserved.line}" if unserved.line else file_name
+        kind = unserved.kind[0].upper() + unserved.kind[1:]
+        table.add_row(unserved.name, kind, MISSING, where)
     for name, value in config.vars.items():
         source = config.var_sources.get(name, file_name)
         # What stands in the configuration is committed; .dev.vars and --var are for secrets too.

@@ -25,12 +25,14 @@ from .migrations import ask, refuse
 from .options import (
     configs_option,
     data_option,
+    env_file_option,
     env_option,
     host_option,
     port_option,
     routers_option,
     tls_cert_option,
     tls_key_option,
+    var_option,
     workers_option,
     yes_option,
 )
@@ -60,13 +62,8 @@ Examples:
 @tls_cert_option
 @tls_key_option
 @env_option
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    metavar="NAME:VALUE",
-    help="A value for env, over those of the configuration and .dev.vars. Repeatable.",
-)
+@var_option
+@env_file_option
 @yes_option
 def dev(
     config_files: Sequence[Path],
@@ -79,6 +76,7 @@ def dev(
     tls_key: Path | None,
     env: str | None,
     variables: Sequence[str],
+    env_files: Sequence[str],
     yes: bool,
 ) -> None:
     """Run a project on this machine, while you write it.
@@ -91,7 +89,8 @@ def dev(
     """
 
     def read() -> Project:
-        project = with_tls(open_projects(config_files, env, data, variables), tls_cert, tls_key)
+        project = open_projects(config_files, env, data, variables, env_files)
+        project = with_tls(project, tls_cert, tls_key)
         return with_processes(project, workers, routers, workers_default=1)
 
     output = Output()
@@ -119,12 +118,15 @@ async def _serve(
 ) -> None:
     # What is written from here on is newer than what is started.
     config = project.config
-    others = [(other.path, other.main) for other in config.others]
-    files = (
-        Sources(config.path, config.main, project.data_dir, others)
-        if config.perdure.workers
-        else None
-    )
+    files: Sources | None = None
+    if config.perdure.workers:
+        files = Sources(
+            config.path,
+            config.main,
+            project.data_dir,
+            project.env_files,
+            [(other.path, other.main) for other in config.others],
+        )
     server = await start_server(
         with_local_origins(project.config),
         launch,

@@ -36,6 +36,21 @@ env_option = click.option(
     help='The environment to use, a table [env.ENV] of the configuration; "" is the top level. '
     "Default: $CLOUDFLARE_ENV.",
 )
+var_option = click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="A value for env, over those of the configuration and of files beside it. Repeatable.",
+)
+env_file_option = click.option(
+    "--env-file",
+    "env_files",
+    multiple=True,
+    metavar="FILE",
+    help="A file of values for env, in place of .dev.vars and .env beside the configuration, whose "
+    "directory it starts from. Repeatable; later ones win.",
+)
 data_option = click.option(
     "--data",
     "--persist-to",

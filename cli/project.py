@@ -21,11 +21,13 @@ class Project:
         config: The configuration, checked.
         warnings: What is worth saying about it.
         data_dir: Where its state is kept, absolute; it need not exist.
+        env_files: Files of values that the command line names, absolute.
     """
 
     config: WorkerConfig
     warnings: Sequence[Problem]
     data_dir: Path
+    env_files: Sequence[Path] = ()
 
     @property
     def shown_data_dir(self) -> str:
@@ -33,14 +35,19 @@ class Project:
 
 
 def open_project(
-    config_file: Path | None, env: str | None, data: Path | None, variables: Sequence[str] = ()
+    config_file: Path | None,
+    env: str | None,
+    data: Path | None,
+    variables: Sequence[str] = (),
+    env_files: Sequence[str] = (),
 ) -> Project:
     """Load the configuration that the options choose.
 
     Raises:
         ConfigError: There is none, or it cannot be used.
     """
-    return open_projects([] if config_file is None else [config_file], env, data, variables)
+    files = [] if config_file is None else [config_file]
+    return open_projects(files, env, data, variables, env_files)
 
 
 def open_projects(
@@ -48,6 +55,7 @@ def open_projects(
     env: str | None,
     data: Path | None,
     variables: Sequence[str] = (),
+    env_files: Sequence[str] = (),
 ) -> Project:
     """Load the configurations of Workers that are started together; state is where the first's is.
 
@@ -56,8 +64,10 @@ def open_projects(
     """
     overrides = parse_var_options(variables)
     paths = list(config_files) or [find_config(Path.cwd())]
-    loaded = load_together(paths, env=env, var_overrides=overrides)
-    return Project(loaded.config, loaded.warnings, data_dir_of(loaded.config, data))
+    loaded = load_together(paths, env=env, var_overrides=overrides, env_files=env_files)
+    config = loaded.config
+    files = tuple(config.base_dir / name for name in env_files)
+    return Project(config, loaded.warnings, data_dir_of(config, data), files)
 
 
 def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:

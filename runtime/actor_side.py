@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from ..actors.channel import ActorChannel
@@ -34,8 +35,11 @@ from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
+from .host.scheduled import CronSchedule, ScheduledEvent
+from .host.scheduled_by_hand import ScheduledByHand
 from .host.services import WorkerService
 from .host.statistics import HostStatistics
+from .host.unserved import unserved_values
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
 
@@ -55,6 +59,15 @@ def _here(_: str, registry: ActorRegistry) -> ActorChannel:
 def _nothing() -> int:
     """Whatever is waited for will come."""
     return 0
+
+
+def _fire(worker: Worker, event: ScheduledEvent) -> None:
+    worker.scheduled(event, _told)
+
+
+def _told(error: BaseException | None) -> None:
+    """What a cron trigger's handler has raised was told where it was raised."""
+    del error
 
 
 def _any(unique_key: str, raw_id: bytes) -> bool:
@@ -127,6 +140,7 @@ class ActorSide:
         self._cleanup = cleanup
         self.env = Env({})
         self._workers: Sequence[Worker] = ()
+        self._crons: Sequence[CronSchedule] = ()
         self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
@@ -224,6 +238,25 @@ class ActorSide:
         for app, env in zip(apps, envs, strict=True):
             self._bind(app.config, env, namespaces, services)
         self.env, self.worker, self._workers = envs[0], workers[0], workers
+        self._crons = [
+            CronSchedule(app.config.crons, self._clock, partial(_fire, worker))
+            for app, worker in zip(apps, workers, strict=True)
+        ]
+
+    @property
+    def by_hand(self) -> ScheduledByHand:
+        """What answers requests where those who develop may fire cron triggers."""
+        return ScheduledByHand(self.worker, self._clock)
+
+    def start_crons(self) -> None:
+        """Fire cron triggers from now on; one process of a server does."""
+        for schedule in self._crons:
+            schedule.start()
+
+    def close_crons(self) -> None:
+        """Fire none any more; harmless where none were."""
+        for schedule in self._crons:
+            schedule.close()
 
     def _add_classes(
         self,
@@ -248,7 +281,7 @@ class ActorSide:
         services: Mapping[str, tuple[App, Worker]],
     ) -> None:
         """Fill an ``env``, which every constructor is given, before the first of them runs."""
-        values: dict[str, Any] = dict(config.vars)
+        values: dict[str, Any] = {**config.vars, **unserved_values(config)}
         for binding, namespace in _bound(config, namespaces):
             values[binding.name] = DurableObjectNamespace(
                 binding.name,

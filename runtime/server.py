@@ -164,6 +164,7 @@ class Server:
             await listen(self)
             # Last: an alarm that is due runs user code at once.
             self._actor_side.alarms.start()
+            self._actor_side.start_crons()
         except BaseException:
             await self._cleanup.aclose()
             raise
@@ -196,7 +197,10 @@ class Server:
         actors.assemble(apps, planned.all_namespaces)
         await self._open_control(directory, planned)
         self._front_side.assemble(
-            actors.worker, actors.keep_alive, show_errors=show_errors, on_request=on_request
+            actors.by_hand if show_errors else actors.worker,
+            actors.keep_alive,
+            show_errors=show_errors,
+            on_request=on_request,
         )
 
     async def _open_control(self, directory: DataDirectory, planned: MigrationPlan) -> None:
@@ -295,6 +299,7 @@ class Server:
         self._front_side.close_port()
         await self._close_control()
         self._actor_side.alarms.close()
+        self._actor_side.close_crons()
         deadline = self._loop.time() + drain_s
         await self._front_side.drain(deadline)
         await self._actor_side.drain(deadline)

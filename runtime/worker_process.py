@@ -138,6 +138,8 @@ class WorkerDuty:
             self._begin_link(peer, end)
         self._ends.clear()
         self._actors.alarms.start()
+        if slot == settings.slots[0]:
+            self._actors.start_crons()
 
     async def _open_control(self, layout: Layout) -> None:
         slot, placement = self._identity.place.slot, self._peers
@@ -204,7 +206,9 @@ class WorkerDuty:
         self._lent.serve(link, linked)
         streams, passing = Streams(link), WorkerPassing(self._lent, self._borrowed, link)
         if is_routers:
-            calls = LinkCalls(link, streams, passing, entrypoint=self._actors.worker)
+            actors = self._actors
+            entrypoint = actors.by_hand if self._settings.show_errors else actors.worker
+            calls = LinkCalls(link, streams, passing, entrypoint=entrypoint)
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
@@ -271,6 +275,7 @@ class WorkerDuty:
             if role is Role.ROUTER or not together:
                 taker.stop_taking("it is being replaced")
         self._actors.alarms.close()
+        self._actors.close_crons()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._control.drain()
@@ -303,6 +308,7 @@ class WorkerDuty:
             end.close()
         if is_serving:
             self._actors.alarms.close()
+            self._actors.close_crons()
             self._actors.close("the worker ends")
         await self._cleanup.aclose()
 

@@ -25,6 +25,12 @@ def check_names(report: Report, layer: Layer, variables: Mapping[str, object]) -
         seen[name] = kind
 
 
+def bound_names(layer: Layer) -> Iterator[str]:
+    """Yield the names of all bindings of a layer but its variables."""
+    for name, _, _ in _bindings(layer):
+        yield name
+
+
 def _bindings(layer: Layer) -> Iterator[tuple[str, str, KeyPath]]:
     """Yield name, kind and place of all bindings of a layer but its variables."""
     if bindings := layer.bindings:

@@ -58,7 +58,9 @@ def check_exports(
             lineage.gone[one.name] = f'renamed to "{one.renamed_to}" by `exports`'
             final = renamed_at_last(by_name, one)
             if final is None:
-                message = f'"{one.name}" is renamed to "{one.renamed_to}", which `exports` lacks.'
+                lack = "leads to none that is created"
+                why = lack if one.renamed_to in by_name else "`exports` lacks"
+                message = f'"{one.name}" is renamed to "{one.renamed_to}", which {why}.'
                 hint = "A chain of renames ends at a class whose state is created."
                 report.error((*entry, "renamed_to"), message, hint)
             else:

@@ -13,8 +13,9 @@ USED_INHERITED = (
     "compatibility_flags",
     "migrations",
     "exports",
+    "triggers",
 )
-USED_NOT_INHERITED = ("vars", "durable_objects", "services")
+USED_NOT_INHERITED = ("vars", "durable_objects", "services", "secrets")
 USED_TOP_LEVEL = ("$schema", "dev", "env")
 OURS = "perdure"  # an environment's table is laid over the top level's, key by key
 
@@ -30,7 +31,7 @@ IGNORED = (
     "limits", "logfwdr", "logpush", "minify", "no_bundle", "observability", "placement",
     "preserve_file_names", "preview_urls", "previews", "python_modules", "route", "routes",
     "rules", "tsconfig", "upload_source_maps", "workers_dev", "define", "tail_consumers",
-    "streaming_tail_consumers", "unsafe", "secrets", "connect",
+    "streaming_tail_consumers", "unsafe", "connect",
 )  # fmt: skip
 IGNORED_TOP_LEVEL = (
     "addresses", "alias", "data_blobs", "dependencies_instrumentation", "keep_vars",
@@ -39,7 +40,13 @@ IGNORED_TOP_LEVEL = (
 
 # Known, and missed by the program when they are not there: each is worth a warning. Those that make
 # bindings are told of by unserved.py.
-NOT_PROVIDED = ("assets", "cloudchamber", "containers", "triggers")
+NOT_PROVIDED = ("assets", "cloudchamber", "containers")
+
+# What an environment has to repeat.
+NOT_INHERITED = (
+    *USED_NOT_INHERITED, "cloudchamber", "containers", "define", "streaming_tail_consumers",
+    "tail_consumers", "unsafe", *UNSERVED,
+)  # fmt: skip
 
 ENVIRONMENT = (*USED_INHERITED, *USED_NOT_INHERITED, OURS, *IGNORED, *NOT_PROVIDED, *UNSERVED)
 TOP_LEVEL = (*ENVIRONMENT, *USED_TOP_LEVEL, *IGNORED_TOP_LEVEL)

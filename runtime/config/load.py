@@ -3,13 +3,14 @@
 This file sees the whole of the folder; the others know one kind of table each.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from .binding_names import check_names
+from .binding_names import bound_names, check_names
 from .document import Document, read_document
 from .durable_objects import Bindings
 from .environment import Layers, find_environment, read_layer, warn_of_missing
@@ -19,7 +20,16 @@ from .model import DevConfig, LoadedConfig, WorkerConfig
 from .report import Report, Table, shown
 from .settings import make_perdure_config
 from .snippets import export, setting
-from .variables import OPTION, Variables, read_dev_vars
+from .variables import (
+    DEV_VARS,
+    DOT_ENV,
+    NO_VARS,
+    OPTION,
+    PROCESS,
+    Elsewhere,
+    Variables,
+    read_values,
+)
 
 # The workerd release that perdure was compared with was asked to behave as of this day.
 COMPATIBILITY_DATE = "2026-04-21"
@@ -32,19 +42,25 @@ DEV_KEYS_IGNORED = (
     "inspector_port", "local_protocol", "upstream_protocol",
 )  # fmt: skip
 PORT_MAX = 65_535
-NO_VARS: Mapping[str, str] = MappingProxyType({})
 
 
 def load(
-    path: Path, *, env: str | None = None, var_overrides: Mapping[str, str] = NO_VARS
+    path: Path,
+    *,
+    env: str | None = None,
+    var_overrides: Mapping[str, str] = NO_VARS,
+    env_files: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> LoadedConfig:
-    """Read and check a configuration file, and ``.dev.vars`` beside it.
+    """Read and check a configuration file, and the files of values beside it.
 
     Args:
         path: The file; ``find_config`` searches for one.
         env: The environment to choose. An empty name chooses the top level; so does None,
             with a warning when there are environments to choose from.
         var_overrides: Values from the command line, which win over all others.
+        env_files: Files of values from the command line, in place of those beside the file.
+        environ: The environment of the process; None for this one's.
 
     Raises:
         ConfigError: It cannot be used. All problems that could be found are in it.
@@ -54,7 +70,8 @@ def load(
     layers, dev = _read(report, document, env)
     name, main = _name(report, layers, env), _main(report, layers)
     bindings = layers.own.bindings or Bindings()
-    variables = _variables(report, layers, document.path, env, var_overrides)
+    elsewhere = Elsewhere(var_overrides, env_files, os.environ if environ is None else environ)
+    variables = _variables(report, layers, document.path, env, elsewhere)
     _check(report, layers, name or "", bindings, variables)
     report.raise_errors()
     assert name, "the lack of one was reported"
@@ -116,13 +133,25 @@ def _main(report: Report, layers: Layers) -> str | None:
 
 
 def _variables(
-    report: Report, layers: Layers, path: Path, env: str | None, overrides: Mapping[str, str]
+    report: Report, layers: Layers, path: Path, env: str | None, elsewhere: Elsewhere
 ) -> Variables:
+    own = layers.own
     variables = Variables()
-    variables.add(layers.own.vars or {}, path.name)
-    file_name, values = read_dev_vars(report, path.parent, env)
-    variables.add(values, file_name)
-    variables.add(overrides, OPTION)
+    variables.add(own.vars or {}, path.name)
+    required = own.required_secrets
+    found = read_values(report, path.parent, env, elsewhere, with_process=required is not None)
+    bound = set(bound_names(own))
+    # Nobody has chosen the names in there for this program.
+    only = [n for n in found.values if found.sources[n] != PROCESS or n not in bound]
+    variables.add_all(found, only if required is None else required)
+    variables.add(elsewhere.overrides, OPTION)
+    for index, name in enumerate(required or ()):
+        if name not in variables.values:
+            message = f'The required secret "{name}" is nowhere to be found.'
+            hint = (
+                f"Put {name}=... into {DEV_VARS} or {DOT_ENV}, or into the process's environment."
+            )
+            report.warning((*own.path, "secrets", "required", index), message, hint)
     return variables
 
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 from .document import read_document
 from .errors import ConfigError, Problem, Severity
-from .load import NO_VARS, load
+from .load import load
 from .model import LoadedConfig, WorkerConfig
 from .positions import path_text
+from .variables import NO_VARS
 
 
 def load_together(
-    paths: Sequence[Path], *, env: str | None = None, var_overrides: Mapping[str, str] = NO_VARS
+    paths: Sequence[Path],
+    *,
+    env: str | None = None,
+    var_overrides: Mapping[str, str] = NO_VARS,
+    env_files: Sequence[str] = (),
 ) -> LoadedConfig:
     """Read and check the configurations of Workers that are started together.
 
@@ -20,6 +25,7 @@ def load_together(
         paths: Of each of them; requests from outside are the first one's.
         env: As for ``load``; the others are at their top level if they have none of that name.
         var_overrides: For the first one.
+        env_files: Likewise.
 
     Raises:
         ConfigError: One cannot be used, or two have the same name. All problems are in it.
@@ -29,7 +35,7 @@ def load_together(
     for index, path in enumerate(paths):
         try:
             if index == 0:
-                loaded.append(load(path, env=env, var_overrides=var_overrides))
+                loaded.append(load(path, env=env, var_overrides=var_overrides, env_files=env_files))
             else:
                 loaded.append(load(path, env=_env_of(path, env)))
         except ConfigError as error:

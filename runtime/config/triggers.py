@@ -1,5 +1,6 @@
 """``[triggers]``: when a Worker is run without being asked."""
 
+from .cron import Cron, CronError
 from .report import Table, shown
 
 
@@ -14,4 +15,10 @@ def read_crons(layer: Table) -> tuple[str, ...] | None:
         message = f'Expected "{table.name("crons")}" to be an array but got {shown(value)}.'
         table.report.error(table.key("crons"), message)
         return None
-    return table.find_strings("crons") or ()
+    crons = table.find_strings("crons") or ()
+    for index, text in enumerate(crons):
+        try:
+            Cron.parse(text)
+        except CronError as error:
+            table.report.error((*table.key("crons"), index), str(error))
+    return crons

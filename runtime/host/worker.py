@@ -24,11 +24,14 @@ from ...actors.targets import LocalTargets, call
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
 from ...actors.watch import EventTrace, watch
+from .scheduled import ScheduledEvent
 
 log = logging.getLogger("perdure.server")
 
 # (response, None), or (None, what was raised).
 OnResponse = Callable[[Response | None, BaseException | None], None]
+# What was raised, or None.
+OnDone = Callable[[BaseException | None], None]
 
 
 class Worker(Execution):
@@ -90,6 +93,17 @@ class Worker(Execution):
     def response_of(self, result: Any) -> Response:
         """What the handler has returned, as a response."""
         return check_response(result)
+
+    def scheduled(self, event: ScheduledEvent, on_done: OnDone) -> None:
+        """Have a cron trigger's event handled; ``on_done`` is called once, maybe at once."""
+        self.resume(_ScheduledTurn(self, event, on_done))
+
+    def handle_scheduled(self, event: ScheduledEvent) -> Any:
+        """Call the handler of a cron trigger's events."""
+        scheduled = getattr(self.instance_of(self._entrypoint), "scheduled", None)
+        if scheduled is None:
+            raise NoSuchMethod("scheduled")
+        return scheduled(event)
 
     def describe(self) -> Mapping[str, str]:
         return {"class": self._entrypoint.__qualname__}
@@ -194,3 +208,46 @@ class _RequestTurn:
             self.trace.end(error, response)
             self.trace.left(0.0)
         self._on_response(response, error)
+
+
+class _ScheduledTurn:
+    """One firing of a cron trigger: the first turn of its handler."""
+
+    __slots__ = ("_event", "_on_done", "_worker", "gate", "since_s")
+    handler = "scheduled"
+
+    def __init__(self, worker: Worker, event: ScheduledEvent, on_done: OnDone) -> None:
+        self._worker = worker
+        self._event = event
+        self._on_done = on_done
+        self.gate = worker.root
+        self.since_s = 0.0
+
+    def step(self) -> None:
+        worker = self._worker
+        context = worker.context.copy()
+        try:
+            result = context.run(worker.handle_scheduled, self._event)
+        except BaseException as error:
+            self._done(error)
+            if is_fatal(error):
+                raise
+            return
+        if is_coroutine(result):
+            worker.begin(result, self.gate, self._on_task_done, context)
+        elif hasattr(type(result), "__await__"):
+            worker.begin(wait_for_it(result), self.gate, self._on_task_done, context)
+        else:
+            self._done(None)
+
+    def _on_task_done(self, task: ActorTask) -> None:
+        if task.cancelled():
+            self._done(asyncio.CancelledError("the handler was cancelled"))
+        else:
+            self._done(task.exception())
+
+    def _done(self, error: BaseException | None) -> None:
+        if error is not None:
+            tell_of_error(self._worker, self.handler, error)
+            log.error("scheduled.failed", extra={"cron": self._event.cron}, exc_info=error)
+        self._on_done(error)

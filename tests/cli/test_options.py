@@ -26,6 +26,8 @@ SHARED = {
     "workers": {"dev", "serve"},
     "routers": {"dev", "serve"},
     "tls_key": {"dev", "serve"},
+    "variables": {"dev"},
+    "env_files": {"dev"},
     "is_json": OPERATOR,
 }
 

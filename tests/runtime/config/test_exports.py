@@ -96,7 +96,7 @@ def test_an_environment_may_have_its_own(load_text: Callable[..., LoadedConfig])
         ),
         (
             entry("Room", state="renamed", renamed_to="Room"),
-            '6:1 "Room" is renamed to "Room", which `exports` lacks.',
+            '6:1 "Room" is renamed to "Room", which leads to none that is created.',
         ),
         (
             entry("Room", state="transferred", transferred_to="chat"),

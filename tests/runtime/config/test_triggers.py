@@ -21,6 +21,9 @@ def test_wrong_triggers_are_told(errors_of: Callable[..., Sequence[str]]) -> Non
     assert errors_of(HEAD + 'triggers.crons = "* * * * *"') == [
         '3:10 Expected "triggers.crons" to be an array but got "* * * * *".'
     ]
+    assert errors_of(HEAD + 'triggers.crons = ["* * * * *", "0 0 * * 0"]') == [
+        '3:32 "0" is no weekday: they are 1 to 7, where Sunday is 1.'
+    ]
     assert errors_of(HEAD + "triggers.crons = [5]") == [
         '3:19 Expected "triggers.crons.[0]" to be of type string but got 5.'
     ]
