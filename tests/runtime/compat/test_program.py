@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime.compat import finder
-from perdure.runtime.compat.program import WorkersStyle
+from perdure.runtime.compat.program import WorkersStyle, load_programs
 from perdure.runtime.config.load import load
 from perdure.runtime.host.loader import App, LoadError
 from perdure.runtime.host.style import NATIVE
