@@ -1,6 +1,7 @@
 """Stubs of Workers: what one Worker's code, or an actor's, calls another Worker with."""
 
 import asyncio
+from abc import abstractmethod
 from typing import Any
 
 from .capability import Capability, Sendable
@@ -19,9 +20,9 @@ class Service(Capability):
 
     __slots__ = ()
 
+    @abstractmethod
     def deliver(self, event: CallEvent | FetchEvent, on_reply: OnReply) -> None:
         """Hand over a call, or a request."""
-        raise NotImplementedError
 
     def as_stub(self) -> "ServiceStub":
         return ServiceStub(self)

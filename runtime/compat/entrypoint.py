@@ -12,6 +12,7 @@ from ...actors.http import Response as NativeResponse
 from ...actors.scope import Scope
 from ..config.errors import Problem
 from ..host.loader import ENTRYPOINT, LoadError
+from ..host.scheduled import ScheduledEvent
 from ..host.worker import Worker
 from .handlers import FETCH, called, made_with, relaxed
 from .js.http import Request as JsRequest
@@ -19,10 +20,10 @@ from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import outgoing
 from .views.env import EnvView
-from .views.state import WorkerContext
+from .views.state import ScheduledController, WorkerContext
 
-ON_FETCH = "on_fetch"
-GLOBAL_HANDLERS = (ON_FETCH, "on_scheduled", "on_queue")
+ON_FETCH, ON_SCHEDULED, SCHEDULED = "on_fetch", "on_scheduled", "scheduled"
+GLOBAL_HANDLERS = (ON_FETCH, ON_SCHEDULED, "on_queue")
 
 
 class WorkersWorker(Worker):
@@ -48,6 +49,12 @@ class WorkersWorker(Worker):
             raise TypeError(f"Method {FETCH} does not exist")
         return fetch(Request.of(request))
 
+    def handle_scheduled(self, event: ScheduledEvent) -> Any:
+        scheduled = getattr(self.instance_of(self._entrypoint), SCHEDULED, None)
+        if scheduled is None:
+            raise TypeError(f"Method {SCHEDULED} does not exist")
+        return relaxed(scheduled, 3)(ScheduledController(event), None, None)
+
     def response_of(self, result: Any) -> NativeResponse:
         return native_response(result)
 
@@ -65,10 +72,16 @@ def entrypoint_of_globals(module: ModuleType, main: Path) -> type[WorkerEntrypoi
         message = "Cannot define multiple default entrypoints"
         hint = f"{main.name} has a class {ENTRYPOINT} and functions of the module: keep one."
         raise LoadError(Problem(main, "", None, None, message, hint))
-    return _entrypoint_calling(None if handler is None else relaxed(handler, 3))
+    found = vars(module).get(ON_SCHEDULED)
+    return _entrypoint_calling(
+        None if handler is None else relaxed(handler, 3),
+        None if found is None else relaxed(found, 3),
+    )
 
 
-def _entrypoint_calling(handler: Callable[..., Any] | None) -> type[WorkerEntrypoint]:
+def _entrypoint_calling(
+    handler: Callable[..., Any] | None, on_scheduled: Callable[..., Any] | None
+) -> type[WorkerEntrypoint]:
     class GlobalHandlers(WorkerEntrypoint):
         """The functions of a module, as an entrypoint."""
 
@@ -76,5 +89,10 @@ def _entrypoint_calling(handler: Callable[..., Any] | None) -> type[WorkerEntryp
             if handler is None:
                 raise TypeError(f"Method {ON_FETCH} does not exist")
             return handler(JsRequest.of(request.native), self.env, self.ctx)
+
+        def scheduled(self, controller: ScheduledController) -> Any:
+            if on_scheduled is None:
+                raise TypeError(f"Method {ON_SCHEDULED} does not exist")
+            return on_scheduled(controller, self.env, self.ctx)
 
     return GlobalHandlers

@@ -38,5 +38,7 @@ def _bindings(layer: Layer) -> Iterator[tuple[str, str, KeyPath]]:
             yield binding.name, "Durable Object", (*path, "name")
     for service, path in layer.services or ():
         yield service.name, "Service", (*path, "binding")
+    if layer.assets is not None and layer.assets.binding:
+        yield layer.assets.binding, "Assets", layer.table.key("assets")
     for unserved, path in layer.unserved:
         yield unserved.name, unserved.kind[0].upper() + unserved.kind[1:], path

@@ -213,19 +213,21 @@ class _RequestTurn:
 class _ScheduledTurn:
     """One firing of a cron trigger: the first turn of its handler."""
 
-    __slots__ = ("_event", "_on_done", "_worker", "gate", "since_s")
+    __slots__ = ("_event", "_on_done", "_scope", "_worker", "gate", "since_s")
     handler = "scheduled"
 
     def __init__(self, worker: Worker, event: ScheduledEvent, on_done: OnDone) -> None:
         self._worker = worker
         self._event = event
         self._on_done = on_done
+        self._scope = Scope()
         self.gate = worker.root
         self.since_s = 0.0
 
     def step(self) -> None:
         worker = self._worker
         context = worker.context.copy()
+        context.run(SCOPE.set, self._scope)
         try:
             result = context.run(worker.handle_scheduled, self._event)
         except BaseException as error:
@@ -247,6 +249,7 @@ class _ScheduledTurn:
             self._done(task.exception())
 
     def _done(self, error: BaseException | None) -> None:
+        self._scope.end()
         if error is not None:
             tell_of_error(self._worker, self.handler, error)
             log.error("scheduled.failed", extra={"cron": self._event.cron}, exc_info=error)

@@ -7,6 +7,7 @@ from typing import Any
 from ....actors.alarm import AlarmInfo
 from ....actors.state import DurableObjectState, ExecutionContext
 from ....storage.errors import UsageError
+from ...host.scheduled import ScheduledEvent
 from ..js.dates import Date
 from ..js.proxies import JsProxy
 from ..js.values import JsList
@@ -142,3 +143,20 @@ class AlarmInfoView(JsProxy, js_name="AlarmInvocationInfo"):
     def scheduledTime(self) -> int:
         """Unix time in milliseconds for which the alarm was set."""
         return self.native.scheduled_time
+
+
+class ScheduledController(JsProxy, js_name="ScheduledController"):
+    """What ``scheduled`` is given.
+
+    Attributes:
+        cron: The trigger that fires, as the configuration has it.
+        scheduledTime: Unix time in milliseconds of the minute it fires for.
+    """
+
+    def __init__(self, native: ScheduledEvent) -> None:
+        self.native = native
+        self.cron = native.cron
+        self.scheduledTime = native.scheduled_time
+
+    def noRetry(self) -> None:
+        """Accepted: what fails is not tried again anyway."""

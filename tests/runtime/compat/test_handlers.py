@@ -7,7 +7,8 @@ import pytest
 
 from perdure.actors.alarm import AfterAlarm
 from perdure.actors.base import DurableObject
-from perdure.actors.events import AlarmEvent
+from perdure.actors.errors import NoSuchMethod
+from perdure.actors.events import AlarmEvent, CallEvent
 from perdure.runtime.compat.handlers import construct_in_workers_style, relaxed
 from perdure.runtime.compat.js.buffers import ArrayBuffer
 from perdure.runtime.compat.js.http import Response as JsResponse
@@ -16,6 +17,7 @@ from perdure.runtime.compat.js.values import JsDict
 from perdure.runtime.compat.js.websockets import WebSocketPair
 from perdure.runtime.compat.sdk.messages import Request, Response
 from perdure.runtime.compat.views.env import EnvView
+from perdure.storage.values import encode
 from tests.world import FakeLink, World, turns
 
 heard: list[Any] = []
@@ -150,8 +152,9 @@ async def test_handlers_are_no_methods(name: str, world: World) -> None:
     await stub.take(1)
     handlers: Any = world.actor(Room).handlers
     with pytest.raises(TypeError, match="is a reserved method"):
-        handlers.method(name)
-    assert handlers.method("_private") is None
+        handlers.call(CallEvent(name, encode([[], {}])))
+    with pytest.raises(NoSuchMethod, match="does not implement"):
+        handlers.call(CallEvent("_private", encode([[], {}])))
 
 
 async def test_in_older_programs_handlers_have_a_prefix(world: World) -> None:

@@ -19,6 +19,10 @@ HEAD = 'name = "chat"\nmain = "main.py"\n'
             "4:8 A assigned to Service and AI bindings.",
         ),
         (
+            'assets = { directory = "x", binding = "A" }\nvars.A = 1',
+            "3:1 A assigned to Assets and Environment Variable bindings.",
+        ),
+        (
             'vars.A = 1\nkv_namespaces = [{ binding = "A", id = "x" }]',
             "4:20 A assigned to KV namespace and Environment Variable bindings.",
         ),

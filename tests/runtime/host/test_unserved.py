@@ -10,6 +10,7 @@ import pytest
 
 from perdure.actors.rpc import decode_error, encode_error
 from perdure.runtime.config.model import (
+    AssetsConfig,
     DurableObjectBinding,
     ServiceBinding,
     UnservedBinding,
@@ -122,6 +123,13 @@ def test_another_workers_objects_and_services_are_named() -> None:
         values["HALL"].get_by_name("a")
 
 
+def test_files_are_named_too() -> None:
+    values = unserved_values(config(assets=AssetsConfig(Path("public"), "ASSETS")))
+    with pytest.raises(BindingUnavailable, match="the assets binding ASSETS is not available on"):
+        values["ASSETS"].fetch("https://x/")
+    assert unserved_values(config(assets=AssetsConfig(Path("public")))) == {}
+
+
 def test_every_alternative_is_for_a_key_there_is() -> None:
     assert set(ALTERNATIVES) <= set(KINDS)
 
@@ -143,4 +151,4 @@ async def test_programs_are_told(serve: Serving) -> None:
         assert text.startswith("BindingUnavailable: the R2 bucket binding BUCKET is not available")
         async with client.get(f"{server.url}/actor") as answer:
             text = await answer.text()
-        assert text.startswith("the service binding AUTH is not available on perdure; reach the")
+        assert text.startswith("the service binding AUTH is not available on perdure; start the")
