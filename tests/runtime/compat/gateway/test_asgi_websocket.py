@@ -172,6 +172,7 @@ async def test_an_upgrade_can_be_refused(
         assert body in await response.text()
 
 
+@pytest.mark.inline("the brake takes hold later where the client is in another process")
 async def test_a_slow_client_holds_the_application_up_and_loses_nothing(
     serve: Serving, http: aiohttp.ClientSession
 ) -> None:
