@@ -1,6 +1,5 @@
 """WebSockets of ASGI applications in a Worker, over real connections."""
 
-
 import aiohttp
 import pytest
 from aiohttp import WSMsgType
