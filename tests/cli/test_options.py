@@ -15,9 +15,9 @@ OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor", *OF_SERVERS}
 OF_STARTS = {"dev", "check", "serve"}
 OF_DATA = {"dev", "check", "serve", "tail", *OPERATOR}
 SHARED = {
-    "config_file": OF_DATA - OF_STARTS,
+    "config_file": {"types", *OF_DATA} - OF_STARTS,
     "config_files": OF_STARTS,
-    "env": OF_DATA,
+    "env": {"types", *OF_DATA},
     "data": OF_DATA,
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},

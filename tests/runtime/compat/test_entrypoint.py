@@ -19,6 +19,7 @@ from perdure.runtime.compat.sdk.messages import Request, Response
 from perdure.runtime.compat.views.env import EnvView, bind
 from perdure.runtime.host.bindings import Env
 from perdure.runtime.host.loader import LoadError
+from perdure.runtime.host.scheduled import ScheduledEvent
 from tests.world import World
 
 MAIN = Path("main.py")
@@ -105,3 +106,48 @@ def test_functions_and_a_class_are_too_much() -> None:
     both = module(on_fetch=lambda: None, Default=WorkerEntrypoint)
     with pytest.raises(LoadError, match="Cannot define multiple default entrypoints"):
         entrypoint_of_globals(both, MAIN)
+
+
+async def fire(world: World, entrypoint: type[Any]) -> BaseException | None:
+    view, native = EnvView(), Env({"GREETING": "hello"})
+    bind(view, native)
+    worker = WorkersWorker(world.loop, world.outbound, entrypoint, native, ActorLimits(), view=view)
+    done: asyncio.Future[BaseException | None] = world.loop.create_future()
+    worker.scheduled(ScheduledEvent("*/5 * * * *", 1_700_000_000_000), done.set_result)
+    return await done
+
+
+async def test_a_cron_trigger_runs_scheduled_with_a_controller(world: World) -> None:
+    heard = []
+
+    class Default(WorkerEntrypoint):
+        async def scheduled(self, controller: Any, env: Any, ctx: Any) -> None:
+            controller.noRetry()
+            heard.append((controller.cron, controller.scheduledTime, env, ctx, self.env.GREETING))
+
+    class Shorter(WorkerEntrypoint):
+        def scheduled(self, controller: Any) -> None:
+            heard.append(controller.cron)
+
+    assert await fire(world, Default) is None
+    assert await fire(world, Shorter) is None
+    assert heard == [("*/5 * * * *", 1_700_000_000_000, None, None, "hello"), "*/5 * * * *"]
+
+
+async def test_a_cron_trigger_runs_on_scheduled_of_older_programs(world: World) -> None:
+    heard = []
+
+    async def on_scheduled(controller: Any, env: Any, ctx: Any) -> None:
+        heard.append((controller.cron, env.GREETING, ctx is not None))
+
+    entrypoint = entrypoint_of_globals(module(on_scheduled=on_scheduled), MAIN)
+    assert entrypoint is not None
+    assert await fire(world, entrypoint) is None
+    assert heard == [("*/5 * * * *", "hello", True)]
+
+
+async def test_a_cron_trigger_without_a_handler_says_so(world: World) -> None:
+    class Default(WorkerEntrypoint):
+        pass
+
+    assert str(await fire(world, Default)) == "Method scheduled does not exist"
