@@ -45,7 +45,7 @@ class Default(WorkerEntrypoint):
         what = parts[1]
         if what == "plain":
             return Response("hello world")
-        stub = self.env.NS.get(self.env.NS.idFromName(parts[2]))
+        stub = self.env.NS.getByName(parts[2])
         if what == "rpc":
             return Response(str(await stub.inc()))
         return await stub.fetch(request)
