@@ -223,6 +223,9 @@ class EventTurn(Scope):
 
     def reply(self, answer: Any, failure: bytes | None) -> None:
         self.actor.replies_due.discard(self)
+        event = self._event
+        if type(event) is CallEvent:
+            event.route = None  # they refer to each other: memory is free now, not when gc looks
         if self.trace is not None:
             self.trace.left(self.actor.commit_s)
         self._on_reply(answer, failure)
