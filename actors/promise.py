@@ -64,6 +64,7 @@ class RpcPromise(asyncio.Future[Any]):
     def settle(self, answer: Any, failure: bytes | None) -> None:
         """The answer is here; is an ``OnReply``."""
         if failure is not None:
+            discard(self._event.arguments)  # streams that nobody has opened, or will read
             error = decode_error(failure)
             if getattr(error, "durable_object_reset", False):
                 self._origin.broken = failure
