@@ -165,7 +165,7 @@ _FUNC: Any = partial.__dict__["func"]
 _ARGS: Any = partial.__dict__["args"]
 
 
-class RemoteMember(partial[Any]):
+class RemoteMember(partial[RpcPromise]):
     """A method or an attribute of something elsewhere: call it, or await it.
 
     Asking for it sends nothing.
