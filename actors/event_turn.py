@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from .errors import ActorAborted
+from .errors import ActorAborted, ActorError
 from .events import AlarmEvent, CallEvent, Event, FetchEvent, OnReply
 from .execution import is_coroutine, wait_for_it
 from .gates import InputGate
@@ -122,7 +122,7 @@ class EventTurn(Scope):
         actor = self.actor
         actor.waiting -= 1
         if self.is_given_up:  # nobody waits for it, and nothing of it has happened
-            self.reply(None, encode_error(asyncio.CancelledError("the call was given up")))
+            self.reply(None, encode_error(ActorError("the call was given up")))
             return
         context = actor.context.copy()
         if self.trace is not None:
@@ -223,6 +223,9 @@ class EventTurn(Scope):
 
     def reply(self, answer: Any, failure: bytes | None) -> None:
         self.actor.replies_due.discard(self)
+        event = self._event
+        if type(event) is CallEvent:
+            event.route = None  # they refer to each other: memory is free now, not when gc looks
         if self.trace is not None:
             self.trace.left(self.actor.commit_s)
         self._on_reply(answer, failure)

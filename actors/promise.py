@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ..storage.values import decode
 from .capability import Capability, Sendable
-from .errors import NoSuchMethod, ReservedMethod
+from .errors import ActorError, NoSuchMethod, ReservedMethod
 from .events import CallEvent, OnReply
 from .execution import CURRENT, DEFAULT_LIMITS, Execution
 from .packing import discard, pack, pack_call
@@ -24,6 +24,7 @@ from .scope import SCOPE, Scope
 from .sections import SelfCall
 
 READ = b""
+_GIVEN_UP = "the call whose answer this one is on was given up"
 
 
 class Origin(Protocol):
@@ -63,6 +64,7 @@ class RpcPromise(asyncio.Future[Any]):
     def settle(self, answer: Any, failure: bytes | None) -> None:
         """The answer is here; is an ``OnReply``."""
         if failure is not None:
+            discard(self._event.arguments)  # streams that nobody has opened, or will read
             error = decode_error(failure)
             if getattr(error, "durable_object_reset", False):
                 self._origin.broken = failure
@@ -78,9 +80,7 @@ class RpcPromise(asyncio.Future[Any]):
         else:
             self.set_result(self._origin.open(answer, self._scope))
         if self._held:
-            held, self._held = self._held, []
-            for event, on_reply in held:
-                self._deliver_on(event, on_reply)
+            self._deliver_held()
 
     def cancel(self, msg: Any = None) -> bool:
         """Give up: a call that has not begun never will; of one that has, the answer is dropped."""
@@ -88,7 +88,7 @@ class RpcPromise(asyncio.Future[Any]):
             return False
         if self._event.route is not None:
             self._event.route.give_up()
-        self.settle(None, encode_error(asyncio.CancelledError("the call was given up")))
+        self._deliver_held()
         return True
 
     # What is called on the answer.
@@ -140,11 +140,17 @@ class RpcPromise(asyncio.Future[Any]):
             assert self._held is not None, "made by _hand_over"
             self._held.append((event, on_reply))
 
+    def _deliver_held(self) -> None:
+        held, self._held = self._held or [], []
+        for event, on_reply in held:
+            self._deliver_on(event, on_reply)
+
     def _deliver_on(self, event: CallEvent, on_reply: OnReply) -> None:
-        if self._failure is not None:
+        if self.cancelled():
+            on_reply(None, encode_error(ActorError(_GIVEN_UP)))
+        elif self._failure is not None:
+            self.exception()  # it is heard of
             on_reply(None, self._failure)
-        elif self.cancelled():
-            on_reply(None, encode_error(asyncio.CancelledError("the call before was cancelled")))
         else:
             deliver_on(self.result(), event, on_reply)
 
@@ -159,7 +165,7 @@ _FUNC: Any = partial.__dict__["func"]
 _ARGS: Any = partial.__dict__["args"]
 
 
-class RemoteMember(partial[Any]):
+class RemoteMember(partial[RpcPromise]):
     """A method or an attribute of something elsewhere: call it, or await it.
 
     Asking for it sends nothing.

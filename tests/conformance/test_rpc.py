@@ -211,6 +211,10 @@ class Room(DurableObject):
     async def collect(self, stream):
         return b"".join([chunk async for chunk in stream])
 
+    async def read_and_fail(self, stream):
+        async for chunk in stream:
+            raise LookupError("after a chunk")
+
     async def respond(self, request):
         body = await request.text()
         return Response(f"{request.method} {request.url} {body}", 201, headers={"X-Room": "yes"})
@@ -676,3 +680,24 @@ async def test_an_answer_nobody_waits_for_is_let_go_of(run: Asked) -> None:
             await asyncio.sleep(0)
         return await raised(asyncio.shield(other.echo(1)))
     """) == ["no error", "[1]"]
+
+
+async def test_streams_given_to_a_call_that_fails_are_closed(run: Asked) -> None:
+    assert await run("""
+        closed = []
+        execution = getattr(self.ctx, "_actor", None) or self.ctx._execution
+        await asyncio.sleep(0)
+        before = len(execution.tasks)
+
+        async def chunks(name):
+            try:
+                while True:
+                    yield b"chunk"
+            finally:
+                closed.append(name)
+
+        answers = [await raised(other.missing(chunks("missing"))),
+                   await raised(other.read_and_fail(chunks("fails")))]
+        await until(lambda: closed and len(execution.tasks) == before)
+        return [[name for name, _ in answers], "fails" in closed]
+    """) == [["NoSuchMethod", "LookupError"], True]

@@ -68,7 +68,7 @@ OUTPUTS = (
     Mutant(
         "a chunk of a streamed body skips the gate",
         "actors/response_stream.py",
-        "stream_through.pump",
+        "piped.pump",
         lambda node: _EMIT(node) and "push" in names(node),
         at_once(),
         (_KINDS + "test_each_chunk_of_a_streamed_body_waits",),
