@@ -124,13 +124,14 @@ def copy_file(source: Path, target: Path, check: Callable[[], None] = go_on) -> 
 
 
 def copy_catalog(source: Path, target: Path) -> None:
-    """Copy a database that SQLite alone looks after, with what its ``-wal`` holds.
+    """Copy a database that SQLite alone looks after.
 
     Raises:
         StorageError: It cannot be read or written.
     """
     try:
-        connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+        # Not READONLY: that may not put back what a process had begun that was killed.
+        connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
         copy = apsw.Connection(str(target))
         try:
             with copy.backup("main", connection, "main") as backup:

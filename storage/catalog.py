@@ -258,8 +258,9 @@ class Catalog:
             raise InternalError(f"the catalog does not allow {what}")
 
     async def _set_up(self) -> None:
-        # EXCLUSIVE is left out: `perdure check` reads the catalog beside a running server.
-        await self._run("PRAGMA journal_mode = WAL")
+        # EXCLUSIVE is left out: `perdure check` reads the catalog beside a running server. And
+        # without it not WAL, for the reason in storage/archive/index.py.
+        await self._run("PRAGMA journal_mode = TRUNCATE")
         await self._run("PRAGMA synchronous = FULL")
         async with self._transaction():
             ((version,),) = await self._rows("PRAGMA user_version")

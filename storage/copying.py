@@ -52,6 +52,7 @@ class DatabaseCopy:
         self._source = source
         try:
             self._copy = apsw.Connection(str(target))
+            self._copy.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()  # no -shm
         except apsw.Error as error:
             raise StorageError(target, f"cannot be written: {error}") from error
         self._backup = self._copy.backup("main", source, "main")

@@ -64,6 +64,7 @@ def take_in(source: Path, draft: Path, identity: Identity) -> None:
         raise DatabaseFailed(source, problem, code=name_of(error)) from error
     try:
         with contextlib.closing(apsw.Connection(str(draft))) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()  # no -shm
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
             connection.execute("PRAGMA synchronous = OFF").fetchall()  # it is a draft
             _check(source, connection)
@@ -80,6 +81,7 @@ def rename(draft: Path, identity: Identity) -> None:
     """
     try:
         with contextlib.closing(apsw.Connection(str(draft))) as connection:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE").fetchall()  # no -shm
             _set_identity(connection, identity)
     except apsw.Error as error:
         raise StorageError(draft, f"cannot be written: {error}", "Make room on the disk") from error

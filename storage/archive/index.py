@@ -24,8 +24,12 @@ VERSION = 1
 Order = tuple[int, int]  # incarnation and commit, as in Record.order
 Actor = tuple[str, bytes]
 
+# Not WAL: beside it SQLite maps a file into memory, and writing there when the disk is full ends
+# the process with SIGBUS. (It asks for one byte of each page only; file systems with smaller
+# blocks, or which copy on write, have no room for the rest.) Readers are short; a writer waits for
+# them. With TRUNCATE, and not with DELETE, the end of a transaction is durable at once.
 _SET_UP = """
-    PRAGMA journal_mode = WAL;
+    PRAGMA journal_mode = TRUNCATE;
     PRAGMA synchronous = FULL;
 """
 _SCHEMA = f"""
@@ -195,7 +199,9 @@ class ArchiveIndex:
         self._identity: tuple[int, int] | None = None
         try:
             if read_only:
-                self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+                # SQLite's word for it is not used: who has that may not put back what a process
+                # had begun that was killed.
+                self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
                 self._connection.set_busy_timeout(10_000)
                 return
             is_new = not path.exists()

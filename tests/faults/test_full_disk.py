@@ -51,8 +51,8 @@ def test_what_was_acknowledged_survives_a_full_disk(
     with LoopDisk(loop_directory, "disk", SIZE_MIB) as disk:
         script = script_for(disk.mount_point, shortened)
         with begin_again(history, script) as writing:
-            writing.wait()  # for the log to fail, or for all actors to have given up
-        assert heard["broken"] or heard["given-up"] == ACTORS
+            code = writing.wait()  # for the log to fail, or for all actors to have given up
+        assert heard["broken"] or heard["given-up"] == ACTORS, (code, heard)
         assert {reset.split()[1] for reset in history.said.get("reset", [])} <= CODES
         with begin_again(history, script) as writing:  # while it is full
             writing.hear_until(lambda: heard["ready"] == 2)

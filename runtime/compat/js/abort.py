@@ -8,6 +8,7 @@ from .errors import DOMException
 from .options import options_of
 from .proxies import JsProxy, is_nullish
 from .pyproxies import unwrapped
+from .timers import setTimeout
 
 _ABORTED = "The operation was aborted"
 _FIELDS = ("detail", "data", "code", "reason", "wasClean", "message", "error")
@@ -16,12 +17,19 @@ _FIELDS = ("detail", "data", "code", "reason", "wasClean", "message", "error")
 class Event(JsProxy):
     """``Event.new("change")``; its fields are what it was made with."""
 
+    type: str
+    target: Any = None
+    defaultPrevented = False
+
     def __init__(self, type: Any, init: Any = None, **more: Any) -> None:
         self.type = str(type)
-        self.target: Any = None
-        self.defaultPrevented = False
         for name, value in options_of(init, more, _FIELDS).items():
             setattr(self, name, value)
+
+    @property
+    def currentTarget(self) -> Any:
+        """As ``target``: nothing propagates here."""
+        return self.target
 
     def preventDefault(self) -> None:
         self.defaultPrevented = True
@@ -111,10 +119,14 @@ class AbortSignal(EventTarget):
 
     @staticmethod
     def timeout(ms: float) -> "AbortSignal":
-        """One that will be."""
+        """One that will be.
+
+        Raises:
+            JsException: No handler is running.
+        """
         signal = AbortSignal()
         reason = DOMException("The operation was aborted due to timeout", "TimeoutError")
-        asyncio.get_running_loop().call_later(ms / 1000, signal.give_up, reason)
+        setTimeout(signal.give_up, ms, reason)  # what listens is the program's code
         return signal
 
     @staticmethod

@@ -101,10 +101,7 @@ def look_up(name: str) -> Any:
     try:
         return NAMES[name]
     except KeyError:
-        why = (
-            f"module 'js' on perdure has no {name!r}: neither has the platform, as far as is known"
-        )
-        raise AttributeError(why) from None
+        raise AttributeError(f"module 'js' on perdure has no {name!r}") from None
 
 
 def make_module() -> types.ModuleType:

@@ -100,7 +100,8 @@ clearInterval = clearTimeout
 
 def queueMicrotask(callback: Any) -> None:
     """Call it when the code that runs now is done."""
-    _begin(_call(callback, ()), _execution("queueMicrotask()"))
+    execution = _execution("queueMicrotask()")
+    _begin(_call(callback, ()), execution)
 
 
 def reportError(error: Any) -> None:

@@ -220,7 +220,8 @@ class WebSocket(JsProxy):
             if not isinstance(data, str):
                 is_blob = vars(self).get("_is_blob", False)
                 data = Blob.of(data) if is_blob else EventData(data)
-            said: Event = MessageEvent("message", data=data)
+            said: Event = MessageEvent.__new__(MessageEvent)  # this runs for every message
+            said.type, said.data = "message", data  # type: ignore[attr-defined]  # it has
         elif isinstance(event, NativeClose):
             said = CloseEvent("close")
             said.code, said.reason, said.wasClean = event.code, event.reason, event.was_clean

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.client import HTTPMessage
@@ -154,7 +155,10 @@ class FetchResponse:
         with tempfile.NamedTemporaryFile(suffix=suffix) as file:
             shutil.copyfileobj(io.BytesIO(data), file)
             file.flush()
-            shutil.unpack_archive(file.name, extract_dir, format, filter="data")
+            # Of a tar file, nothing may leave the directory; zipfile sees to that by itself.
+            is_zip = zipfile.is_zipfile(file.name)
+            options: dict[str, Any] = {} if is_zip else {"filter": "data"}
+            shutil.unpack_archive(file.name, extract_dir, format, **options)
 
 
 async def pyfetch(

@@ -1,5 +1,6 @@
 """Where in the archive which actor's records are."""
 
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -75,15 +76,45 @@ def test_copies_are_known_until_they_are_not(tmp_path: Path) -> None:
 
 def test_what_is_read_as_one_is_of_one_moment(tmp_path: Path) -> None:
     path = tmp_path / "index.db"
-    with (
-        closing(ArchiveIndex(path)) as writer,
-        closing(ArchiveIndex(path, read_only=True)) as reader,
-    ):
+
+    def add() -> None:  # in a thread: it waits for the reader
+        with closing(ArchiveIndex(path)) as writer:
+            begins.set()
+            writer.add_file(file(1), [span(A, 11)])
+
+    begins = threading.Event()
+    ArchiveIndex(path).close()
+    writing = threading.Thread(target=add)
+    with closing(ArchiveIndex(path, read_only=True)) as reader:
         with reader.as_one():
             assert reader.files() == []
-            writer.add_file(file(1), [span(A, 11)])
+            writing.start()
+            assert begins.wait(30)
             assert reader.files() == []
             assert reader.spans(A) == []
+        writing.join()
+        assert reader.files() == [file(1)]
+
+
+def test_no_file_beside_it_is_mapped_into_memory(tmp_path: Path) -> None:
+    with closing(ArchiveIndex(tmp_path / "index.db")) as index:
+        index.add_file(file(1), [span(A, 11)])
+        assert "-shm" not in Path("/proc/self/maps").read_text()
+
+
+def test_a_reader_puts_back_what_a_killed_writer_had_begun(tmp_path: Path) -> None:
+    path, killed = tmp_path / "index.db", tmp_path / "killed.db"
+    with closing(ArchiveIndex(path)) as index:
+        index.add_file(file(1), [span(A, 11)])
+        with index._transaction():
+            index._execute("UPDATE files SET slot = 'torn'")
+            index._connection.cache_flush()
+            for name in ("index.db", "index.db-journal"):
+                (tmp_path / name.replace("index", "killed")).write_bytes(
+                    (tmp_path / name).read_bytes()
+                )
+    assert b"torn" in killed.read_bytes()
+    with closing(ArchiveIndex(killed, read_only=True)) as reader:
         assert reader.files() == [file(1)]
 
 

@@ -6,11 +6,12 @@ import types
 import pytest
 
 from perdure.runtime.compat.js.pyproxies import PyProxy
+from tests.world import World
 
 
 def test_listeners_hear_once_for_all(js: types.ModuleType) -> None:
     controller = js.AbortController.new()
-    signal, heard = controller.signal, list[str]()
+    signal, heard = controller.signal, list[object]()
     signal.onabort = lambda event: heard.append(f"on {event.type}")
     listener = PyProxy(lambda event: heard.append(event.target is signal))
     signal.addEventListener("abort", listener)
@@ -73,7 +74,15 @@ async def test_signals_of_all_kinds(js: types.ModuleType) -> None:
     assert js.AbortSignal.any([both]).aborted
     with pytest.raises(js.Error, match="AbortError: second"):
         both.throwIfAborted()
-    timed, over = js.AbortSignal.timeout(1), asyncio.Event()
-    timed.addEventListener("abort", lambda event: over.set())
-    await over.wait()
-    assert timed.reason.name == "TimeoutError"
+
+
+async def test_a_signal_that_gives_up_in_time(world: World, js: types.ModuleType) -> None:
+    async def script(lab: object) -> str:
+        signal, over = js.AbortSignal.timeout(1), asyncio.Event()
+        signal.addEventListener("abort", lambda event: over.set())
+        await over.wait()
+        return str(signal.reason.name)
+
+    assert await world.inside(script) == "TimeoutError"
+    with pytest.raises(js.Error, match="only while a handler"):
+        js.AbortSignal.timeout(1)

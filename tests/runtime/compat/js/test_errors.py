@@ -70,7 +70,7 @@ def test_native_errors_have_the_platforms_names(native: Exception, name: str, me
 
 def test_what_is_not_perdures_is_a_python_error_with_its_traceback() -> None:
     try:
-        {}["missing"]
+        dict[str, int]()["missing"]
     except KeyError as failure:
         error = js_error(failure)
     assert error.name == "PythonError"

@@ -94,7 +94,8 @@ def test_text_of_codes(js: types.ModuleType) -> None:
 
 
 def test_truth_is_javascripts(js: types.ModuleType) -> None:
-    assert [js.Boolean(value) for value in ([], {}, "", 0, None, jsnull, float("nan"), "x")] == [
+    values: list[Any] = [[], {}, "", 0, None, jsnull, float("nan"), "x"]
+    assert [js.Boolean(value) for value in values] == [
         True,
         True,
         False,

@@ -21,7 +21,7 @@ async def later(value: Any) -> Any:
 
 async def test_a_promise_can_be_awaited_many_times(js: types.ModuleType) -> None:
     promise = Promise.of(later(5))
-    assert await asyncio.gather(promise, promise, promise) == [5, 5, 5]
+    assert list(await asyncio.gather(promise, promise, promise)) == [5, 5, 5]
     assert await promise == 5
     assert isinstance(promise, js.Promise)
 

@@ -15,7 +15,7 @@ from perdure.runtime.compat.js.buffers import ArrayBuffer, Uint8Array
 from perdure.runtime.compat.js.containers import Map, Set
 from perdure.runtime.compat.js.dates import Date
 from perdure.runtime.compat.js.headers import Headers
-from perdure.runtime.compat.js.proxies import JsProxy, jsnull
+from perdure.runtime.compat.js.proxies import jsnull
 from perdure.runtime.compat.js.pyproxies import PyProxy
 from perdure.runtime.compat.js.values import (
     JsDict,
@@ -115,7 +115,7 @@ def test_to_py_survives_a_value_that_contains_itself() -> None:
 
 def test_native_values_become_supersets() -> None:
     value = from_native({"a": [1, (2, b"x")], "s": {1}})
-    assert isinstance(value, JsProxy)
+    assert type(value) is JsDict
     assert value.a[1][1].decode() == "x"
     assert value.a.length == 2
     assert type(value.s) is set
