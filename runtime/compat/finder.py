@@ -54,6 +54,7 @@ PLATFORM_MODULES = (
 )
 
 Fill = Callable[[str, ModuleType], None]
+_TOPS = frozenset(name.partition(".")[0] for name in [*SDK_MODULES, *PLATFORM_MODULES])
 
 
 class ProgramFinder(MetaPathFinder):
@@ -160,9 +161,17 @@ class Installed:
             if finder in sys.meta_path:
                 sys.meta_path.remove(finder)
             finder.forget()
+        self._forget_own_copies()
         for path in self._paths:
             if path in sys.path:
                 sys.path.remove(path)
+
+    def _forget_own_copies(self) -> None:
+        """Let the next program not get the copy of ``workers`` that this one has brought."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) or ""
+            if name.partition(".")[0] in _TOPS and file.startswith(tuple(self._paths)):
+                del sys.modules[name]
 
 
 def install(

@@ -18,8 +18,10 @@ from perdure.runtime.config.model import WorkerConfig
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs/workers-compatibility.md"
 # Tops of packages have their submodules as names besides.
-LISTED = ("workers", "js", "pyodide", "pyodide.code", "pyodide.ffi", "pyodide.http")
-LISTED += ("pyodide.webloop", "asgi", "workers.wsgi", "workers.workflows")
+LISTED = [
+    *("workers", "js", "pyodide", "pyodide.code", "pyodide.ffi", "pyodide.http"),
+    *("pyodide.webloop", "asgi", "workers.wsgi", "workers.workflows"),
+]
 
 
 def rows(module: str) -> dict[str, tuple[str, str]]:
