@@ -36,6 +36,7 @@ from .host.alarms import AlarmCounts
 from .host.bindings import Env
 from .host.migration_plan import Confirm, MigrationPlan, agree
 from .host.migrations import carry_out, plan_for
+from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
 from .host.worker import Worker
@@ -76,6 +77,7 @@ class Server:
         self.config = config
         self.control_port: int | None = None
         self.stop_asked: StopAsked = loop.create_future()
+        self._is_embedded = False
         self._clock = clock
         self._loop = loop
         self._cleanup = AsyncExitStack()
@@ -147,6 +149,7 @@ class Server:
 
         loop = asyncio.get_running_loop()
         server = cls(config, clock or SystemClock(loop), loop)
+        server._is_embedded = True
         return await server._begin(data_dir, False, ignore, confirm, have_no_port)  # noqa: FBT003  # of _begin()
 
     async def _begin(
@@ -221,6 +224,9 @@ class Server:
 
     async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
         has_no_workers(arguments)
+        if self._is_embedded:
+            problem = "This program is mounted in another server, which is not perdure's to stop"
+            raise OperatorError(problem, "Stop that server: the program drains with it")
         limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
         return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
 

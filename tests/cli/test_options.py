@@ -14,8 +14,8 @@ OF_SERVERS = {"ps", "kick", "drain", "reload", "resize", "upgrade"}
 OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor", *OF_SERVERS}
 OF_DATA = {"dev", "check", "serve", "tail", *OPERATOR}
 SHARED = {
-    "config_file": OF_DATA,
-    "env": OF_DATA,
+    "config_file": {"types", *OF_DATA},
+    "env": {"types", *OF_DATA},
     "data": OF_DATA,
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},

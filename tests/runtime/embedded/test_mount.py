@@ -9,7 +9,9 @@ from perdure import UsageError
 from perdure.runtime.config.model import WorkerConfig
 from perdure.runtime.embedded.mount import Mount, ServedTwice
 from perdure.runtime.errors import MigrationDeclined
+from perdure.runtime.host.operations.errors import OperatorError
 from tests.serving import Serving
+from tests.town import Listener
 
 from .conftest import MAIN
 
@@ -34,6 +36,15 @@ async def test_two_cannot_have_one_directory(config: WorkerConfig) -> None:
         assert refused.value.pid is not None
     async with other.lifespan():  # it may try again
         assert other.is_open
+
+
+async def test_draining_is_the_other_servers_business(config: WorkerConfig) -> None:
+    mount = Mount(config)
+    async with mount.lifespan():
+        server = await mount.open()
+        with pytest.raises(OperatorError, match="mounted in another server"):
+            await server.desk.run("drain", {}, Listener())
+        assert not server.stop_asked.done()
 
 
 async def test_it_lives_on_one_loop(config: WorkerConfig) -> None:
