@@ -22,6 +22,7 @@ Table = Mapping[str, Sequence[str]]
 # What a program imports, and where the names in it are from; a module of ours gives those in its
 # ``__all__``, and by its ``__getattr__``, if it has one, those that are made when asked for.
 SDK_MODULES: Table = {
+    "asgi": ("gateway.asgi",),
     "workers": (
         "sdk.entrypoints",
         "sdk.messages",
@@ -31,11 +32,13 @@ SDK_MODULES: Table = {
         "sdk.transfer",
         "sdk.types",
     ),
+    "workers.asgi": ("gateway.asgi",),
     "workers.entrypoints": ("sdk.entrypoints",),
     "workers.rpc": ("sdk.transfer",),
     "workers.types": ("sdk.types",),
     "workers.utils": ("sdk.transfer",),
     "workers.workflows": ("sdk.workflows",),
+    "workers.wsgi": ("gateway.wsgi",),
 }
 # And those that stand for JavaScript, and for Pyodide, which the platform runs Python on.
 PLATFORM_MODULES = (
@@ -51,6 +54,7 @@ PLATFORM_MODULES = (
 )
 
 Fill = Callable[[str, ModuleType], None]
+_TOPS = frozenset(name.partition(".")[0] for name in [*SDK_MODULES, *PLATFORM_MODULES])
 
 
 class ProgramFinder(MetaPathFinder):
@@ -111,6 +115,8 @@ def filled_from(table: Table, extras: Mapping[str, Mapping[str, Any]]) -> Fill:
             names |= {*ours.__all__}
             for name in ours.__all__:
                 setattr(module, name, getattr(ours, name))
+            if (lazy := vars(ours).get("__getattr__")) is not None:
+                vars(module)["__getattr__"] = lazy
         vars(module).update(extras.get(fullname, {}))
         vars(module)["__all__"] = sorted(names)
 
@@ -155,9 +161,17 @@ class Installed:
             if finder in sys.meta_path:
                 sys.meta_path.remove(finder)
             finder.forget()
+        self._forget_own_copies()
         for path in self._paths:
             if path in sys.path:
                 sys.path.remove(path)
+
+    def _forget_own_copies(self) -> None:
+        """Let the next program not get the copy of ``workers`` that this one has brought."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None) or ""
+            if name.partition(".")[0] in _TOPS and file.startswith(tuple(self._paths)):
+                del sys.modules[name]
 
 
 def install(

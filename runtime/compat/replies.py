@@ -14,6 +14,8 @@ def native_response(result: Any) -> NativeResponse:
     Raises:
         TypeError: It is none.
     """
+    if type(result) is Response:  # nearly always
+        return result.native
     if isinstance(result, Response | JsResponse):
         return result.native
     return check_response(result)

@@ -140,6 +140,8 @@ def fields_of(headers: Any) -> Any:
     """
     if not headers:
         return None
+    if type(headers) is dict and all(type(value) is str for value in headers.values()):
+        return headers
     if isinstance(headers, JsHeaders):
         return headers.native
     if isinstance(headers, JsProxy):

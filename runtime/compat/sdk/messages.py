@@ -48,6 +48,7 @@ class Request(Message):
         return self
 
     _cf: Any = None
+    _fields: FieldsMapping | None = None
 
     def __repr__(self) -> str:
         return f"Request(method={str(self.method)!r}, url={self.url!r})"
@@ -67,10 +68,12 @@ class Request(Message):
         """The whole URL."""
         return self.native.url
 
-    @cached_property
+    @property
     def headers(self) -> FieldsMapping:
         """The header fields: a mapping whose names are equal whatever their case."""
-        return FieldsMapping(self.native.headers)
+        if self._fields is None:  # not a cached_property, which takes a lock each time
+            self._fields = FieldsMapping(self.native.headers)
+        return self._fields
 
     @property
     def redirect(self) -> str:
@@ -110,6 +113,8 @@ def native_request(resource: Any, options: Mapping[str, Any]) -> NativeRequest:
     Raises:
         TypeError: The URL is not absolute, or an argument is of no use.
     """
+    if type(resource) is str and not options:
+        return NativeRequest(resource)
     if isinstance(resource, Request | JsRequest):
         resource = resource.native
         if not options:
@@ -170,7 +175,8 @@ class Response(Message):
         headers: Any = None,
         web_socket: Any = None,
     ) -> None:
-        if isinstance(body, Response | JsResponse):
+        is_plain = body is None or type(body) is str or type(body) is bytes
+        if not is_plain and isinstance(body, Response | JsResponse):
             if status is not None or status_text or headers or web_socket:
                 raise ValueError(
                     "Expected no options when constructing Response from a js.Response"
@@ -178,7 +184,7 @@ class Response(Message):
             self.native = body.native
             return
         content_type = None
-        if body is not None and type(body) is not str and type(body) is not bytes:
+        if not is_plain:
             body, content_type = body_for(body, "Response")
         try:
             self.native = NativeResponse(

@@ -85,6 +85,15 @@ def test_a_program_that_brings_its_own_copy_gets_that(tmp_path: Path) -> None:
     assert importlib.import_module("workers").whose == "its own"
 
 
+def test_the_next_program_does_not_get_that_copy(tmp_path: Path) -> None:
+    (tmp_path / "python_modules").mkdir()
+    (tmp_path / "python_modules" / "workers.py").write_text("whose = 'its own'")
+    install(tmp_path, libraries=[tmp_path / "python_modules"], has_own_sdk=True)
+    importlib.import_module("workers")
+    install(tmp_path)
+    assert not hasattr(importlib.import_module("workers"), "whose")
+
+
 def test_a_program_that_says_so_and_has_none_gets_ours(tmp_path: Path) -> None:
     install(tmp_path, has_own_sdk=True)
     assert importlib.import_module("workers").DurableObject is perdure.DurableObject
