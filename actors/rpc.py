@@ -8,11 +8,11 @@ RemoteError.
 
 import builtins
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import PurePath
 from typing import Any
 
-from ..storage.errors import LimitExceeded, PerdureError, ValueNotSerializable
+from ..storage.errors import PerdureError
 from ..storage.values import decode, encode
 from .errors import ActorAborted, ActorError, RemoteError, ReservedMethod
 from .tracebacks import keep_traceback, user_traceback
@@ -33,30 +33,6 @@ RESERVED = frozenset(
 
 _RESET = "durable_object_reset"
 _FLAGS = ("retryable", "overloaded", _RESET)
-
-
-def encode_call(
-    args: Sequence[Any], kwargs: Mapping[str, Any], method: str, size_bytes_max: int
-) -> bytes:
-    """Arguments as they travel.
-
-    Raises:
-        ValueNotSerializable: An argument cannot be sent; the message names it.
-        LimitExceeded: They are too large together.
-    """
-    try:
-        data = encode([list(args), dict(kwargs)], what=method)  # lists: quicker than tuples
-    except ValueNotSerializable as error:
-        raise ValueNotSerializable(
-            error.type_name, name_of_argument(error.where, method), error.hint
-        ) from None
-    check_size(data, f"the arguments of {method}()", size_bytes_max)
-    return data
-
-
-def check_size(data: bytes, what: str, size_bytes_max: int) -> None:
-    if len(data) > size_bytes_max:
-        raise LimitExceeded(what, "rpc_message_size_bytes_max", size_bytes_max, len(data))
 
 
 def name_of_argument(where: str, method: str) -> str:

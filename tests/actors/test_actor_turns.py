@@ -13,7 +13,7 @@ from perdure.actors.errors import RemoteError
 from perdure.actors.events import CallEvent
 from perdure.actors.fetch import fetch
 from perdure.actors.http import Response
-from perdure.actors.rpc import encode_call
+from perdure.actors.packing import pack_call
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.storage.engine import ActorDatabase
 from perdure.storage.kv import KeyValue
@@ -334,6 +334,6 @@ async def test_a_reply_leaves_behind_the_frames_that_were_sent_before_it(world: 
 
     namespace = world.namespace(Sending)
     channel = world.host.namespaces["test-Sending"]
-    event = CallEvent("call", encode_call([], {}, "call", 100))
+    event = CallEvent("call", pack_call([], {}, "call", 100))
     channel.deliver(namespace.id_from_name("one"), event, lambda *_: order.append("reply"))
     assert order == ["frame", "reply"]

@@ -10,7 +10,8 @@ from perdure.actors.channel import ActorChannel, Outbound
 from perdure.actors.events import CallEvent
 from perdure.actors.ids import IdFactory
 from perdure.actors.limits import ActorLimits
-from perdure.actors.rpc import decode_error, encode_call
+from perdure.actors.packing import pack_call
+from perdure.actors.rpc import decode_error
 from perdure.actors.stub import DurableObjectStub
 from perdure.runtime.edge.outbound import HttpOutbound
 from perdure.runtime.host.registry import ActorRegistry
@@ -43,7 +44,7 @@ async def test_a_stub_needs_nothing_of_its_channel_but_deliver() -> None:
     stub = DurableObjectStub(actor_id, channel, ActorLimits())
     assert await stub.echo(1, two=2) == "from elsewhere"
     assert channel.delivered == [
-        (actor_id, CallEvent("echo", encode_call([1], {"two": 2}, "echo", 1000)))
+        (actor_id, CallEvent("echo", pack_call([1], {"two": 2}, "echo", 1000)))
     ]
 
 
@@ -53,7 +54,7 @@ async def test_a_registry_answers_each_event_once_with_a_result_or_a_failure(wor
     actor_id = IdFactory("test-Echo").id_from_name("one")
     replies: list[tuple[Any, bytes | None]] = []
     for method, args in [("echo", [5]), ("fails", []), ("missing", [])]:
-        arguments = encode_call(args, {}, method, 1000)
+        arguments = pack_call(args, {}, method, 1000)
         registry.deliver(
             actor_id, CallEvent(method, arguments), lambda *reply: replies.append(reply)
         )

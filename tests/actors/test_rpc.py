@@ -21,11 +21,10 @@ from perdure.actors.errors import (
     ReservedMethod,
 )
 from perdure.actors.http_errors import InvalidHeader, InvalidJson
+from perdure.actors.packing import pack, pack_call
 from perdure.actors.rpc import (
     RESERVED,
-    check_size,
     decode_error,
-    encode_call,
     encode_error,
     find_method,
     is_fatal,
@@ -42,7 +41,9 @@ from perdure.storage.values import decode, encode
 
 
 def test_arguments_travel_by_position_and_by_name() -> None:
-    args, kwargs = decode(encode_call([1, "two"], {"three": [3]}, "add", 1000))
+    packed = pack_call([1, "two"], {"three": [3]}, "add", 1000)
+    assert isinstance(packed, bytes)
+    args, kwargs = decode(packed)
     assert (args, kwargs) == ([1, "two"], {"three": [3]})
 
 
@@ -66,7 +67,7 @@ def test_an_argument_that_cannot_be_sent_is_named(
     args: list[Any], kwargs: dict[str, Any], where: str
 ) -> None:
     with pytest.raises(ValueNotSerializable) as refused:
-        encode_call(args, kwargs, "add", 1000)
+        pack_call(args, kwargs, "add", 1000)
     assert refused.value.where == where
     assert str(refused.value).startswith(f"{where} is of type ")
 
@@ -75,28 +76,28 @@ def test_arguments_that_contain_themselves_are_refused() -> None:
     endless: list[Any] = []
     endless.append(endless)
     with pytest.raises(ValueNotSerializable, match=r"argument 1 of add\(\).*contains itself"):
-        encode_call([endless], {}, "add", 1000)
+        pack_call([endless], {}, "add", 1000)
 
 
 def test_a_refusal_that_names_no_place_still_names_the_method(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(value: Any, *, what: str) -> bytes:
+    def refuse(value: Any, *, what: str, otherwise: object) -> bytes:
         raise ValueNotSerializable("list", what, "too deep for this stack")
 
-    monkeypatch.setattr("perdure.actors.rpc.encode", refuse)
+    monkeypatch.setattr("perdure.actors.packing.encode", refuse)
     with pytest.raises(ValueNotSerializable, match=r"an argument of add\(\) is of type list"):
-        encode_call([[]], {}, "add", 1000)
+        pack_call([[]], {}, "add", 1000)
 
 
 def test_too_much_at_once_is_refused_with_the_limit() -> None:
-    encode_call([bytes(900)], {}, "add", 1000)
+    pack_call([bytes(900)], {}, "add", 1000)
     with pytest.raises(LimitExceeded) as exceeded:
-        encode_call([bytes(2000)], {}, "add", 1000)
+        pack_call([bytes(2000)], {}, "add", 1000)
     assert exceeded.value.limit == "rpc_message_size_bytes_max"
     assert exceeded.value.what == "the arguments of add()"
     with pytest.raises(LimitExceeded, match="the result of add"):
-        check_size(bytes(11), "the result of add()", 10)
+        pack(bytes(11), "the result of add()", None, 10)
 
 
 # Methods.

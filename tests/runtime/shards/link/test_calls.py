@@ -15,7 +15,8 @@ from perdure.actors.base import DurableObject
 from perdure.actors.events import CallEvent, Delivered, FetchEvent, OnReply
 from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId
-from perdure.actors.rpc import decode_error, encode_call, encode_error
+from perdure.actors.packing import pack_call
+from perdure.actors.rpc import decode_error, encode_error
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.shards.link import calls as module
 from perdure.runtime.shards.link.calls import LinkCalls
@@ -40,7 +41,7 @@ from tests.runtime.shards.link.surface import Sockets, Surface, surface
 from tests.world import turns
 
 ID = DurableObjectId("key", bytes(32), "name")
-NO_ARGUMENTS = encode_call((), {}, "m", 1000)
+NO_ARGUMENTS = pack_call((), {}, "m", 1000)
 Given = tuple[Any, bytes | None]
 
 
