@@ -43,6 +43,17 @@ async def test_calls_carry_values_and_errors(program: Start, http: aiohttp.Clien
     assert await said(await http.get(f"{url}/rpc/fail")) == (500, "ValueError: as you wished")
 
 
+async def test_functions_and_messages_can_be_sent(
+    program: Start, http: aiohttp.ClientSession
+) -> None:
+    url = await program("capabilities")
+    answer = await http.get(f"{url}/function")
+    assert await said(answer) == (200, '[42, "abab"]')
+    answer = await http.post(url, data="body")
+    assert await said(answer) == (200, "> body")
+    assert answer.headers["X-Method"] == "POST"
+
+
 async def test_a_fastapi_application_calls_objects(
     program: Start, http: aiohttp.ClientSession
 ) -> None:

@@ -56,8 +56,11 @@ async def test_who_asks_for_no_websocket_is_told_so(
     assert (answer.status, await answer.text()) == (400, "Worker expected GET method")
 
 
-async def test_three_clients_hear_what_the_text_promises(program: Start, client: Connect) -> None:
-    url = await program("seed002")
+@pytest.mark.parametrize("file", ["wrangler.toml", "wrangler.json"])
+async def test_three_clients_hear_what_the_text_promises(
+    file: str, program: Start, client: Connect
+) -> None:
+    url = await program("seed002", file)
     clients = [await client(f"{url}/websocket") for _ in range(3)]
     ids: list[str] = []
     for number, speaker in enumerate(clients):

@@ -6,10 +6,15 @@ A native codec carries them; here is what the platform refuses, and what it give
 import inspect
 import re
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
+from ....actors.capability import Sendable
+from ....actors.http import Request as NativeRequest
+from ....actors.http import Response as NativeResponse
+from ....actors.rpc_stub import RpcStub
+from ....actors.service_stub import ServiceStub
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
 from ..js.blobs import FormData as JsFormData
@@ -17,8 +22,10 @@ from ..js.buffers import ArrayBuffer
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
+from ..js.pyproxies import PyProxy, unwrapped
 from ..js.values import JsDict, JsList, from_native, to_native
 from .blobs import Blob, File
+from .fetch import fetch_with
 from .forms import FormData
 from .messages import Request, Response
 
@@ -48,6 +55,10 @@ def outgoing(value: Any) -> Any:
         return {key: outgoing(item) for key, item in value.items()}
     if kind is list or kind is JsList:
         return [outgoing(item) for item in value]
+    if isinstance(value, Remote):
+        return value.native
+    if isinstance(value, PyProxy):
+        return outgoing(unwrapped(value))
     if isinstance(value, JsProxy):
         return to_native(value)
     if isinstance(value, _REFUSED) or inspect.isawaitable(value):
@@ -62,7 +73,23 @@ def outgoing(value: Any) -> Any:
         return value.tobytes()
     if not isinstance(value, type) and (held := getattr(value, "js_object", None)) is not None:
         return to_native(held)
+    if callable(value) and not isinstance(value, type | Sendable):
+        return _called_with_views(value)
     return value
+
+
+def _called_with_views(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What calls ``function`` for somebody elsewhere, and has it see what a method would."""
+
+    async def finish(result: Any) -> Any:
+        return outgoing(await result)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        named = {name: incoming(value) for name, value in kwargs.items()}
+        result = function(*map(incoming, args), **named)
+        return finish(result) if inspect.isawaitable(result) else outgoing(result)
+
+    return call
 
 
 def incoming(value: Any) -> Any:
@@ -82,7 +109,98 @@ def incoming(value: Any) -> Any:
         return ArrayBuffer(value)
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone().replace(tzinfo=None)
-    return value
+    view = VIEWS.get(kind)
+    return value if view is None else view(value)
+
+
+class Remote:
+    """Something elsewhere: ``await it.method(...)``, ``await it.name``.
+
+    Attributes:
+        native: What it is seen through.
+    """
+
+    __slots__ = ("native",)
+
+    def __init__(self, native: Any) -> None:
+        self.native = native
+
+    def __repr__(self) -> str:
+        return repr(self.native)
+
+    def __getattr__(self, name: str) -> "Member":
+        return Member(getattr(self.native, name))
+
+
+class Member(Remote):
+    """A method or an attribute of something elsewhere: call it, or await it."""
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> "Pending":
+        if kwargs:
+            kwargs = {name: outgoing(value) for name, value in kwargs.items()}
+        return Pending(self.native(*map(outgoing, args), **kwargs))
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return incoming((yield from self.native.__await__()))
+
+
+class Pending(Remote):
+    """A call under way: gives what it gives, as Python code sees it. Sent when it was made.
+
+    What it will give can be called at once: ``await stub.room("x").join(user)``.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return incoming((yield from self.native.__await__()))
+
+
+class StubOfTarget(Remote):
+    """A function, or an object with methods, that somebody has sent.
+
+    It is let go of when the handler that has got it ends; ``dup()`` gives one that is not.
+    """
+
+    __slots__ = ()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Pending:
+        return Member(self.native)(*args, **kwargs)
+
+    def dup(self) -> "StubOfTarget":
+        """Another one, which stays until ``dispose()``."""
+        return StubOfTarget(self.native.dup())
+
+    def dispose(self) -> None:
+        """Let go of what it leads to."""
+        self.native.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.dispose()
+
+
+class ServiceView(Remote):
+    """Calls a Worker, or an object: ``await stub.fetch(...)``, ``await stub.method(...)``."""
+
+    __slots__ = ()
+
+    def fetch(self, resource: Any, **options: Any) -> Any:
+        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
+        return fetch_with(self.native.fetch, resource, options)
+
+
+# What Python code sees native objects as that came from somewhere; more are added by who has them.
+VIEWS: dict[type[Any], Callable[[Any], Any]] = {
+    RpcStub: StubOfTarget,
+    ServiceStub: ServiceView,
+    NativeRequest: Request.of,
+    NativeResponse: Response.of,
+}
 
 
 def python_to_rpc(value: Any) -> Any:

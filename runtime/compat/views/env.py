@@ -8,7 +8,8 @@ from ....actors.namespace import DurableObjectNamespace
 from ....actors.service_stub import ServiceStub
 from ...host.bindings import Env
 from ..js.values import from_native
-from .namespaces import NamespaceView, ServiceView
+from ..sdk.transfer import ServiceView
+from .namespaces import NamespaceView
 
 
 class EnvView:

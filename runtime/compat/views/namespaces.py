@@ -1,16 +1,14 @@
 """Namespaces, ids and stubs as programs in Workers style see them."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
 from ....actors.namespace import DurableObjectNamespace
-from ....actors.service_stub import ServiceStub
 from ....actors.stub import DurableObjectStub
 from ..js.proxies import JsProxy
 from ..js.values import to_native
-from ..sdk.fetch import fetch_with
-from ..sdk.transfer import incoming, outgoing
+from ..sdk.transfer import VIEWS, ServiceView
 from .names import spelled
 
 JURISDICTIONS = frozenset({"eu", "fedramp", "fedramp-high", "us"})
@@ -113,31 +111,6 @@ def _check_jurisdiction(name: Any) -> None:
         raise TypeError(f"Unsupported jurisdiction {name!r}; there are {known}")
 
 
-class ServiceView:
-    """Calls a Worker, or an object: ``await stub.fetch(...)``, ``await stub.method(...)``."""
-
-    __slots__ = ("native",)
-
-    def __init__(self, native: DurableObjectStub | ServiceStub) -> None:
-        self.native = native
-
-    def __repr__(self) -> str:
-        return repr(self.native)
-
-    def fetch(self, resource: Any, **options: Any) -> Any:
-        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
-        return fetch_with(self.native.fetch, resource, options)
-
-    def __getattr__(self, method: str) -> "Callable[..., Pending]":
-        call = getattr(self.native, method)
-
-        def remote(*args: Any, **kwargs: Any) -> Pending:
-            named = {name: outgoing(value) for name, value in kwargs.items()}
-            return Pending(call(*map(outgoing, args), **named))
-
-        return remote
-
-
 class StubView(ServiceView):
     """Calls one object."""
 
@@ -148,14 +121,10 @@ class StubView(ServiceView):
         self.id = actor_id
         self.name = actor_id.name
 
+    @classmethod
+    def of(cls, native: DurableObjectStub) -> "StubView":
+        """The view of a stub that somebody has sent."""
+        return cls(native, DurableObjectIdView(native.id))
 
-class Pending:
-    """A call under way: gives what it gives, as Python code sees it. Sent when it was made."""
 
-    __slots__ = ("_native",)
-
-    def __init__(self, native: Any) -> None:
-        self._native = native
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return incoming((yield from self._native.__await__()))
+VIEWS[DurableObjectStub] = StubView.of

@@ -1,5 +1,6 @@
 """What crosses between objects, by the SDK's rules."""
 
+import inspect
 import re
 from array import array
 from collections.abc import Awaitable
@@ -16,9 +17,12 @@ from perdure.runtime.compat.js.http import Request as JsRequest
 from perdure.runtime.compat.js.http import Response as JsResponse
 from perdure.runtime.compat.js.proxies import jsnull
 from perdure.runtime.compat.js.values import JsDict, JsList
+from perdure.runtime.compat.pyodide.ffi import create_proxy
 from perdure.runtime.compat.sdk.blobs import Blob
 from perdure.runtime.compat.sdk.messages import Request, Response
 from perdure.runtime.compat.sdk.transfer import (
+    Remote,
+    StubOfTarget,
     incoming,
     outgoing,
     python_from_rpc,
@@ -108,3 +112,77 @@ def test_objects_of_js_become_those_of_workers() -> None:
     assert isinstance(python_from_rpc(JsBlob(["x"])), Blob)
     native = Request("http://a/")
     assert outgoing(native) is native.native
+
+
+class Answer:
+    """What a native call gives: awaited, or called on before that."""
+
+    def __init__(self, log: list[Any], value: Any) -> None:
+        self.log = log
+        self.value = value
+
+    def __getattr__(self, name: str) -> Any:
+        return Calls(self.log, name)
+
+    def __await__(self) -> Any:
+        yield from ()
+        return self.value
+
+
+class Calls(Answer):
+    """A native stub, or a member of one, that notes calls."""
+
+    def __init__(self, log: list[Any], name: str = "it") -> None:
+        super().__init__(log, {"read": name})
+        self.name = name
+        self.is_disposed = False
+
+    def __getattr__(self, name: str) -> Any:
+        return Calls(self.log, f"{self.name}.{name}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Answer:
+        self.log.append((self.name, args, kwargs))
+        return Answer(self.log, {"of": self.name})
+
+    def dup(self) -> "Calls":
+        return Calls(self.log, f"another {self.name}")
+
+    def dispose(self) -> None:
+        self.is_disposed = True
+
+
+async def test_members_of_something_elsewhere_are_called_and_read() -> None:
+    log: list[Any] = []
+    remote = Remote(Calls(log))
+    assert (await remote.room(JsDict(a=[1]), data=ArrayBuffer(b"x"))).of == "it.room"
+    assert (await remote.room.name).read == "it.room.name"
+    assert (await remote.get().join(2)).of == "join"
+    assert log == [
+        ("it.room", ({"a": [1]},), {"data": b"x"}),
+        ("it.get", (), {}),
+        ("join", (2,), {}),
+    ]
+    assert type(log[0][1][0]) is dict
+
+
+async def test_a_stub_of_a_function_is_called_itself_and_let_go_of() -> None:
+    log: list[Any] = []
+    native = Calls(log)
+    with StubOfTarget(native) as stub:
+        assert (await stub(1)).of == "it"
+        assert (await stub.dup()(2)).of == "another it"
+        assert outgoing([stub]) == [native]
+    assert native.is_disposed
+    assert not inspect.isawaitable(stub), "a handler may return one"
+
+
+async def test_functions_that_are_sent_see_views_and_give_native_values() -> None:
+    async def later(data: Any, *, option: Any = None) -> Any:
+        return {"data": data, "name": option.name}
+
+    for function in (later, create_proxy(later)):
+        sent = outgoing(function)
+        given = await sent(b"x", option={"name": "n"})
+        assert given == {"data": b"x", "name": "n"}
+        assert type(given) is dict
+    assert outgoing(lambda value: value.a)({"a": [b"x"]}) == [b"x"]

@@ -1,0 +1,31 @@
+"""Calls between Workers and objects in the platform's style."""
+
+from pathlib import Path
+
+import aiohttp
+
+from perdure.runtime.config.together import load_together
+from tests.compat.conftest import PROGRAMS
+from tests.serving import Serving
+
+FILES = [PROGRAMS / "rpc" / "wrangler.jsonc", PROGRAMS / "rpc" / "prices" / "wrangler.toml"]
+
+
+async def test_functions_stubs_and_services_work_as_there(
+    serve: Serving, http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    loaded = load_together(FILES)
+    assert loaded.warnings == ()
+    server = await serve.start(loaded.config, data_dir=tmp_path / "data")
+    transcript = {
+        "objects": [[1, 2], ["tea", "cup"], ["TEA", "CUP", "TEA", "CUP"]],
+        "results": ["tea", 2, 2],
+        "service": [203, {"price": 8}],
+        "methods": [{"price": 4, "currency": "?"}, "USD", 1],
+        "callbacks": [[2, 6], 2, "6 EUR"],
+        "passed_on": "6 EUR",
+    }
+    for name, expected in transcript.items():
+        answer = await http.get(f"{server.url}/{name}")
+        assert answer.status == 200, (name, await answer.text())
+        assert await answer.json(content_type=None) == expected, name
