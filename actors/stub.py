@@ -31,7 +31,7 @@ class DurableObjectStub(Sendable):
     built on is gone. Make a new stub to go on.
     """
 
-    __slots__ = ("_channel", "_id", "_limits", "broken")
+    __slots__ = ("_broken", "_channel", "_id", "_limits")
 
     def __init__(
         self, actor_id: DurableObjectId, channel: ActorChannel, limits: ActorLimits
@@ -39,7 +39,7 @@ class DurableObjectStub(Sendable):
         self._id = actor_id
         self._channel = channel
         self._limits = limits
-        self.broken: bytes | None = None
+        self._broken: bytes | None = None
 
     @property
     def id(self) -> DurableObjectId:
@@ -98,10 +98,14 @@ class DurableObjectStub(Sendable):
 
     # For the runtime.
 
-    def to_capability(self) -> Capability:
+    def _member(self, name: str) -> RemoteMember:
+        check_name(name)
+        return RemoteMember(self._call, name)
+
+    def _to_capability(self) -> Capability:
         return ActorCapability(self._id, self._channel, self._limits)
 
-    def open(self, packed: Packed, scope: Scope | None) -> Any:
+    def _open(self, packed: Packed, scope: Scope | None) -> Any:
         return unpack(packed, scope)
 
     def _send(
@@ -117,8 +121,8 @@ class DurableObjectStub(Sendable):
             future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
         else:
             future = loop.create_future()
-        if self.broken is not None:
-            future.set_exception(decode_error(self.broken))
+        if self._broken is not None:
+            future.set_exception(decode_error(self._broken))
             return future
 
         def on_reply(answer: Any, failure: bytes | None) -> None:
@@ -126,7 +130,7 @@ class DurableObjectStub(Sendable):
             if failure is not None:
                 error = decode_error(failure)
                 if getattr(error, "durable_object_reset", False):
-                    self.broken = failure
+                    self._broken = failure
                 if not future.done():
                     future.set_exception(error)
             elif not future.done():
