@@ -131,6 +131,11 @@ def install(folder: Path) -> None:
     hint = "cannot install the packages; is there a network?"
     run(hint, *pip, "--upgrade", PIP)
     run(hint, *pip, "--editable", ".", "--group", "dev")
+    # Programs that tests run on top of ours: beside the environment's packages, so that nothing
+    # imports them unasked.
+    subjects = folder / "subjects"
+    shutil.rmtree(subjects, ignore_errors=True)
+    run(hint, *pip, "--target", str(subjects), "--no-deps", "--group", "subjects")
 
 
 def run(problem: str, *command: str) -> None:

@@ -68,6 +68,7 @@ from .namespace import DurableObjectNamespace
 from .promise import RemoteMember, RpcPromise
 from .rpc_stub import RpcStub
 from .rpc_target import RpcTarget
+from .service_stub import ServiceStub
 from .sessions import Sessions
 from .socket_events import CloseEvent, ErrorEvent, MessageEvent, OpenEvent
 from .socket_pair import WebSocketPair
@@ -130,6 +131,7 @@ __all__ = [
     "RpcPromise",
     "RpcStub",
     "RpcTarget",
+    "ServiceStub",
     "Sessions",
     "SocketLimitExceeded",
     "SocketStateError",

@@ -359,6 +359,8 @@ def install_task_factory(loop: asyncio.AbstractEventLoop) -> None:
     def factory(loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Future[Any]:
         execution = CURRENT.get()
         if execution is not None and execution.loop is loop:
+            if not is_coroutine(coro) and hasattr(type(coro), "__await__"):
+                coro = wait_for_it(coro)  # a call of another actor, as it was made
             task = execution.spawn(coro, options.pop("context", None))
             if (name := options.pop("name", None)) is not None:
                 task.set_name(name)

@@ -52,13 +52,17 @@ class NativeHandlers:
                 raise NoSuchMethod("fetch")
             return fetch(event.request)
         if isinstance(event, CallEvent):
-            arguments = event.arguments
-            method = find_method(self._instance, event.method)
-            if method is not None and arguments and type(arguments) is bytes:
-                args, kwargs = decode(arguments)
-                return method(*args, **kwargs)
-            return call(self._instance, event, SCOPE.get())
+            return self.call(event)
         return self.alarm(event)
+
+    def call(self, event: CallEvent) -> Any:
+        """Call the method that ``event`` names, or read the attribute."""
+        arguments = event.arguments
+        method = find_method(self._instance, event.method)
+        if method is not None and arguments and type(arguments) is bytes:
+            args, kwargs = decode(arguments)
+            return method(*args, **kwargs)
+        return call(self._instance, event, SCOPE.get())
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, FetchEvent):

@@ -22,7 +22,7 @@ class Message:
     Made for the fast path: headers and the body's stream come into being when asked for.
     """
 
-    __slots__ = ("_content", "_fields", "_headers", "_immutable", "_used")
+    __slots__ = ("_content", "_fields", "_headers", "_immutable", "_used", "view")
 
     _owner: ClassVar[str] = "message"
 
@@ -31,6 +31,8 @@ class Message:
     _headers: Headers | None
     _immutable: bool
     _used: bool
+    view: Any
+    """For a layer above that shows this message in another style: what it shows, once made."""
 
     @property
     def headers(self) -> Headers:

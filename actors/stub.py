@@ -13,7 +13,7 @@ from .ids import DurableObjectId
 from .limits import ActorLimits
 from .packing import pack_call
 from .parcel import Packed
-from .promise import READ, RemoteMember, RpcPromise, check_name, send
+from .promise import READ, Origin, RemoteMember, RpcPromise, check_name, send
 from .response_stream import after_answer, let_go, stream_through
 from .rpc import RESERVED, decode_error
 from .rpc_stub import unpack
@@ -69,15 +69,9 @@ class DurableObjectStub(Sendable):
             ActorReset: The actor lost its memory meanwhile.
             ActorOverloaded: Too many events wait for it.
         """
-        if isinstance(resource, Request) and method is None and headers is None and body is None:
-            request = resource
-        else:
-            request = Request(resource, method=method, headers=headers, body=body)
-        execution = CURRENT.get()
-        if execution is not None:
-            stream_through(execution, request)
-        sent = request.content
-        return self._send(FetchEvent(request), lambda answer: after_answer(sent, answer))
+        request = request_of(resource, method, headers, body)
+        deliver = self._channel.deliver
+        return send_request(self, request, deliver, self._id, leads_to=self._leads_to)
 
     def __getattr__(self, method: str) -> RemoteMember:
         if method.startswith("_") or method in RESERVED:
@@ -108,42 +102,65 @@ class DurableObjectStub(Sendable):
     def _open(self, packed: Packed, scope: Scope | None) -> Any:
         return unpack(packed, scope)
 
-    def _send(
-        self,
-        event: FetchEvent,
-        on_answer: Callable[[Any], None],
-    ) -> "asyncio.Future[Any]":
-        execution = CURRENT.get()
-        loop = asyncio.get_running_loop() if execution is None else execution.loop
-        future: asyncio.Future[Any]
-        if execution is not None and execution.gate is not execution.root:
-            is_itself = self._leads_to(execution)
-            future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
-        else:
-            future = loop.create_future()
-        if self._broken is not None:
-            future.set_exception(decode_error(self._broken))
-            return future
 
-        def on_reply(answer: Any, failure: bytes | None) -> None:
-            on_answer(answer)
-            if failure is not None:
-                error = decode_error(failure)
-                if getattr(error, "durable_object_reset", False):
-                    self._broken = failure
-                if not future.done():
-                    future.set_exception(error)
-            elif not future.done():
-                future.set_result(answer)
-            else:  # whoever called has been cancelled
-                let_go(answer)
+def request_of(resource: str | Request, method: str | None, headers: Any, body: Any) -> Request:
+    """The request that the arguments of ``fetch`` describe."""
+    if isinstance(resource, Request) and method is None and headers is None and body is None:
+        return resource
+    return Request(resource, method=method, headers=headers, body=body)
 
-        if execution is None:
-            self._channel.deliver(self._id, event, on_reply)
-        else:
-            execution.check_may_call_out()
-            execution.emit(self._channel.deliver, self._id, event, on_reply)
+
+def send_request(
+    origin: Origin,
+    request: Request,
+    deliver: Callable[..., None],
+    *first: object,
+    leads_to: Callable[[Execution], bool] | None = None,
+) -> "asyncio.Future[Response]":
+    """Call ``deliver(*first, event, on_reply)`` as soon as what was written is durable.
+
+    Args:
+        origin: What the request is sent with.
+        request: It.
+        deliver: Hands it over.
+        first: Its first arguments.
+        leads_to: Says whether an execution would wait for itself; None if that cannot be.
+    """
+    execution = CURRENT.get()
+    if execution is not None:
+        stream_through(execution, request)
+    sent = request.content
+    loop = asyncio.get_running_loop() if execution is None else execution.loop
+    future: asyncio.Future[Response]
+    if execution is not None and execution.gate is not execution.root:
+        is_itself = leads_to is not None and leads_to(execution)
+        future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
+    else:
+        future = loop.create_future()
+    if origin._broken is not None:  # noqa: SLF001  # a stub's, whose public names are remote
+        future.set_exception(decode_error(origin._broken))  # noqa: SLF001  # likewise
         return future
+
+    def on_reply(answer: Any, failure: bytes | None) -> None:
+        after_answer(sent, answer)
+        if failure is not None:
+            error = decode_error(failure)
+            if getattr(error, "durable_object_reset", False):
+                origin._broken = failure  # noqa: SLF001  # likewise
+            if not future.done():
+                future.set_exception(error)
+        elif not future.done():
+            future.set_result(answer)
+        else:  # whoever called has been cancelled
+            let_go(answer)
+
+    event = FetchEvent(request)
+    if execution is None:
+        deliver(*first, event, on_reply)
+    else:
+        execution.check_may_call_out()
+        execution.emit(deliver, *first, event, on_reply)
+    return future
 
 
 class ActorCapability(Capability):

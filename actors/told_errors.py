@@ -21,7 +21,7 @@ def tell_of_error(owner: Owner, kind: str, error: BaseException, handler: str = 
 
     Args:
         owner: Whose handler it is.
-        kind: ``fetch``, ``call``, ``alarm``, ``message``, ``close``, ``listener``,
+        kind: ``fetch``, ``scheduled``, ``call``, ``alarm``, ``message``, ``close``, ``listener``,
             ``constructor`` or ``wait_until``.
         error: What it has raised.
         handler: The method's name; "" if that is the kind.

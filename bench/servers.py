@@ -100,12 +100,18 @@ def _memory_kib(pid: int) -> int:
     return int(found[1])
 
 
-def start_perdure(folder: Path, workers: int = 0) -> Subject:
-    """One process with everything; with ``workers`` a router and so many of them."""
+def start_perdure(folder: Path, workers: int = 0, app: str = "app") -> Subject:
+    """One process with everything; with ``workers`` a router and so many of them.
+
+    Args:
+        folder: For its data and its log.
+        workers: How many.
+        app: The folder beside this file with the program.
+    """
     port = free_port()
     folder.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, "-m", "perdure", "serve", "-c", str(HERE / "app/wrangler.toml"),
+        sys.executable, "-m", "perdure", "serve", "-c", str(HERE / app / "wrangler.toml"),
         "--port", str(port), "--data", str(folder / "data"),
         "--workers", str(workers),
     ]  # fmt: skip

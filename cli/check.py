@@ -3,25 +3,27 @@
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.text import Text
 
+from ..runtime.compat.program import load_programs
 from ..runtime.config.errors import ConfigError
 from ..runtime.config.tls import CertificateRefused
 from ..runtime.edge.firewall.firewall import Firewall
-from ..runtime.host.loader import LoadError, load_app
+from ..runtime.host.loader import LoadError
 from ..runtime.host.migration_plan import MigrationPlan, MigrationRefused
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from ..runtime.server import plan_only
-from .bindings import bindings_table
+from .bindings import programs
 from .failures import CONFIGURATION, show_failure, show_summary
 from .migrations import describe_plan, tell_of_deletions
-from .options import config_option, data_option, env_option
+from .options import configs_option, data_option, env_option
 from .output import Output
-from .problems import counted, show_problems, shown_path
-from .project import Project, open_project
+from .problems import counted, show_problems
+from .project import Project, open_projects
 
 
 @click.command(
@@ -30,12 +32,12 @@ Examples:
   perdure check
   perdure check -e production --data /var/lib/chat"""
 )
-@config_option
+@configs_option
 @data_option
 @env_option
 @click.pass_context
 def check(
-    context: click.Context, config_file: Path | None, data: Path | None, env: str | None
+    context: click.Context, config_files: Sequence[Path], data: Path | None, env: str | None
 ) -> None:
     """Check a project without running it.
 
@@ -45,7 +47,7 @@ def check(
     Exit code 0 means that it would start.
     """
     output = Output()
-    project = open_project(config_file, env, data)
+    project = open_projects(config_files, env, data)
     show_problems(output, project.warnings)
     set_up_logs(sys.stderr, LogStyle("warning", colour=output.has_colour, brief=True))
     failures: list[CertificateRefused | ConfigError | LoadError | MigrationRefused] = []
@@ -61,7 +63,7 @@ def check(
     except ConfigError as error:
         failures.append(error)
     try:
-        load_app(project.config)
+        load_programs(project.config)
     except LoadError as error:
         failures.append(error)
     try:
@@ -78,10 +80,9 @@ def check(
 
 def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
     config = project.config
-    output.data(Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim")))
-    if config.bindings or config.vars:
-        output.data(bindings_table(config))
-    if plan.steps:
+    for part in programs(config):
+        output.data(part)
+    if any(each.steps for each in plan.plans):
         output.data(Text(f"Migrations that starting would apply to {project.shown_data_dir}"))
         for line in describe_plan(plan):
             output.data(line)
@@ -89,7 +90,7 @@ def _report(output: Output, project: Project, plan: MigrationPlan) -> None:
         output.data(Text(f"No migrations are due in {project.shown_data_dir}"))
     output.data()
     if plan.is_destructive:
-        tell_of_deletions(output, project, plan.destroyed)
+        tell_of_deletions(output, project, plan.all_destroyed)
         output.message("perdure dev asks before that; perdure serve wants --yes.", indent=2)
     remark = f" {counted(project.warnings)}." if project.warnings else ""
     output.data(Text.assemble(("Ready to start.", "good"), remark))

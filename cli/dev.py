@@ -19,24 +19,26 @@ from ..runtime.sources import Sources
 from ..runtime.starting import Launch, RunningServer, start_server
 from ..runtime.supervised import SupervisedServer
 from .actors import counted
-from .bindings import bindings_table
+from .bindings import programs
 from .dev_session import DevSession
 from .migrations import ask, refuse
 from .options import (
-    config_option,
+    configs_option,
     data_option,
+    env_file_option,
     env_option,
     host_option,
     port_option,
     routers_option,
     tls_cert_option,
     tls_key_option,
+    var_option,
     workers_option,
     yes_option,
 )
 from .output import Output, OutputClosed, drop_output
-from .problems import show_problems, shown_path
-from .project import Project, open_project, with_processes, with_tls
+from .problems import show_problems
+from .project import Project, open_projects, with_processes, with_tls
 from .request_line import request_line
 from .serving import run, run_until_stopped
 
@@ -51,7 +53,7 @@ Examples:
   perdure dev --port 9000 --var GREETING:hello
   perdure dev -c examples/counter/wrangler.toml -e staging"""
 )
-@config_option
+@configs_option
 @host_option
 @port_option
 @data_option
@@ -60,16 +62,11 @@ Examples:
 @tls_cert_option
 @tls_key_option
 @env_option
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    metavar="NAME:VALUE",
-    help="A value for env, over those of the configuration and .dev.vars. Repeatable.",
-)
+@var_option
+@env_file_option
 @yes_option
 def dev(
-    config_file: Path | None,
+    config_files: Sequence[Path],
     host: str | None,
     port: int | None,
     data: Path | None,
@@ -79,6 +76,7 @@ def dev(
     tls_key: Path | None,
     env: str | None,
     variables: Sequence[str],
+    env_files: Sequence[str],
     yes: bool,
 ) -> None:
     """Run a project on this machine, while you write it.
@@ -91,7 +89,8 @@ def dev(
     """
 
     def read() -> Project:
-        project = with_tls(open_project(config_file, env, data, variables), tls_cert, tls_key)
+        project = open_projects(config_files, env, data, variables, env_files)
+        project = with_tls(project, tls_cert, tls_key)
         return with_processes(project, workers, routers, workers_default=1)
 
     output = Output()
@@ -119,7 +118,15 @@ async def _serve(
 ) -> None:
     # What is written from here on is newer than what is started.
     config = project.config
-    files = Sources(config.path, config.main, project.data_dir) if config.perdure.workers else None
+    files: Sources | None = None
+    if config.perdure.workers:
+        files = Sources(
+            config.path,
+            config.main,
+            project.data_dir,
+            project.env_files,
+            [(other.path, other.main) for other in config.others],
+        )
     server = await start_server(
         with_local_origins(project.config),
         launch,
@@ -159,12 +166,8 @@ def _introduce(
     output: Output, project: Project, server: RunningServer, session: DevSession | None
 ) -> None:
     config = project.config
-    title = Text.assemble((config.name, "name"), (f"  {shown_path(config.path)}", "dim"))
-    output.data(title)
-    if config.bindings or config.vars:
-        output.data(bindings_table(config))
-    else:
-        output.data(Text("No bindings and no vars.", "dim"))
+    for part in programs(config):
+        output.data(part)
     if server.control_port is not None:
         metrics = f"http://{LOOPBACK}:{server.control_port}/metrics"
         output.data(Text.assemble("Metrics on ", (metrics, "url")))

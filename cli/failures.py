@@ -47,7 +47,7 @@ def show_failure(output: Output, error: BaseException) -> None:
             output.message(printable_lines(error.traceback), indent=INDENT)
             output.message()
     elif isinstance(error, MigrationDeclined):
-        names = ", ".join(deleted.class_name for deleted in error.plan.destroyed)
+        names = ", ".join(deleted.class_name for deleted in error.plan.all_destroyed)
         _headline(output, f"The migrations would delete all objects of {names}.")
         hint = "Nothing was changed. If that is meant, agree with --yes; perdure check shows all."
         output.message(hint, indent=INDENT)

@@ -24,6 +24,7 @@ from .rules import rules
 from .serve import serve
 from .sql import sql
 from .tail import tail
+from .typed_env import types
 from .upgrade import upgrade
 from .verify import verify
 from .version import VERSION
@@ -73,3 +74,4 @@ for command in (init, dev, check, serve, reload, resize, tail, rules, actors, sq
 for command in (bookmarks, backup, verify, doctor, ps, kick, drain):
     main.add_command(command)
 main.add_command(upgrade)
+main.add_command(types)

@@ -14,10 +14,10 @@ from .project import Project
 def describe_plan(plan: MigrationPlan) -> Sequence[Text]:
     """Return a line for each step that is due, and for each change of it."""
     lines = []
-    for step in plan.steps:
+    for step in (step for each in plan.plans for step in each.steps):
         lines.append(Text.assemble("  ", (step.tag, "name")))
         lines += [
-            Text(f"    {change}", "warning" if change in plan.destroyed else "")
+            Text(f"    {change}", "warning" if change in plan.all_destroyed else "")
             for change in step.changes
         ]
         if not step.changes:
@@ -37,7 +37,7 @@ def ask(output: Output, project: Project) -> Confirm:
     def confirm(plan: MigrationPlan) -> bool:
         if not sys.stdin.isatty():
             return False
-        tell_of_deletions(output, project, plan.destroyed)
+        tell_of_deletions(output, project, plan.all_destroyed)
         try:
             return click.confirm("Go on?", err=True)
         except click.Abort:  # Ctrl-C or the end of input at the question is an answer too

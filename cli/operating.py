@@ -55,7 +55,7 @@ def find_place(config_file: Path | None, env: str | None, data: Path | None) -> 
         if data is None or config_file is not None or env is not None:
             raise
         return Place(data.absolute())
-    bindings = {binding.name: binding.class_name for binding in project.config.bindings}
+    bindings = {binding.name: binding.class_name for binding in project.config.own_bindings}
     return Place(project.data_dir, bindings)
 
 

@@ -14,7 +14,19 @@ config_option = click.option(
     "config_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The configuration. Default: wrangler.toml here, or in the closest directory above.",
+    help="The configuration. Default: wrangler.json, else wrangler.jsonc, else wrangler.toml, "
+    "here or in the closest directory above.",
+)
+configs_option = click.option(
+    "-c",
+    "--config",
+    "config_files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="The configuration. Default: wrangler.toml here, or in the closest directory above. Given "
+    "several times, these Workers are started together: requests are the first one's, whose "
+    "bindings reach the others, and theirs each other.",
 )
 env_option = click.option(
     "-e",
@@ -23,6 +35,21 @@ env_option = click.option(
     envvar="CLOUDFLARE_ENV",
     help='The environment to use, a table [env.ENV] of the configuration; "" is the top level. '
     "Default: $CLOUDFLARE_ENV.",
+)
+var_option = click.option(
+    "--var",
+    "variables",
+    multiple=True,
+    metavar="NAME:VALUE",
+    help="A value for env, over those of the configuration and of files beside it. Repeatable.",
+)
+env_file_option = click.option(
+    "--env-file",
+    "env_files",
+    multiple=True,
+    metavar="FILE",
+    help="A file of values for env, in place of .dev.vars and .env beside the configuration, whose "
+    "directory it starts from. Repeatable; later ones win.",
 )
 data_option = click.option(
     "--data",

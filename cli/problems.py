@@ -17,7 +17,6 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from ..runtime.config.errors import Problem, Severity
-from ..runtime.config.variables import DEV_VARS
 from ..runtime.observe.printable import printable
 from .output import Output
 
@@ -92,7 +91,7 @@ def _excerpt(problem: Problem) -> Sequence[Text]:
 
 def _source_line(problem: Problem) -> str | None:
     """Return the line; None for a file of secrets, which are not for the screen."""
-    if problem.file is None or problem.line is None or problem.file.name.startswith(DEV_VARS):
+    if problem.file is None or problem.line is None or problem.is_secret:
         return None
     try:
         lines = problem.file.read_text(encoding="utf-8-sig", errors="replace").split("\n")

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..runtime.config.data_dir import data_dir_of
 from ..runtime.config.document import find_config
 from ..runtime.config.errors import ConfigError, Problem
-from ..runtime.config.load import load
 from ..runtime.config.model import TlsConfig, WorkerConfig
+from ..runtime.config.together import load_together
 from ..runtime.config.variables import parse_var_options
 from .problems import shown_path
-
-DATA_DIR = ".perdure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +21,13 @@ class Project:
         config: The configuration, checked.
         warnings: What is worth saying about it.
         data_dir: Where its state is kept, absolute; it need not exist.
+        env_files: Files of values that the command line names, absolute.
     """
 
     config: WorkerConfig
     warnings: Sequence[Problem]
     data_dir: Path
+    env_files: Sequence[Path] = ()
 
     @property
     def shown_data_dir(self) -> str:
@@ -34,17 +35,39 @@ class Project:
 
 
 def open_project(
-    config_file: Path | None, env: str | None, data: Path | None, variables: Sequence[str] = ()
+    config_file: Path | None,
+    env: str | None,
+    data: Path | None,
+    variables: Sequence[str] = (),
+    env_files: Sequence[str] = (),
 ) -> Project:
     """Load the configuration that the options choose.
 
     Raises:
         ConfigError: There is none, or it cannot be used.
     """
+    files = [] if config_file is None else [config_file]
+    return open_projects(files, env, data, variables, env_files)
+
+
+def open_projects(
+    config_files: Sequence[Path],
+    env: str | None,
+    data: Path | None,
+    variables: Sequence[str] = (),
+    env_files: Sequence[str] = (),
+) -> Project:
+    """Load the configurations of Workers that are started together; state is where the first's is.
+
+    Raises:
+        ConfigError: As ``open_project``.
+    """
     overrides = parse_var_options(variables)
-    path = find_config(Path.cwd()) if config_file is None else config_file
-    loaded = load(path, env=env, var_overrides=overrides)
-    return Project(loaded.config, loaded.warnings, _data_dir(loaded.config, data))
+    paths = list(config_files) or [find_config(Path.cwd())]
+    loaded = load_together(paths, env=env, var_overrides=overrides, env_files=env_files)
+    config = loaded.config
+    files = tuple(config.base_dir / name for name in env_files)
+    return Project(config, loaded.warnings, data_dir_of(config, data), files)
 
 
 def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:
@@ -93,13 +116,3 @@ def with_processes(
         routers=perdure.routers if routers is None else routers,
     )
     return replace(project, config=replace(project.config, perdure=perdure))
-
-
-def _data_dir(config: WorkerConfig, given: Path | None) -> Path:
-    if given is not None:
-        return given.absolute()
-    if config.perdure.data_dir is not None:
-        return config.perdure.data_dir
-    # Each environment is a Worker of its own, whose ids and data are no one else's.
-    name = f"{DATA_DIR}-{config.env_name}" if config.env_name else DATA_DIR
-    return config.base_dir / name

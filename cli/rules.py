@@ -25,7 +25,7 @@ from ..runtime.edge.firewall.trial import (
 from ..runtime.observe.printable import printable
 from .columns import Column, Columns
 from .commands import Suggesting
-from .options import config_option, env_option, json_option
+from .options import config_option, env_file_option, env_option, json_option, var_option
 from .output import Output
 from .problems import INDENT, show_problems, shown_path
 from .project import open_project
@@ -139,13 +139,8 @@ Examples:
     type=click.Choice([ALLOWED, REFUSED]),
     help="Exit with 1 if it is not so.",
 )
-@click.option(
-    "--var",
-    "variables",
-    multiple=True,
-    metavar="NAME:VALUE",
-    help="A value for env, over those of the configuration and .dev.vars. Repeatable.",
-)
+@var_option
+@env_file_option
 @config_option
 @env_option
 @json_option
@@ -159,6 +154,7 @@ def test_command(
     dev: bool,
     expect: str | None,
     variables: Sequence[str],
+    env_files: Sequence[str],
     config_file: Path | None,
     env: str | None,
     is_json: bool,
@@ -170,7 +166,7 @@ def test_command(
     """
     output = Output()
     request = read_request(request_text, headers, peer, is_upgrade=upgrade)
-    project = open_project(config_file, env, None, variables)
+    project = open_project(config_file, env, None, variables, env_files)
     config = with_local_origins(project.config) if dev else project.config
     trial = try_request(config, os.environ, request)
     if is_json:

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from ..runtime.starting import Launch, RunningServer, start_server
 from .actors import counted
 from .migrations import refuse
 from .options import (
-    config_option,
+    configs_option,
     control_port_option,
     data_option,
     env_option,
@@ -33,7 +33,7 @@ from .options import (
 )
 from .output import Output
 from .problems import show_problems
-from .project import Project, open_project, with_control_port, with_processes, with_tls
+from .project import Project, open_projects, with_control_port, with_processes, with_tls
 from .serving import run, run_until_stopped
 
 log = logging.getLogger("perdure.serve")
@@ -52,7 +52,7 @@ Examples:
   perdure serve --workers 4
   perdure serve --workers 0"""
 )
-@config_option
+@configs_option
 @host_option
 @port_option
 @data_option
@@ -69,7 +69,7 @@ Examples:
 )
 @yes_option
 def serve(
-    config_file: Path | None,
+    config_files: Sequence[Path],
     host: str | None,
     port: int | None,
     data: Path | None,
@@ -94,7 +94,7 @@ def serve(
     """
 
     def read() -> Project:
-        project = with_tls(open_project(config_file, env, data), tls_cert, tls_key)
+        project = with_tls(open_projects(config_files, env, data), tls_cert, tls_key)
         project = with_control_port(project, control_port)
         return with_processes(project, workers, routers, workers_default=one_worker_per_core())
 

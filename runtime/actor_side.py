@@ -6,17 +6,18 @@ Nothing here knows of clients.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from ..actors.channel import ActorChannel
 from ..actors.clock import Clock
 from ..actors.errors import ActorReset
 from ..actors.execution import install_task_factory
-from ..actors.handlers import construct_native
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
+from ..actors.service_stub import ServiceStub
 from ..actors.session import GOING_AWAY
 from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
@@ -24,17 +25,21 @@ from ..storage.errors import StorageBroken
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
-from .config.model import WorkerConfig
+from .config.model import DurableObjectBinding, WorkerConfig
 from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
 from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
-from .host.loader import App
-from .host.migration_plan import Namespace
+from .host.loader import ENTRYPOINT, App
+from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
+from .host.scheduled import CronSchedule, ScheduledEvent
+from .host.scheduled_by_hand import ScheduledByHand
+from .host.services import WorkerService
 from .host.statistics import HostStatistics
+from .host.unserved import unserved_values
 from .host.worker import Worker
 from .sockets.keepalive import KeepAlive
 
@@ -42,6 +47,8 @@ log = logging.getLogger("perdure.server")
 
 # How often a stopping process looks whether actors are still at work; nobody tells it.
 LOOKS_INTERVAL_S = 0.02
+# So long at least a program's own shutdown may take, which comes after all requests.
+FAREWELL_S = 1.0
 
 
 def _here(_: str, registry: ActorRegistry) -> ActorChannel:
@@ -54,15 +61,41 @@ def _nothing() -> int:
     return 0
 
 
+def _fire(worker: Worker, event: ScheduledEvent) -> None:
+    worker.scheduled(event, _told)
+
+
+def _told(error: BaseException | None) -> None:
+    """What a cron trigger's handler has raised was told where it was raised."""
+    del error
+
+
 def _any(unique_key: str, raw_id: bytes) -> bool:
     """All actors of a server are in this process."""
     del unique_key, raw_id
     return True
 
 
-def keys_of_bindings(config: WorkerConfig, namespaces: Mapping[str, Namespace]) -> dict[str, str]:
-    """The unique keys of the namespaces that bindings lead to, by the bindings' names."""
-    return {binding.name: namespaces[binding.class_name].unique_key for binding in config.bindings}
+def keys_of_bindings(config: WorkerConfig, namespaces: NamespacesByWorker) -> dict[str, str]:
+    """The unique keys of the namespaces that bindings lead to, by the bindings' names.
+
+    Where Workers that are started together have one of the same name, the first one has it.
+    """
+    return {
+        binding.name: namespace.unique_key
+        for program in reversed(config.programs)
+        for binding, namespace in _bound(program, namespaces)
+    }
+
+
+def _bound(
+    program: WorkerConfig, namespaces: NamespacesByWorker
+) -> Iterator[tuple[DurableObjectBinding, Namespace]]:
+    """The bindings of a program to classes of Workers that are started, and what they lead to."""
+    for binding in program.bindings:
+        owner = program.owner_of(binding)
+        if owner in namespaces:
+            yield binding, namespaces[owner][binding.class_name]
 
 
 class ActorSide:
@@ -106,6 +139,8 @@ class ActorSide:
         self._loop = loop
         self._cleanup = cleanup
         self.env = Env({})
+        self._workers: Sequence[Worker] = ()
+        self._crons: Sequence[CronSchedule] = ()
         self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
@@ -158,15 +193,15 @@ class ActorSide:
 
     def assemble(
         self,
-        app: App,
-        namespaces: Mapping[str, Namespace],
+        apps: Sequence[App],
+        namespaces: NamespacesByWorker,
         channel: Callable[[str, ActorRegistry], ActorChannel] = _here,
     ) -> None:
-        """Have the program's actors and its Worker.
+        """Have the programs' actors and the first one's Worker.
 
         Args:
-            app: The program.
-            namespaces: What the catalog says, by the names of classes.
+            apps: The programs; requests from outside are for the first one.
+            namespaces: What the catalog says of them.
             channel: What leads to the actors of a namespace, given its key and those of them that
                 are in this process.
         """
@@ -194,44 +229,86 @@ class ActorSide:
             storage_limits=perdure.storage_limits,
             idle_timeout_s=perdure.idle_timeout_s,
         )
-        self._bind(app, namespaces, channel)
-        self.worker = Worker(loop, outbound, app.entrypoint, self.env, perdure.actor_limits)
+        envs = [self._add_classes(app, namespaces[app.config.name], channel) for app in apps]
+        workers = [
+            app.style.worker(loop, outbound, app.entrypoint, env, perdure.actor_limits)
+            for app, env in zip(apps, envs, strict=True)
+        ]
+        services = {app.config.name: (app, workers[at]) for at, app in enumerate(apps)}
+        for app, env in zip(apps, envs, strict=True):
+            self._bind(app.config, env, namespaces, services)
+        self.env, self.worker, self._workers = envs[0], workers[0], workers
+        self._crons = [
+            CronSchedule(app.config.crons, self._clock, partial(_fire, worker))
+            for app, worker in zip(apps, workers, strict=True)
+        ]
 
-    def _bind(
+    @property
+    def by_hand(self) -> ScheduledByHand:
+        """What answers requests where those who develop may fire cron triggers."""
+        return ScheduledByHand(self.worker, self._clock)
+
+    def start_crons(self) -> None:
+        """Fire cron triggers from now on; one process of a server does."""
+        for schedule in self._crons:
+            schedule.start()
+
+    def close_crons(self) -> None:
+        """Fire none any more; harmless where none were."""
+        for schedule in self._crons:
+            schedule.close()
+
+    def _add_classes(
         self,
         app: App,
         namespaces: Mapping[str, Namespace],
         channel: Callable[[str, ActorRegistry], ActorChannel],
-    ) -> None:
-        """Fill ``env``, which every constructor is given, before the first of them runs."""
-        values: dict[str, Any] = dict(self._config.vars)
-        self.env = Env(values)
+    ) -> Env:
+        """Have the actors of one program; return their ``env``, which is not filled yet."""
+        env = Env(app.config.vars)
         for class_name, cls in app.classes.items():
             record = namespaces[class_name]
-            construct = construct_native(cls, self.env, has_sql=record.storage == "sqlite")
+            construct = app.style.construct(cls, env, has_sql=record.storage == "sqlite")
             registry = self.host.add_namespace(record.unique_key, construct)
             self.channels[record.unique_key] = channel(record.unique_key, registry)
-        for binding in self._config.bindings:
-            unique_key = namespaces[binding.class_name].unique_key
+        return env
+
+    def _bind(
+        self,
+        config: WorkerConfig,
+        env: Env,
+        namespaces: NamespacesByWorker,
+        services: Mapping[str, tuple[App, Worker]],
+    ) -> None:
+        """Fill an ``env``, which every constructor is given, before the first of them runs."""
+        values: dict[str, Any] = {**config.vars, **unserved_values(config)}
+        for binding, namespace in _bound(config, namespaces):
             values[binding.name] = DurableObjectNamespace(
                 binding.name,
-                IdFactory(unique_key),
-                self.channels[unique_key],
+                IdFactory(namespace.unique_key),
+                self.channels[namespace.unique_key],
                 self._config.perdure.actor_limits,
             )
-        self.env.fill(values)
+        for service in config.services:
+            if service.worker in services:
+                app, worker = services[service.worker]
+                entrypoint = app.entrypoints[service.entrypoint or ENTRYPOINT]
+                values[service.name] = ServiceStub(
+                    WorkerService(service.worker, worker, entrypoint)
+                )
+        env.fill(values)
 
     def house(
         self,
         layout: Layout,
-        namespaces: Mapping[str, Namespace],
+        namespaces: NamespacesByWorker,
         owns: Callable[[str, bytes], bool] = _any,
     ) -> House:
         """What the operator's operations work on: these actors.
 
         Args:
             layout: The directory, locked.
-            namespaces: What the catalog says, by the names of classes.
+            namespaces: What the catalog says of the programs.
             owns: Says of a namespace's unique key and an actor's id whether the actor is here.
         """
         return House(
@@ -262,7 +339,7 @@ class ActorSide:
     @property
     def is_at_work(self) -> bool:
         """Events are under way, or something is not durable."""
-        return self.host.is_busy or self.worker.is_at_work
+        return self.host.is_busy or any(worker.is_at_work for worker in self._workers)
 
     async def drain(self, deadline: float, waits_in_vain: Callable[[], int] = _nothing) -> None:
         """Wait until nothing is under way, for handlers and ``wait_until`` to finish.
@@ -273,9 +350,16 @@ class ActorSide:
                 no more handlers than that are under way, it is over: a handler waits for one
                 call at a time, as a rule, and one that is cut off is done again, or said to be.
         """
+        await self._finish_work(deadline, waits_in_vain)
+        left_s = deadline - self._loop.time()
+        for worker in self._workers:
+            await worker.say_farewell(max(left_s, FAREWELL_S))
+
+    async def _finish_work(self, deadline: float, waits_in_vain: Callable[[], int]) -> None:
         loop = self._loop
         while self.is_at_work and loop.time() < deadline:
-            work_count = self.host.work_count + self.worker.work_count
+            work_count = sum(worker.work_count for worker in self._workers)
+            work_count += self.host.work_count
             if 0 < work_count <= waits_in_vain():
                 return
             await asyncio.sleep(min(LOOKS_INTERVAL_S, deadline - loop.time()))
@@ -284,7 +368,8 @@ class ActorSide:
         """Let go of every actor; what is written is durable, and left before the close frames."""
         self.host.settle()
         self.host.sever_sessions(GOING_AWAY, reason)
-        self.worker.close()
+        for worker in self._workers:
+            worker.close()
         self.host.close(ActorReset(reason))
 
     def _storage_broke(self, failure: StorageBroken) -> None:

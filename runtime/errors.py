@@ -45,7 +45,7 @@ class MigrationDeclined(UsageError):
         super().__init__(plan)
 
     def __str__(self) -> str:
-        names = ", ".join(deleted.class_name for deleted in self.plan.destroyed)
+        names = ", ".join(deleted.class_name for deleted in self.plan.all_destroyed)
         return f"the migration deletes all objects of {names}; it was not confirmed"
 
 

@@ -3,14 +3,13 @@
 import copyreg
 import io
 import pickle  # between processes of one version that have nobody else on the line
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from .config.model import WorkerConfig
-from .host.migration_plan import Namespace
+from .host.migration_plan import NamespacesByWorker
 from .observe.logs import LogStyle
 
 # What a router is told when the certificate is to be read again.
@@ -26,7 +25,7 @@ class ProcessSettings:
     Attributes:
         config: What to run.
         data_dir: Where its state is; the supervisor has locked it.
-        namespaces: What the catalog says, by the names of classes.
+        namespaces: What the catalog says of the Workers of ``config``.
         slots: Those of all workers.
         show_errors: Clients see tracebacks.
         log: How what it logs looks.
@@ -35,7 +34,7 @@ class ProcessSettings:
 
     config: WorkerConfig
     data_dir: Path
-    namespaces: Mapping[str, Namespace]
+    namespaces: NamespacesByWorker
     slots: tuple[str, ...]
     show_errors: bool = False
     log: LogStyle = field(default_factory=LogStyle)

@@ -219,7 +219,7 @@ class Rolling:
         if planned.is_destructive and not confirm(planned):
             raise MigrationDeclined(planned)
         before = self.settings
-        new = replace(before, config=config, namespaces=planned.namespaces)
+        new = replace(before, config=config, namespaces=planned.all_namespaces)
         at_once = not _only_adds(planned)
         if drain_s is None:
             drain_s = _drain_s(config)
@@ -244,7 +244,7 @@ class Rolling:
             )
         return Reloaded(
             workers=len(new.slots),
-            tags=tuple(step.tag for step in planned.steps),
+            tags=tuple(step.tag for plan in planned.plans for step in plan.steps),
             was_at_once=at_once,
             needs_upgrade=for_routers(self.router_settings.config, config),
             needs_start=for_the_next_start(self.router_settings.config, config),
@@ -299,7 +299,8 @@ def _drain_s(config: WorkerConfig) -> float:
 
 def _only_adds(planned: MigrationPlan) -> bool:
     """Workers with the old code may go on beside those with the new one."""
-    changes = (change for step in planned.steps for change in step.changes)
+    steps = (step for plan in planned.plans for step in plan.steps)
+    changes = (change for step in steps for change in step.changes)
     return not planned.unfinished and all(isinstance(change, Created) for change in changes)
 
 

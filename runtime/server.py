@@ -18,6 +18,7 @@ from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
+from .compat.program import load_programs
 from .config.model import WorkerConfig
 from .control.changes import refuse_changes
 from .control.desk import Desk
@@ -33,11 +34,12 @@ from .errors import MigrationDeclined
 from .front_side import FrontSide, ignore, open_control_port
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
-from .host.loader import load_app
 from .host.migration_plan import Confirm, MigrationPlan, agree
 from .host.migrations import carry_out, plan_for
+from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
+from .host.worker import Worker
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
@@ -75,6 +77,7 @@ class Server:
         self.config = config
         self.control_port: int | None = None
         self.stop_asked: StopAsked = loop.create_future()
+        self._is_embedded = False
         self._clock = clock
         self._loop = loop
         self._cleanup = AsyncExitStack()
@@ -118,19 +121,57 @@ class Server:
             MigrationDeclined: ``confirm`` said no.
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
+
+        async def listen(server: "Server") -> None:
+            await server._front_side.listen(host, port, port_is_fixed=port_is_fixed)  # noqa: SLF001  # of our own class
+
         loop = asyncio.get_running_loop()
         server = cls(config, clock or SystemClock(loop), loop)
+        return await server._begin(data_dir, show_errors, on_request, confirm, listen)
+
+    @classmethod
+    async def embedded(
+        cls,
+        config: WorkerConfig,
+        *,
+        data_dir: Path,
+        confirm: Confirm = agree,
+        clock: Clock | None = None,
+    ) -> "Server":
+        """As ``start``, but without a port: somebody else has the clients, and asks ``worker``.
+
+        Raises:
+            Exception: As ``start``.
+        """
+
+        async def have_no_port(server: "Server") -> None:
+            """Whoever embeds it has one."""
+
+        loop = asyncio.get_running_loop()
+        server = cls(config, clock or SystemClock(loop), loop)
+        server._is_embedded = True
+        return await server._begin(data_dir, False, ignore, confirm, have_no_port)  # noqa: FBT003  # of _begin()
+
+    async def _begin(
+        self,
+        data_dir: Path,
+        show_errors: bool,  # noqa: FBT001  # of start(), handed on
+        on_request: Callable[[RequestRecord], None],
+        confirm: Confirm,
+        listen: Callable[["Server"], Awaitable[None]],
+    ) -> "Server":
         try:
-            await server._start(data_dir, show_errors, on_request, confirm)
-            if (wanted := config.perdure.control_port) is not None:
-                await server._open_control_port(wanted)
-            await server._front_side.listen(host, port, port_is_fixed=port_is_fixed)
+            await self._start(data_dir, show_errors, on_request, confirm)
+            if (wanted := self.config.perdure.control_port) is not None:
+                await self._open_control_port(wanted)
+            await listen(self)
             # Last: an alarm that is due runs user code at once.
-            server._actor_side.alarms.start()
+            self._actor_side.alarms.start()
+            self._actor_side.start_crons()
         except BaseException:
-            await server._cleanup.aclose()
+            await self._cleanup.aclose()
             raise
-        return server
+        return self
 
     async def _start(
         self,
@@ -141,7 +182,7 @@ class Server:
     ) -> None:
         config, cleanup, actors = self.config, self._cleanup, self._actor_side
         # First the program: a mistake in it must leave the data directory as it was.
-        app = load_app(config)
+        apps = load_programs(config)
         self._front_side = FrontSide(config, self._loop, cleanup, os.environ)
         if (end_tracing := start_tracing(config, os.environ)) is not None:
             cleanup.push_async_callback(end_tracing)
@@ -156,16 +197,19 @@ class Server:
             raise MigrationDeclined(planned)
         await carry_out(planned, directory, index, actors.store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
-        actors.assemble(app, planned.namespaces)
+        actors.assemble(apps, planned.all_namespaces)
         await self._open_control(directory, planned)
         self._front_side.assemble(
-            actors.worker, actors.keep_alive, show_errors=show_errors, on_request=on_request
+            actors.by_hand if show_errors else actors.worker,
+            actors.keep_alive,
+            show_errors=show_errors,
+            on_request=on_request,
         )
 
     async def _open_control(self, directory: DataDirectory, planned: MigrationPlan) -> None:
         """Let the operator ask; a server that cannot be asked serves all the same."""
         actors = self._actor_side
-        self.desk = Desk.of(actors.house(directory.layout, planned.namespaces))
+        self.desk = Desk.of(actors.house(directory.layout, planned.all_namespaces))
         self.desk.add("processes", ProcessesArguments, self._tell_of_itself)
         self.desk.add("upgrade", UpgradeArguments, has_no_routers)
         refuse_changes(self.desk)
@@ -184,6 +228,9 @@ class Server:
 
     async def _drain(self, arguments: DrainArguments, told: Told) -> Values:
         has_no_workers(arguments)
+        if self._is_embedded:
+            problem = "This program is mounted in another server, which is not perdure's to stop"
+            raise OperatorError(problem, "Stop that server: the program drains with it")
         limit_s = self.config.perdure.edge_limits.shutdown_timeout_s
         return await ask_to_stop(self.stop_asked, arguments, told, limit_s)
 
@@ -209,6 +256,11 @@ class Server:
     def env(self) -> Env:
         """The bindings and vars, as the program sees them."""
         return self._actor_side.env
+
+    @property
+    def worker(self) -> Worker:
+        """What answers requests, for who embeds this server."""
+        return self._actor_side.worker
 
     @property
     def firewall(self) -> Firewall:
@@ -253,6 +305,7 @@ class Server:
         self._front_side.close_port()
         await self._close_control()
         self._actor_side.alarms.close()
+        self._actor_side.close_crons()
         deadline = self._loop.time() + drain_s
         await self._front_side.drain(deadline)
         await self._actor_side.drain(deadline)

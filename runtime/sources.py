@@ -1,14 +1,14 @@
 """The files that a project is made of, and when they change.
 
-Python files below the project's root, its configuration, and ``.dev.vars``. What is below hidden
-folders, virtual environments, caches and the data directory is none of the project's.
+Python files below the project's root, its configuration, ``.dev.vars`` and ``.env``. What is below
+hidden folders, virtual environments, caches and the data directory is none of the project's.
 
 The system tells that something has changed; what it was is found by looking, so that nothing is
 missed between two questions, in folders that are new, or on file systems that tell nothing.
 """
 
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -17,7 +17,7 @@ STEP_MS = 50
 DEBOUNCE_MS = 400
 # How often is looked when nothing is told.
 LOOK_INTERVAL_MS = 1000
-DEV_VARS = ".dev.vars"
+VALUES = (".dev.vars", ".env")  # and those for an environment, with its name behind a dot
 _IGNORED = frozenset({"__pycache__", "node_modules", "site-packages"})
 _ENVIRONMENT = "pyvenv.cfg"  # is in the root of a virtual environment (PEP 405)
 
@@ -31,12 +31,23 @@ class Sources:
         config_file: Its configuration; the root of the project is the folder of that.
         main: Its program, which may be elsewhere.
         data_dir: Where its state is kept.
+        others: More files that it is made of, wherever they are.
+        beside: Configurations and programs of Workers that are started with it.
     """
 
-    def __init__(self, config_file: Path, main: Path, data_dir: Path) -> None:
-        self._config_file = config_file
-        self._roots = {config_file.parent, main.parent}
+    def __init__(
+        self,
+        config_file: Path,
+        main: Path,
+        data_dir: Path,
+        others: Collection[Path] = (),
+        beside: Iterable[tuple[Path, Path]] = (),
+    ) -> None:
+        pairs = ((config_file, main), *beside)
+        self._config_files = frozenset(config for config, _ in pairs)
+        self._roots = _outermost(path.parent for pair in pairs for path in pair)
         self._data_dir = data_dir
+        self._others = others
         self._folders: set[Path] = set()
         self._seen: _Seen = self._look()
 
@@ -85,6 +96,10 @@ class Sources:
         return seen
 
     def _files(self) -> Iterator[Path]:
+        for path in self._others:
+            if path.parent.is_dir():
+                self._folders.add(path.parent)
+                yield path
         for root in self._roots:
             for folder, below, names in os.walk(root):
                 here = Path(folder)
@@ -104,5 +119,13 @@ class Sources:
         )
 
     def _is_setting(self, path: Path) -> bool:
-        is_vars = path.name == DEV_VARS or path.name.startswith(f"{DEV_VARS}.")
-        return path == self._config_file or (is_vars and path.parent == self._config_file.parent)
+        is_vars = any(path.name == name or path.name.startswith(f"{name}.") for name in VALUES)
+        return path in self._config_files or (
+            is_vars and any(path.parent == config.parent for config in self._config_files)
+        )
+
+
+def _outermost(folders: Iterable[Path]) -> Sequence[Path]:
+    """Return those that lie in none of the others."""
+    found = set(folders)
+    return sorted(folder for folder in found if found.isdisjoint(folder.parents))

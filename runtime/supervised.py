@@ -144,7 +144,7 @@ class SupervisedServer:
             listening = await server._open_port(host, port, port_is_fixed=port_is_fixed)
             settings = ProcessSettings(
                 config,
-                *(data_dir, planned.namespaces, slot_names(workers), show_errors),
+                *(data_dir, planned.all_namespaces, slot_names(workers), show_errors),
                 log_style or LogStyle(),
                 tells_requests=on_request is not ignore,
             )

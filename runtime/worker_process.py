@@ -8,6 +8,7 @@ import contextlib
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
@@ -22,12 +23,13 @@ from ..storage.alarm_index import AlarmIndex
 from ..storage.errors import InternalError
 from ..storage.layout import Layout
 from .actor_side import ActorSide
+from .compat.program import load_programs
 from .control.observed import families_of_actors, families_of_sockets
 from .control.processes import ProcessesArguments, WorkerFacts
 from .control.report import Report
 from .control.server import ControlServer
 from .fast_loop import find_fast_loop
-from .host.loader import App, load_app
+from .host.loader import App
 from .host.operations.house import Told, Values
 from .host.registry import ActorRegistry
 from .observe.logs import set_up_logs
@@ -81,7 +83,7 @@ class WorkerDuty:
 
     _identity: Identity
     _settings: ProcessSettings
-    _app: App
+    _apps: Sequence[App]
     _line: socket.socket  # to the supervisor, which asks what its operator wants
     _control: ControlServer
     _actors: ActorSide
@@ -107,7 +109,7 @@ class WorkerDuty:
         self._identity = assignment.identity
         (self._line,) = assignment.sockets
         set_up_logs(sys.stderr, settings.log.of(self._identity.place.name))
-        self._app = load_app(settings.config)
+        self._apps = load_programs(settings.config)
         if (end_tracing := start_tracing(settings.config, os.environ)) is not None:
             self._cleanup.push_async_callback(end_tracing)
         clock = SystemClock(self._loop)
@@ -126,7 +128,7 @@ class WorkerDuty:
         self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
         self._travelling = Travelling()
         self._cleanup.callback(self._travelling.close)
-        self._actors.assemble(self._app, settings.namespaces, self._channel)
+        self._actors.assemble(self._apps, settings.namespaces, self._channel)
         await self._open_control(layout)
         # Never go on: what is durable is read by a process that has not known anything else.
         fail = self._parent.fail
@@ -136,6 +138,8 @@ class WorkerDuty:
             self._begin_link(peer, end)
         self._ends.clear()
         self._actors.alarms.start()
+        if slot == settings.slots[0]:
+            self._actors.start_crons()
 
     async def _open_control(self, layout: Layout) -> None:
         slot, placement = self._identity.place.slot, self._peers
@@ -202,7 +206,9 @@ class WorkerDuty:
         self._lent.serve(link, linked)
         streams, passing = Streams(link), WorkerPassing(self._lent, self._borrowed, link)
         if is_routers:
-            calls = LinkCalls(link, streams, passing, entrypoint=self._actors.worker)
+            actors = self._actors
+            entrypoint = actors.by_hand if self._settings.show_errors else actors.worker
+            calls = LinkCalls(link, streams, passing, entrypoint=entrypoint)
         else:
             held = HeldSockets(link)
             self._borrowed.add_worker(peer.place.slot, peer.generation, held)
@@ -269,6 +275,7 @@ class WorkerDuty:
             if role is Role.ROUTER or not together:
                 taker.stop_taking("it is being replaced")
         self._actors.alarms.close()
+        self._actors.close_crons()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left_s):
                 await self._control.drain()
@@ -301,6 +308,7 @@ class WorkerDuty:
             end.close()
         if is_serving:
             self._actors.alarms.close()
+            self._actors.close_crons()
             self._actors.close("the worker ends")
         await self._cleanup.aclose()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from perdure.actors.actor import Actor
+from perdure.actors.actor import Actor, Handlers
 from perdure.actors.base import DurableObject
 from perdure.actors.clock import Timer
 from perdure.actors.events import OnReply
@@ -239,12 +239,17 @@ class World:
         )
 
     def namespace(
-        self, cls: type[DurableObject], *, has_sql: bool = True, env: Any = None
+        self,
+        cls: type[DurableObject],
+        *,
+        has_sql: bool = True,
+        env: Any = None,
+        construct: Callable[[Actor], Handlers] | None = None,
     ) -> DurableObjectNamespace:
         key = f"test-{cls.__name__}"
         if key not in self.host.namespaces:
-            construct = construct_native(cls, env or Env({}), has_sql=has_sql)
-            self.host.add_namespace(key, construct)
+            native = construct_native(cls, env or Env({}), has_sql=has_sql)
+            self.host.add_namespace(key, construct or native)
         return DurableObjectNamespace(
             cls.__name__.upper(), IdFactory(key), self.host.namespaces[key], self.limits
         )

@@ -1,9 +1,14 @@
 """The same program as bench/peer/worker.js, for perdure: the same routes, the same work."""
 
+import asyncio
+import os
+import time
 import uuid
 from urllib.parse import urlsplit
 
 from perdure import DurableObject, Request, Response, WebSocketPair, WorkerEntrypoint
+
+ORDER = {"customer": "ann", "items": [{"name": "tea", "count": n, "price": 2.5} for n in range(8)]}
 
 
 class Actor(DurableObject):
@@ -26,6 +31,13 @@ class Actor(DurableObject):
     def inc(self):
         self.n += 1
         return self.n
+
+    def take(self, order):
+        self.n += len(order["items"])
+        return {"count": self.n, "items": order["items"]}
+
+    def process(self):
+        return os.getpid()
 
     async def fetch(self, request: Request) -> Response:
         what = urlsplit(request.url).path.split("/")[1]
@@ -112,6 +124,21 @@ class Default(WorkerEntrypoint):
             return Response("hello world")
         if what == "rpc":
             return Response(str(await self.env.NS.get_by_name(parts[2]).inc()))
+        if what == "calls":  # /calls/ACTOR/COUNT/inc, or take; not of the peer
+            return await self.call(self.env.NS.get_by_name(parts[2]), int(parts[3]), parts[4])
         if what == "docs":
             return await self.env.DOCS.get_by_name(parts[2]).fetch(request)
         return await self.env.NS.get_by_name(parts[2]).fetch(request)
+
+    async def call(self, stub, count, what):
+        """Call a method so often, 32 calls at a time; how often a second, and in which process."""
+
+        async def some():
+            for _ in range(count // 32):
+                await (stub.inc() if what == "inc" else stub.take(ORDER))
+
+        process = await stub.process()
+        start = time.perf_counter()
+        await asyncio.gather(*(some() for _ in range(32)))
+        rate = count // 32 * 32 / (time.perf_counter() - start)
+        return Response.json({"calls_s": rate, "is_here": process == os.getpid()})

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ConfigError, Problem
+from .json_text import JsonError, parse_json
 from .positions import Position, Positions, toml_positions
 
-FILE_NAME = "wrangler.toml"
-NOT_READ_YET = ("wrangler.json", "wrangler.jsonc")
+# In wrangler's order: one that stands further up beats a later one that is closer.
+FILE_NAMES = ("wrangler.json", "wrangler.jsonc", "wrangler.toml")
+NAMES_TOLD = "wrangler.toml, wrangler.json or wrangler.jsonc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +28,21 @@ class Document:
 
 
 def find_config(start: Path) -> Path:
-    """Return the ``wrangler.toml`` in ``start`` or in the closest directory above it.
+    """Return the configuration file for a directory, which stands there or further up.
+
+    The closest ``wrangler.json`` is taken, else the closest ``wrangler.jsonc``, else the closest
+    ``wrangler.toml``.
 
     Raises:
         ConfigError: There is none.
     """
     start = start.resolve()
-    for directory in (start, *start.parents):
-        if (directory / FILE_NAME).is_file():
-            return directory / FILE_NAME
+    for name in FILE_NAMES:
+        for directory in (start, *start.parents):
+            if (directory / name).is_file():
+                return directory / name
     hint = "Change to the project's directory, name a file with -c, or make a project: perdure init"
-    for name in NOT_READ_YET:
-        if (start / name).is_file():
-            hint = f"{start / name} is here, but only TOML is read so far: write a {FILE_NAME}."
-    message = f"There is no {FILE_NAME} in {start}, nor in any directory above it."
+    message = f"There is no {NAMES_TOLD} in {start}, nor in any directory above it."
     raise ConfigError([Problem(None, "", None, None, message, hint)])
 
 
@@ -75,9 +78,14 @@ def read_toml(path: Path, text: str) -> Document:
     return Document(path, values, toml_positions(text))
 
 
-def refuse_json(path: Path, _text: str) -> Document:
-    message = "JSON configuration is not read by this release."
-    raise _refusal(path, message, f"Write the same keys into a {FILE_NAME}.")
+def read_json(path: Path, text: str) -> Document:
+    try:
+        values, positions = parse_json(text)
+    except JsonError as error:
+        raise _refusal(path, error.message, error.hint, error.place) from None
+    except RecursionError:
+        raise _refusal(path, "Objects or arrays are nested too deeply.") from None
+    return Document(path, values, positions)
 
 
 def syntax_error(text: str, message: str) -> tuple[str, Position]:
@@ -99,8 +107,8 @@ TOML_HINTS = {
 }
 READERS: Mapping[str, Callable[[Path, str], Document]] = {
     ".toml": read_toml,
-    ".json": refuse_json,
-    ".jsonc": refuse_json,
+    ".json": read_json,
+    ".jsonc": read_json,
 }
 
 

@@ -4,13 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from .model import DurableObjectBinding
 from .positions import KeyPath
-from .report import Report, Table, shown
+from .report import Table, shown
 
 KEYS = ("name", "class_name", "script_name", "environment")
-UNIQUE_NAMES = (
-    "Bindings must have unique names, so that they can all be referenced in the worker.\n"
-    "Please change your bindings to have unique names."
-)
 
 
 class Bindings:
@@ -43,29 +39,6 @@ def read_bindings(layer: Table) -> Bindings | None:
             found.items.append(binding)
             found.paths.append(entry.path)
     return found
-
-
-def check_bindings(
-    report: Report, worker_name: str, bindings: Bindings, variables: Mapping[str, object]
-) -> None:
-    """Report names that are taken twice, and bindings to other Workers."""
-    seen: set[str] = set()
-    for binding, path in zip(bindings.items, bindings.paths, strict=True):
-        if binding.name in seen:
-            message = f"{binding.name} assigned to multiple Durable Object bindings."
-            report.error((*path, "name"), message, UNIQUE_NAMES)
-        elif binding.name in variables:
-            kinds = "Durable Object and Environment Variable"
-            message = f"{binding.name} assigned to {kinds} bindings."
-            report.error((*path, "name"), message, UNIQUE_NAMES)
-        seen.add(binding.name)
-        if worker_name and binding.script_name not in {None, worker_name}:
-            report.error(
-                (*path, "script_name"),
-                f'"script_name" names another Worker, "{binding.script_name}"; this one is '
-                f'"{worker_name}". perdure runs one Worker, so a binding reaches its classes only.',
-                f"If {binding.class_name} is a class in this Worker's main file, remove the line.",
-            )
 
 
 def _read_binding(entry: Table) -> DurableObjectBinding | None:

@@ -1,8 +1,8 @@
 """The top level and one ``[env.NAME]``: what each declares, and wrangler's inheritance.
 
 An environment inherits the keys of ``keys.USED_INHERITED``, each replaced whole when it sets
-it; ``vars`` and ``durable_objects`` it must repeat. Its Worker is called ``<name>-<env>``
-unless it sets a name: another Worker, with data of its own.
+it; ``vars``, bindings and the rest of ``keys.NOT_INHERITED`` it must repeat. Its Worker is called
+``<name>-<env>`` unless it sets a name: another Worker, with data of its own.
 """
 
 import re
@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from .assets import read_assets
 from .durable_objects import Bindings, read_bindings
 from .errors import did_you_mean
-from .keys import ENVIRONMENT, GUARDS, NOT_PROVIDED, TOP_LEVEL, USED_NOT_INHERITED
+from .exports import read_exports
+from .keys import ENVIRONMENT, GUARDS, NOT_INHERITED, NOT_PROVIDED, TOP_LEVEL
 from .migrations import read_migrations
-from .model import MigrationStep
+from .model import AssetsConfig, ExportedClass, MigrationStep
 from .positions import KeyPath
 from .report import Table, shown
+from .services import Services, read_services
 from .settings import Settings, read_settings
-from .variables import read_vars
+from .snippets import environment
+from .triggers import read_crons
+from .unserved import Unserved, read_unserved
+from .variables import read_required, read_vars
 
 NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")
 
@@ -34,8 +40,14 @@ class Layer:
     compatibility_date: str | None
     compatibility_flags: Sequence[str] | None
     migrations: Sequence[MigrationStep] | None
+    exports: Sequence[ExportedClass] | None
     vars: Mapping[str, object] | None
+    required_secrets: Sequence[str] | None
     bindings: Bindings | None
+    services: Services | None
+    unserved: Unserved
+    crons: Sequence[str] | None
+    assets: AssetsConfig | None
     settings: Settings
 
     @property
@@ -75,8 +87,14 @@ def read_layer(table: Table, base_dir: Path) -> Layer:
         compatibility_date=_read_compatibility_date(plain),
         compatibility_flags=plain.find_strings("compatibility_flags"),
         migrations=read_migrations(plain),
+        exports=read_exports(plain),
         vars=read_vars(table),
+        required_secrets=read_required(plain),
         bindings=read_bindings(table),
+        services=read_services(plain),
+        unserved=read_unserved(plain),
+        crons=read_crons(plain),
+        assets=read_assets(plain, base_dir),
         settings=read_settings(table, base_dir),
     )
 
@@ -100,10 +118,11 @@ def find_environment(top: Table, name: str | None) -> Table | None:
     if table and (found := table.find_table(name)):
         return found
     if name not in names:
+        section = environment(top.report.document.path, name)
         hints = [
             did_you_mean(name, names),
             f"The available configured environment names are: {shown(names)}" if names else "",
-            f"Before using --env={name}, add a section for it:\n[env.{name}]",
+            f"Before using --env={name}, add a section for it:\n{section}",
         ]
         message = f'No environment found in configuration with name "{name}".'
         top.report.error(("env",), message, "\n".join(filter(None, hints)))
@@ -113,8 +132,8 @@ def find_environment(top: Table, name: str | None) -> Table | None:
 def warn_of_missing(top: Layer, env: Layer) -> None:
     """Warn of what an environment does not inherit and does not repeat, in wrangler's words."""
     warning, where = env.table.report.warning, env.table.label
-    for key in USED_NOT_INHERITED:
-        if key in top.table and key not in env.table:
+    for key in NOT_INHERITED:
+        if top.table.values.get(key) and key not in env.table:
             message = f'"{key}" exists at the top level, but not on "{where}".'
             warning(env.path, message, _repeat(key, where))
     if env.vars is not None:

@@ -27,8 +27,9 @@ class Problem:
         line: Line of the key, or of the closest table around it, from 1; None when unknown.
         column: Column of the same, in characters, from 1; None when unknown.
         message: What is wrong; wrangler's own text where wrangler has one.
-        hint: What to do, possibly several lines with TOML to paste; may be empty.
+        hint: What to do, possibly several lines to paste; may be empty.
         severity: Whether it keeps the project from starting.
+        is_secret: The file holds secrets, and no line of it is for a screen.
     """
 
     file: Path | None
@@ -38,6 +39,7 @@ class Problem:
     message: str
     hint: str = ""
     severity: Severity = Severity.ERROR
+    is_secret: bool = False
 
     @property
     def where(self) -> str:

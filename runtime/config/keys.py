@@ -4,8 +4,18 @@ Source: packages/workers-utils/src/config/validation.ts of cloudflare/workers-sd
 ``inheritable`` and ``notInheritable`` calls are the first two lists here.
 """
 
-USED_INHERITED = ("name", "main", "compatibility_date", "compatibility_flags", "migrations")
-USED_NOT_INHERITED = ("vars", "durable_objects")
+from .unserved import KINDS as UNSERVED
+
+USED_INHERITED = (
+    "name",
+    "main",
+    "compatibility_date",
+    "compatibility_flags",
+    "migrations",
+    "exports",
+    "triggers",
+)
+USED_NOT_INHERITED = ("vars", "durable_objects", "services", "secrets")
 USED_TOP_LEVEL = ("$schema", "dev", "env")
 OURS = "perdure"  # an environment's table is laid over the top level's, key by key
 
@@ -21,23 +31,22 @@ IGNORED = (
     "limits", "logfwdr", "logpush", "minify", "no_bundle", "observability", "placement",
     "preserve_file_names", "preview_urls", "previews", "python_modules", "route", "routes",
     "rules", "tsconfig", "upload_source_maps", "workers_dev", "define", "tail_consumers",
-    "streaming_tail_consumers", "unsafe", "secrets", "connect",
+    "streaming_tail_consumers", "unsafe", "connect",
 )  # fmt: skip
 IGNORED_TOP_LEVEL = (
     "addresses", "alias", "data_blobs", "dependencies_instrumentation", "keep_vars",
     "pages_build_output_dir", "send_metrics", "site", "text_blobs", "wasm_modules",
 )  # fmt: skip
 
-# Known, and missed by the program when they are not there: each is worth a warning.
-NOT_PROVIDED = (
-    "agent_memory", "ai", "ai_search", "ai_search_namespaces", "analytics_engine_datasets",
-    "artifacts", "assets", "browser", "cloudchamber", "containers", "d1_databases",
-    "dispatch_namespaces", "exports", "flagship", "hyperdrive", "images", "kv_namespaces",
-    "media", "mtls_certificates", "pipelines", "queues", "r2_buckets", "ratelimits",
-    "secrets_store_secrets", "send_email", "services", "stream", "triggers",
-    "unsafe_hello_world", "vectorize", "version_metadata", "vpc_networks", "vpc_services",
-    "websearch", "worker_loaders", "workflows",
+# Known, and missed by the program when they are not there: each is worth a warning. Those that make
+# bindings are told of by unserved.py.
+NOT_PROVIDED = ("assets", "cloudchamber", "containers")
+
+# What an environment has to repeat.
+NOT_INHERITED = (
+    *USED_NOT_INHERITED, "cloudchamber", "containers", "define", "streaming_tail_consumers",
+    "tail_consumers", "unsafe", *UNSERVED,
 )  # fmt: skip
 
-ENVIRONMENT = (*USED_INHERITED, *USED_NOT_INHERITED, OURS, *IGNORED, *NOT_PROVIDED)
+ENVIRONMENT = (*USED_INHERITED, *USED_NOT_INHERITED, OURS, *IGNORED, *NOT_PROVIDED, *UNSERVED)
 TOP_LEVEL = (*ENVIRONMENT, *USED_TOP_LEVEL, *IGNORED_TOP_LEVEL)

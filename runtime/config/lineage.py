@@ -5,14 +5,16 @@ Here the steps are checked against themselves and against the bindings;
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .durable_objects import Bindings
 from .errors import closest
 from .model import MigrationStep, RenamedClass, TransferredClass
 from .positions import KeyPath
 from .report import Report
+from .snippets import migration, setting
 
 Refusal = tuple[str, int, str]  # the list's key, the index in it, what is wrong
 
@@ -84,6 +86,19 @@ class Lineage:
         self.renamed.pop(name, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """How a configuration declares classes.
+
+    Attributes:
+        missing: What is to be said of a class that it does not declare.
+        way_to_add: Returns what to write to have a class of a name.
+    """
+
+    missing: str
+    way_to_add: Callable[[str], str]
+
+
 def check_migrations(
     report: Report, path: KeyPath, steps: Sequence[MigrationStep], worker_name: str
 ) -> Lineage:
@@ -105,21 +120,25 @@ def check_migrations(
 
 
 def check_classes(
-    report: Report, bindings: Bindings, lineage: Lineage, steps: Sequence[MigrationStep]
+    report: Report,
+    worker_name: str,
+    bindings: Bindings,
+    lineage: Lineage,
+    declared: Declared,
 ) -> None:
-    """Report bindings to classes that the migrations do not leave, with what to write instead."""
+    """Report bindings to classes of this Worker that are not there, with what to write instead."""
     for binding, path in zip(bindings.items, bindings.paths, strict=True):
         name = binding.class_name
-        if name not in lineage.live:
-            what = f"was {lineage.gone[name]}" if name in lineage.gone else "no migration creates"
+        if binding.script_name in {None, worker_name} and name not in lineage.live:
+            what = f"was {lineage.gone[name]}" if name in lineage.gone else declared.missing
             message = f'The binding "{binding.name}" names the class "{name}", which {what}.'
-            report.error((*path, "class_name"), message, _way_out(name, lineage, steps))
+            hint = _way_out(report.document.path, name, lineage, declared.way_to_add(name))
+            report.error((*path, "class_name"), message, hint)
 
 
-def step_for(class_name: str, steps: Sequence[MigrationStep]) -> str:
-    """Return a migration step, as TOML, that creates a class after ``steps``."""
-    tag = next_tag([step.tag for step in steps])
-    return f'[[migrations]]\ntag = "{tag}"\nnew_sqlite_classes = ["{class_name}"]'
+def step_for(path: Path, steps: Sequence[MigrationStep], class_name: str) -> str:
+    """Return a migration step, as the file has them, that creates a class after ``steps``."""
+    return migration(path, next_tag([s.tag for s in steps]), "new_sqlite_classes", [class_name])
 
 
 def next_tag(tags: Sequence[str]) -> str:
@@ -131,15 +150,14 @@ def next_tag(tags: Sequence[str]) -> str:
     return tag
 
 
-def _way_out(name: str, lineage: Lineage, steps: Sequence[MigrationStep]) -> str:
+def _way_out(path: Path, name: str, lineage: Lineage, addition: str) -> str:
     if today := lineage.renamed.get(name):
-        return f'Write class_name = "{today}".'
-    step = step_for(name, steps)
+        return f"Write {setting(path, 'class_name', today)}."
     if name in lineage.gone:
-        return f"Remove the binding; or, to have the class again with no data, add:\n{step}"
+        return f"Remove the binding; or, to have the class again with no data, add:\n{addition}"
     if slip := closest(name, lineage.live):
-        return f'Did you mean "{slip}"? If {name} is a new class, add:\n{step}'
-    return f"Add:\n{step}"
+        return f'Did you mean "{slip}"? If {name} is a new class, add:\n{addition}'
+    return f"Add:\n{addition}"
 
 
 def _refusal(key: str, index: int, kind: str, name: str) -> Refusal:

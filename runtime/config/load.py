@@ -3,19 +3,33 @@
 This file sees the whole of the folder; the others know one kind of table each.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from .binding_names import bound_names, check_names
 from .document import Document, read_document
-from .durable_objects import Bindings, check_bindings
+from .durable_objects import Bindings
 from .environment import Layers, find_environment, read_layer, warn_of_missing
-from .lineage import check_classes, check_migrations
+from .exports import check_exports
+from .lineage import Declared, check_classes, check_migrations, step_for
 from .model import DevConfig, LoadedConfig, WorkerConfig
 from .report import Report, Table, shown
 from .settings import make_perdure_config
-from .variables import OPTION, Variables, read_dev_vars
+from .snippets import export, setting
+from .variables import (
+    DEV_VARS,
+    DOT_ENV,
+    NO_VARS,
+    OPTION,
+    PROCESS,
+    Elsewhere,
+    Variables,
+    read_values,
+)
 
 # The workerd release that perdure was compared with was asked to behave as of this day.
 COMPATIBILITY_DATE = "2026-04-21"
@@ -28,19 +42,25 @@ DEV_KEYS_IGNORED = (
     "inspector_port", "local_protocol", "upstream_protocol",
 )  # fmt: skip
 PORT_MAX = 65_535
-NO_VARS: Mapping[str, str] = MappingProxyType({})
 
 
 def load(
-    path: Path, *, env: str | None = None, var_overrides: Mapping[str, str] = NO_VARS
+    path: Path,
+    *,
+    env: str | None = None,
+    var_overrides: Mapping[str, str] = NO_VARS,
+    env_files: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
 ) -> LoadedConfig:
-    """Read and check a configuration file, and ``.dev.vars`` beside it.
+    """Read and check a configuration file, and the files of values beside it.
 
     Args:
         path: The file; ``find_config`` searches for one.
         env: The environment to choose. An empty name chooses the top level; so does None,
             with a warning when there are environments to choose from.
         var_overrides: Values from the command line, which win over all others.
+        env_files: Files of values from the command line, in place of those beside the file.
+        environ: The environment of the process; None for this one's.
 
     Raises:
         ConfigError: It cannot be used. All problems that could be found are in it.
@@ -50,11 +70,13 @@ def load(
     layers, dev = _read(report, document, env)
     name, main = _name(report, layers, env), _main(report, layers)
     bindings = layers.own.bindings or Bindings()
-    variables = _variables(report, layers, document.path, env, var_overrides)
+    elsewhere = Elsewhere(var_overrides, env_files, os.environ if environ is None else environ)
+    variables = _variables(report, layers, document.path, env, elsewhere)
     _check(report, layers, name or "", bindings, variables)
     report.raise_errors()
     assert name, "the lack of one was reported"
     assert main, "the lack of one was reported"
+    migrations = layers.owner("migrations").migrations or ()
     config = WorkerConfig(
         name=name,
         main=document.path.parent / main,
@@ -67,7 +89,12 @@ def load(
         vars=MappingProxyType(variables.values),
         var_sources=MappingProxyType(variables.sources),
         bindings=tuple(bindings.items),
-        migrations=layers.owner("migrations").migrations or (),
+        services=tuple(service for service, _ in layers.own.services or ()),
+        unserved=tuple(unserved for unserved, _ in layers.own.unserved),
+        crons=layers.owner("triggers").crons or (),
+        assets=layers.owner("assets").assets,
+        migrations=migrations,
+        exports=None if migrations else layers.owner("exports").exports,
         dev=dev,
         perdure=make_perdure_config(*(layer.settings for layer in layers)),
     )
@@ -89,7 +116,8 @@ def _read(report: Report, document: Document, env: str | None) -> tuple[Layers, 
 def _name(report: Report, layers: Layers, env: str | None) -> str | None:
     owner = layers.owner("name")
     if "name" not in owner.table:
-        hint = 'All ids are made with it, so choose it once and for all: name = "my-worker"'
+        example = setting(report.document.path, "name", "my-worker")
+        hint = f"All ids are made with it, so choose it once and for all: {example}"
         report.error(("name",), '"name" is a required field.', hint)
         return None
     return f"{owner.name}-{env}" if owner.name and env and owner is layers.top else owner.name
@@ -98,19 +126,32 @@ def _name(report: Report, layers: Layers, env: str | None) -> str | None:
 def _main(report: Report, layers: Layers) -> str | None:
     owner = layers.owner("main")
     if "main" not in owner.table:
-        hint = 'It names the Python file with the classes: main = "src/main.py"'
+        example = setting(report.document.path, "main", "src/main.py")
+        hint = f"It names the Python file with the classes: {example}"
         report.error(("main",), '"main" is a required field.', hint)
     return owner.main
 
 
 def _variables(
-    report: Report, layers: Layers, path: Path, env: str | None, overrides: Mapping[str, str]
+    report: Report, layers: Layers, path: Path, env: str | None, elsewhere: Elsewhere
 ) -> Variables:
+    own = layers.own
     variables = Variables()
-    variables.add(layers.own.vars or {}, path.name)
-    file_name, values = read_dev_vars(report, path.parent, env)
-    variables.add(values, file_name)
-    variables.add(overrides, OPTION)
+    variables.add(own.vars or {}, path.name)
+    required = own.required_secrets
+    found = read_values(report, path.parent, env, elsewhere, with_process=required is not None)
+    bound = set(bound_names(own))
+    # Nobody has chosen the names in there for this program.
+    only = [n for n in found.values if found.sources[n] != PROCESS or n not in bound]
+    variables.add_all(found, only if required is None else required)
+    variables.add(elsewhere.overrides, OPTION)
+    for index, name in enumerate(required or ()):
+        if name not in variables.values:
+            message = f'The required secret "{name}" is nowhere to be found.'
+            hint = (
+                f"Put {name}=... into {DEV_VARS} or {DOT_ENV}, or into the process's environment."
+            )
+            report.warning((*own.path, "secrets", "required", index), message, hint)
     return variables
 
 
@@ -118,20 +159,30 @@ def _check(
     report: Report, layers: Layers, name: str, bindings: Bindings, variables: Variables
 ) -> None:
     """Check the parts against each other."""
-    check_bindings(report, name, bindings, variables.values)
-    owner = layers.owner("migrations")
-    steps, path = owner.migrations or (), owner.table.key("migrations")
-    # What a malformed step was meant to do is not known, so nothing is concluded from it.
-    if report.is_sound(path):
-        lineage = check_migrations(report, path, steps, name)
-        check_classes(report, bindings, lineage, steps)
-    exports = layers.owner("exports").table
-    if steps and exports.values.get("exports"):
-        report.error(exports.key("exports"), EXCLUSIVE)
+    check_names(report, layers.own, variables.values)
+    _check_classes(report, layers, name, bindings)
     dated = layers.owner("compatibility_date")
     if dated.compatibility_date and dated.compatibility_date < COMPATIBILITY_DATE:
         message = f"Behaviour is that of {COMPATIBILITY_DATE}, whatever older date is asked for."
         report.note(dated.table.key("compatibility_date"), message)
+
+
+def _check_classes(report: Report, layers: Layers, name: str, bindings: Bindings) -> None:
+    """Check how classes are declared, and that those which are bound are."""
+    file, owner, other = report.document.path, layers.owner("migrations"), layers.owner("exports")
+    steps, path = owner.migrations or (), owner.table.key("migrations")
+    if other.exports and steps:
+        report.error(other.table.key("exports"), EXCLUSIVE)
+    elif other.exports is not None and not steps:
+        # What a malformed entry was meant to do is not known, so nothing is concluded from it.
+        if report.is_sound(other.table.key("exports")):
+            lineage = check_exports(report, other.exports, other.table, name)
+            add = partial(export, file, storage="sqlite")
+            check_classes(report, name, bindings, lineage, Declared("`exports` does not name", add))
+    elif report.is_sound(path):
+        lineage = check_migrations(report, path, steps, name)
+        add = partial(step_for, file, steps)
+        check_classes(report, name, bindings, lineage, Declared("no migration creates", add))
 
 
 def _read_dev(top: Table) -> DevConfig:

@@ -53,7 +53,7 @@ def _read_step(table: Table) -> MigrationStep:
 def _class_names(table: Table, key: str) -> tuple[str, ...]:
     names = table.find_strings(key) or ()
     for index, name in enumerate(names):
-        _check_class_name(table.report, (*table.key(key), index), name)
+        check_class_name(table.report, (*table.key(key), index), name)
     return names
 
 
@@ -70,7 +70,7 @@ def _entries(table: Table, key: str, fields: tuple[str, ...]) -> Iterator[dict[s
     for entry in table.find_tables(key):
         entry.warn_of_unknown_keys(fields)
         for name in RENAMED:
-            _check_class_name(table.report, entry.key(name), str(entry.values[name]))
+            check_class_name(table.report, entry.key(name), str(entry.values[name]))
         yield {name: str(entry.values[name]) for name in fields}
 
 
@@ -78,7 +78,8 @@ def _is_entry(item: object, fields: tuple[str, ...]) -> bool:
     return isinstance(item, dict) and all(isinstance(item.get(name), str) for name in fields)
 
 
-def _check_class_name(report: Report, path: KeyPath, name: str) -> None:
+def check_class_name(report: Report, path: KeyPath, name: str) -> None:
+    """Report what cannot name a class."""
     # It is also a part of directory names and of ids, which rely on there being no "-" in it.
     if not name.isidentifier():
         report.error(path, f"{shown(name)} cannot be the name of a Python class.")

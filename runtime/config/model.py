@@ -7,9 +7,11 @@ stages (loading the code, applying migrations) can point at it too; None when un
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ...actors.limits import ActorLimits
 from ...storage.archive.archive import RETENTION
+from ...storage.catalog import Storage
 from ...storage.limits import StorageLimits
 from ..sockets.limits import SocketLimits
 from .errors import Problem
@@ -19,11 +21,73 @@ from .limits import EdgeLimits
 
 @dataclass(frozen=True, slots=True)
 class DurableObjectBinding:
-    """``env.<name>`` is a namespace of objects of ``class_name``, a class of this Worker."""
+    """``env.<name>`` is a namespace of objects of ``class_name``.
+
+    Attributes:
+        script_name: The Worker whose class it is, as written; None for this one.
+    """
 
     name: str
     class_name: str
     script_name: str | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceBinding:
+    """``env.<name>`` is another Worker, or this one.
+
+    Attributes:
+        service: The Worker's name.
+        environment: Of that Worker; None for its top level.
+        entrypoint: The class that answers; None for ``Default``.
+    """
+
+    name: str
+    service: str
+    environment: str | None = None
+    entrypoint: str | None = None
+    line: int | None = None
+
+    @property
+    def worker(self) -> str:
+        """The name of the Worker that is meant; an environment's is one of its own."""
+        return f"{self.service}-{self.environment}" if self.environment else self.service
+
+
+@dataclass(frozen=True, slots=True)
+class UnservedBinding:
+    """``env.<name>`` would be something that perdure does not have.
+
+    Attributes:
+        key: wrangler's key, for instance ``r2_buckets``.
+        kind: What it would be, for instance ``R2 bucket``.
+    """
+
+    name: str
+    key: str
+    kind: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AssetsConfig:
+    """``assets``: files that are served in front of the Worker.
+
+    Attributes:
+        directory: Absolute; whether it exists was not looked at.
+        binding: ``env.<binding>`` serves them too; None for nothing of the kind.
+        run_worker_first: The Worker is asked before the files: always, or where the path fits a
+            pattern and none that begins with ``!``.
+        html_handling: How paths lead to HTML files; one of ``HTML_HANDLING``.
+        not_found_handling: What is answered where there is none; one of ``NOT_FOUND_HANDLING``.
+    """
+
+    directory: Path
+    binding: str | None = None
+    run_worker_first: bool | Sequence[str] = False
+    html_handling: str = "auto-trailing-slash"
+    not_found_handling: str = "none"
     line: int | None = None
 
 
@@ -57,6 +121,29 @@ class MigrationStep:
     new_classes: Sequence[str] = ()
     new_sqlite_classes: Sequence[str] = ()
     transferred_classes: Sequence[TransferredClass] = ()
+    line: int | None = None
+
+
+ExportState = Literal["created", "deleted", "renamed", "transferred", "expecting-transfer"]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedClass:
+    """One entry of ``exports``: a class as it is to be.
+
+    Attributes:
+        storage: Of a class that is created or expected: ``sqlite``, or ``kv`` for ``legacy-kv``.
+        renamed_to: The class that has the objects now; for the state ``renamed`` alone.
+        transferred_to: The Worker that may have them; for ``transferred`` alone.
+        transfer_from: The Worker that has them; for ``expecting-transfer`` alone.
+    """
+
+    name: str
+    state: ExportState = "created"
+    storage: Storage = "sqlite"
+    renamed_to: str | None = None
+    transferred_to: str | None = None
+    transfer_from: str | None = None
     line: int | None = None
 
 
@@ -171,11 +258,19 @@ class WorkerConfig:
         compatibility_date: As written; perdure always behaves as of today.
         vars: Name to value; values are str, int, float, bool, datetimes, lists and dicts.
         var_sources: Name to where its value is from: a file name or ``--var``.
-        bindings: In file order, all of them to classes of this Worker.
-        migrations: In the order they are applied.
+        bindings: In file order, those to classes of other Workers, too.
+        services: Bindings to Workers, in file order.
+        unserved: Bindings to what perdure does not have, in file order.
+        crons: When ``scheduled`` is to run, each in cron's syntax.
+        assets: None when there are none.
+        migrations: In the order they are applied; empty where there are exports.
+        exports: The classes as they are to be; None where migrations say it, or nothing does.
         env_name: The chosen environment; None for the top level.
         path: The configuration file, absolute.
         base_dir: Its directory, which relative paths start from.
+        others: Workers that are started with this one, which bindings of its lead to, or of each
+            other; requests from outside are this one's. What they say under ``perdure`` and
+            ``dev`` is of no effect, and they have no others.
     """
 
     name: str
@@ -189,9 +284,29 @@ class WorkerConfig:
     vars: Mapping[str, object] = field(default_factory=dict)
     var_sources: Mapping[str, str] = field(default_factory=dict)
     bindings: Sequence[DurableObjectBinding] = ()
+    services: Sequence[ServiceBinding] = ()
+    unserved: Sequence[UnservedBinding] = ()
+    crons: Sequence[str] = ()
+    assets: AssetsConfig | None = None
     migrations: Sequence[MigrationStep] = ()
+    exports: Sequence[ExportedClass] | None = None
     dev: DevConfig = field(default_factory=DevConfig)
     perdure: PerdureConfig = field(default_factory=PerdureConfig)
+    others: Sequence["WorkerConfig"] = ()
+
+    @property
+    def programs(self) -> Sequence["WorkerConfig"]:
+        """All Workers of a start, the one that requests from outside reach at the front."""
+        return (self, *self.others)
+
+    def owner_of(self, binding: DurableObjectBinding) -> str:
+        """Return the name of the Worker to a class of which a binding leads."""
+        return binding.script_name or self.name
+
+    @property
+    def own_bindings(self) -> Sequence[DurableObjectBinding]:
+        """Those of ``bindings`` that lead to classes of this Worker."""
+        return tuple(each for each in self.bindings if self.owner_of(each) == self.name)
 
 
 @dataclass(frozen=True, slots=True)

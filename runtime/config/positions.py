@@ -1,4 +1,4 @@
-"""Where each key of a TOML file stands.
+"""Where each key of a configuration file stands; json_text.py has the same for JSON.
 
 ``tomllib`` gives values and no positions; tree-sitter gives positions and no values. Both
 read the same text, and a key path is what ties them together: ``("migrations", 0, "tag")``.
@@ -68,12 +68,32 @@ def parser() -> Parser:
     return Parser(Language(tree_sitter_toml.language()))
 
 
+class Places:
+    """The places of key paths, as a walk over a syntax tree comes upon them."""
+
+    def __init__(self, source: bytes) -> None:
+        self._lines = source.split(b"\n")
+        self.found: dict[KeyPath, Position] = {}
+
+    def note(self, path: KeyPath, node: Node) -> None:
+        """Keep the place of a path, unless it has one already."""
+        row, byte = node.start_point
+        # tree-sitter counts columns in bytes, editors in characters.
+        column = len(self._lines[row][:byte].decode("utf-8", "surrogatepass"))
+        self.found.setdefault(path, Position(row + 1, column + 1))
+
+    def forget(self, path: KeyPath) -> None:
+        """Drop a path and all below it, if it has been noted."""
+        if path in self.found:
+            length = len(path)
+            self.found = {p: at for p, at in self.found.items() if p[:length] != path}
+
+
 class Walk:
     """One pass over a syntax tree, in document order."""
 
     def __init__(self, source: bytes) -> None:
-        self._lines = source.split(b"\n")
-        self._places: dict[KeyPath, Position] = {}
+        self._places = Places(source)
         self._sizes: dict[KeyPath, int] = {}  # of arrays of tables, by their path
 
     def document(self, root: Node) -> Mapping[KeyPath, Position]:
@@ -82,7 +102,7 @@ class Walk:
                 self._pair((), node)
             elif node.type in {"table", "table_array_element"}:
                 self._table(node)
-        return self._places
+        return self._places.found
 
     def _table(self, node: Node) -> None:
         header = next((child for child in node.named_children if child.type in KEYS), None)
@@ -92,15 +112,15 @@ class Walk:
         *parents, last = key_parts(header)
         for name, part in parents:
             path = self._innermost((*path, name))
-            self._note(path, part)
+            self._places.note(path, part)
         name, part = last
         path = (*path, name)
-        self._note(path, part)
+        self._places.note(path, part)
         if node.type == "table_array_element":
             index = self._sizes.get(path, 0)
             self._sizes[path] = index + 1
             path = (*path, index)
-            self._note(path, part)
+            self._places.note(path, part)
         for child in node.named_children:
             if child.type == "pair":
                 self._pair(path, child)
@@ -114,7 +134,7 @@ class Walk:
         key, *rest = node.named_children
         for name, part in key_parts(key):
             path = (*path, name)
-            self._note(path, part)
+            self._places.note(path, part)
         for child in rest:
             self._value(path, child)
 
@@ -126,14 +146,8 @@ class Walk:
         elif node.type == "array":
             items = (child for child in node.named_children if child.type != "comment")
             for index, item in enumerate(items):
-                self._note((*path, index), item)
+                self._places.note((*path, index), item)
                 self._value((*path, index), item)
-
-    def _note(self, path: KeyPath, node: Node) -> None:
-        row, byte = node.start_point
-        # tree-sitter counts columns in bytes, editors in characters.
-        column = len(self._lines[row][:byte].decode())
-        self._places.setdefault(path, Position(row + 1, column + 1))
 
 
 def key_parts(node: Node) -> Iterator[tuple[str, Node]]:

@@ -35,8 +35,8 @@ class Report:
         self._add(path, message, hint, Severity.NOTE)
 
     def elsewhere(self, file: Path | None, key: str, line: int | None, message: str) -> None:
-        """Report an error that stands in another file, or on the command line."""
-        self._problems.append(Problem(file, key, line, None, message))
+        """Report an error that stands in a file of secrets."""
+        self._problems.append(Problem(file, key, line, None, message, is_secret=True))
 
     def line(self, path: KeyPath) -> int | None:
         place = self.document.positions.find(path)
@@ -80,7 +80,8 @@ class Table:
         self.label = label
 
     def __contains__(self, key: str) -> bool:
-        return key in self.values
+        # What is null in JSON is as good as not there.
+        return self.values.get(key) is not None
 
     def key(self, key: str) -> KeyPath:
         return (*self.path, key)

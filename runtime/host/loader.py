@@ -4,12 +4,17 @@ The directory of ``main`` becomes the first of ``sys.path`` and ``main`` a modul
 own name, as if Python had been started with it, so that siblings, dataclasses and pickle work
 as everywhere. When a process loads a second program, modules of the first by the same names
 make way: what is already imported keeps working, new imports find the new files.
+
+Programs that are started together share ``sys.modules`` and ``sys.path``. Modules of one name, of
+two of them, are two modules when they are imported with ``main``; who imports one later gets that
+of the first program.
 """
 
+import logging
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -22,6 +27,9 @@ from ..config.errors import Problem, did_you_mean
 from ..config.model import DurableObjectBinding, WorkerConfig
 from ..config.positions import path_text
 from .fresh_source import FreshLoader, compile_anew_below
+from .style import NATIVE, Style, always_native
+
+log = logging.getLogger("perdure.server")
 
 Base = TypeVar("Base")
 
@@ -79,32 +87,92 @@ class App:
     """A program that can be run.
 
     Attributes:
+        config: What it was loaded for.
         entrypoint: The class ``Default``, which answers what comes from outside.
         classes: The classes that bindings name, by name.
+        entrypoints: Likewise, the entrypoints that services name; ``Default`` is one of them.
         module: ``main``.
+        style: How it is spoken to.
     """
 
+    config: WorkerConfig
     entrypoint: type[WorkerEntrypoint]
     classes: Mapping[str, type[DurableObject]]
+    entrypoints: Mapping[str, type[WorkerEntrypoint]]
     module: ModuleType
+    style: Style = NATIVE
 
 
-def load_app(config: WorkerConfig) -> App:
-    """Import ``main`` and find its classes.
+def load_apps(
+    config: WorkerConfig, style_of: Callable[[WorkerConfig], Style] = always_native
+) -> Sequence[App]:
+    """Import all programs of a start; return that of ``config`` at the front.
+
+    Args:
+        config: What to load.
+        style_of: Says how a program is spoken to, right before that is imported.
+
+    Raises:
+        LoadError: As ``load_app``.
+    """
+    _forget_earlier_programs()
+    # The first comes last: its directory is then the first of sys.path.
+    others = [_load(other, config, style_of) for other in config.others]
+    return (_load(config, config, style_of), *others)
+
+
+def load_app(config: WorkerConfig, style: Style = NATIVE) -> App:
+    """Import ``main`` of one program and find its classes.
 
     Raises:
         LoadError: ``main`` is missing, raised when imported, or lacks a class.
     """
-    module = _import_main(config)
+    return load_apps(replace(config, others=()), lambda _: style)[0]
+
+
+def _load(
+    config: WorkerConfig, start: WorkerConfig, style_of: Callable[[WorkerConfig], Style]
+) -> App:
+    style = style_of(config)
+    module = _import_main(config, start)
+    style.imported(module)
     problems: list[Problem] = []
     entrypoint = _find_entrypoint(config, module, problems)
     classes: dict[str, type[DurableObject]] = {}
-    for index, binding in enumerate(config.bindings):
-        if found := _find_class(config, module, (index, binding), problems):
-            classes[binding.class_name] = found
+    for owner in start.programs:
+        for index, binding in enumerate(owner.bindings):
+            if owner.owner_of(binding) != config.name:
+                continue
+            if found := _find_class(config, module, (owner, index, binding), problems):
+                classes[binding.class_name] = found
+    entrypoints = dict(_find_entrypoints(config, start, module, problems))
     if problems or entrypoint is None:
         raise ClassesMissing(*problems)
-    return App(entrypoint, classes, module)
+    entrypoints[ENTRYPOINT] = entrypoint
+    return App(config, entrypoint, classes, entrypoints, module, style)
+
+
+def _find_entrypoints(
+    config: WorkerConfig, start: WorkerConfig, module: ModuleType, problems: list[Problem]
+) -> Iterator[tuple[str, type[WorkerEntrypoint]]]:
+    """Yield the entrypoints that services of the programs of a start name."""
+    for owner in start.programs:
+        for index, service in enumerate(owner.services):
+            name = service.entrypoint
+            if service.worker != config.name or name is None:
+                continue
+            found = getattr(module, name, None)
+            if is_subclass(found, WorkerEntrypoint):
+                yield name, found
+                continue
+            message = (
+                f'{config.main.name} has no entrypoint "{name}", which the service '
+                f'"{service.name}" names.'
+            )
+            hint = did_you_mean(name, _names_of(module, WorkerEntrypoint))
+            hint = hint or f"Write: class {name}(WorkerEntrypoint):"
+            key = path_text(("services", index, "entrypoint"))
+            problems.append(Problem(owner.path, key, service.line, None, message, hint))
 
 
 def _find_entrypoint(
@@ -129,10 +197,10 @@ def _find_entrypoint(
 def _find_class(
     config: WorkerConfig,
     module: ModuleType,
-    entry: tuple[int, DurableObjectBinding],
+    entry: tuple[WorkerConfig, int, DurableObjectBinding],
     problems: list[Problem],
 ) -> type[DurableObject] | None:
-    index, binding = entry
+    owner, index, binding = entry
     name, main = binding.class_name, config.main.name
     found = getattr(module, name, None)
     if is_subclass(found, DurableObject):
@@ -156,19 +224,23 @@ def _find_class(
         message = f'"{name}" in {main} is not a class but a {type(found).__name__}.'
         hint = f"Write: class {name}(DurableObject):"
     key = path_text(("durable_objects", "bindings", index, "class_name"))
-    problems.append(Problem(config.path, key, binding.line, None, message, hint))
+    problems.append(Problem(owner.path, key, binding.line, None, message, hint))
     return None
 
 
-def _import_main(config: WorkerConfig) -> ModuleType:
+def _import_main(config: WorkerConfig, start: WorkerConfig) -> ModuleType:
     path = config.main.resolve()
     if refusal := _refusal_of(path):
         message, hint = refusal
         raise MainNotFound(Problem(config.path, "main", config.main_line, None, message, hint))
-    _forget_earlier_programs()
-    _programs[str(path.parent)] = frozenset(sys.modules)
+    directory = str(path.parent)
+    if any(other.main.resolve().parent == path.parent for other in _loaded_before(config, start)):
+        sys.modules.pop(path.stem, None)  # they share all other modules
+    else:
+        _make_way(path.parent, {program.main.stem for program in start.programs})
+        _programs[directory] = frozenset(sys.modules)
     before = list(sys.path)
-    sys.path[:] = [str(path.parent), *(entry for entry in before if entry != str(path.parent))]
+    sys.path[:] = [directory, *(entry for entry in before if entry != directory)]
     try:
         return _run(path)
     except (Exception, SystemExit) as error:
@@ -223,6 +295,27 @@ _programs: dict[str, frozenset[str]] = {}
 def _forget_earlier_programs() -> None:
     for name in [name for name in sys.modules if _is_of_a_program(name)]:
         del sys.modules[name]
+
+
+def _loaded_before(config: WorkerConfig, start: WorkerConfig) -> Sequence[WorkerConfig]:
+    """Return the programs of a start that are loaded before one of them."""
+    order = (*start.others, start)
+    return order[: next(at for at, each in enumerate(order) if each is config)]
+
+
+def _make_way(directory: Path, mains: Collection[str]) -> None:
+    """Forget modules of programs whose names are those of files in ``directory``.
+
+    It is told of, but not of ``mains``: their names are often the same, and nobody imports them.
+    """
+    forgotten = set()
+    for name in [name for name in sys.modules if _is_of_a_program(name)]:
+        top = name.partition(".")[0]
+        if (directory / f"{top}.py").exists() or (directory / top).is_dir():
+            forgotten.add(top)
+            del sys.modules[name]
+    if told := sorted(forgotten.difference(mains)):
+        log.info("program.modules_of_one_name", extra={"modules": told})
 
 
 def _is_of_a_program(name: str) -> bool:

@@ -7,7 +7,7 @@ is first created, ``<worker>-<class>``, and keeps it through renames and transfe
 ids of its objects never change. The key of a deleted namespace is never given out again.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ...storage.catalog import NamespaceRecord, Storage
@@ -16,8 +16,11 @@ from ..config.errors import Problem
 from ..config.lineage import Lineage, next_tag
 from ..config.model import MigrationStep, TransferredClass, WorkerConfig
 from ..config.positions import path_text
+from ..config.snippets import migration, setting
 
 LISTS: Mapping[str, str] = {"kv": "new_classes", "sqlite": "new_sqlite_classes"}
+# Under these, with a number, is recorded what ``exports`` changed, which has no tags.
+EXPORTS_TAG = "exports:"
 ANOTHER_DIRECTORY = "use another data directory: --data DIR"
 
 
@@ -116,6 +119,8 @@ class Transferred:
 
 
 Change = Created | Renamed | Deleted | Transferred
+# By the names of Workers, and by those of classes.
+NamespacesByWorker = Mapping[str, Mapping[str, Namespace]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class MigrationPlan:
         namespaces: Class name to namespace, once the steps are applied.
         destroyed: The deletions among the steps that end a namespace which exists by now.
         unfinished: Keys of namespaces whose deletion an earlier start began and did not finish.
+        others: Those of Workers that are started together with this one.
     """
 
     worker: str
@@ -143,11 +149,27 @@ class MigrationPlan:
     namespaces: Mapping[str, Namespace]
     destroyed: Sequence[Deleted]
     unfinished: Sequence[str]
+    others: Sequence["MigrationPlan"] = ()
+
+    @property
+    def plans(self) -> Sequence["MigrationPlan"]:
+        """This one, and those of the Workers that are started together with it."""
+        return (self, *self.others)
 
     @property
     def is_destructive(self) -> bool:
         """Carrying it out puts objects that may exist into the trash."""
-        return bool(self.destroyed)
+        return any(plan.destroyed for plan in self.plans)
+
+    @property
+    def all_destroyed(self) -> Sequence[Deleted]:
+        """The deletions of all Workers that end a namespace which exists by now."""
+        return [deleted for plan in self.plans for deleted in plan.destroyed]
+
+    @property
+    def all_namespaces(self) -> "NamespacesByWorker":
+        """Those of all Workers, once the steps are applied."""
+        return {plan.worker: plan.namespaces for plan in self.plans}
 
 
 Confirm = Callable[[MigrationPlan], bool]
@@ -160,13 +182,22 @@ def agree(plan: MigrationPlan) -> bool:
     return True
 
 
-def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
+def plan(
+    config: WorkerConfig, recorded: Recorded, beside: Collection[str] = frozenset()
+) -> MigrationPlan:
     """Compare a configuration with what a data directory knows.
+
+    Args:
+        config: Of one Worker.
+        recorded: What the directory knows.
+        beside: The names of the Workers that are started with it, who share the directory.
 
     Raises:
         MigrationRefused: They do not fit; the problems say how they can.
     """
-    if problem := _other_worker(config, recorded) or _other_tags(config, recorded):
+    sources = {t.from_script for step in config.migrations for t in step.transferred_classes}
+    problem = other_worker(config, recorded, {*sources, *beside}) or _other_tags(config, recorded)
+    if problem:
         raise MigrationRefused(problem)
     planning = _Planning(config, recorded)
     planning.check_applied()
@@ -185,16 +216,43 @@ def plan(config: WorkerConfig, recorded: Recorded) -> MigrationPlan:
     )
 
 
-def _other_worker(config: WorkerConfig, recorded: Recorded) -> Problem | None:
-    """A data directory of other Workers is entered only to take something over from them."""
+def lost_bindings(config: WorkerConfig, plan: MigrationPlan) -> Iterator[Problem]:
+    """Yield bindings to classes that another Worker of the same start does not have.
+
+    Args:
+        config: All of them.
+        plan: Theirs.
+    """
+    namespaces = plan.all_namespaces
+    for program in config.programs:
+        for index, binding in enumerate(program.bindings):
+            script, name = program.owner_of(binding), binding.class_name
+            if script == program.name or script not in namespaces or name in namespaces[script]:
+                continue
+            key = path_text(("durable_objects", "bindings", index, "class_name"))
+            message = f'The Worker "{script}" has no objects of "{name}".'
+            hint = f"Its configuration has {', '.join(namespaces[script]) or 'none'}."
+            yield Problem(program.path, key, binding.line, None, message, hint)
+
+
+def other_worker(
+    config: WorkerConfig, recorded: Recorded, others: Collection[str]
+) -> Problem | None:
+    """Return what is wrong if a data directory is other Workers', and not to be entered.
+
+    Args:
+        config: What is to be run.
+        recorded: What the directory knows.
+        others: Workers that it may be of: those which something is to be taken over from, and
+            those that are started together with this one.
+    """
     if not recorded.workers or config.name in recorded.workers:
         return None
-    transfers = (t for step in config.migrations for t in step.transferred_classes)
-    if any(transfer.from_script in recorded.workers for transfer in transfers):
+    if any(other in recorded.workers for other in others):
         return None
     owners = " and ".join(f'"{name}"' for name in recorded.workers)
     message = f'The data directory is that of the Worker {owners}; this one is "{config.name}".'
-    back = f'Put the old name back: name = "{recorded.workers[0]}"'
+    back = f"Put the old name back: {setting(config.path, 'name', recorded.workers[0])}"
     if config.env_name and f"{recorded.workers[0]}-{config.env_name}" == config.name:
         back = f"Leave out -e {config.env_name}"
     hint = f"{back}; or {ANOTHER_DIRECTORY}"
@@ -206,6 +264,12 @@ def _other_tags(config: WorkerConfig, recorded: Recorded) -> Problem | None:
     tags, applied = [step.tag for step in config.migrations], list(recorded.applied_tags)
     if tags[: len(applied)] == applied:
         return None
+    if applied[-1].startswith(EXPORTS_TAG) and applied[-1] not in tags:
+        message = (
+            "The data directory was last changed by `exports`, which no migrations can follow."
+        )
+        hint = f"Put `exports` back; to start anew, {ANOTHER_DIRECTORY}"
+        return Problem(config.path, "migrations", None, None, message, hint)
     place = next(i for i, tag in enumerate(applied) if tags[i : i + 1] != [tag])
     there = f'has "{tags[place]}"' if place < len(tags) else "ends"
     lost = ", ".join(f'"{tag}"' for tag in applied[place:] if tag not in tags)
@@ -220,6 +284,16 @@ def _other_tags(config: WorkerConfig, recorded: Recorded) -> Problem | None:
         f"Put back what was applied{lost and f' ({lost})'}, in the same order, and new steps "
         f"after it. There is no way back to an older tag; to start anew, {ANOTHER_DIRECTORY}",
     )
+
+
+def free_key(worker: str, class_name: str, taken: Collection[str]) -> str:
+    """Return the key of a new namespace; that of one which was deleted is not given again."""
+    key = first = f"{worker}-{class_name}"
+    number = 1
+    while key in taken:
+        number += 1
+        key = f"{first}-{number}"
+    return key
 
 
 class _Planning:
@@ -271,7 +345,8 @@ class _Planning:
     def check_bindings(self) -> None:
         """Check that each binding has its namespace; only a transfer can have taken it away."""
         for index, binding in enumerate(self._config.bindings):
-            if binding.class_name not in self.live:
+            is_own = self._config.owner_of(binding) == self._config.name
+            if is_own and binding.class_name not in self.live:
                 heir = self._heirs[binding.class_name]
                 key = path_text(("durable_objects", "bindings", index, "class_name"))
                 message = f'The objects of "{binding.class_name}" were taken over by "{heir}".'
@@ -314,11 +389,7 @@ class _Planning:
         return namespace
 
     def _create(self, name: str, storage: Storage) -> Namespace:
-        key = first = f"{self._config.name}-{name}"
-        number = 1
-        while key in self._owners:
-            number += 1
-            key = f"{first}-{number}"
+        key = free_key(self._config.name, name, self._owners)
         self._owners[key] = self._config.name
         return self._put(Namespace(key, name, storage), name)
 
@@ -364,7 +435,7 @@ class _Planning:
 
     def _new_step(self, key: str, name: str) -> str:
         tag = next_tag([step.tag for step in self._config.migrations])
-        return f'[[migrations]]\ntag = "{tag}"\n{key} = ["{name}"]'
+        return migration(self._config.path, tag, key, [name])
 
     def _refuse(
         self, message: str, hint: str, key: str = "migrations", line: int | None = None

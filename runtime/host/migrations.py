@@ -10,6 +10,7 @@ Rules for editing this file:
     that is ``deleting`` may be in their place, in the trash, or nowhere.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 from ...storage.catalog import (
@@ -24,20 +25,24 @@ from ...storage.catalog import Change as CatalogChange
 from ...storage.directory import DataDirectory
 from ...storage.layout import Layout
 from ...storage.marks import Marks
+from ..config.errors import Problem
 from ..config.model import WorkerConfig
+from .export_plan import plan_exports
 from .migration_plan import (
     Change,
     Created,
     Deleted,
     MigrationPlan,
+    MigrationRefused,
     Recorded,
     Renamed,
+    lost_bindings,
     plan,
 )
 
 
 async def read_recorded(catalog: Catalog, worker: str) -> Recorded:
-    """Return what a catalog knows that matters to a Worker."""
+    """Return what a catalog knows that matters to one Worker."""
     return Recorded(
         workers=await catalog.worker_names(),
         applied_tags=await catalog.applied_tags(worker),
@@ -61,14 +66,31 @@ async def plan_for(config: WorkerConfig, layout: Layout) -> MigrationPlan:
     """Return what the migrations of ``config`` would do to a directory; nothing is touched.
 
     Args:
-        config: What is to be run.
+        config: What is to be run, with the Workers that are started together with it.
         layout: Of the directory, which need not be open, nor exist.
 
     Raises:
         MigrationRefused: Configuration and data directory do not fit.
         StorageError: There is a catalog, and it cannot be read.
     """
-    return plan(config, await peek(layout, config.name))
+    names = {program.name for program in config.programs}
+    plans = []
+    problems: list[Problem] = []
+    for program in config.programs:
+        recorded = await peek(layout, program.name)
+        plan_one = plan if program.exports is None else plan_exports
+        try:
+            plans.append(plan_one(program, recorded, names))
+        except MigrationRefused as refused:
+            problems += refused.problems
+    if problems:
+        raise MigrationRefused(*problems)
+    first, *others = plans
+    # Each has seen all deletions that are not finished; the first one finishes them.
+    planned = replace(first, others=tuple(replace(other, unfinished=()) for other in others))
+    if problems := list(lost_bindings(config, planned)):
+        raise MigrationRefused(*problems)
+    return planned
 
 
 class NamespaceAlarms(Protocol):
@@ -95,9 +117,21 @@ async def apply(
         marks: Likewise.
         now_ms: Unix time in milliseconds.
     """
-    await catalog.record_worker(planned.worker)
     for unique_key in planned.unfinished:
         await _bury(unique_key, catalog, directory, alarms, marks, now_ms)
+    for each in planned.plans:
+        await _apply_one(each, catalog, directory, alarms, marks, now_ms)
+
+
+async def _apply_one(
+    planned: MigrationPlan,
+    catalog: Catalog,
+    directory: DataDirectory,
+    alarms: NamespaceAlarms,
+    marks: Marks,
+    now_ms: int,
+) -> None:
+    await catalog.record_worker(planned.worker)
     for step in planned.steps:
         changes = tuple(_to_record(change) for change in step.changes)
         await catalog.apply(CatalogStep(planned.worker, step.tag, now_ms, changes))

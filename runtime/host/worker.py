@@ -5,11 +5,13 @@ An instance of the class lives for one request.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from ...actors.channel import Outbound
 from ...actors.errors import NoSuchMethod
+from ...actors.events import CallEvent
 from ...actors.execution import DEFAULT_LIMITS, Execution, is_coroutine, wait_for_it
 from ...actors.handlers import check_response
 from ...actors.http import Request, Response
@@ -18,17 +20,26 @@ from ...actors.response_stream import stream_through
 from ...actors.rpc import is_fatal
 from ...actors.scope import SCOPE, Scope
 from ...actors.state import ExecutionContext
-from ...actors.targets import LocalTargets
+from ...actors.targets import LocalTargets, call
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
 from ...actors.watch import EventTrace, watch
+from .scheduled import ScheduledEvent
+
+log = logging.getLogger("perdure.server")
 
 # (response, None), or (None, what was raised).
 OnResponse = Callable[[Response | None, BaseException | None], None]
+# What was raised, or None.
+OnDone = Callable[[BaseException | None], None]
 
 
 class Worker(Execution):
-    """Runs the entrypoint's ``fetch`` for each request."""
+    """Runs the entrypoint's ``fetch`` for each request.
+
+    Attributes:
+        farewells: What is to be done when all requests are answered, before the Worker ends.
+    """
 
     def __init__(
         self,
@@ -43,23 +54,76 @@ class Worker(Execution):
         self._env = env
         self._ctx = ExecutionContext(self)
         self.targets = LocalTargets()
+        self.farewells: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
-    def fetch(self, request: Request, on_response: OnResponse) -> None:
-        """Have ``request`` answered; ``on_response`` is called once, maybe at once."""
-        turn = _RequestTurn(self, request, on_response)
+    def fetch(
+        self, request: Request, on_response: OnResponse, entrypoint: type[Any] | None = None
+    ) -> None:
+        """Have ``request`` answered; ``on_response`` is called once, maybe at once.
+
+        Args:
+            request: It.
+            on_response: See above.
+            entrypoint: A class of the program; None for its ``Default``.
+        """
+        turn = _RequestTurn(self, request, on_response, entrypoint or self._entrypoint)
         if watch.tracer is not None:
             turn.trace = watch.tracer.event(self, turn, request)
         self.resume(turn)
 
-    def handle(self, request: Request) -> Any:
-        instance = self._entrypoint(self._ctx, self._env)
+    def instance_of(self, entrypoint: type[Any]) -> Any:
+        """Make what handles one request, or one call."""
+        return entrypoint(self._ctx, self._env)
+
+    def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
+        """Call the method of ``instance`` that ``event`` names."""
+        return call(instance, event, scope)
+
+    def result_of(self, result: Any) -> Any:
+        """What a method has returned, as it travels."""
+        return result
+
+    def handle(self, instance: Any, request: Request) -> Any:
+        """Call the handler of requests."""
         fetch = getattr(instance, "fetch", None)
         if fetch is None:
             raise NoSuchMethod("fetch")
         return fetch(request)
 
+    def response_of(self, result: Any) -> Response:
+        """What the handler has returned, as a response."""
+        return check_response(result)
+
+    def scheduled(self, event: ScheduledEvent, on_done: OnDone) -> None:
+        """Have a cron trigger's event handled; ``on_done`` is called once, maybe at once."""
+        self.resume(_ScheduledTurn(self, event, on_done))
+
+    def handle_scheduled(self, event: ScheduledEvent) -> Any:
+        """Call the handler of a cron trigger's events."""
+        scheduled = getattr(self.instance_of(self._entrypoint), "scheduled", None)
+        if scheduled is None:
+            raise NoSuchMethod("scheduled")
+        return scheduled(event)
+
     def describe(self) -> Mapping[str, str]:
         return {"class": self._entrypoint.__qualname__}
+
+    async def say_farewell(self, limit_s: float) -> None:
+        """Do what was asked for the end, once; what takes longer is left.
+
+        Args:
+            limit_s: For all of it.
+        """
+        farewells, self.farewells = self.farewells, []
+        tasks = [self.spawn(farewell(), self.context.copy()) for farewell in farewells]
+        if not tasks:
+            return
+        done, pending = await asyncio.wait(tasks, timeout=limit_s)
+        for task in done:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("worker.farewell_failed", exc_info=error)
+        if pending:
+            log.warning("worker.farewell_late", extra={"limit_s": limit_s})
 
     def close(self) -> None:
         """End what is under way."""
@@ -70,11 +134,23 @@ class Worker(Execution):
 class _RequestTurn:
     """One request: the first turn of its handler, and its response."""
 
-    __slots__ = ("_on_response", "_request", "_scope", "_worker", "gate", "since_s", "trace")
+    __slots__ = (
+        "_entrypoint",
+        "_on_response",
+        "_request",
+        "_scope",
+        "_worker",
+        "gate",
+        "since_s",
+        "trace",
+    )
     handler = "fetch"
 
-    def __init__(self, worker: Worker, request: Request, on_response: OnResponse) -> None:
+    def __init__(
+        self, worker: Worker, request: Request, on_response: OnResponse, entrypoint: type[Any]
+    ) -> None:
         self._worker = worker
+        self._entrypoint = entrypoint
         self._request = request
         self._on_response = on_response
         self._scope = Scope()
@@ -89,7 +165,7 @@ class _RequestTurn:
         if self.trace is not None:
             self.trace.begin(context)
         try:
-            result = context.run(worker.handle, self._request)
+            result = context.run(self._handle)
         except BaseException as error:
             self._fail(error)
             if is_fatal(error):
@@ -102,6 +178,10 @@ class _RequestTurn:
             result = wait_for_it(result)
         worker.begin(result, self.gate, self._on_task_done, context)
 
+    def _handle(self) -> Any:
+        worker = self._worker
+        return worker.handle(worker.instance_of(self._entrypoint), self._request)
+
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():
             self._answer(None, asyncio.CancelledError("the handler was cancelled"))
@@ -112,7 +192,7 @@ class _RequestTurn:
 
     def _finish(self, result: Any) -> None:
         try:
-            response = stream_through(self._worker, check_response(result))
+            response = stream_through(self._worker, self._worker.response_of(result))
         except Exception as error:
             self._fail(error)
             return
@@ -128,3 +208,49 @@ class _RequestTurn:
             self.trace.end(error, response)
             self.trace.left(0.0)
         self._on_response(response, error)
+
+
+class _ScheduledTurn:
+    """One firing of a cron trigger: the first turn of its handler."""
+
+    __slots__ = ("_event", "_on_done", "_scope", "_worker", "gate", "since_s")
+    handler = "scheduled"
+
+    def __init__(self, worker: Worker, event: ScheduledEvent, on_done: OnDone) -> None:
+        self._worker = worker
+        self._event = event
+        self._on_done = on_done
+        self._scope = Scope()
+        self.gate = worker.root
+        self.since_s = 0.0
+
+    def step(self) -> None:
+        worker = self._worker
+        context = worker.context.copy()
+        context.run(SCOPE.set, self._scope)
+        try:
+            result = context.run(worker.handle_scheduled, self._event)
+        except BaseException as error:
+            self._done(error)
+            if is_fatal(error):
+                raise
+            return
+        if is_coroutine(result):
+            worker.begin(result, self.gate, self._on_task_done, context)
+        elif hasattr(type(result), "__await__"):
+            worker.begin(wait_for_it(result), self.gate, self._on_task_done, context)
+        else:
+            self._done(None)
+
+    def _on_task_done(self, task: ActorTask) -> None:
+        if task.cancelled():
+            self._done(asyncio.CancelledError("the handler was cancelled"))
+        else:
+            self._done(task.exception())
+
+    def _done(self, error: BaseException | None) -> None:
+        self._scope.end()
+        if error is not None:
+            tell_of_error(self._worker, self.handler, error)
+            log.error("scheduled.failed", extra={"cron": self._event.cron}, exc_info=error)
+        self._on_done(error)

@@ -195,7 +195,8 @@ class Run:
 
     def slot_of(self, room: str) -> str:
         """Whose a room is now."""
-        key = self.server._rolling.settings.namespaces["Room"].unique_key
+        settings = self.server._rolling.settings
+        key = settings.namespaces[settings.config.name]["Room"].unique_key
         return self.server.houses.placement.slot_of(key, self._ids[room])
 
     def _serving(self) -> dict[str, int]:

@@ -54,3 +54,11 @@ def test_a_value_cannot_play_with_the_terminal(project: Path) -> None:
     text = rendered(project)
     assert "\x1b" not in text
     assert "[bold]" in text
+
+
+def test_what_is_not_there_is_shown_to_be_missing(project: Path) -> None:
+    add(project, '[[r2_buckets]]\nbinding = "FILES"\nbucket_name = "files"')
+    add(project, '[[services]]\nbinding = "AUTH"\nservice = "auth"\nentrypoint = "Admin"')
+    lines = [line.split() for line in rendered(project).splitlines()]
+    assert ["AUTH", "Service", "auth.Admin", "wrangler.toml:16"] in lines
+    assert ["FILES", "R2", "bucket", "(not", "available)", "wrangler.toml:12"] in lines

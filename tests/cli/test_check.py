@@ -137,3 +137,61 @@ def test_a_configuration_that_does_not_fit_the_data_is_refused(
     assert "main.py has no class Default" in result.stderr
     assert '"chat"' in result.stderr
     assert "3 errors. Nothing was started or changed." in result.stderr
+
+
+def test_workers_that_are_started_together_are_described_one_after_the_other(
+    invoke: Invoke, project: Path, tmp_path: Path
+) -> None:
+    hall = tmp_path / "hall.toml"
+    hall.write_text(
+        'name = "hall"\nmain = "hall.py"\n[[durable_objects.bindings]]\nname = "OF_CHAT"\n'
+        'class_name = "Room"\nscript_name = "chat"\n'
+    )
+    program = "from perdure import WorkerEntrypoint\nclass Default(WorkerEntrypoint): ...\n"
+    (tmp_path / "hall.py").write_text(program)
+    config = project / "wrangler.toml"
+    result = invoke("check", "-c", config, "-c", hall)
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert [line[0] for line in lines if len(line) == 2][:2] == ["chat", "hall"]
+    assert ["OF_CHAT", "Durable", "Object", "Room", "of", "chat", "hall.toml:3"] in lines
+    assert ["create", "Room", "(SQLite)"] in lines
+    assert "warning" not in result.stderr
+    alone = invoke("check", "-c", hall, "--data", tmp_path / "data")
+    assert 'The binding "OF_CHAT" leads to the Worker "chat", which is not started.' in alone.stderr
+
+
+JSONC = """\
+{
+  // the same project in the other language
+  "name": "chat",
+  "main": "src/main.py",
+  "durable_objects": { "bindings": [{ "name": "ROOM", "class_name": "Room" }] },
+  "exports": { "Room": { "type": "durable-object", "storage": "sqlite" } },
+}
+"""
+
+
+def test_a_project_may_be_described_in_json(
+    invoke: Invoke, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "wrangler.jsonc").write_text(JSONC)
+    (project / "wrangler.toml").write_text("it is not looked at")
+    monkeypatch.chdir(project / "src")
+    result = invoke("check")
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert ["ROOM", "Durable", "Object", "Room", "wrangler.jsonc:5"] in lines
+    assert lines[-3:] == [["exports:1"], ["create", "Room", "(SQLite)"], ["Ready", "to", "start."]]
+
+
+def test_a_slip_in_json_is_shown_where_it_stands(invoke: Invoke, project: Path) -> None:
+    config = project / "wrangler.jsonc"
+    config.write_text(JSONC.replace('"class_name": "Room"', '"class_name": "Rom"'))
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 2
+    lines = [line.strip() for line in result.stderr.splitlines()]
+    assert lines[0].startswith(f"{config}:5:55: error: The binding")
+    assert lines[2].startswith("| ")
+    assert lines[2].endswith("^^^^^^^^^^^^ durable_objects.bindings[0].class_name")
+    assert '"exports": { ..., "Rom": {"type": "durable-object", "storage": "sqlite"} }' in lines

@@ -12,10 +12,12 @@ from perdure.cli.main import main
 Invoke = Callable[..., Result]
 OF_SERVERS = {"ps", "kick", "drain", "reload", "resize", "upgrade"}
 OPERATOR = {"sql", "bookmarks", "backup", "verify", "doctor", *OF_SERVERS}
+OF_STARTS = {"dev", "check", "serve"}
 OF_DATA = {"dev", "check", "serve", "tail", *OPERATOR}
 SHARED = {
-    "config_file": OF_DATA,
-    "env": OF_DATA,
+    "config_file": {"types", *OF_DATA} - OF_STARTS,
+    "config_files": OF_STARTS,
+    "env": {"types", *OF_DATA},
     "data": OF_DATA,
     "host": {"dev", "serve"},
     "port": {"dev", "serve"},
@@ -24,6 +26,8 @@ SHARED = {
     "workers": {"dev", "serve"},
     "routers": {"dev", "serve"},
     "tls_key": {"dev", "serve"},
+    "variables": {"dev"},
+    "env_files": {"dev"},
     "is_json": OPERATOR,
 }
 

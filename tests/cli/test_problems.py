@@ -80,9 +80,9 @@ def test_a_file_that_is_gone_has_no_source(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_secret_is_not_shown(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (".dev.vars", ".dev.vars.staging"):
+    for name in (".dev.vars", "secrets.env"):
         (here / name).write_text("TOKEN hunter2\n")
-        text = shown(capsys, Problem(here / name, "TOKEN", 1, None, "no ="))
+        text = shown(capsys, Problem(here / name, "TOKEN", 1, None, "no =", is_secret=True))
         assert "hunter2" not in text
         assert f"{name}:1: error: no =" in text
 

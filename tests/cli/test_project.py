@@ -99,3 +99,14 @@ def test_a_key_without_a_certificate_is_a_mistake(project: Path) -> None:
     opened = open_project(project / "wrangler.toml", None, None)
     with pytest.raises(ConfigError, match="--tls-cert"):
         with_tls(opened, None, Path("key.pem"))
+
+
+def test_files_of_values_start_from_the_configuration(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "local.env").write_text("GREETING=hi\n")
+    monkeypatch.chdir(project.parent)
+    config = Path("project/wrangler.toml")
+    opened = open_project(config, None, None, ["NAME:you"], ["local.env"])
+    assert opened.config.vars == {"GREETING": "hi", "NAME": "you"}
+    assert opened.env_files == (project / "local.env",)

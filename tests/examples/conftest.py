@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from perdure.runtime.config.load import NO_VARS, load
+from perdure.runtime.config.load import load
+from perdure.runtime.config.variables import NO_VARS
 from perdure.runtime.server import Server
 from tests.serving import SPLIT, start_server
 

@@ -35,7 +35,7 @@ MAIN = """
 """
 AWAY = "away"  # the worker of this actor
 waiting: list[Callable[[], None]] = []  # for it
-NAMESPACES = {"Counter": Namespace("app-Counter", "Counter", "sqlite")}
+NAMESPACES = {"app": {"Counter": Namespace("app-Counter", "Counter", "sqlite")}}
 
 
 class Noted:
@@ -68,7 +68,7 @@ async def assembled(
         index = AlarmIndex(directory.layout.root / f"alarms-of-{slot}.db")
         cleanup.callback(index.close)
         side.open_store(directory.layout, index, slot=slot, is_alone=False)
-        side.assemble(load_app(config), NAMESPACES, channel)
+        side.assemble([load_app(config)], NAMESPACES, channel)
         side.alarms.start()
         yield side
         side.alarms.close()

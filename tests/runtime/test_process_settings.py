@@ -26,7 +26,7 @@ def test_a_whole_configuration_arrives(serve: Serving) -> None:
     settings = ProcessSettings(
         config,
         Path("data"),
-        {"Room": Namespace("app-Room", "Room", "sqlite")},
+        {"app": {"Room": Namespace("app-Room", "Room", "sqlite")}},
         ("0", "1"),
         show_errors=True,
     )

@@ -52,9 +52,19 @@ async def test_files_of_the_project_are_told_of_and_no_others(root: Path) -> Non
         (root / "src" / "deep" / "part.py").unlink()
         (root / ".dev.vars").write_text("A=1")
         (root / ".dev.vars.staging").write_text("A=1")
-        await changes.until("src/deep/part.py", ".dev.vars", ".dev.vars.staging")
+        (root / ".env.local").write_text("A=1")
+        await changes.until("src/deep/part.py", ".dev.vars", ".dev.vars.staging", ".env.local")
         (root / "wrangler.toml").write_text("22")
         await changes.until("wrangler.toml")
+
+
+async def test_files_elsewhere_are_told_of_if_they_are_named(root: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere" / "values"
+    other.parent.mkdir()
+    sources = Sources(root / "wrangler.toml", root / "src" / "main.py", root / "data", [other])
+    async with aclosing(sources.changes()) as told:  # type: ignore[type-var]  # a generator
+        other.write_text("A=1")
+        assert await anext(told) == {other}
 
 
 async def test_new_folders_are_watched_too(root: Path) -> None:
@@ -72,3 +82,23 @@ async def test_a_file_that_is_replaced_has_changed(root: Path) -> None:
         (root / "src" / "main.py~").write_text("22")
         (root / "src" / "main.py~").rename(root / "src" / "main.py")
         await changes.until("src/main.py")
+
+
+async def test_files_of_workers_that_are_started_with_it_are_told_of(
+    root: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "src").mkdir(parents=True)
+    for name in ("wrangler.toml", "src/hall.py"):
+        (other / name).write_text("1")
+    sources = Sources(
+        *(root / "wrangler.toml", root / "src" / "main.py", root / "data"),
+        beside=[(other / "wrangler.toml", other / "src" / "hall.py")],
+    )
+    async with aclosing(sources.changes()) as told:  # type: ignore[type-var]  # a generator
+        changes = Changes(tmp_path, told)
+        for name in ("other/wrangler.toml", "other/src/hall.py", "other/.dev.vars"):
+            (tmp_path / name).write_text("22")
+        await changes.until("other/wrangler.toml", "other/src/hall.py", "other/.dev.vars")
+        (root / "src" / "main.py").write_text("22")
+        await changes.until("project/src/main.py")

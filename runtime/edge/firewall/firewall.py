@@ -69,6 +69,15 @@ class FirewallStatistics:
     origins_refused: int
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer to a request that may not pass."""
+
+    status: int
+    body: str
+    headers: Mapping[str, str] | None = None
+
+
 class Firewall:
     """Decides which requests the Worker sees.
 
@@ -117,7 +126,21 @@ class Firewall:
 
     def refusal(self, incoming: web.BaseRequest, *, is_upgrade: bool) -> web.Response | None:
         """The answer to a request that may not pass, or None."""
-        head = self._head(incoming, is_upgrade=is_upgrade)
+        refused, judgement = self.decide(self._head(incoming, is_upgrade=is_upgrade))
+        if refused is not None:
+            return _answer(incoming, refused.status, refused.body, refused.headers)
+        if judgement.leases:
+            self._judgements[incoming.protocol] = judgement
+            self.holds_places = True
+        return None
+
+    def decide(self, head: RequestHead) -> tuple[Refused | None, Judgement]:
+        """Whether a request may pass.
+
+        Returns:
+            The answer if it may not, and else what it holds from then on: who asks has to
+            ``release`` that when the request is answered, or its WebSocket has ended.
+        """
         now = self._clock()
         judgement = judge(self._rules, head, now)
         for shadow in judgement.shadows:
@@ -125,16 +148,16 @@ class Firewall:
         if judgement.refusal is not None:
             refusal = judgement.refusal
             self._tell("firewall.refused", refusal.rule.declared.name, head, refusal.why, now)
-            return _answer(incoming, refusal.status, refusal.body, refusal.headers)
-        if is_upgrade and (origin := self._origins.refused_origin(head, judgement)) is not None:
+            return Refused(refusal.status, refusal.body, refusal.headers), judgement
+        if (
+            head.is_upgrade
+            and (origin := self._origins.refused_origin(head, judgement)) is not None
+        ):
             judgement.release()
             self._origins_refused += 1
             self._tell("firewall.origin_refused", origin, head, "not in allowed_origins", now)
-            return _answer(incoming, 403, refusal_text(origin))
-        if judgement.leases:
-            self._judgements[incoming.protocol] = judgement
-            self.holds_places = True
-        return None
+            return Refused(403, refusal_text(origin)), judgement
+        return None, judgement
 
     def release(self, incoming: web.BaseRequest) -> None:
         """Give back what a request holds that has been answered."""

@@ -55,6 +55,6 @@ def refusal_text(origin: str) -> str:
     """What the client is told, who is often the developer of that page."""
     return (
         f"Forbidden: pages of {origin} may not open WebSockets here.\n"
-        "If they should, name that origin in wrangler.toml:\n\n"
+        "If they should, name that origin in the configuration:\n\n"
         f'[perdure]\nallowed_origins = ["{origin}"]'
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def content(directory: Path) -> Mapping[Path, bytes]:
 def load_text(tmp_path: Path) -> Callable[..., LoadedConfig]:
     """Load a configuration given as text; whatever comes of it, the disk stays as it is."""
 
-    def load_it(text: str, env: str | None = None, **options: Mapping[str, str]) -> LoadedConfig:
+    def load_it(text: str, env: str | None = None, **options: Any) -> LoadedConfig:
         path = tmp_path / "wrangler.toml"
         path.write_text(text)
         before = content(tmp_path)

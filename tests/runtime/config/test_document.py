@@ -30,15 +30,21 @@ def test_no_file_anywhere_is_an_error_with_a_way_out(tmp_path: Path) -> None:
         find_config(tmp_path)
     (problem,) = raised.value.problems
     assert problem.file is None
-    assert problem.message.startswith(f"There is no wrangler.toml in {tmp_path.resolve()}, nor")
+    names = "wrangler.toml, wrangler.json or wrangler.jsonc"
+    assert problem.message.startswith(f"There is no {names} in {tmp_path.resolve()}, nor")
     assert "perdure init" in problem.hint
 
 
-def test_a_json_file_beside_is_pointed_out(tmp_path: Path) -> None:
-    (tmp_path / "wrangler.jsonc").touch()
-    with pytest.raises(ConfigError) as raised:
-        find_config(tmp_path)
-    assert "wrangler.jsonc is here, but only TOML is read" in raised.value.problems[0].hint
+def test_json_further_up_beats_toml_that_is_closer(tmp_path: Path) -> None:
+    deep = tmp_path / "a"
+    deep.mkdir()
+    for file in (deep / "wrangler.toml", tmp_path / "wrangler.jsonc", tmp_path / "wrangler.json"):
+        file.touch()
+    assert find_config(deep) == tmp_path / "wrangler.json"
+    (tmp_path / "wrangler.json").unlink()
+    assert find_config(deep) == tmp_path / "wrangler.jsonc"
+    (tmp_path / "wrangler.jsonc").unlink()
+    assert find_config(deep) == deep / "wrangler.toml"
 
 
 def test_a_named_file_that_is_missing(tmp_path: Path) -> None:
@@ -85,10 +91,30 @@ def test_nesting_without_end_is_refused(tmp_path: Path) -> None:
     assert refusal(path).message == "Tables or arrays are nested too deeply."
 
 
-def test_json_is_refused_by_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["wrangler.json", "wrangler.jsonc"])
+def test_json_is_read_with_comments_and_trailing_commas(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text('{ // one\n  "a": [1, 2, /* three */],\n}\n')
+    document = read_document(path)
+    assert document.values == {"a": [1, 2]}
+    place = document.positions.find(("a", 1))
+    assert place is not None
+    assert (place.line, place.column) == (2, 12)
+
+
+def test_a_slip_in_json_has_its_place(tmp_path: Path) -> None:
     path = tmp_path / "wrangler.json"
-    path.write_text("{}")
-    assert refusal(path).message == "JSON configuration is not read by this release."
+    path.write_text('{\n  "a": 1\n  "b": 2\n}')
+    problem = refusal(path)
+    assert (problem.line, problem.column) == (3, 3)
+    assert problem.message == "Expecting ',' delimiter"
+    assert "A comma" in problem.hint
+
+
+def test_json_that_is_nested_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "wrangler.json"
+    path.write_text('{"a":' + "[" * 100_000)
+    assert refusal(path).message == "Objects or arrays are nested too deeply."
 
 
 def test_a_byte_order_mark_and_crlf_do_no_harm(tmp_path: Path) -> None:

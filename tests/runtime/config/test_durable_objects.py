@@ -118,14 +118,15 @@ def test_the_workers_own_name_as_script_is_local(load_text: Callable[..., Loaded
     assert binding.class_name == "Room"
 
 
-def test_another_worker_as_script_is_refused(problems_of: Callable[..., Sequence[Problem]]) -> None:
-    (problem,) = problems_of(HEAD + ROOM + 'script_name = "other"' + MIGRATION)
-    assert problem.line == 6
-    assert problem.message == (
-        '"script_name" names another Worker, "other"; this one is "chat". perdure runs one '
-        "Worker, so a binding reaches its classes only."
+def test_another_workers_class_is_no_migrations_business(
+    load_text: Callable[..., LoadedConfig],
+) -> None:
+    other = (
+        '[[durable_objects.bindings]]\nname = "HALL"\nclass_name = "Hall"\nscript_name = "other"\n'
     )
-    assert problem.hint == "If Room is a class in this Worker's main file, remove the line."
+    config = load_text(HEAD + ROOM + other + MIGRATION).config
+    assert [(b.name, b.script_name) for b in config.bindings] == [("ROOM", None), ("HALL", "other")]
+    assert [b.name for b in config.own_bindings] == ["ROOM"]
 
 
 def test_an_environment_of_the_script_is_part_of_its_name(

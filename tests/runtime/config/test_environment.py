@@ -234,3 +234,16 @@ def test_what_guards_nothing_where_it_stands_is_an_error(
     assert problem.severity is Severity.ERROR
     assert problem.message == f'"{where}{key}" stands in the wrong place, where it guards nothing.'
     assert problem.hint == f'It belongs under [{where}perdure], as "{where}perdure.{key}".'
+
+
+def test_whatever_is_not_inherited_is_missed(problems_of: Callable[..., Sequence[Problem]]) -> None:
+    text = """\
+define = { A = "1" }
+tail_consumers = [{ service = "x" }]
+kv_namespaces = []
+[env.prod]
+"""
+    assert [problem.message for problem in problems_of(HEAD + text, "prod")] == [
+        '"define" exists at the top level, but not on "env.prod".',
+        '"tail_consumers" exists at the top level, but not on "env.prod".',
+    ]

@@ -96,6 +96,109 @@ def test_a_file_that_is_not_text(load_text: Callable[..., LoadedConfig], tmp_pat
         load_text(HEAD)
 
 
+def dot_env(directory: Path, **files: str) -> None:
+    for name, text in files.items():
+        (directory / f".env{name.replace('_', '.').removesuffix('.')}").write_text(text)
+
+
+def test_env_files_are_laid_over_each_other(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    dot_env(tmp_path, _="A=1\nB=1\nC=1\nD=1", _local="B=2\nC=2\nD=2", _prod="C=3\nD=3")
+    dot_env(tmp_path, _prod_local="D=4", _test="C=no")
+    text = HEAD + '[vars]\nA = "file"\n[env.prod]\n'
+    assert load_text(text, "").config.vars == {"A": "1", "B": "2", "C": "2", "D": "2"}
+    config = load_text(text, "prod").config
+    assert config.vars == {"A": "1", "B": "2", "C": "3", "D": "4"}
+    assert config.var_sources == {
+        "A": ".env",
+        "B": ".env.local",
+        "C": ".env.prod",
+        "D": ".env.prod.local",
+    }
+
+
+def test_dev_vars_stand_in_for_all_env_files(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    dot_env(tmp_path, _="A=1", _prod="A=2")
+    (tmp_path / ".dev.vars").write_text("B=1")
+    assert load_text(HEAD + "[env.prod]\n", "prod").config.vars == {"B": "1"}
+
+
+def test_env_files_can_be_switched_off(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    dot_env(tmp_path, _="A=1")
+    environ = {"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "false"}
+    assert load_text(HEAD, environ=environ).config.vars == {}
+    environ = {"CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV": "true"}
+    assert load_text(HEAD, environ=environ).config.vars == {"A": "1"}
+
+
+def test_the_processs_environment_counts_when_it_is_asked_for(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    dot_env(tmp_path, _="A=file\nB=file")
+    environ = {"A": "process", "CLOUDFLARE_INCLUDE_PROCESS_ENV": "true"}
+    config = load_text(HEAD, environ=environ).config
+    assert config.vars == {**environ, "B": "file"}
+    assert config.var_sources["A"] == "environment"
+    (tmp_path / ".dev.vars").write_text("C=1")
+    assert load_text(HEAD, environ=environ).config.vars == {"C": "1"}
+
+
+def test_a_binding_hides_what_the_process_happens_to_have(
+    load_text: Callable[..., LoadedConfig],
+) -> None:
+    text = 'services = [{ binding = "A", service = "b" }]'
+    environ = {"A": "process", "CLOUDFLARE_INCLUDE_PROCESS_ENV": "true"}
+    assert "A" not in load_text(HEAD + text, environ=environ).config.vars
+
+
+def test_files_of_the_command_line_stand_in_for_those_beside_the_configuration(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    dot_env(tmp_path, _="A=no")
+    (tmp_path / ".dev.vars").write_text("A=no")
+    (tmp_path / "one.env").write_text("B=1\nC=1")
+    (tmp_path / "two.env").write_text("C=2")
+    config = load_text(HEAD, env_files=["one.env", str(tmp_path / "two.env")]).config
+    assert config.vars == {"B": "1", "C": "2"}
+    assert config.var_sources == {"B": "one.env", "C": "two.env"}
+
+
+def test_a_file_of_the_command_line_that_is_missing(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_text(HEAD, env_files=["no.env"])
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.message) == (tmp_path / "no.env", "There is no such file.")
+
+
+def test_required_secrets_are_all_that_is_taken_from_elsewhere(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    dot_env(tmp_path, _="A=1\nB=1\n")
+    text = HEAD + 'vars.PLAIN = 1\nsecrets.required = ["A", "C", "D"]\n'
+    loaded = load_text(text, environ={"C": "process", "E": "no"})
+    assert loaded.config.vars == {"PLAIN": 1, "A": "1", "C": "process"}
+    (problem,) = loaded.warnings
+    assert problem.message == 'The required secret "D" is nowhere to be found.'
+    assert (problem.line, problem.column) == (4, 31)
+    assert load_text(text, environ={}, var_overrides={"C": "x", "D": "x"}).warnings == ()
+
+
+def test_wrong_secrets_are_told(errors_of: Callable[..., list[str]]) -> None:
+    assert errors_of(HEAD + "secrets = 1") == [
+        '3:1 The field "secrets" should be an object but got 1.'
+    ]
+    assert errors_of(HEAD + "secrets.required = 1") == [
+        '3:9 Expected "secrets.required" to be of type string array but got 1.'
+    ]
+
+
 def test_options_are_split_at_the_first_colon() -> None:
     assert parse_var_options(["A:1", "URL:http://x:1/", "EMPTY:"]) == {
         "A": "1",

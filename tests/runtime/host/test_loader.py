@@ -4,12 +4,13 @@ import dataclasses
 import pickle
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from perdure.actors.base import DurableObject, WorkerEntrypoint
-from perdure.runtime.config.model import DurableObjectBinding, WorkerConfig
+from perdure.runtime.config.model import DurableObjectBinding, ServiceBinding, WorkerConfig
 from perdure.runtime.host import loader
 from perdure.runtime.host.loader import (
     App,
@@ -18,6 +19,7 @@ from perdure.runtime.host.loader import (
     MainFailed,
     MainNotFound,
     load_app,
+    load_apps,
 )
 from perdure.storage.errors import UsageError
 
@@ -279,3 +281,88 @@ def test_everything_that_is_missing_is_told_at_once(tmp_path: Path) -> None:
     assert isinstance(error, ClassesMissing)
     assert [problem.line for problem in error.problems] == [None, 10, 11]
     assert str(error) == "\n".join(str(problem) for problem in error.problems)
+
+
+def together(*programs: WorkerConfig) -> WorkerConfig:
+    return replace(programs[0], others=programs[1:])
+
+
+def named(name: str, main: Path, *bindings: DurableObjectBinding) -> WorkerConfig:
+    return replace(config(main), name=name, bindings=bindings)
+
+
+def test_programs_of_one_start_have_the_classes_that_any_of_them_binds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "perdure.server")
+    room = DurableObjectBinding("ROOM", "Room", "hall")
+    first = named("chat", write(tmp_path / "a", DEFAULT), room)
+    second = named("hall", write(tmp_path / "b", ROOM))
+    apps = load_apps(together(first, second))
+    assert [app.config.name for app in apps] == ["chat", "hall"]
+    assert [list(app.classes) for app in apps] == [[], ["Room"]]
+    assert not caplog.records, "that both have a main.py is nothing to tell"
+    assert apps[1].classes["Room"].__module__ == "main"
+    assert apps[0].module is not apps[1].module
+
+
+def test_programs_of_one_start_keep_their_modules_of_one_name_apart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / name, f"NAME = {name!r}\n", "sibling.py")
+    write(tmp_path / "a", "NAME = 'of a'\n", "own.py")
+    text = DEFAULT + "import sibling\n"
+    first = named("chat", write(tmp_path / "a", text + "import own\n", "one.py"))
+    second = named("hall", write(tmp_path / "b", text, "two.py"))
+    with caplog.at_level("INFO", "perdure.server"):
+        apps = load_apps(together(first, second))
+    assert [app.module.sibling.NAME for app in apps] == ["a", "b"]
+    assert [record.modules for record in caplog.records if hasattr(record, "modules")] == [
+        ["sibling"]
+    ]
+    assert sys.path[0] == str((tmp_path / "a").resolve())
+    assert sys.modules["two"] is apps[1].module, "modules of other names stay"
+
+
+def test_programs_of_one_folder_share_their_modules(tmp_path: Path) -> None:
+    write(tmp_path, "SEEN = []\n", "sibling.py")
+    text = DEFAULT + "import sibling\n"
+    first = named("chat", write(tmp_path, text, "one.py"))
+    second = named("hall", write(tmp_path, text, "two.py"))
+    apps = load_apps(together(first, second))
+    assert apps[0].module.sibling is apps[1].module.sibling
+    again = load_apps(together(first, second))
+    assert again[0].module.sibling is not apps[0].module.sibling, "another start begins afresh"
+
+
+def test_a_class_that_another_program_lacks_is_told_where_it_is_bound(tmp_path: Path) -> None:
+    room = DurableObjectBinding("ROOM", "Room", "hall", line=7)
+    first = named("chat", write(tmp_path / "a", DEFAULT), room)
+    second = named("hall", write(tmp_path / "b", DEFAULT, "hall.py"))
+    with pytest.raises(ClassesMissing) as raised:
+        load_apps(together(first, second))
+    (problem,) = raised.value.problems
+    assert (problem.file, problem.line) == (first.path, 7)
+    assert problem.message == 'hall.py has no class "Room", which the binding "ROOM" names.'
+
+
+def test_entrypoints_that_services_name_are_found(tmp_path: Path) -> None:
+    text = DEFAULT + "class Admin(WorkerEntrypoint): ...\n"
+    service = ServiceBinding("ADMIN", "hall", entrypoint="Admin")
+    first = replace(named("chat", write(tmp_path / "a", DEFAULT)), services=[service])
+    apps = load_apps(together(first, named("hall", write(tmp_path / "b", text, "hall.py"))))
+    assert [sorted(app.entrypoints) for app in apps] == [["Default"], ["Admin", "Default"]]
+
+
+def test_an_entrypoint_that_is_missing_is_told_where_it_is_bound(tmp_path: Path) -> None:
+    text = DEFAULT + "class Admin(WorkerEntrypoint): ...\n"
+    service = ServiceBinding("ADMIN", "chat", entrypoint="Admim", line=5)
+    with pytest.raises(ClassesMissing) as raised:
+        load_apps(replace(named("chat", write(tmp_path, text)), services=[service]))
+    (problem,) = raised.value.problems
+    assert problem.line == 5
+    assert problem.message == (
+        'main.py has no entrypoint "Admim", which the service "ADMIN" names.'
+    )
+    assert problem.hint == 'Did you mean "Admin"?'

@@ -1,22 +1,23 @@
 """Migrations applied to real data directories."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from perdure.runtime.config.model import (
+    DurableObjectBinding,
     MigrationStep,
     RenamedClass,
     TransferredClass,
     WorkerConfig,
 )
-from perdure.runtime.host.migration_plan import MigrationPlan, Recorded, plan
-from perdure.runtime.host.migrations import apply, peek, read_recorded
+from perdure.runtime.host.migration_plan import MigrationPlan, MigrationRefused, Recorded, plan
+from perdure.runtime.host.migrations import apply, peek, plan_for, read_recorded
 from perdure.storage.alarm_index import AlarmIndex
-from perdure.storage.catalog import Catalog
+from perdure.storage.catalog import Catalog, CatalogStep, DeleteNamespace
 from perdure.storage.directory import DataDirectory
 from perdure.storage.layout import Layout
 from perdure.storage.marks import Marks
@@ -235,3 +236,62 @@ async def test_a_look_beside_a_running_server_sees_what_it_has(tmp_path: Path) -
         seen = await peek(Layout(tmp_path), "chat")
         assert seen == await read_recorded(it.catalog, "chat")
         assert seen.applied_tags == ["v1"]
+
+
+def start_of(*bindings: DurableObjectBinding, steps: Sequence[MigrationStep] = ()) -> WorkerConfig:
+    """The Worker ``chat``, which has these bindings, together with ``hall``."""
+    hall = WorkerConfig("hall", Path("hall.py"), Path("h.toml"), Path(), migrations=steps)
+    return WorkerConfig(
+        *("chat", Path("main.py"), Path("w.toml"), Path()), bindings=bindings, others=(hall,)
+    )
+
+
+async def test_a_start_of_several_workers_plans_for_all_of_them(tmp_path: Path) -> None:
+    async with opened(tmp_path) as it:
+        await it.migrate(V1, name="hall")
+        config = start_of(DurableObjectBinding("CELL", "Cell", "hall"), steps=(V1, V2))
+        planned = await plan_for(config, it.directory.layout)
+        assert [each.worker for each in planned.plans] == ["chat", "hall"]
+        assert planned.is_destructive
+        assert [it.class_name for it in planned.all_destroyed] == ["Hall"]
+        await apply(planned, it.catalog, it.directory, it.alarms, it.marks, NOW_MS)
+        assert await it.catalog.worker_names() == ["chat", "hall"]
+        assert await it.catalog.applied_tags("hall") == ["v1", "v2"]
+        assert planned.all_namespaces["hall"]["Cell"].unique_key == "hall-Room"
+
+
+async def test_a_deletion_cut_short_is_finished_once_by_workers_that_start_together(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as it:
+        await it.migrate(V1, name="hall")
+        it.put_object("hall-Hall")
+        gone = CatalogStep("hall", "v2", NOW_MS, (DeleteNamespace("hall-Hall"),))
+        await it.catalog.apply(gone)  # and then the power failed
+        deleting = MigrationStep("v2", deleted_classes=("Hall",))
+        planned = await plan_for(start_of(steps=(V1, deleting)), it.directory.layout)
+        assert [each.unfinished for each in planned.plans] == [("hall-Hall",), ()]
+        await apply(planned, it.catalog, it.directory, it.alarms, it.marks, NOW_MS)
+        assert (await it.states())["hall-Hall"] == "deleted"
+
+
+async def test_a_binding_to_no_class_of_another_worker_is_refused(tmp_path: Path) -> None:
+    binding = DurableObjectBinding("ATTIC", "Attic", "hall", line=4)
+    with pytest.raises(MigrationRefused) as raised:
+        await plan_for(start_of(binding, steps=(V1,)), Layout(tmp_path))
+    (problem,) = raised.value.problems
+    assert problem.message == 'The Worker "hall" has no objects of "Attic".'
+    assert problem.hint == "Its configuration has Draft, Room, Hall."
+    assert problem.line == 4
+    absent = DurableObjectBinding("ATTIC", "Attic", "barn")
+    assert (await plan_for(start_of(absent, steps=(V1,)), Layout(tmp_path))).plans
+
+
+async def test_what_is_wrong_with_each_worker_of_a_start_is_told_at_once(tmp_path: Path) -> None:
+    async with opened(tmp_path) as it:
+        before = replace(start_of(steps=(V1, V2)), migrations=(V1,))
+        planned = await plan_for(before, it.directory.layout)
+        await apply(planned, it.catalog, it.directory, it.alarms, it.marks, NOW_MS)
+        with pytest.raises(MigrationRefused) as raised:
+            await plan_for(start_of(steps=(V1,)), it.directory.layout)
+    assert [problem.file for problem in raised.value.problems] == [Path("w.toml"), Path("h.toml")]

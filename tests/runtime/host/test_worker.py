@@ -13,6 +13,7 @@ from perdure.actors.fetch import fetch
 from perdure.actors.http import Request, Response
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.host.bindings import Env
+from perdure.runtime.host.scheduled import ScheduledEvent
 from perdure.runtime.host.worker import Worker
 from tests.world import World, turns
 
@@ -285,3 +286,41 @@ async def test_a_call_of_an_actor_leaves_a_worker_at_once(world: World) -> None:
             return Response(None)
 
     assert (await ask(make(world, Default)))[1] is None
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+async def test_a_cron_triggers_event_is_handled(world: World, *, is_plain: bool) -> None:
+    seen: list[ScheduledEvent] = []
+
+    class Plain(WorkerEntrypoint):
+        def scheduled(self, event: ScheduledEvent) -> None:
+            seen.append(event)
+
+    class Default(WorkerEntrypoint):
+        async def scheduled(self, event: ScheduledEvent) -> None:
+            await asyncio.sleep(0)
+            seen.append(event)
+
+    done: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+    event = ScheduledEvent("* * * * *", 60_000)
+    make(world, Plain if is_plain else Default).scheduled(event, done.set_result)
+    assert await done is None
+    assert seen == [event]
+
+
+async def test_a_cron_triggers_error_is_told_and_logged(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Default(WorkerEntrypoint):
+        async def scheduled(self, event: ScheduledEvent) -> None:
+            raise KeyError(event.cron)
+
+    class Without(WorkerEntrypoint):
+        pass
+
+    errors: list[BaseException | None] = []
+    make(world, Default).scheduled(ScheduledEvent("a", 0), errors.append)
+    await turns()
+    make(world, Without).scheduled(ScheduledEvent("b", 0), errors.append)
+    assert [type(error) for error in errors] == [KeyError, NoSuchMethod]
+    assert [record.getMessage() for record in caplog.records] == ["scheduled.failed"] * 2

@@ -110,7 +110,8 @@ async def halves(serve: Serving, root: Path) -> AsyncIterator[tuple[Halves, Fate
         cleanup.callback(index.close)
         actors = ActorSide(config, SystemClock(loop), loop, cleanup)
         actors.open_store(directory.layout, index)
-        actors.assemble(load_app(config), {"Room": Namespace("app-Room", "Room", "sqlite")})
+        namespaces = {"app": {"Room": Namespace("app-Room", "Room", "sqlite")}}
+        actors.assemble([load_app(config)], namespaces)
         assert A_WORKER.slot is not None
         lent = LentSockets(A_WORKER.slot, A_WORKER.generation)
         lent.serve(worker, LinkedSockets(worker))

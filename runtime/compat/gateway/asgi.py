@@ -1,0 +1,87 @@
+"""ASGI applications (FastAPI, Starlette, Django, ...) as a Worker's ``fetch``.
+
+    from perdure.gateway import asgi
+    Default = asgi.entrypoint(app)
+
+``scope["env"]`` has the bindings; in FastAPI, a parameter has them with ``asgi.env`` as default.
+"""
+
+from typing import Any
+
+from ....actors.base import WorkerEntrypoint
+from ....actors.execution import current_execution
+from ....actors.http import Request, Response
+from ....storage.errors import UsageError
+from .asgi_http import AsgiApp, scope_of, serve_http
+from .asgi_websocket import serve_websocket
+from .incoming import native_request
+from .lifespan import state_of
+from .options import Options
+
+__all__ = ["Options", "entrypoint", "fetch", "websocket"]  # and ``env``, where FastAPI is
+
+
+def entrypoint(app: AsgiApp, *, options: Options | None = None) -> type[WorkerEntrypoint]:
+    """A class to be ``Default``: every request and every WebSocket goes to ``app``."""
+
+    class Default(WorkerEntrypoint):
+        """Answers with an ASGI application."""
+
+        async def fetch(self, request: Request) -> Response:
+            return await fetch(app, request, self.env, self.ctx, options=options)
+
+    return Default
+
+
+async def fetch(
+    app: AsgiApp,
+    req: object,
+    env: object = None,
+    ctx: object = None,
+    *,
+    options: Options | None = None,
+) -> Response:
+    """Have ``app`` answer a request, or a WebSocket's upgrade.
+
+    Args:
+        app: Any ASGI 3 application.
+        req: A Request, or a view of one.
+        env: For the application, as ``scope["env"]``.
+        ctx: Not needed: what the application does after its answer goes on by itself.
+        options: How it is run.
+
+    Raises:
+        NotInHandler: No handler is running.
+        ProtocolMisused: The application does not keep to ASGI.
+        StartupFailed: Its lifespan has not started.
+    """
+    del ctx, options  # both are there for programs that pass them
+    request = native_request(req)
+    execution = current_execution("asgi.fetch()")
+    scope = scope_of(request, env, await state_of(app, execution))
+    serve = serve_websocket if request.is_upgrade else serve_http
+    return await serve(app, request, scope, execution)
+
+
+async def websocket(app: AsgiApp, req: object, env: object = None) -> Response:
+    """Have ``app`` answer a WebSocket's upgrade; see ``fetch``.
+
+    Raises:
+        UsageError: The request asks for no WebSocket.
+    """
+    request = native_request(req)
+    if not request.is_upgrade:
+        raise UsageError("asgi.websocket() needs a request with the header 'Upgrade: websocket'")
+    return await fetch(app, request, env)
+
+
+def __getattr__(name: str) -> Any:
+    if name != "env":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fastapi import Depends  # noqa: PLC0415  # only programs that use FastAPI have it
+    from starlette.requests import HTTPConnection  # noqa: PLC0415  # likewise
+
+    def env_of(connection: HTTPConnection) -> Any:
+        return connection.scope["env"]
+
+    return Depends(env_of)

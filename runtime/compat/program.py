@@ -1,0 +1,119 @@
+"""Loading a program, whatever its style."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+from ...actors.actor import Actor, Handlers
+from ...actors.channel import Outbound
+from ...actors.limits import ActorLimits
+from ..config.model import WorkerConfig
+from ..host.bindings import Env
+from ..host.loader import ENTRYPOINT, App, load_apps
+from ..host.style import NATIVE, Style
+from ..host.worker import Worker
+from .finder import install
+from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
+
+# What the platform does by itself for programs of today.
+_FLAGS_OF_TODAY = {
+    "python_no_global_handlers": True,
+    "python_request_headers_preserve_commas": True,
+    "python_workflows": True,
+}
+
+
+def load_programs(config: WorkerConfig) -> Sequence[App]:
+    """Import the programs of a start and find their classes; that of ``config`` is the first.
+
+    ``workers`` and its like can be imported from now on: those of the first program.
+
+    Raises:
+        LoadError: ``main`` is missing, raised when imported, or lacks a class.
+    """
+    return load_apps(config, _prepare)
+
+
+def _prepare(config: WorkerConfig) -> Style:
+    """Have a program that is imported next find ``workers`` and its like; return its style."""
+    main = config.main.resolve()
+    libraries = [config.base_dir / "python_modules", main.parent / "python_modules"]
+    if not is_in_workers_style(config):
+        platform = partial(_platform_modules, config, None)
+        install(main.parent, platform, libraries=libraries, is_first=False)
+        return NATIVE
+    style = WorkersStyle(config)
+    install(
+        main.parent,
+        partial(_platform_modules, config, style.env),
+        extras={"workers": style.names},
+        libraries=libraries,
+        has_own_sdk=has_own_sdk(config),
+    )
+    return style
+
+
+def _platform_modules(config: WorkerConfig, env: Any) -> Mapping[str, ModuleType]:
+    """The modules that stand for JavaScript and Pyodide."""
+    # Made when a program imports one of them: they are many.
+    from .pyodide.modules import make_entrypoint_helper, make_flags, make_modules  # noqa: PLC0415
+    from .sdk.entrypoints import wait_until  # noqa: PLC0415  # as above
+
+    flags = dict.fromkeys(config.compatibility_flags, True)
+    return {
+        **make_modules(),
+        "_cloudflare_compat_flags": make_flags({**_FLAGS_OF_TODAY, **flags}),
+        "_pyodide_entrypoint_helper": make_entrypoint_helper(lambda: env, wait_until),
+    }
+
+
+class WorkersStyle:
+    """A program as on Cloudflare Workers. Is a host's ``Style``.
+
+    Attributes:
+        env: What the program imports as ``workers.env``, and its classes have as ``self.env``.
+        names: What the module ``workers`` has for this program alone.
+    """
+
+    def __init__(self, config: WorkerConfig) -> None:
+        # A program that is not in this style is loaded without all this.
+        from .views.env import EnvView, patched  # noqa: PLC0415  # for that reason
+
+        self._config = config
+        self._has_globals = may_have_global_handlers(config)
+        self.env = EnvView()
+        self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
+
+    def imported(self, module: ModuleType) -> None:
+        """Let functions of the module answer requests, if the configuration is that old."""
+        from .entrypoint import entrypoint_of_globals  # noqa: PLC0415  # as above
+
+        if self._has_globals:
+            found = entrypoint_of_globals(module, self._config.main)
+            if found is not None:
+                setattr(module, ENTRYPOINT, found)
+
+    def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
+        from .handlers import construct_in_workers_style  # noqa: PLC0415  # as above
+        from .views.env import bind  # noqa: PLC0415  # as above
+
+        bind(self.env, env)
+        return construct_in_workers_style(
+            cls, self.env, has_sql=has_sql, has_global_handlers=self._has_globals
+        )
+
+    def worker(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        outbound: Outbound,
+        entrypoint: type[Any],
+        env: Env,
+        limits: ActorLimits,
+    ) -> Worker:
+        from .entrypoint import WorkersWorker  # noqa: PLC0415  # as above
+        from .views.env import bind  # noqa: PLC0415  # as above
+
+        bind(self.env, env)
+        return WorkersWorker(loop, outbound, entrypoint, env, limits, view=self.env)

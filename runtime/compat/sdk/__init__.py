@@ -1,0 +1,1 @@
+"""What the module ``workers`` exports, over the native requests, responses and calls."""

@@ -1,0 +1,52 @@
+"""Which style a program is written in, read from its configuration and the text of its ``main``."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..config.model import WorkerConfig
+
+WORKERS_FLAG = "python_workers"
+EXTERNAL_SDK_FLAG = "enable_python_external_sdk"
+# From this date on handlers are methods of classes, and not functions of the module.
+CLASSES_DATE = "2025-08-14"
+CLASSES_FLAG = "python_no_global_handlers"
+GLOBALS_FLAG = f"disable_{CLASSES_FLAG}"
+
+
+def is_in_workers_style(config: WorkerConfig) -> bool:
+    """Whether a program is to be spoken to as on Cloudflare Workers.
+
+    It is if its configuration says so, or if its ``main`` imports ``workers``; the latter is
+    read from the text, because it has to be known before the text is run.
+    """
+    flags = config.compatibility_flags
+    if WORKERS_FLAG in flags or any(flag.startswith(f"{WORKERS_FLAG}_") for flag in flags):
+        return True
+    return "workers" in set(_imported_by(config.main))
+
+
+def may_have_global_handlers(config: WorkerConfig) -> bool:
+    """Whether ``on_fetch`` and its like are looked for in the module."""
+    flags, date = config.compatibility_flags, config.compatibility_date
+    if CLASSES_FLAG in flags or GLOBALS_FLAG in flags:
+        return GLOBALS_FLAG in flags
+    return date is not None and date < CLASSES_DATE
+
+
+def has_own_sdk(config: WorkerConfig) -> bool:
+    """Whether the program says that it brings its own copy of ``workers``."""
+    return EXTERNAL_SDK_FLAG in config.compatibility_flags
+
+
+def _imported_by(main: Path) -> Iterator[str]:
+    """The top-level modules that a file imports anywhere; none if it cannot be read."""
+    try:
+        tree = ast.parse(main.read_bytes())
+    except (OSError, SyntaxError, ValueError):  # whoever imports it says what is wrong
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield (node.module or "").partition(".")[0]

@@ -1,0 +1,69 @@
+"""``env`` as programs in Workers style see it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ....actors.namespace import DurableObjectNamespace
+from ....actors.service_stub import ServiceStub
+from ...host.bindings import Env
+from ..js.values import from_native
+from .namespaces import NamespaceView, ServiceView
+
+
+class EnvView:
+    """Bindings and vars of the configuration: ``env.ROOM``, ``env.GREETING``.
+
+    Made before the program is imported, because the program imports it; filled by ``bind``.
+    Views of bindings are kept in the instance itself, where Python looks first.
+    """
+
+    def __init__(self) -> None:
+        self._bind(Env({}))
+
+    def _bind(self, native: Env) -> None:
+        vars(self).update(_native=native, _patched={})
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python asks for those
+            raise AttributeError(name)
+        patched = vars(self)["_patched"]
+        if name in patched:
+            return patched[name]
+        value = getattr(vars(self)["_native"], name)
+        if isinstance(value, DurableObjectNamespace):
+            view = vars(self)[name] = NamespaceView(value)
+            return view
+        if isinstance(value, ServiceStub):
+            service = vars(self)[name] = ServiceView(value)
+            return service
+        return from_native(value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"env is read-only; env.{name} comes from the configuration")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*dir(vars(self)["_native"]), *vars(self)["_patched"]})
+
+    def __repr__(self) -> str:
+        return repr(vars(self)["_native"])
+
+
+def bind(view: EnvView, native: Env) -> None:
+    """Let ``view`` show what the configuration binds."""
+    view._bind(native)  # noqa: SLF001  # not a method: every public name of env is a binding's
+
+
+@contextmanager
+def patched(
+    view: EnvView, values: Mapping[str, Any] | None = None, **more: Any
+) -> Iterator[EnvView]:
+    """Have other bindings and vars inside of ``with``: it is ``workers.patch_env``."""
+    known = vars(view)
+    before, known["_patched"] = known["_patched"], {**known["_patched"], **(values or {}), **more}
+    views = {name: known.pop(name) for name in [*known] if name in known["_patched"]}
+    try:
+        yield view
+    finally:
+        known["_patched"] = before
+        known.update({name: one for name, one in views.items() if name not in before})

@@ -1,0 +1,161 @@
+"""Namespaces, ids and stubs as programs in Workers style see them."""
+
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
+from ....actors.namespace import DurableObjectNamespace
+from ....actors.service_stub import ServiceStub
+from ....actors.stub import DurableObjectStub
+from ..js.proxies import JsProxy
+from ..js.values import to_native
+from ..sdk.fetch import fetch_with
+from ..sdk.transfer import incoming, outgoing
+from .names import spelled
+
+JURISDICTIONS = frozenset({"eu", "fedramp", "fedramp-high", "us"})
+
+
+class DurableObjectIdView(JsProxy, js_name="DurableObjectId"):
+    """Names one object.
+
+    Attributes:
+        name: The name it was made from, or None.
+        jurisdiction: That of the namespace it was made by, or None.
+    """
+
+    def __init__(self, native: DurableObjectId, jurisdiction: str | None = None) -> None:
+        self.native = native
+        self.name = native.name
+        self.jurisdiction = jurisdiction
+
+    def __str__(self) -> str:
+        return str(self.native)
+
+    def __repr__(self) -> str:
+        return repr(self.native)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DurableObjectIdView) and self.native == other.native
+
+    def __hash__(self) -> int:
+        return hash(self.native)
+
+    def equals(self, other: object) -> bool:
+        """Whether both name the same object."""
+        return self == other
+
+
+class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
+    """All objects of one class.
+
+    In the namespace of a jurisdiction the same names make other ids, as on the platform. Where
+    data lies is the operator's to decide: this does not move it.
+    """
+
+    def __init__(self, native: DurableObjectNamespace, jurisdiction: str | None = None) -> None:
+        self.native = native
+        self._jurisdiction = jurisdiction
+
+    @spelled
+    def idFromName(self, name: Any) -> DurableObjectIdView:
+        """The id that belongs to ``name``: always the same one."""
+        if self._jurisdiction is None:
+            return DurableObjectIdView(self.native.id_from_name(str(name)))
+        return self._id_within(str(name), self._jurisdiction)
+
+    def _id_within(self, name: str, jurisdiction: str) -> DurableObjectIdView:
+        made = self.native.id_from_name(f"\0{jurisdiction}\0{name}")
+        kept = name if len(name.encode()) <= NAME_SIZE_BYTES_MAX else None
+        return DurableObjectIdView(DurableObjectId(made.unique_key, made.raw, kept), jurisdiction)
+
+    @spelled
+    def idFromString(self, text: Any) -> DurableObjectIdView:
+        """The id that ``str(id)`` gave."""
+        return DurableObjectIdView(self.native.id_from_string(str(text)), self._jurisdiction)
+
+    def newUniqueId(
+        self, options: Mapping[str, Any] | None = None, *, jurisdiction: str | None = None
+    ) -> DurableObjectIdView:
+        """An id that nobody has."""
+        given = {} if options is None else to_native(options)
+        said = jurisdiction or given.get("jurisdiction") or self._jurisdiction
+        if said is not None:
+            _check_jurisdiction(said)
+        return DurableObjectIdView(self.native.new_unique_id(), said)
+
+    @spelled
+    def get(self, id: Any, options: Any = None, **more: Any) -> "StubView":
+        """A stub for the object; nothing is sent. Hints of where it should be are of no effect."""
+        del options, more
+        if not isinstance(id, DurableObjectIdView):
+            raise InvalidActorId(
+                "Failed to execute 'get' on 'DurableObjectNamespace': parameter 1 is not of type "
+                "'DurableObjectId'."
+            )
+        return StubView(self.native.get(id.native), id)
+
+    def getByName(self, name: Any, options: Any = None, **more: Any) -> "StubView":
+        """A stub for the object of that name; nothing is sent."""
+        del options, more
+        actor_id = self.idFromName(name)
+        return StubView(self.native.get(actor_id.native), actor_id)
+
+    def jurisdiction(self, jurisdiction: str) -> "NamespaceView":
+        """The namespace of the same class within ``jurisdiction``."""
+        _check_jurisdiction(jurisdiction)
+        return NamespaceView(self.native, jurisdiction)
+
+
+def _check_jurisdiction(name: Any) -> None:
+    if name not in JURISDICTIONS:
+        known = ", ".join(sorted(JURISDICTIONS))
+        raise TypeError(f"Unsupported jurisdiction {name!r}; there are {known}")
+
+
+class ServiceView:
+    """Calls a Worker, or an object: ``await stub.fetch(...)``, ``await stub.method(...)``."""
+
+    __slots__ = ("native",)
+
+    def __init__(self, native: DurableObjectStub | ServiceStub) -> None:
+        self.native = native
+
+    def __repr__(self) -> str:
+        return repr(self.native)
+
+    def fetch(self, resource: Any, **options: Any) -> Any:
+        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
+        return fetch_with(self.native.fetch, resource, options)
+
+    def __getattr__(self, method: str) -> "Callable[..., Pending]":
+        call = getattr(self.native, method)
+
+        def remote(*args: Any, **kwargs: Any) -> Pending:
+            named = {name: outgoing(value) for name, value in kwargs.items()}
+            return Pending(call(*map(outgoing, args), **named))
+
+        return remote
+
+
+class StubView(ServiceView):
+    """Calls one object."""
+
+    __slots__ = ("id", "name")
+
+    def __init__(self, native: DurableObjectStub, actor_id: DurableObjectIdView) -> None:
+        super().__init__(native)
+        self.id = actor_id
+        self.name = actor_id.name
+
+
+class Pending:
+    """A call under way: gives what it gives, as Python code sees it. Sent when it was made."""
+
+    __slots__ = ("_native",)
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return incoming((yield from self._native.__await__()))

@@ -1,0 +1,111 @@
+"""A module that describes ``env`` and its stubs to type checkers, for ``perdure types``."""
+
+import inspect
+import keyword
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...actors.base import DurableObject
+from ...actors.rpc import RESERVED
+from ..config.model import WorkerConfig
+
+HEADER = '"""What env has, for type checkers. Written by `perdure types`, which writes it anew."""'
+_TYPES: Mapping[type, str] = {
+    bool: "bool",
+    dict: "dict[str, Any]",
+    float: "float",
+    int: "int",
+    list: "list[Any]",
+    str: "str",
+}
+
+
+def typed_env(config: WorkerConfig, classes: Mapping[str, type[DurableObject]]) -> str:
+    """The text of the module.
+
+    Args:
+        config: It names what is in ``env``.
+        classes: Those that bindings name, by name.
+    """
+    bound = {binding.class_name for binding in config.bindings}
+    stubs = {name: cls for name, cls in classes.items() if name in bound}
+    lines = [HEADER]
+    if imports := [*_imports(config, stubs)]:
+        lines += ["", *imports]
+    if stubs:
+        lines += ["", "if TYPE_CHECKING:", *_class_imports(stubs)]
+        for name, cls in stubs.items():
+            lines += ["", *(f"    {line}".rstrip() for line in _stub_class(name, cls))]
+    lines += ["", "", "class Env:", '    """The bindings and vars of this Worker."""']
+    if members := [*_members(config)]:
+        lines += ["", *(f"    {member}" for member in members)]
+    return "\n".join(lines) + "\n"
+
+
+def unnameable(config: WorkerConfig) -> Sequence[str]:
+    """What ``env`` has under names that no class can say."""
+    names = [binding.name for binding in config.bindings] + [*config.vars]
+    return [name for name in names if not _is_name(name)]
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name)
+
+
+def _imports(config: WorkerConfig, stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
+    has_any = any("Any" in _type_of(value) for value in config.vars.values())
+    typing = [*(["TYPE_CHECKING"] if stubs else []), *(["Any"] if has_any else [])]
+    if typing:
+        yield f"from typing import {', '.join(typing)}"
+    if stubs:
+        yield ""
+        yield "from perdure import DurableObjectNamespace, DurableObjectStub"
+
+
+def _class_imports(stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
+    helpers = {_kind(cls, name) for cls in stubs.values() for name in methods_of(cls)}
+    if helpers:
+        yield f"    from perdure.actors.typed_stub import {', '.join(sorted(helpers))}"
+        yield ""
+    for name, cls in sorted(stubs.items()):
+        if methods_of(cls):
+            yield f"    from {cls.__module__} import {name}"
+
+
+def _stub_class(name: str, cls: type[DurableObject]) -> Iterator[str]:
+    yield f"class {name}Stub(DurableObjectStub):"
+    yield f'    """Calls one {name}."""'
+    methods = methods_of(cls)
+    if methods:
+        yield ""
+    for method in methods:
+        yield f"    {method} = {_kind(cls, method)}({name}.{method})"
+
+
+def methods_of(cls: type[DurableObject]) -> Sequence[str]:
+    """The methods that a stub may call, in the order in which they are written."""
+    ours = set(dir(DurableObject))
+    found: dict[str, None] = {}
+    for base in reversed(cls.__mro__):
+        for name in vars(base):
+            if not name.startswith("_") and name not in RESERVED and name not in ours:
+                found[name] = None
+    return [name for name in found if callable(getattr(cls, name, None)) and _is_name(name)]
+
+
+def _kind(cls: type[DurableObject], method: str) -> str:
+    found = inspect.getattr_static(cls, method)
+    return "remote_function" if isinstance(found, staticmethod | classmethod) else "remote"
+
+
+def _members(config: WorkerConfig) -> Iterator[str]:
+    for binding in config.bindings:
+        if _is_name(binding.name):
+            yield f'{binding.name}: "DurableObjectNamespace[{binding.class_name}Stub]"'
+    for name, value in config.vars.items():
+        if _is_name(name):
+            yield f"{name}: {_type_of(value)}"
+
+
+def _type_of(value: Any) -> str:
+    return "None" if value is None else _TYPES.get(type(value), "Any")

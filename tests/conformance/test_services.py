@@ -1,0 +1,149 @@
+"""Workers that call each other through bindings under ``services``."""
+
+from dataclasses import replace
+
+from aiohttp import ClientSession
+
+from perdure.runtime.config.model import ServiceBinding, WorkerConfig
+from tests.serving import Serving
+
+FRONT = """
+    import asyncio
+    from perdure import Response, RpcTarget, WebSocketPair, WorkerEntrypoint
+
+    class Greeter(WorkerEntrypoint):
+        async def greet(self, who):
+            return f"hello {who} of {self.env.NAME}"
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            what = request.parsed_url.path.strip("/")
+            return await getattr(self, what)(request)
+
+        async def request(self, request):
+            response = await self.env.MATH.fetch(request)
+            return Response(await response.text(), status=response.status + 1)
+
+        async def methods(self, request):
+            math = self.env.MATH
+            total = await math.add(1, 2, also=[3, 4])
+            named, here = await math.name, await self.env.ME.greet("ann")
+            return Response.json([total, named, here, await self.env.ADMIN.who()])
+
+        async def objects(self, request):
+            heard = []
+            counter = await self.env.MATH.counter(heard.append)
+            await asyncio.gather(counter.add(1), counter.add(2))
+            return Response.json([heard, await self.env.MATH.counter(heard.append).add(5)])
+
+        async def errors(self, request):
+            told = []
+            for call in (self.env.MATH.fail, self.env.MATH.nothing):
+                try:
+                    await call()
+                except Exception as error:
+                    told.append([type(error).__name__, str(error), error.remote])
+            return Response.json(told)
+
+        async def private(self, request):
+            try:
+                return Response.json(await self.env.MATH._hidden())
+            except AttributeError as error:
+                return Response(str(error))
+
+        async def socket(self, request):
+            return await self.env.MATH.fetch(request)
+"""
+MATH = """
+    from perdure import Response, RpcTarget, WebSocketPair, WorkerEntrypoint
+
+    class Counter(RpcTarget):
+        def __init__(self, tell):
+            self.total, self.tell = 0, tell.dup()
+
+        async def add(self, number):
+            self.total += number
+            await self.tell(self.total)
+            return self.total
+
+    class Admin(WorkerEntrypoint):
+        def who(self):
+            return f"admin of {self.env.NAME}"
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            if request.is_upgrade:
+                client, server = WebSocketPair()
+                server.accept()
+                server.add_event_listener("message", lambda event: server.send(event.data[::-1]))
+                return Response(None, status=101, web_socket=client)
+            return Response(f"{request.method} {await request.text()} in {self.env.NAME}")
+
+        @property
+        def name(self):
+            return self.env.NAME
+
+        def add(self, *numbers, also=()):
+            return sum([*numbers, *also])
+
+        def counter(self, tell):
+            return Counter(tell)
+
+        def fail(self):
+            raise ValueError("no such number")
+"""
+
+
+def write(serve: Serving) -> WorkerConfig:
+    front = serve.write(FRONT, values={"NAME": "front"})
+    math = replace(serve.write(MATH, values={"NAME": "math"}), name="math")
+    services = [
+        ServiceBinding("MATH", "math"),
+        ServiceBinding("ADMIN", "math", entrypoint="Admin"),
+        ServiceBinding("ME", "app", entrypoint="Greeter"),
+    ]
+    return replace(front, services=services, others=(math,))
+
+
+async def test_a_request_is_answered_by_the_other_worker(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    url = f"{server.url}/request"
+    async with ClientSession() as session, session.post(url, data=b"some text") as response:
+        assert (response.status, await response.text()) == (201, "POST some text in math")
+
+
+async def test_methods_and_attributes_of_entrypoints_are_called(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.get(f"{server.url}/methods") as response:
+        found = [10, "math", "hello ann of front", "admin of math"]
+        assert await response.json() == found
+
+
+async def test_objects_and_functions_travel_both_ways(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.get(f"{server.url}/objects") as response:
+        heard, total = await response.json()
+        assert (sorted(heard), total) == ([1, 3, 5], 5)
+
+
+async def test_what_goes_wrong_there_is_told_here(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session:
+        async with session.get(f"{server.url}/private") as response:
+            assert "names with an underscore are private" in await response.text()
+        async with session.get(f"{server.url}/errors") as response:
+            assert await response.json() == [
+                ["ValueError", "no such number", True],
+                [
+                    "NoSuchMethod",
+                    'The RPC receiver does not implement the method "nothing".',
+                    True,
+                ],
+            ]
+
+
+async def test_an_upgrade_is_passed_through(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.ws_connect(f"{server.url}/socket") as socket:
+        await socket.send_str("abc")
+        assert await socket.receive_str(timeout=30) == "cba"

@@ -1,0 +1,51 @@
+"""``env`` in the platform's spelling."""
+
+from typing import Any
+
+import pytest
+
+from perdure.runtime.compat.views.env import EnvView, patched
+from perdure.runtime.compat.views.namespaces import NamespaceView
+from tests.world import World
+
+
+async def test_bindings_and_vars_are_attributes(workers: World) -> None:
+    def script(lab: Any) -> None:
+        assert isinstance(lab.env.LAB, NamespaceView)
+        assert lab.env.LAB is lab.env.LAB
+        assert lab.env.GREETING == "hello"
+        assert lab.env.JSON.list[1].a == 2
+        assert lab.env.JSON.to_py() == {"list": [1, {"a": 2}]}
+        assert getattr(lab.env, "NOTHING", None) is None
+        assert "GREETING" in dir(lab.env)
+        assert "GREETING" in repr(lab.env)
+
+    await workers.inside(script)
+
+
+def test_before_it_is_filled_it_says_what_is_missing() -> None:
+    with pytest.raises(AttributeError, match="env has no ROOM"):
+        EnvView().ROOM
+
+
+async def test_it_is_read_only(workers: World) -> None:
+    def script(lab: Any) -> None:
+        with pytest.raises(AttributeError, match="env is read-only"):
+            lab.env.GREETING = "x"
+
+    await workers.inside(script)
+
+
+async def test_entries_can_be_replaced_for_a_while(workers: World) -> None:
+    def script(lab: Any) -> None:
+        env = lab.env
+        before = env.LAB
+        with patched(env, {"LAB": "another"}, EXTRA=1):
+            assert (env.LAB, env.EXTRA, env.GREETING) == ("another", 1, "hello")
+            with patched(env, EXTRA=2):
+                assert (env.LAB, env.EXTRA) == ("another", 2)
+            assert env.EXTRA == 1
+        assert env.LAB is before
+        assert not hasattr(env, "EXTRA")
+
+    await workers.inside(script)

@@ -1,0 +1,75 @@
+"""The module that describes ``env``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from perdure import DurableObject
+from perdure.runtime.host.typed_env import methods_of, typed_env, unnameable
+from tests.serving import Serving
+
+
+class Base(DurableObject):
+    async def leave(self) -> None: ...
+    def _hidden(self) -> None: ...
+
+
+class Room(Base):
+    LIMIT = 5
+
+    async def fetch(self, request: object) -> None: ...
+    async def alarm(self) -> None: ...
+    async def join(self, name: str) -> int:
+        return len(name)
+
+    @staticmethod
+    def version() -> int:
+        return 1
+
+
+def test_methods_are_those_that_can_be_called() -> None:
+    assert methods_of(Room) == ["leave", "join", "version"]
+    assert methods_of(DurableObject) == []
+
+
+def test_the_text_names_bindings_vars_and_methods(tmp_path: Path) -> None:
+    values = {"GREETING": "hi", "LIMITS": {"a": 1}, "ON": True, "class": "no"}
+    config = replace(Serving(tmp_path).write("", objects=["Room"]), vars=values)
+    assert (
+        typed_env(config, {"Room": Room})
+        == f'''\
+"""What env has, for type checkers. Written by `perdure types`, which writes it anew."""
+
+from typing import TYPE_CHECKING, Any
+
+from perdure import DurableObjectNamespace, DurableObjectStub
+
+if TYPE_CHECKING:
+    from perdure.actors.typed_stub import remote, remote_function
+
+    from {__name__} import Room
+
+    class RoomStub(DurableObjectStub):
+        """Calls one Room."""
+
+        leave = remote(Room.leave)
+        join = remote(Room.join)
+        version = remote_function(Room.version)
+
+
+class Env:
+    """The bindings and vars of this Worker."""
+
+    ROOM: "DurableObjectNamespace[RoomStub]"
+    GREETING: str
+    LIMITS: dict[str, Any]
+    ON: bool
+'''
+    )
+    assert unnameable(config) == ["class"]
+
+
+def test_a_worker_without_anything_has_an_empty_env(tmp_path: Path) -> None:
+    config = replace(Serving(tmp_path).write(""), bindings=())
+    text = typed_env(config, {})
+    assert "import" not in text
+    assert text.endswith('"""The bindings and vars of this Worker."""\n')

@@ -1,0 +1,112 @@
+"""mypy and pyright see stubs as the program has written them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from perdure.cli.main import main
+
+CONFIG = """\
+name = "chat"
+main = "src/main.py"
+
+[[durable_objects.bindings]]
+name = "ROOM"
+class_name = "Room"
+
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Room"]
+
+[vars]
+GREETING = "hello"
+"""
+# A line that ends in "wrong" is one where each of the two has to complain; no other line is.
+PROGRAM = """\
+from typing import Any, assert_type
+from dataclasses import dataclass
+
+from perdure import DurableObject, DurableObjectNamespace, Request, Response, WorkerEntrypoint
+from perdure_env import Env
+
+
+@dataclass
+class User:
+    name: str
+
+
+class Room(DurableObject):
+    async def join(self, user: User, *, loud: bool = False) -> int:
+        return len(user.name)
+
+    def members(self) -> list[str]:
+        return []
+
+    @staticmethod
+    def version() -> str:
+        return "1"
+
+
+class Default(WorkerEntrypoint):
+    env: Env
+
+    async def fetch(self, request: Request) -> Response:
+        room = self.env.ROOM.get_by_name("lobby")
+        assert_type(await room.join(User("a"), loud=True), int)
+        assert_type(await room.members(), list[str])
+        assert_type(await room.version(), str)
+        assert_type(room.name, str | None)
+        assert_type(self.env.GREETING, str)
+        await room.join("a")  # wrong
+        await room.join()  # wrong
+        await room.join(User("a"), quiet=True)  # wrong
+        await room.members(5)  # wrong
+        assert_type(await room.members(), list[int])  # wrong
+        self.env.GREETINGS  # wrong
+        return await room.fetch("http://do/")
+
+
+async def by_class(rooms: DurableObjectNamespace[Room]) -> None:
+    room = rooms.get(rooms.id_from_name("lobby"))
+    assert_type(await room.join(User("a")), int)
+    await room.join("a")  # wrong
+    await room.jion(User("a"))  # wrong
+
+
+async def untyped(rooms: DurableObjectNamespace) -> None:
+    anything: Any = await rooms.get_by_name("lobby").whatever(1, b=2)
+    print(anything)
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("typed")
+    (folder / "src").mkdir()
+    (folder / "wrangler.toml").write_text(CONFIG)
+    (folder / "src" / "main.py").write_text(PROGRAM)
+    config = str(folder / "wrangler.toml")
+    result = CliRunner().invoke(main, ["types", "-c", config], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+WRONG = {n for n, line in enumerate(PROGRAM.splitlines(), 1) if line.endswith("# wrong")}
+CHECKERS = {
+    "mypy": ["mypy", "--strict", "--no-incremental", "--no-error-summary", "src/main.py"],
+    "pyright": ["pyright", "--pythonpath", sys.executable, "src"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_a_checker_finds_what_is_wrong_and_nothing_else(checker: str, project: Path) -> None:
+    command = [sys.executable, "-m", *CHECKERS[checker]]
+    run = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    found = re.findall(r"main\.py:(\d+)(?::\d+)*:? (?:-\s+)?error", run.stdout)
+    assert {int(line) for line in found} == WRONG, run.stdout + run.stderr
+    assert "perdure_env.py" not in run.stdout.replace("src/perdure_env.py: note", "")
