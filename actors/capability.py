@@ -33,6 +33,11 @@ class Sendable:
 
     __slots__ = ()
 
-    def to_capability(self) -> Capability:
+    def _to_capability(self) -> Capability:
         """What it leads to; for the runtime."""
+        raise AssertionError("each stub says so")
+
+    def _member(self, name: str) -> Any:
+        """The remote method or attribute of that name, whatever the stub has itself."""
+        del name
         raise AssertionError("each stub says so")

@@ -150,7 +150,7 @@ class _Lifting:
         execution = self._execution
         item: Any
         if isinstance(value, Sendable):
-            return value.to_capability()
+            return value._to_capability()  # noqa: SLF001  # a stub's, whose public names are remote
         if isinstance(value, Request):
             item = Request(value)
             item.client_address, item.resumed = value.client_address, value.resumed

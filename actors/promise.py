@@ -31,12 +31,12 @@ class Origin(Protocol):
     """What a call was made on: a stub, or what an earlier call will give.
 
     Attributes:
-        broken: Why nothing can be called there any more, as it travels.
+        _broken: Why nothing can be called there any more, as it travels.
     """
 
-    broken: bytes | None
+    _broken: bytes | None
 
-    def open(self, packed: Packed, scope: Scope | None) -> Any:
+    def _open(self, packed: Packed, scope: Scope | None) -> Any:
         """The value that an answer with capabilities in it holds."""
         ...
 
@@ -61,13 +61,13 @@ class RpcPromise(asyncio.Future[Any]):
 
     # Of what has been called.
 
-    def settle(self, answer: Any, failure: bytes | None) -> None:
+    def _settle(self, answer: Any, failure: bytes | None) -> None:
         """The answer is here; is an ``OnReply``."""
         if failure is not None:
             discard(self._event.arguments)  # streams that nobody has opened, or will read
             error = decode_error(failure)
             if getattr(error, "durable_object_reset", False):
-                self._origin.broken = failure
+                self._origin._broken = failure  # noqa: SLF001  # likewise
             if not self.done():
                 self._failure = failure
                 self.set_exception(error)
@@ -78,7 +78,7 @@ class RpcPromise(asyncio.Future[Any]):
         elif type(answer) is bytes:
             self.set_result(decode(answer))
         else:
-            self.set_result(self._origin.open(answer, self._scope))
+            self.set_result(self._origin._open(answer, self._scope))  # noqa: SLF001  # likewise
         if self._held:
             self._deliver_held()
 
@@ -104,17 +104,17 @@ class RpcPromise(asyncio.Future[Any]):
         return send(self, CallEvent(path, READ), self._hand_over)
 
     @property
-    def broken(self) -> bytes | None:
+    def _broken(self) -> bytes | None:
         """Never known before the answer is."""
         return None
 
-    @broken.setter
-    def broken(self, failure: bytes | None) -> None:
-        self._origin.broken = failure
+    @_broken.setter
+    def _broken(self, failure: bytes | None) -> None:
+        self._origin._broken = failure  # noqa: SLF001  # likewise
 
-    def open(self, packed: Packed, scope: Scope | None) -> Any:
+    def _open(self, packed: Packed, scope: Scope | None) -> Any:
         """As what this was called on does; for the runtime."""
-        return self._origin.open(packed, scope)
+        return self._origin._open(packed, scope)  # noqa: SLF001  # likewise
 
     def _hand_over(self, event: CallEvent, on_reply: OnReply) -> None:
         if self._held is None:
@@ -241,13 +241,13 @@ def send(
         promise = SelfPromise(execution.gate, execution.loop)
     promise._origin, promise._event, promise._scope = origin, event, SCOPE.get()  # noqa: SLF001  # no __init__: a hot path
     promise._held = promise._failure = None  # noqa: SLF001  # likewise
-    if origin.broken is not None:
-        promise.settle(None, origin.broken)
+    if origin._broken is not None:  # noqa: SLF001  # likewise
+        promise._settle(None, origin._broken)  # noqa: SLF001  # likewise
     elif execution is None:
-        deliver(*first, event, promise.settle)
+        deliver(*first, event, promise._settle)  # noqa: SLF001  # likewise
     else:
         execution.check_may_call_out()
-        execution.emit(deliver, *first, event, promise.settle)
+        execution.emit(deliver, *first, event, promise._settle)  # noqa: SLF001  # likewise
     return promise
 
 
@@ -258,7 +258,7 @@ def deliver_on(value: Any, event: CallEvent, on_reply: OnReply) -> None:
         value = value[names.pop(0)]
     if isinstance(value, Sendable) and (names or event.arguments != READ):
         event.method = ".".join(names)
-        value.to_capability().deliver(event, on_reply)
+        value._to_capability().deliver(event, on_reply)  # noqa: SLF001  # likewise
         return
     if names or event.arguments != READ:
         discard(event.arguments)

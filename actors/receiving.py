@@ -59,7 +59,7 @@ def _member(target: Any, name: str) -> Any:
     if name.startswith("_"):
         raise NoSuchMethod(name)
     if isinstance(target, Sendable):
-        return getattr(target, name)
+        return target._member(name)  # noqa: SLF001  # of what it leads to, not of the stub
     found = getattr(type(target), name, None)
     is_slot = isinstance(found, _SLOTS)
     if isinstance(found, _GETTERS) or (callable(found) and not is_slot):

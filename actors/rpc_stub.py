@@ -31,11 +31,11 @@ class RpcStub(Sendable):
     methods and ``alarm``. ``with`` and ``async with`` dispose of it at their end.
     """
 
-    __slots__ = ("__weakref__", "_capability", "broken")
+    __slots__ = ("__weakref__", "_broken", "_capability")
 
     def __init__(self, capability: Capability) -> None:
         self._capability: Capability | None = capability
-        self.broken: bytes | None = None
+        self._broken: bytes | None = None
 
     def __repr__(self) -> str:
         return f"<RpcStub{'' if self._capability is not None else ', disposed of'}>"
@@ -53,7 +53,7 @@ class RpcStub(Sendable):
         Raises:
             StubDisposed: This one has been.
         """
-        return RpcStub(self.to_capability())
+        return RpcStub(self._to_capability())
 
     def dispose(self) -> None:
         """Let go of what it leads to; calls that were made go on. Harmless a second time."""
@@ -73,20 +73,24 @@ class RpcStub(Sendable):
 
     # For the runtime.
 
-    def to_capability(self) -> Capability:
+    def _member(self, name: str) -> RemoteMember:
+        check_name(name)
+        return RemoteMember(self._call, name)
+
+    def _to_capability(self) -> Capability:
         if self._capability is None:
             raise StubDisposed
         return self._capability
 
-    def open(self, packed: Packed, scope: Scope | None) -> Any:
+    def _open(self, packed: Packed, scope: Scope | None) -> Any:
         return unpack(packed, scope)
 
     def _call(self, path: str, /, *args: Any, **kwargs: Any) -> RpcPromise:
-        capability = self.to_capability()
+        capability = self._to_capability()
         return call_capability(self, capability, make_call(path, args, kwargs))
 
     def _read(self, path: str) -> RpcPromise:
-        return call_capability(self, self.to_capability(), CallEvent(path, READ))
+        return call_capability(self, self._to_capability(), CallEvent(path, READ))
 
 
 def unpack(packed: Packed, scope: Scope | None) -> Any:

@@ -36,11 +36,11 @@ class ServiceStub(Sendable):
     one call. A call is sent when it is made, not when it is awaited.
     """
 
-    __slots__ = ("_service", "broken")
+    __slots__ = ("_broken", "_service")
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self.broken: bytes | None = None
+        self._broken: bytes | None = None
 
     def __repr__(self) -> str:
         return f"<ServiceStub {self._service!r}>"
@@ -67,10 +67,14 @@ class ServiceStub(Sendable):
 
     # For the runtime.
 
-    def to_capability(self) -> Capability:
+    def _member(self, name: str) -> RemoteMember:
+        check_name(name)
+        return RemoteMember(self._call, name)
+
+    def _to_capability(self) -> Capability:
         return self._service
 
-    def open(self, packed: Packed, scope: Scope | None) -> Any:
+    def _open(self, packed: Packed, scope: Scope | None) -> Any:
         return unpack(packed, scope)
 
     def _call(self, path: str, /, *args: Any, **kwargs: Any) -> RpcPromise:

@@ -31,7 +31,7 @@ class DurableObjectStub(Sendable):
     built on is gone. Make a new stub to go on.
     """
 
-    __slots__ = ("_channel", "_id", "_limits", "broken")
+    __slots__ = ("_broken", "_channel", "_id", "_limits")
 
     def __init__(
         self, actor_id: DurableObjectId, channel: ActorChannel, limits: ActorLimits
@@ -39,7 +39,7 @@ class DurableObjectStub(Sendable):
         self._id = actor_id
         self._channel = channel
         self._limits = limits
-        self.broken: bytes | None = None
+        self._broken: bytes | None = None
 
     @property
     def id(self) -> DurableObjectId:
@@ -92,10 +92,14 @@ class DurableObjectStub(Sendable):
 
     # For the runtime.
 
-    def to_capability(self) -> Capability:
+    def _member(self, name: str) -> RemoteMember:
+        check_name(name)
+        return RemoteMember(self._call, name)
+
+    def _to_capability(self) -> Capability:
         return ActorCapability(self._id, self._channel, self._limits)
 
-    def open(self, packed: Packed, scope: Scope | None) -> Any:
+    def _open(self, packed: Packed, scope: Scope | None) -> Any:
         return unpack(packed, scope)
 
 
@@ -133,8 +137,8 @@ def send_request(
         future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
     else:
         future = loop.create_future()
-    if origin.broken is not None:
-        future.set_exception(decode_error(origin.broken))
+    if origin._broken is not None:  # noqa: SLF001  # a stub's, whose public names are remote
+        future.set_exception(decode_error(origin._broken))  # noqa: SLF001  # likewise
         return future
 
     def on_reply(answer: Any, failure: bytes | None) -> None:
@@ -142,7 +146,7 @@ def send_request(
         if failure is not None:
             error = decode_error(failure)
             if getattr(error, "durable_object_reset", False):
-                origin.broken = failure
+                origin._broken = failure  # noqa: SLF001  # likewise
             if not future.done():
                 future.set_exception(error)
         elif not future.done():

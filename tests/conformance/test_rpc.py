@@ -100,6 +100,16 @@ class Room(DurableObject):
 
     # What others call.
 
+    def open(self):
+        return "opened"
+
+    def broken(self):
+        return "not at all"
+
+    @property
+    def neighbour(self):
+        return self.env.ROOM.get_by_name("third")
+
     def where(self):
         return os.getpid()
 
@@ -701,3 +711,13 @@ async def test_streams_given_to_a_call_that_fails_are_closed(run: Asked) -> None
         await until(lambda: closed and len(execution.tasks) == before)
         return [[name for name, _ in answers], "fails" in closed]
     """) == [["NoSuchMethod", "LookupError"], True]
+
+
+async def test_names_of_the_stubs_own_are_nobody_elses(run: Asked) -> None:
+    assert await run("""
+        return [
+            await other.open(), await other.broken(), await other.neighbour.open(),
+            await other.neighbour.population, (await raised(other.neighbour.dispose()))[0],
+            (await raised(other.neighbour.id))[0],
+        ]
+    """) == ["opened", "not at all", "opened", 42, "NoSuchMethod", "NoSuchMethod"]
