@@ -132,20 +132,20 @@ class Answer:
 class Calls(Answer):
     """A native stub, or a member of one, that notes calls."""
 
-    def __init__(self, log: list[Any], name: str = "it") -> None:
-        super().__init__(log, {"read": name})
-        self.name = name
+    def __init__(self, log: list[Any], way: str = "it") -> None:
+        super().__init__(log, {"read": way})
+        self.way = way
         self.is_disposed = False
 
     def __getattr__(self, name: str) -> Any:
-        return Calls(self.log, f"{self.name}.{name}")
+        return Calls(self.log, f"{self.way}.{name}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Answer:
-        self.log.append((self.name, args, kwargs))
-        return Answer(self.log, {"of": self.name})
+        self.log.append((self.way, args, kwargs))
+        return Answer(self.log, {"of": self.way})
 
     def dup(self) -> "Calls":
-        return Calls(self.log, f"another {self.name}")
+        return Calls(self.log, f"another {self.way}")
 
     def dispose(self) -> None:
         self.is_disposed = True
