@@ -99,8 +99,8 @@ OUTPUTS = (
     ),
     Mutant(
         "a call of another actor skips the gate",
-        "actors/stub.py",
-        "DurableObjectStub._send",
+        "actors/promise.py",
+        "send",
         _EMIT,
         at_once(),
         (_LEAVES + "test_a_call_to_another_actor_waits",),
