@@ -70,7 +70,7 @@ FIREWALL = (
     Mutant(
         "pages of other sites may open WebSockets",
         _FOLDER + "firewall.py",
-        "Firewall.refusal",
+        "Firewall.decide",
         branch_on("is_upgrade", "origin"),
         never,
         (_TESTS + "test_firewall.py::test_pages_of_other_sites_may_not_open_websockets",),
