@@ -72,9 +72,11 @@ class Execution:
         replies_due: Those that have no reply yet.
         targets: What of it others can call without a name; None where nothing can.
         limits: What it may have.
+        exports: What its code has as ``ctx.exports``.
     """
 
     targets: Targets | None = None
+    exports: Any = None
 
     def __init__(
         self,

@@ -29,6 +29,15 @@ class ExecutionContext:
     def __init__(self, execution: Execution) -> None:
         self._execution = execution
 
+    @property
+    def exports(self) -> Any:
+        """The program's own entrypoints and classes, as bindings to them would be.
+
+        ``ctx.exports.Greeter`` is a ``ServiceStub`` of the class ``Greeter``, and
+        ``ctx.exports.Room`` the namespace of ``Room``, if migrations have it.
+        """
+        return self._execution.exports
+
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Go on with ``awaitable`` after the response has left; its failure is logged."""
         self._execution.wait_until(awaitable)
@@ -47,6 +56,11 @@ class DurableObjectState(SocketCalls):
     def __init__(self, actor: Actor, *, has_sql: bool) -> None:
         super().__init__(actor, DurableStorage(actor, has_sql=has_sql))
         self.id: DurableObjectId = actor.id
+
+    @property
+    def exports(self) -> Any:
+        """The program's own entrypoints and classes; see ``ExecutionContext.exports``."""
+        return self._actor.exports
 
     def wait_until(self, awaitable: Awaitable[Any]) -> None:
         """Go on with ``awaitable`` after the reply has left; its failure is logged."""

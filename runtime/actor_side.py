@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
+from ..actors.actor import Actor, Handlers
 from ..actors.channel import ActorChannel
 from ..actors.clock import Clock
 from ..actors.errors import ActorReset
@@ -30,6 +31,7 @@ from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
 from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
+from .host.exports import Exports
 from .host.loader import ENTRYPOINT, App
 from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
@@ -59,6 +61,18 @@ def _here(_: str, registry: ActorRegistry) -> ActorChannel:
 def _nothing() -> int:
     """Whatever is waited for will come."""
     return 0
+
+
+def _exporting(
+    construct: Callable[[Actor], Handlers], exports: Exports
+) -> Callable[[Actor], Handlers]:
+    """Have ``construct`` make actors whose code has ``exports``."""
+
+    def make(actor: Actor) -> Handlers:
+        actor.exports = exports
+        return construct(actor)
+
+    return make
 
 
 def _fire(worker: Worker, event: ScheduledEvent) -> None:
@@ -140,6 +154,7 @@ class ActorSide:
         self._cleanup = cleanup
         self.env = Env({})
         self._workers: Sequence[Worker] = ()
+        self._exports: dict[str, Exports] = {}
         self._crons: Sequence[CronSchedule] = ()
         self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
@@ -237,6 +252,7 @@ class ActorSide:
         services = {app.config.name: (app, workers[at]) for at, app in enumerate(apps)}
         for app, env in zip(apps, envs, strict=True):
             self._bind(app.config, env, namespaces, services)
+            self._export(app, namespaces[app.config.name], services)
         self.env, self.worker, self._workers = envs[0], workers[0], workers
         self._crons = [
             CronSchedule(app.config.crons, self._clock, partial(_fire, worker))
@@ -266,12 +282,43 @@ class ActorSide:
     ) -> Env:
         """Have the actors of one program; return their ``env``, which is not filled yet."""
         env = Env(app.config.vars)
-        for class_name, cls in app.classes.items():
-            record = namespaces[class_name]
+        exports = self._exports[app.config.name] = Exports()
+        # Those without a binding, too: their alarms are due, and ctx.exports leads to them.
+        for class_name, cls in {**app.unbound, **app.classes}.items():
+            record = namespaces.get(class_name)
+            if record is None:
+                continue
             construct = app.style.construct(cls, env, has_sql=record.storage == "sqlite")
-            registry = self.host.add_namespace(record.unique_key, construct)
+            registry = self.host.add_namespace(record.unique_key, _exporting(construct, exports))
             self.channels[record.unique_key] = channel(record.unique_key, registry)
         return env
+
+    def _export(
+        self,
+        app: App,
+        namespaces: Mapping[str, Namespace],
+        services: Mapping[str, tuple[App, Worker]],
+    ) -> None:
+        """Fill a program's ``ctx.exports``."""
+        name = app.config.name
+        _, worker = services[name]
+        values: dict[str, Any] = {
+            entrypoint: ServiceStub(WorkerService(name, worker, cls))
+            for entrypoint, cls in app.entrypoints.items()
+        }
+        for class_name, namespace in namespaces.items():
+            if namespace.unique_key in self.channels:
+                values[class_name] = self._namespace(class_name, namespace)
+        worker.exports = self._exports[name]
+        self._exports[name].fill(values)
+
+    def _namespace(self, name: str, namespace: Namespace) -> DurableObjectNamespace:
+        return DurableObjectNamespace(
+            name,
+            IdFactory(namespace.unique_key),
+            self.channels[namespace.unique_key],
+            self._config.perdure.actor_limits,
+        )
 
     def _bind(
         self,
@@ -283,12 +330,7 @@ class ActorSide:
         """Fill an ``env``, which every constructor is given, before the first of them runs."""
         values: dict[str, Any] = {**config.vars, **unserved_values(config)}
         for binding, namespace in _bound(config, namespaces):
-            values[binding.name] = DurableObjectNamespace(
-                binding.name,
-                IdFactory(namespace.unique_key),
-                self.channels[namespace.unique_key],
-                self._config.perdure.actor_limits,
-            )
+            values[binding.name] = self._namespace(binding.name, namespace)
         for service in config.services:
             if service.worker in services:
                 app, worker = services[service.worker]

@@ -90,7 +90,8 @@ class App:
         config: What it was loaded for.
         entrypoint: The class ``Default``, which answers what comes from outside.
         classes: The classes that bindings name, by name.
-        entrypoints: Likewise, the entrypoints that services name; ``Default`` is one of them.
+        entrypoints: All entrypoints of ``main``, by name.
+        unbound: Its other classes of objects, by name.
         module: ``main``.
         style: How it is spoken to.
     """
@@ -99,6 +100,7 @@ class App:
     entrypoint: type[WorkerEntrypoint]
     classes: Mapping[str, type[DurableObject]]
     entrypoints: Mapping[str, type[WorkerEntrypoint]]
+    unbound: Mapping[str, type[DurableObject]]
     module: ModuleType
     style: Style = NATIVE
 
@@ -145,17 +147,22 @@ def _load(
                 continue
             if found := _find_class(config, module, (owner, index, binding), problems):
                 classes[binding.class_name] = found
-    entrypoints = dict(_find_entrypoints(config, start, module, problems))
+    problems += _missing_entrypoints(config, start, module)
     if problems or entrypoint is None:
         raise ClassesMissing(*problems)
-    entrypoints[ENTRYPOINT] = entrypoint
-    return App(config, entrypoint, classes, entrypoints, module, style)
+    entrypoints = _classes_of(module, WorkerEntrypoint)
+    unbound = {
+        name: found
+        for name, found in _classes_of(module, DurableObject).items()
+        if name not in classes and found.on_restart in RESTARTS
+    }
+    return App(config, entrypoint, classes, entrypoints, unbound, module, style)
 
 
-def _find_entrypoints(
-    config: WorkerConfig, start: WorkerConfig, module: ModuleType, problems: list[Problem]
-) -> Iterator[tuple[str, type[WorkerEntrypoint]]]:
-    """Yield the entrypoints that services of the programs of a start name."""
+def _missing_entrypoints(
+    config: WorkerConfig, start: WorkerConfig, module: ModuleType
+) -> Iterator[Problem]:
+    """Yield what is wrong with services of the programs of a start that mean this one."""
     for owner in start.programs:
         for index, service in enumerate(owner.services):
             name = service.entrypoint
@@ -163,7 +170,6 @@ def _find_entrypoints(
                 continue
             found = getattr(module, name, None)
             if is_subclass(found, WorkerEntrypoint):
-                yield name, found
                 continue
             message = (
                 f'{config.main.name} has no entrypoint "{name}", which the service '
@@ -172,7 +178,7 @@ def _find_entrypoints(
             hint = did_you_mean(name, _names_of(module, WorkerEntrypoint))
             hint = hint or f"Write: class {name}(WorkerEntrypoint):"
             key = path_text(("services", index, "entrypoint"))
-            problems.append(Problem(owner.path, key, service.line, None, message, hint))
+            yield Problem(owner.path, key, service.line, None, message, hint)
 
 
 def _find_entrypoint(
@@ -355,4 +361,8 @@ def is_subclass(found: object, base: type[Base]) -> TypeGuard[type[Base]]:
 
 
 def _names_of(module: ModuleType, base: type) -> Sequence[str]:
-    return [name for name, value in vars(module).items() if is_subclass(value, base)]
+    return list(_classes_of(module, base))
+
+
+def _classes_of(module: ModuleType, base: type[Base]) -> dict[str, type[Base]]:
+    return {name: value for name, value in vars(module).items() if is_subclass(value, base)}

@@ -24,6 +24,7 @@ async def test_functions_stubs_and_services_work_as_there(
         "methods": [{"price": 4, "currency": "?"}, "USD", 1],
         "callbacks": [[2, 6], 2, "6 EUR"],
         "passed_on": "6 EUR",
+        "exports": [1, "6 EUR"],
     }
     for name, expected in transcript.items():
         answer = await http.get(f"{server.url}/{name}")

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from aiohttp import ClientSession
 
-from perdure.runtime.config.model import ServiceBinding, WorkerConfig
+from perdure.runtime.config.model import MigrationStep, ServiceBinding, WorkerConfig
 from tests.serving import Serving
 
 FRONT = """
     import asyncio
-    from perdure import Response, RpcTarget, WebSocketPair, WorkerEntrypoint
+    from perdure import DurableObject, Response, WorkerEntrypoint
 
     class Greeter(WorkerEntrypoint):
         async def greet(self, who):
@@ -53,6 +53,21 @@ FRONT = """
 
         async def socket(self, request):
             return await self.env.MATH.fetch(request)
+
+        async def exports(self, request):
+            room = self.ctx.exports.Room.get_by_name("x")
+            told = [await self.ctx.exports.Greeter.greet("eve"), await room.enter("eve")]
+            for name in ("Rom", "Unmade"):
+                told.append(hasattr(self.ctx.exports, name))
+            return Response.json(told)
+
+    class Room(DurableObject):
+        async def enter(self, who):
+            greeting = await self.ctx.exports.Greeter.greet(who)
+            return [greeting, self.ctx.id.name, dir(self.ctx.exports)]
+
+    class Unmade(DurableObject):
+        pass
 """
 MATH = """
     from perdure import Response, RpcTarget, WebSocketPair, WorkerEntrypoint
@@ -102,7 +117,8 @@ def write(serve: Serving) -> WorkerConfig:
         ServiceBinding("ADMIN", "math", entrypoint="Admin"),
         ServiceBinding("ME", "app", entrypoint="Greeter"),
     ]
-    return replace(front, services=services, others=(math,))
+    steps = [MigrationStep("v1", new_sqlite_classes=("Room",))]
+    return replace(front, services=services, migrations=steps, others=(math,))
 
 
 async def test_a_request_is_answered_by_the_other_worker(serve: Serving) -> None:
@@ -147,3 +163,14 @@ async def test_an_upgrade_is_passed_through(serve: Serving) -> None:
     async with ClientSession() as session, session.ws_connect(f"{server.url}/socket") as socket:
         await socket.send_str("abc")
         assert await socket.receive_str(timeout=30) == "cba"
+
+
+async def test_a_program_reaches_what_it_has_itself_without_bindings(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.get(f"{server.url}/exports") as response:
+        assert await response.json() == [
+            "hello eve of front",
+            ["hello eve of front", "x", ["Default", "Greeter", "Room"]],
+            False,
+            False,
+        ]

@@ -4,12 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ....actors.namespace import DurableObjectNamespace
-from ....actors.service_stub import ServiceStub
 from ...host.bindings import Env
 from ..js.values import from_native
-from ..sdk.transfer import ServiceView
-from .namespaces import NamespaceView
+from .namespaces import binding_view
 
 
 class EnvView:
@@ -32,13 +29,11 @@ class EnvView:
         if name in patched:
             return patched[name]
         value = getattr(vars(self)["_native"], name)
-        if isinstance(value, DurableObjectNamespace):
-            view = vars(self)[name] = NamespaceView(value)
-            return view
-        if isinstance(value, ServiceStub):
-            service = vars(self)[name] = ServiceView(value)
-            return service
-        return from_native(value)
+        view = binding_view(value)
+        if view is None:
+            return from_native(value)
+        vars(self)[name] = view
+        return view
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"env is read-only; env.{name} comes from the configuration")

@@ -5,6 +5,7 @@ from typing import Any
 
 from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
 from ....actors.namespace import DurableObjectNamespace
+from ....actors.service_stub import ServiceStub
 from ....actors.stub import DurableObjectStub
 from ..js.proxies import JsProxy
 from ..js.values import to_native
@@ -125,6 +126,13 @@ class StubView(ServiceView):
     def of(cls, native: DurableObjectStub) -> "StubView":
         """The view of a stub that somebody has sent."""
         return cls(native, DurableObjectIdView(native.id))
+
+
+def binding_view(value: Any) -> "NamespaceView | ServiceView | None":
+    """The view of what a binding is; None if nothing else stands for it."""
+    if isinstance(value, DurableObjectNamespace):
+        return NamespaceView(value)
+    return ServiceView(value) if isinstance(value, ServiceStub) else None
 
 
 VIEWS[DurableObjectStub] = StubView.of

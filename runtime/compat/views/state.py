@@ -7,13 +7,14 @@ from typing import Any
 from ....actors.alarm import AlarmInfo
 from ....actors.state import DurableObjectState, ExecutionContext
 from ....storage.errors import UsageError
+from ...host.exports import Exports
 from ...host.scheduled import ScheduledEvent
 from ..js.dates import Date
 from ..js.proxies import JsProxy
-from ..js.values import JsList
+from ..js.values import JsDict, JsList
 from ..js.websockets import WebSocket, WebSocketRequestResponsePair
 from .names import as_key, spelled
-from .namespaces import DurableObjectIdView
+from .namespaces import DurableObjectIdView, binding_view
 from .storage import StorageView
 
 
@@ -31,8 +32,10 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
         self.storage = StorageView(native.storage)
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"props", "exports"}:
-            return getattr(self.native, name)
+        if name == "exports":
+            return ExportsView(self.native.exports)
+        if name == "props":
+            return JsDict()
         raise AttributeError(
             f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
         )
@@ -109,8 +112,10 @@ class WorkerContext(JsProxy, js_name="ExecutionContext"):
         self.native = native
 
     def __getattr__(self, name: str) -> Any:
-        if name in {"props", "exports"}:
-            return getattr(self.native, name)
+        if name == "exports":
+            return ExportsView(self.native.exports)
+        if name == "props":
+            return JsDict()
         raise AttributeError(
             f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
         )
@@ -160,3 +165,15 @@ class ScheduledController(JsProxy, js_name="ScheduledController"):
 
     def noRetry(self) -> None:
         """Accepted: what fails is not tried again anyway."""
+
+
+class ExportsView(JsProxy, js_name="Object"):
+    """``ctx.exports``: the program's own entrypoints and classes, as bindings to them."""
+
+    def __init__(self, native: Exports) -> None:
+        self.native = native
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return binding_view(getattr(vars(self)["native"], name))

@@ -355,6 +355,12 @@ def test_entrypoints_that_services_name_are_found(tmp_path: Path) -> None:
     assert [sorted(app.entrypoints) for app in apps] == [["Default"], ["Admin", "Default"]]
 
 
+def test_classes_without_a_binding_are_found_beside_those_with_one(tmp_path: Path) -> None:
+    text = ROOM + "class Hall(DurableObject): ...\nclass Bad(DurableObject):\n    on_restart = 1\n"
+    app = load(tmp_path, text, "Room")
+    assert (list(app.classes), list(app.unbound)) == (["Room"], ["Hall"])
+
+
 def test_an_entrypoint_that_is_missing_is_told_where_it_is_bound(tmp_path: Path) -> None:
     text = DEFAULT + "class Admin(WorkerEntrypoint): ...\n"
     service = ServiceBinding("ADMIN", "chat", entrypoint="Admim", line=5)

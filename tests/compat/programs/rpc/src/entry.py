@@ -75,5 +75,10 @@ class Default(WorkerEntrypoint):
         result = await self.env.PRICES.each(items, lambda entry: heard.append(entry.total))
         return [heard, result.count, await result.total(self.env.CURRENCY)]
 
+    async def exports(self):
+        exports = self.ctx.exports
+        cart = exports.Cart.getByName("other")
+        return [await cart.add({"name": "x", "size": 1}), await exports.Default.passed_on()]
+
     async def passed_on(self):
         return await self.cart.priced(self.env.PRICES)
