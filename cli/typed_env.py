@@ -6,7 +6,7 @@ from types import ModuleType
 
 import click
 
-from ..runtime.host.loader import load_app
+from ..runtime.compat.program import load_programs
 from ..runtime.host.typed_env import typed_env, unnameable
 from ..runtime.observe.logs import LogStyle, set_up_logs
 from .options import config_option, env_option
@@ -63,7 +63,7 @@ def types(
     config = project.config
     path = (file or config.main.parent / FILE_NAME).absolute()
     _stand_in(path)
-    text = typed_env(config, load_app(config).classes)
+    text = typed_env(config, load_programs(config)[0].classes)
     for name in unnameable(config):
         output.message(f"env has {name!r}, which is no name in Python: it is left out.")
     shown = shown_path(path)

@@ -52,3 +52,18 @@ def test_names_that_python_does_not_know_are_left_out(invoke: Invoke, project: P
     result = invoke("types", "-c", config)
     assert "'a-b', which is no name in Python" in result.stderr
     assert "a-b" not in (project / "src" / "perdure_env.py").read_text()
+
+
+def test_programs_for_workers_are_described_too(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "entry.py").write_text(
+        "from workers import DurableObject, WorkerEntrypoint\n"
+        "class Default(WorkerEntrypoint): ...\n"
+        "class Room(DurableObject):\n    async def enter(self, who): ...\n"
+    )
+    (tmp_path / "wrangler.jsonc").write_text(
+        '{"name": "app", "main": "entry.py", "durable_objects": {"bindings": [{"name": "ROOM", '
+        '"class_name": "Room"}]}, "migrations": [{"tag": "v1", "new_sqlite_classes": ["Room"]}]}'
+    )
+    result = invoke("types", "-c", tmp_path / "wrangler.jsonc")
+    assert result.exit_code == 0, result.output
+    assert "enter = remote(Room.enter)" in (tmp_path / "perdure_env.py").read_text()
