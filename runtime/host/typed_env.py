@@ -2,6 +2,7 @@
 
 import inspect
 import keyword
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from ...actors.rpc import RESERVED
 from ..config.model import WorkerConfig
 
 HEADER = '"""What env has, for type checkers. Written by `perdure types`, which writes it anew."""'
+_OURS = ("DurableObjectNamespace", "ServiceStub")
 _TYPES: Mapping[type, str] = {
     bool: "bool",
     dict: "dict[str, Any]",
@@ -27,24 +29,30 @@ def typed_env(config: WorkerConfig, classes: Mapping[str, type[DurableObject]]) 
         config: It names what is in ``env``.
         classes: Those that bindings name, by name.
     """
-    bound = {binding.class_name for binding in config.bindings}
+    bound = {binding.class_name for binding in config.own_bindings}
     stubs = {name: cls for name, cls in classes.items() if name in bound}
+    members = [*_members(config, stubs)]
     lines = [HEADER]
-    if imports := [*_imports(config, stubs)]:
+    if imports := [*_imports(members, stubs)]:
         lines += ["", *imports]
     if stubs:
         lines += ["", "if TYPE_CHECKING:", *_class_imports(stubs)]
         for name, cls in stubs.items():
             lines += ["", *(f"    {line}".rstrip() for line in _stub_class(name, cls))]
     lines += ["", "", "class Env:", '    """The bindings and vars of this Worker."""']
-    if members := [*_members(config)]:
+    if members:
         lines += ["", *(f"    {member}" for member in members)]
     return "\n".join(lines) + "\n"
 
 
 def unnameable(config: WorkerConfig) -> Sequence[str]:
     """What ``env`` has under names that no class can say."""
-    names = [binding.name for binding in config.bindings] + [*config.vars]
+    names = [
+        *(binding.name for binding in config.bindings),
+        *(service.name for service in config.services),
+        *(unserved.name for unserved in config.unserved),
+        *config.vars,
+    ]
     return [name for name in names if not _is_name(name)]
 
 
@@ -52,14 +60,19 @@ def _is_name(name: str) -> bool:
     return name.isidentifier() and not keyword.iskeyword(name)
 
 
-def _imports(config: WorkerConfig, stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
-    has_any = any("Any" in _type_of(value) for value in config.vars.values())
+def _imports(members: Sequence[str], stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
+    text = "\n".join(members)
+    has_any = re.search(r"\bAny\b", text) is not None
     typing = [*(["TYPE_CHECKING"] if stubs else []), *(["Any"] if has_any else [])]
     if typing:
         yield f"from typing import {', '.join(typing)}"
+    ours = [name for name in _OURS if re.search(rf"\b{name}\b", text)]
     if stubs:
-        yield ""
-        yield "from perdure import DurableObjectNamespace, DurableObjectStub"
+        ours.append("DurableObjectStub")
+    if ours:
+        if typing:
+            yield ""
+        yield f"from perdure import {', '.join(sorted(ours))}"
 
 
 def _class_imports(stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
@@ -98,10 +111,20 @@ def _kind(cls: type[DurableObject], method: str) -> str:
     return "remote_function" if isinstance(found, staticmethod | classmethod) else "remote"
 
 
-def _members(config: WorkerConfig) -> Iterator[str]:
+def _members(config: WorkerConfig, stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
     for binding in config.bindings:
-        if _is_name(binding.name):
+        if not _is_name(binding.name):
+            continue
+        if config.owner_of(binding) == config.name and binding.class_name in stubs:
             yield f'{binding.name}: "DurableObjectNamespace[{binding.class_name}Stub]"'
+        else:  # a class of another Worker, which this one cannot import
+            yield f"{binding.name}: DurableObjectNamespace"
+    for service in config.services:
+        if _is_name(service.name):
+            yield f"{service.name}: ServiceStub"
+    for unserved in config.unserved:
+        if _is_name(unserved.name):
+            yield f"{unserved.name}: Any"
     for name, value in config.vars.items():
         if _is_name(name):
             yield f"{name}: {_type_of(value)}"

@@ -103,6 +103,7 @@ CHECKERS = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # mypy reads all that perdure imports: half a minute, undisturbed
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_a_checker_finds_what_is_wrong_and_nothing_else(checker: str, project: Path) -> None:
     command = [sys.executable, "-m", *CHECKERS[checker]]

@@ -4,6 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from perdure import DurableObject
+from perdure.runtime.config.model import (
+    DurableObjectBinding,
+    ServiceBinding,
+    UnservedBinding,
+)
 from perdure.runtime.host.typed_env import methods_of, typed_env, unnameable
 from tests.serving import Serving
 
@@ -73,3 +78,31 @@ def test_a_worker_without_anything_has_an_empty_env(tmp_path: Path) -> None:
     text = typed_env(config, {})
     assert "import" not in text
     assert text.endswith('"""The bindings and vars of this Worker."""\n')
+
+
+def test_what_leads_to_other_workers_has_the_types_that_are_known(tmp_path: Path) -> None:
+    config = replace(
+        Serving(tmp_path).write(""),
+        bindings=[DurableObjectBinding("HALL", "Hall", "hall")],
+        services=[ServiceBinding("MATH", "math"), ServiceBinding("no-name", "math")],
+        unserved=[UnservedBinding("BUCKET", "r2_buckets", "R2 bucket")],
+    )
+    assert (
+        typed_env(config, {})
+        == '''\
+"""What env has, for type checkers. Written by `perdure types`, which writes it anew."""
+
+from typing import Any
+
+from perdure import DurableObjectNamespace, ServiceStub
+
+
+class Env:
+    """The bindings and vars of this Worker."""
+
+    HALL: DurableObjectNamespace
+    MATH: ServiceStub
+    BUCKET: Any
+'''
+    )
+    assert unnameable(config) == ["no-name"]
