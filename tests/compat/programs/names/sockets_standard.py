@@ -15,6 +15,7 @@ class Box(DurableObject):
         how = URL.new(request.url).pathname
         pair = WebSocketPair.new()
         client, server = pair["0"], pair["1"]  # shows: pair["0"] and pair["1"]
+        assert list(pair.object_values()) == [client, server]  # shows: pair.object_values()
         server.accept()
 
         def on_message(event):
