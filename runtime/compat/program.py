@@ -83,7 +83,7 @@ class WorkersStyle:
 
         self._config = config
         self._has_globals = may_have_global_handlers(config)
-        self.env = EnvView()
+        self.env = EnvView(config.vars)
         self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
 
     def imported(self, module: ModuleType) -> None:

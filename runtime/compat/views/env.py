@@ -15,12 +15,13 @@ from .namespaces import NamespaceView
 class EnvView:
     """Bindings and vars of the configuration: ``env.ROOM``, ``env.GREETING``.
 
-    Made before the program is imported, because the program imports it; filled by ``bind``.
-    Views of bindings are kept in the instance itself, where Python looks first.
+    Made before the program is imported, because the program imports it and may read its vars
+    right then; filled by ``bind``. Views of bindings are kept in the instance itself, where Python
+    looks first.
     """
 
-    def __init__(self) -> None:
-        self._bind(Env({}))
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self._bind(Env(values or {}))
 
     def _bind(self, native: Env) -> None:
         vars(self).update(_native=native, _patched={})

@@ -28,6 +28,11 @@ def test_before_it_is_filled_it_says_what_is_missing() -> None:
         EnvView().ROOM
 
 
+def test_before_it_is_filled_vars_are_there() -> None:
+    env = EnvView({"GREETING": "hello", "JSON": {"a": [1]}})
+    assert (env.GREETING, env.JSON.a) == ("hello", [1])
+
+
 async def test_it_is_read_only(workers: World) -> None:
     def script(lab: Any) -> None:
         with pytest.raises(AttributeError, match="env is read-only"):
