@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from tests.compat.conftest import PROGRAMS
 from tests.compat.uses import uses
@@ -113,7 +114,7 @@ def test_what_is_only_spoken_of_is_no_use(text: str) -> None:
 async def ask(http: aiohttp.ClientSession, url: str, step: list[Any]) -> None:
     method, path, said, status, body = step
     sent = {"data": said["body"].encode()} if "body" in said else {}
-    target = aiohttp.client.URL(url + path, encoded=True)
+    target = URL(url + path, encoded=True)
     async with http.request(method, target, headers=said.get("headers"), **sent) as answer:
         assert (answer.status, await answer.text()) == (status, body), step
         for header, value in said.get("answers", {}).items():
