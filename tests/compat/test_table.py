@@ -45,6 +45,10 @@ def test_each_name_is_shown_by_a_program_and_each_program_is_needed() -> None:
     assert wrong_in(NAMES, TABLE, TEXTS) == []
 
 
+def test_each_program_has_a_transcript_and_each_transcript_a_program() -> None:
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(TEXTS)
+
+
 def test_no_name_is_listed_twice() -> None:
     for group, names in NAMES.items():
         assert len(set(names)) == len(names), group
