@@ -83,7 +83,8 @@ class WorkersStyle:
 
         self._config = config
         self._has_globals = may_have_global_handlers(config)
-        self.env = EnvView()
+        later = [each.name for each in config.bindings] + [each.name for each in config.services]
+        self.env = EnvView(config.vars, later=later)
         self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
 
     def imported(self, module: ModuleType) -> None:

@@ -1,7 +1,9 @@
 """Programs as they would be written for the platform, served from the files they are in."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -17,11 +19,14 @@ Start = Callable[..., Awaitable[str]]
 
 @pytest.fixture
 async def program(serve: Serving, tmp_path: Path) -> Start:
-    """Serves a program of ``programs/``; gives its URL."""
+    """Serves a program of ``programs/``; gives its URL. Options are those of ``Server.start``."""
 
-    async def start(name: str, file: str = "wrangler.toml") -> str:
+    async def start(
+        name: str, file: str = "wrangler.toml", idle_timeout_s: float = 10, **options: Any
+    ) -> str:
         config = load(PROGRAMS / name / file).config
-        server: Server = await serve.start(config, data_dir=tmp_path / "data")
+        config = replace(config, perdure=replace(config.perdure, idle_timeout_s=idle_timeout_s))
+        server: Server = await serve.start(config, data_dir=tmp_path / "data", **options)
         return f"http://127.0.0.1:{server.port}"
 
     return start

@@ -1,6 +1,6 @@
 """``env`` as programs in Workers style see it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,15 +12,22 @@ from .namespaces import binding_view
 class EnvView:
     """Bindings and vars of the configuration: ``env.ROOM``, ``env.GREETING``.
 
-    Made before the program is imported, because the program imports it; filled by ``bind``.
-    Views of bindings are kept in the instance itself, where Python looks first.
+    Made before the program is imported, because the program imports it and may read its vars
+    right then; filled by ``bind``. Views of bindings are kept in the instance itself, where Python
+    looks first.
+
+    Args:
+        values: The vars.
+        later: Names of bindings, which are there from ``bind`` on.
     """
 
-    def __init__(self) -> None:
-        self._bind(Env({}))
+    def __init__(
+        self, values: Mapping[str, Any] | None = None, later: Collection[str] = ()
+    ) -> None:
+        self._bind(Env(values or {}), later)
 
-    def _bind(self, native: Env) -> None:
-        vars(self).update(_native=native, _patched={})
+    def _bind(self, native: Env, later: Collection[str] = ()) -> None:
+        vars(self).update(_native=native, _patched={}, _later=frozenset(later))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # Python asks for those
@@ -28,6 +35,10 @@ class EnvView:
         patched = vars(self)["_patched"]
         if name in patched:
             return patched[name]
+        if name in vars(self)["_later"]:
+            raise AttributeError(
+                f"env.{name} is not there yet while the program is imported; read it in a method"
+            )
         value = getattr(vars(self)["_native"], name)
         view = binding_view(value)
         if view is None:

@@ -47,6 +47,30 @@ def test_a_program_in_workers_style_has_that_style(tmp_path: Path) -> None:
     assert vars(app.entrypoint)["env_at_import"] is app.style.env
 
 
+def test_while_it_is_imported_its_vars_are_there_and_its_bindings_are_not(tmp_path: Path) -> None:
+    main = """
+from workers import WorkerEntrypoint, DurableObject, env
+class Room(DurableObject): pass
+class Default(WorkerEntrypoint):
+    greeting = env.GREETING
+    room = env.ROOM
+"""
+    toml = """
+[vars]
+GREETING = "hello"
+[[durable_objects.bindings]]
+name = "ROOM"
+class_name = "Room"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["Room"]
+"""
+    with pytest.raises(
+        LoadError, match=r"env\.ROOM is not there yet while the program is imported"
+    ):
+        project(tmp_path, main, toml)
+
+
 def test_a_native_one_has_none(tmp_path: Path) -> None:
     main = "from perdure import WorkerEntrypoint\nclass Default(WorkerEntrypoint): pass"
     assert project(tmp_path, main).style is NATIVE

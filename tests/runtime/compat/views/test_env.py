@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from perdure.runtime.compat.views.env import EnvView, patched
+from perdure.runtime.compat.views.env import EnvView, bind, patched
 from perdure.runtime.compat.views.namespaces import NamespaceView
+from perdure.runtime.host.bindings import Env
 from tests.world import World
 
 
@@ -26,6 +27,19 @@ async def test_bindings_and_vars_are_attributes(workers: World) -> None:
 def test_before_it_is_filled_it_says_what_is_missing() -> None:
     with pytest.raises(AttributeError, match="env has no ROOM"):
         EnvView().ROOM
+
+
+def test_before_it_is_filled_vars_are_there() -> None:
+    env = EnvView({"GREETING": "hello", "JSON": {"a": [1]}})
+    assert (env.GREETING, env.JSON.a) == ("hello", [1])
+
+
+def test_before_it_is_filled_bindings_are_said_to_come() -> None:
+    env = EnvView({"GREETING": "hello"}, later=["ROOM"])
+    with pytest.raises(AttributeError, match=r"env\.ROOM is not there yet"):
+        env.ROOM
+    bind(env, Env({"ROOM": "a room"}))
+    assert env.ROOM == "a room"
 
 
 async def test_it_is_read_only(workers: World) -> None:
