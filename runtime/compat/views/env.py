@@ -1,7 +1,8 @@
 """``env`` as programs in Workers style see it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from ....actors.namespace import DurableObjectNamespace
@@ -12,6 +13,22 @@ from ..sdk.transfer import ServiceView
 from .namespaces import NamespaceView
 
 
+@dataclass(frozen=True, slots=True)
+class BindingViews:
+    """What a program sees bindings as.
+
+    Attributes:
+        of_namespace: Makes the view of a namespace.
+        of_service: Makes that of a service binding.
+    """
+
+    of_namespace: Callable[[DurableObjectNamespace], Any]
+    of_service: Callable[[ServiceStub], Any]
+
+
+OURS = BindingViews(NamespaceView, ServiceView)
+
+
 class EnvView:
     """Bindings and vars of the configuration: ``env.ROOM``, ``env.GREETING``.
 
@@ -20,10 +37,10 @@ class EnvView:
     """
 
     def __init__(self) -> None:
-        self._bind(Env({}))
+        self._bind(Env({}), OURS)
 
-    def _bind(self, native: Env) -> None:
-        vars(self).update(_native=native, _patched={})
+    def _bind(self, native: Env, views: BindingViews) -> None:
+        vars(self).update(_native=native, _patched={}, _views=views)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # Python asks for those
@@ -33,10 +50,10 @@ class EnvView:
             return patched[name]
         value = getattr(vars(self)["_native"], name)
         if isinstance(value, DurableObjectNamespace):
-            view = vars(self)[name] = NamespaceView(value)
+            view = vars(self)[name] = vars(self)["_views"].of_namespace(value)
             return view
         if isinstance(value, ServiceStub):
-            service = vars(self)[name] = ServiceView(value)
+            service = vars(self)[name] = vars(self)["_views"].of_service(value)
             return service
         return from_native(value)
 
@@ -50,9 +67,9 @@ class EnvView:
         return repr(vars(self)["_native"])
 
 
-def bind(view: EnvView, native: Env) -> None:
-    """Let ``view`` show what the configuration binds."""
-    view._bind(native)  # noqa: SLF001  # not a method: every public name of env is a binding's
+def bind(view: EnvView, native: Env, views: BindingViews = OURS) -> None:
+    """Let ``view`` show what the configuration binds, as ``views``."""
+    view._bind(native, views)  # noqa: SLF001  # not a method: every public name of env is a binding's
 
 
 @contextmanager
