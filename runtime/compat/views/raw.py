@@ -7,7 +7,7 @@ calls give something with ``then``.
 
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from inspect import isawaitable
 from typing import Any
@@ -42,8 +42,7 @@ def raw_incoming(value: Any) -> Any:
     if kind is list or kind is tuple:
         return JsList(map(raw_incoming, value))
     if kind is datetime:
-        moment = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
-        return Date(moment.timestamp() * 1000)
+        return Date(value.timestamp() * 1000)
     view = _VIEWS.get(kind)
     return from_native(value) if view is None else view(value)
 

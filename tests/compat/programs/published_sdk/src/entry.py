@@ -5,8 +5,7 @@ import js
 import workers
 from chat import application
 from room import Room
-from workers import Blob, File, FormData, Response, WorkerEntrypoint, fetch, patch_env
-from workers.workflows import NonRetryableError
+from workers import Blob, File, FormData, Response, WorkerEntrypoint, patch_env
 
 __all__ = ["Default", "Prices", "Room"]
 
@@ -51,7 +50,7 @@ class Default(WorkerEntrypoint):
 
         value = {"n": [1, None, 2.5], "b": b"\x00\x01", "t": "text"}
         back = await stub.echo(value, more=[{"deep": True}])
-        bare = await stub.kinds([1], {"a": 1}, b"x", {2}, None, hear)
+        bare = await stub.kinds([1], {"a": 1}, b"x", {2}, None)
         called = await stub.call_back(hear)
         adder = await stub.adder(10)
         moment = await stub.later(workers.python_from_rpc(js.Date.new(86400000)))
@@ -68,7 +67,7 @@ class Default(WorkerEntrypoint):
                 "adder": await adder(32),
                 "moment": [type(moment).__name__, moment.timestamp()],
                 "failed": "as you wished" in failed,
-                "id": [stub.name, str(stub.id) == str(self.env.ROOMS.idFromName("calls"))],
+                "id": [stub.name, stub.id.toString() == str(self.env.ROOMS.idFromName("calls"))],
             }
         )
 
@@ -82,10 +81,11 @@ class Default(WorkerEntrypoint):
         answer = await stub.fetch(
             "http://room/room/echo", method="POST", body=b"bytes", headers={"X-One": "1"}
         )
-        through = await fetch("http://room/room/echo", fetcher=stub.fetch)
-        return Response.json(
-            [answer.status, answer.headers["x-was"], await answer.text(), await through.text()]
-        )
+        try:
+            await stub.fetch("/relative")
+        except OSError as error:
+            refused = str(error).partition(" (")[0]
+        return Response.json([answer.status, answer.headers["x-was"], await answer.text(), refused])
 
     async def show_form(self, request):
         form = await request.form_data()
@@ -118,5 +118,22 @@ class Default(WorkerEntrypoint):
         workers.wait_until(write())
         return Response(stream.readable, headers={"Content-Type": "text/plain"})
 
-    async def show_error(self, request):
-        raise NonRetryableError("no")
+    async def show_reset(self, request):
+        heard = []
+
+        def stub():  # one is of no use any more when its object was reset
+            return self.env.ROOMS.getByName("reset")
+
+        for call in (
+            lambda: stub().fetch("http://room/room/abort"),
+            lambda: stub().reset(None),
+            lambda: stub().reset("asked to"),
+            lambda: stub().reset_at_once("at once"),
+            lambda: stub().reset_in_transaction(None),
+        ):
+            try:
+                heard.append(await call())
+            except Exception as error:
+                heard.append(str(error))
+        starts = await stub().fetch("http://room/room/starts")
+        return Response.json([heard, await starts.json(), await stub().kept()])

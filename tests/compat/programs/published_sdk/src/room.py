@@ -37,6 +37,23 @@ class Room(DurableObject):
     def fail(self, text):
         raise ValueError(text)
 
+    async def reset(self, reason):
+        self.lost = True
+        self.ctx.abort(reason)
+
+    def reset_at_once(self, reason):
+        self.ctx.abort(reason)
+
+    async def reset_in_transaction(self, reason):
+        def writing(txn):
+            txn.put("kept", "no")
+            self.ctx.abort(reason)
+
+        await self.ctx.storage.transaction(writing)
+
+    async def kept(self):
+        return await self.ctx.storage.get("kept")
+
     # Requests.
 
     async def fetch(self, request):
@@ -76,7 +93,7 @@ class Room(DurableObject):
                 "several": {k: type(v).__name__ for k, v in several.items()},
                 "listed": list(listed),
                 "undone": [undone, (await storage.get("plain")).text],
-                "done": [done.was, await storage.get("kept")],
+                "done": [done, await storage.get("kept")],
                 "deleted": deleted,
                 "missing": await storage.get("none"),
             }
@@ -118,10 +135,12 @@ class Room(DurableObject):
         try:
             self.ctx.abort("enough")
         except Exception:
-            return Response("caught")
+            return Response("no exception for all")
+        except DurableObjectAbort:
+            raise
 
     async def show_starts(self, request):
-        return Response.json([self.started, hasattr(self, "lost"), DurableObjectAbort.__name__])
+        return Response.json([self.started, hasattr(self, "lost")])
 
     # Sockets.
 
