@@ -28,6 +28,8 @@ _FLAGS_OF_TODAY = {
     "python_request_headers_preserve_commas": True,
     "python_workflows": True,
 }
+# What a module of the program's own has, if it is the platform's SDK.
+_OF_THE_SDK = frozenset({"DurableObject", "WorkerEntrypoint", "python_from_rpc", "python_to_rpc"})
 
 
 def load_programs(config: WorkerConfig) -> Sequence[App]:
@@ -102,7 +104,7 @@ class WorkersStyle:
         from .entrypoint import entrypoint_of_globals  # noqa: PLC0415  # as above
 
         workers = sys.modules.get("workers") if has_own_sdk(self._config) else None
-        if workers is not None and not is_ours(workers):
+        if workers is not None and not is_ours(workers) and vars(workers).keys() >= _OF_THE_SDK:
             self._use(workers)
             return
         if self._has_globals:

@@ -37,6 +37,13 @@ JSON: dict[str, Any] = {
         "deleted": [True, 1],
         "missing": None,
     },
+    "messages": [
+        ["workers.response", 207, "> bbody"],
+        ["sent", "sent", "RPC.", "RPC."],
+        [True, True],
+        [{"total": 2}, {"total": 5}],
+    ],
+    "room/kv": [[1, None, True, False], ["b", "c", "starts"], 0, "JsDict"],
     "room/sql": [
         [[0, "null"], [1, "one"], [2, "two"]],
         [[0, "null"], [1, "one"], [2, "two"]],
@@ -152,3 +159,9 @@ async def test_its_asgi(url: str, http: aiohttp.ClientSession) -> None:
         await socket.send_str("end")
         end = await socket.receive(timeout=30)
         assert (end.data, end.extra) == (4000, "end")
+
+
+async def test_its_wsgi(url: str, http: aiohttp.ClientSession) -> None:
+    answer = await http.post(f"{url}/wsgi/x", data="body")
+    assert (answer.status, answer.headers["X-Path"]) == (203, "/wsgi/x")
+    assert await answer.text() == "body!"

@@ -5,7 +5,7 @@ import js
 import workers
 from chat import application
 from room import Room
-from workers import Blob, File, FormData, Response, WorkerEntrypoint, patch_env
+from workers import Blob, File, FormData, Response, WorkerEntrypoint, patch_env, wsgi
 
 __all__ = ["Default", "Prices", "Room"]
 
@@ -70,6 +70,35 @@ class Default(WorkerEntrypoint):
                 "id": [stub.name, stub.id.toString() == str(self.env.ROOMS.idFromName("calls"))],
             }
         )
+
+    async def show_messages(self, request):
+        stub = self.env.ROOMS.getByName("messages")
+        made = workers.Request("http://x/y", method="PUT", body="body", headers={"X-A": "b"})
+        answer = await stub.serve(made, "> ")
+        refused = []
+        for value in (Blob(["words"]), FormData({"a": "1"}), (1, 2), bytearray()):
+            try:
+                refused.append(await stub.again(value))
+            except Exception as error:
+                refused.append(str(error).rpartition(" ")[-1])
+        error = await stub.again(ValueError("mine"))
+        counter = await stub.counter()
+        first = await counter(2)
+        return Response.json(
+            [
+                [type(answer).__module__, answer.status, await answer.text()],
+                refused,
+                [isinstance(error, Exception), "mine" in str(error)],
+                [first, await counter(3)],
+            ]
+        )
+
+    async def show_wsgi(self, request):
+        def application(environ, start_response):
+            start_response("203 Fine", [("X-Path", environ["PATH_INFO"])])
+            return [environ["wsgi.input"].read(), b"!"]
+
+        return await wsgi.fetch(application, request, self.env)
 
     async def show_service(self, request):
         answer = await self.env.PRICES.fetch("http://prices/list")

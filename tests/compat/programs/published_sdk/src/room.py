@@ -31,6 +31,25 @@ class Room(DurableObject):
     def adder(self, number):
         return lambda other: number + other
 
+    async def serve(self, request, prefix):
+        headers = {"X-Method": request.method.value}
+        return Response(
+            prefix + request.headers["x-a"] + await request.text(), status=207, headers=headers
+        )
+
+    def again(self, value):
+        return value
+
+    def counter(self):
+        total = 0
+
+        def add(number):
+            nonlocal total
+            total += number
+            return {"total": total}
+
+        return add
+
     def later(self, moment):
         return moment.replace(year=1971)
 
@@ -98,6 +117,19 @@ class Room(DurableObject):
                 "missing": await storage.get("none"),
             }
         )
+
+    async def show_kv(self, request):
+        kv = self.ctx.storage.kv
+        kv.put("a", {"n": 1})
+        kv.put("b", [b"x"])
+        found = [kv.get("a").n, kv.get("none"), kv.delete("a"), kv.delete("a")]
+        self.ctx.storage.transactionSync(lambda: kv.put("c", 3))
+        pairs = [list(pair)[0] for pair in kv.list()]
+        self.ctx.waitUntil(self.ctx.storage.put("waited", True))
+        await self.ctx.storage.sync()
+        await self.ctx.storage.deleteAll()
+        left = await self.ctx.storage.list()
+        return Response.json([found, pairs, len(left), type(left).__name__])
 
     async def show_sql(self, request):
         sql = self.ctx.storage.sql
