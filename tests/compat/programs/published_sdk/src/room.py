@@ -193,10 +193,9 @@ class Room(DurableObject):
             ws.send(bytes(reversed(message.to_bytes())))
 
     async def webSocketClose(self, ws, code, reason, wasClean):
-        await self.ctx.storage.put("closed", [code, reason, wasClean])
-
-    async def show_closed(self, request):
-        return Response.json(await self.ctx.storage.get("closed"))
+        for socket in self.ctx.getWebSockets():
+            if socket != ws:
+                socket.send(f"{code} {reason} {wasClean}")
 
     async def show_standard(self, request):
         client, server = js.WebSocketPair.new().object_values()
