@@ -90,7 +90,7 @@ class ProgramFinder(MetaPathFinder):
         """Let the next program have modules of its own."""
         for name in self._names:
             found = sys.modules.get(name)
-            if found is not None and isinstance(_loader_of(found), _FillingLoader):
+            if found is not None and is_ours(found):
                 del sys.modules[name]
 
 
@@ -143,9 +143,10 @@ _OF_THE_IMPORT = frozenset(
 )
 
 
-def _loader_of(module: ModuleType) -> object:
+def is_ours(module: ModuleType) -> bool:
+    """Whether it was made here, and is not a file of the program's or a package."""
     spec = getattr(module, "__spec__", None)
-    return None if spec is None else spec.loader
+    return spec is not None and isinstance(spec.loader, _FillingLoader)
 
 
 class Installed:

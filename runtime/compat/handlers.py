@@ -5,7 +5,7 @@ platform's names, hands them views, and reads the native reply out of what they 
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...actors.actor import Actor
@@ -117,26 +117,43 @@ class WorkersHandlers(NativeHandlers):
             await result
 
 
-def called(instance: Any, event: CallEvent, scope: Scope | None) -> Any:
-    """What a call of somebody outside gives: of a method, or of an attribute that is read."""
+def called(
+    instance: Any,
+    event: CallEvent,
+    scope: Scope | None,
+    convert: Callable[[Any], Any] = incoming,
+) -> Any:
+    """What a call of somebody outside gives: of a method, or of an attribute that is read.
+
+    Args:
+        instance: Whose method it is.
+        event: The call.
+        scope: Where what it brings is kept.
+        convert: What the method is given for a native value.
+    """
     arguments = event.arguments
     if arguments == READ:
         return find(instance, event.method, is_call=False)
     method = find(instance, event.method, is_call=True)
     args, kwargs = unpack(arguments, scope)
-    return _call(method, *args, **kwargs)
+    return _call(method, args, kwargs, convert)
 
 
-def _call(method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def _call(
+    method: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    convert: Callable[[Any], Any],
+) -> Any:
     """Call a method of the class for somebody outside, with what was sent as Python sees it.
 
     Named arguments are the caller's options, which JavaScript sends as a last object; a method
     that has parameters of these names gets them so.
     """
-    taken = map(incoming, args)
+    taken = map(convert, args)
     if not kwargs:
         return method(*taken)
-    positional, named = list(taken), {name: incoming(v) for name, v in kwargs.items()}
+    positional, named = list(taken), {name: convert(v) for name, v in kwargs.items()}
     if not _takes(method, positional, named):
         return method(*positional, JsDict(named))
     return method(*positional, **named)

@@ -1,12 +1,14 @@
 """Loading a program, whatever its style."""
 
 import asyncio
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...actors.actor import Actor, Handlers
+from ...actors.base import DurableObject, WorkerEntrypoint
 from ...actors.channel import Outbound
 from ...actors.limits import ActorLimits
 from ..config.model import WorkerConfig
@@ -14,8 +16,11 @@ from ..host.bindings import Env
 from ..host.loader import ENTRYPOINT, App, load_apps
 from ..host.style import NATIVE, Style
 from ..host.worker import Worker
-from .finder import install
+from .finder import install, is_ours
 from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
+
+if TYPE_CHECKING:
+    from .external_sdk import ExternalSdk
 
 # What the platform does by itself for programs of today.
 _FLAGS_OF_TODAY = {
@@ -23,6 +28,8 @@ _FLAGS_OF_TODAY = {
     "python_request_headers_preserve_commas": True,
     "python_workflows": True,
 }
+# What a module of the program's own has, if it is the platform's SDK.
+_OF_THE_SDK = frozenset({"DurableObject", "WorkerEntrypoint", "python_from_rpc", "python_to_rpc"})
 
 
 def load_programs(config: WorkerConfig) -> Sequence[App]:
@@ -75,7 +82,12 @@ class WorkersStyle:
     Attributes:
         env: What the program imports as ``workers.env``, and its classes have as ``self.env``.
         names: What the module ``workers`` has for this program alone.
+        durable_object: What the classes of its objects derive from.
+        entrypoint: And those of its entrypoints.
     """
+
+    durable_object: type[Any] = DurableObject
+    entrypoint: type[Any] = WorkerEntrypoint
 
     def __init__(self, config: WorkerConfig) -> None:
         # A program that is not in this style is loaded without all this.
@@ -83,20 +95,34 @@ class WorkersStyle:
 
         self._config = config
         self._has_globals = may_have_global_handlers(config)
+        self._sdk: ExternalSdk | None = None
         later = [each.name for each in config.bindings] + [each.name for each in config.services]
         self.env = EnvView(config.vars, later=later)
         self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
 
     def imported(self, module: ModuleType) -> None:
-        """Let functions of the module answer requests, if the configuration is that old."""
+        """See what SDK it has imported; let functions answer, if the configuration is that old."""
         from .entrypoint import entrypoint_of_globals  # noqa: PLC0415  # as above
 
+        workers = sys.modules.get("workers") if has_own_sdk(self._config) else None
+        if workers is not None and not is_ours(workers) and vars(workers).keys() >= _OF_THE_SDK:
+            self._use(workers)
+            return
         if self._has_globals:
             found = entrypoint_of_globals(module, self._config.main)
             if found is not None:
                 setattr(module, ENTRYPOINT, found)
 
+    def _use(self, workers: ModuleType) -> None:
+        """Speak to the program by its own copy of the SDK."""
+        from .external_sdk import ExternalSdk  # noqa: PLC0415  # as above
+
+        sdk = self._sdk = ExternalSdk(workers)
+        self.durable_object, self.entrypoint = sdk.durable_object, sdk.entrypoint
+
     def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
+        if self._sdk is not None:
+            return self._sdk.construct(cls, self.env, env, has_sql=has_sql)
         from .handlers import construct_in_workers_style  # noqa: PLC0415  # as above
         from .views.env import bind  # noqa: PLC0415  # as above
 
@@ -113,6 +139,8 @@ class WorkersStyle:
         env: Env,
         limits: ActorLimits,
     ) -> Worker:
+        if self._sdk is not None:
+            return self._sdk.worker(loop, outbound, entrypoint, env, limits, view=self.env)
         from .entrypoint import WorkersWorker  # noqa: PLC0415  # as above
         from .views.env import bind  # noqa: PLC0415  # as above
 

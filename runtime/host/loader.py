@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import TypeGuard, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from ...actors.base import DurableObject, WorkerEntrypoint
-from ...actors.link import RESTARTS
+from ...actors.link import REPLAY, RESTARTS
 from ...storage.errors import UsageError
 from ..config.errors import Problem, did_you_mean
 from ..config.model import DurableObjectBinding, WorkerConfig
@@ -139,28 +139,29 @@ def _load(
     module = _import_main(config, start)
     style.imported(module)
     problems: list[Problem] = []
-    entrypoint = _find_entrypoint(config, module, problems)
+    entrypoint = _find_entrypoint(config, module, style.entrypoint, problems)
     classes: dict[str, type[DurableObject]] = {}
     for owner in start.programs:
         for index, binding in enumerate(owner.bindings):
             if owner.owner_of(binding) != config.name:
                 continue
-            if found := _find_class(config, module, (owner, index, binding), problems):
+            entry, base = (owner, index, binding), style.durable_object
+            if found := _find_class(config, module, entry, base, problems):
                 classes[binding.class_name] = found
-    problems += _missing_entrypoints(config, start, module)
+    problems += _missing_entrypoints(config, start, module, style.entrypoint)
     if problems or entrypoint is None:
         raise ClassesMissing(*problems)
-    entrypoints = _classes_of(module, WorkerEntrypoint)
+    entrypoints = _classes_of(module, style.entrypoint)
     unbound = {
         name: found
-        for name, found in _classes_of(module, DurableObject).items()
-        if name not in classes and found.on_restart in RESTARTS
+        for name, found in _classes_of(module, style.durable_object).items()
+        if name not in classes and getattr(found, "on_restart", REPLAY) in RESTARTS
     }
     return App(config, entrypoint, classes, entrypoints, unbound, module, style)
 
 
 def _missing_entrypoints(
-    config: WorkerConfig, start: WorkerConfig, module: ModuleType
+    config: WorkerConfig, start: WorkerConfig, module: ModuleType, base: type[Any]
 ) -> Iterator[Problem]:
     """Yield what is wrong with services of the programs of a start that mean this one."""
     for owner in start.programs:
@@ -169,30 +170,30 @@ def _missing_entrypoints(
             if service.worker != config.name or name is None:
                 continue
             found = getattr(module, name, None)
-            if is_subclass(found, WorkerEntrypoint):
+            if is_subclass(found, base):
                 continue
             message = (
                 f'{config.main.name} has no entrypoint "{name}", which the service '
                 f'"{service.name}" names.'
             )
-            hint = did_you_mean(name, _names_of(module, WorkerEntrypoint))
+            hint = did_you_mean(name, _names_of(module, base))
             hint = hint or f"Write: class {name}(WorkerEntrypoint):"
             key = path_text(("services", index, "entrypoint"))
             yield Problem(owner.path, key, service.line, None, message, hint)
 
 
 def _find_entrypoint(
-    config: WorkerConfig, module: ModuleType, problems: list[Problem]
+    config: WorkerConfig, module: ModuleType, base: type[Any], problems: list[Problem]
 ) -> type[WorkerEntrypoint] | None:
     found = getattr(module, ENTRYPOINT, None)
-    if is_subclass(found, WorkerEntrypoint):
+    if is_subclass(found, base):
         return found
     main = config.main.name
     if found is not None:
         message = f"{ENTRYPOINT} in {main} does not derive from WorkerEntrypoint."
         problems.append(Problem(config.main, "", None, None, message, ENTRYPOINT_TEXT))
         return None
-    others = _names_of(module, WorkerEntrypoint)
+    others = _names_of(module, base)
     hint = f"Rename {others[0]} to {ENTRYPOINT}." if len(others) == 1 else ""
     message = f"{main} has no class {ENTRYPOINT}, which answers requests."
     hint = hint or f"Add one:\n{ENTRYPOINT_TEXT}"
@@ -204,23 +205,25 @@ def _find_class(
     config: WorkerConfig,
     module: ModuleType,
     entry: tuple[WorkerConfig, int, DurableObjectBinding],
+    base: type[Any],
     problems: list[Problem],
 ) -> type[DurableObject] | None:
     owner, index, binding = entry
     name, main = binding.class_name, config.main.name
     found = getattr(module, name, None)
-    if is_subclass(found, DurableObject):
-        if found.on_restart in RESTARTS:
+    if is_subclass(found, base):
+        on_restart = getattr(found, "on_restart", DurableObject.on_restart)
+        if on_restart in RESTARTS:
             return found
-        message = f"{name}.on_restart in {main} is {found.on_restart!r}."
+        message = f"{name}.on_restart in {main} is {on_restart!r}."
         hint = f"It may be {', '.join(map(repr, RESTARTS))}."
     elif found is None:
-        candidates = _names_of(module, DurableObject)
+        candidates = _names_of(module, base)
         message = f'{main} has no class "{name}", which the binding "{binding.name}" names.'
         hint = did_you_mean(name, candidates)
         if not hint and candidates:
             hint = f"It has {', '.join(candidates)}."
-    elif found is DurableObject:
+    elif found is base:
         message = f'"{name}" is the base of such classes, not one itself.'
         hint = "Name a class of your own, which derives from it."
     elif isinstance(found, type):

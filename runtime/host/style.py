@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from ...actors.actor import Actor, Handlers
+from ...actors.base import DurableObject, WorkerEntrypoint
 from ...actors.channel import Outbound
 from ...actors.handlers import construct_native
 from ...actors.limits import ActorLimits
@@ -20,7 +21,17 @@ from .worker import Worker
 
 
 class Style(Protocol):
-    """What differs between programs of one style and those of another."""
+    """What differs between programs of one style and those of another.
+
+    Attributes:
+        durable_object: What the classes of such a program's objects derive from.
+        entrypoint: And those of its entrypoints.
+    """
+
+    @property
+    def durable_object(self) -> type[Any]: ...
+    @property
+    def entrypoint(self) -> type[Any]: ...
 
     def imported(self, module: ModuleType) -> None:
         """``main`` has been imported; its classes are looked for next."""
@@ -44,6 +55,9 @@ class Style(Protocol):
 
 class NativeStyle:
     """Programs that import perdure."""
+
+    durable_object: type[Any] = DurableObject
+    entrypoint: type[Any] = WorkerEntrypoint
 
     def imported(self, module: ModuleType) -> None:
         """Find it as it is."""

@@ -229,6 +229,16 @@ def fetch(resource: Any, init: Any = None, **more: Any) -> Promise:
     Raises:
         JsException: When awaited: the network failed, or it was aborted.
     """
+    return fetch_by(native_fetch, resource, init, **more)
+
+
+def fetch_by(
+    send: "Callable[[NativeRequest], asyncio.Future[NativeResponse]]",
+    resource: Any,
+    init: Any = None,
+    **more: Any,
+) -> Promise:
+    """Likewise, by ``send``: through a binding, for instance."""
     held = unwrapped(resource)
     held = getattr(held, "js_object", held)
     has_more = bool(more) or not is_nullish(init)
@@ -239,7 +249,7 @@ def fetch(resource: Any, init: Any = None, **more: Any) -> Promise:
         signal = request.given_signal
         if signal is not None and signal.aborted:
             return Promise.reject(signal.error())
-        answer = native_fetch(request.native)
+        answer = send(request.native)
     except Exception as error:
         return Promise.reject(error)
     return Promise.of(_response(answer, signal))

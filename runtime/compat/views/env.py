@@ -1,12 +1,32 @@
 """``env`` as programs in Workers style see it."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from ....actors.namespace import DurableObjectNamespace
+from ....actors.service_stub import ServiceStub
 from ...host.bindings import Env
 from ..js.values import from_native
-from .namespaces import binding_view
+from ..sdk.transfer import ServiceView
+from .namespaces import NamespaceView
+
+
+@dataclass(frozen=True, slots=True)
+class BindingViews:
+    """What a program sees bindings as.
+
+    Attributes:
+        of_namespace: Makes the view of a namespace.
+        of_service: Makes that of a service binding.
+    """
+
+    of_namespace: Callable[[DurableObjectNamespace], Any]
+    of_service: Callable[[ServiceStub], Any]
+
+
+OURS = BindingViews(NamespaceView, ServiceView)
 
 
 class EnvView:
@@ -24,10 +44,10 @@ class EnvView:
     def __init__(
         self, values: Mapping[str, Any] | None = None, later: Collection[str] = ()
     ) -> None:
-        self._bind(Env(values or {}), later)
+        self._bind(Env(values or {}), OURS, later)
 
-    def _bind(self, native: Env, later: Collection[str] = ()) -> None:
-        vars(self).update(_native=native, _patched={}, _later=frozenset(later))
+    def _bind(self, native: Env, views: BindingViews, later: Collection[str] = ()) -> None:
+        vars(self).update(_native=native, _patched={}, _views=views, _later=frozenset(later))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):  # Python asks for those
@@ -40,11 +60,13 @@ class EnvView:
                 f"env.{name} is not there yet while the program is imported; read it in a method"
             )
         value = getattr(vars(self)["_native"], name)
-        view = binding_view(value)
-        if view is None:
-            return from_native(value)
-        vars(self)[name] = view
-        return view
+        if isinstance(value, DurableObjectNamespace):
+            view = vars(self)[name] = vars(self)["_views"].of_namespace(value)
+            return view
+        if isinstance(value, ServiceStub):
+            service = vars(self)[name] = vars(self)["_views"].of_service(value)
+            return service
+        return from_native(value)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"env is read-only; env.{name} comes from the configuration")
@@ -56,9 +78,9 @@ class EnvView:
         return repr(vars(self)["_native"])
 
 
-def bind(view: EnvView, native: Env) -> None:
-    """Let ``view`` show what the configuration binds."""
-    view._bind(native)  # noqa: SLF001  # not a method: every public name of env is a binding's
+def bind(view: EnvView, native: Env, views: BindingViews = OURS) -> None:
+    """Let ``view`` show what the configuration binds, as ``views``."""
+    view._bind(native, views)  # noqa: SLF001  # not a method: every public name of env is a binding's
 
 
 @contextmanager

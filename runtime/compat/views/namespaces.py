@@ -1,7 +1,7 @@
 """Namespaces, ids and stubs as programs in Workers style see them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
 from ....actors.namespace import DurableObjectNamespace
@@ -52,6 +52,9 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
     data lies is the operator's to decide: this does not move it.
     """
 
+    make_stub: ClassVar[type[Any]]
+    """What a stub is seen as."""
+
     def __init__(self, native: DurableObjectNamespace, jurisdiction: str | None = None) -> None:
         self.native = native
         self._jurisdiction = jurisdiction
@@ -84,7 +87,7 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
         return DurableObjectIdView(self.native.new_unique_id(), said)
 
     @spelled
-    def get(self, id: Any, options: Any = None, **more: Any) -> "StubView":
+    def get(self, id: Any, options: Any = None, **more: Any) -> Any:
         """A stub for the object; nothing is sent. Hints of where it should be are of no effect."""
         del options, more
         if not isinstance(id, DurableObjectIdView):
@@ -92,18 +95,18 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
                 "Failed to execute 'get' on 'DurableObjectNamespace': parameter 1 is not of type "
                 "'DurableObjectId'."
             )
-        return StubView(self.native.get(id.native), id)
+        return self.make_stub(self.native.get(id.native), id)
 
-    def getByName(self, name: Any, options: Any = None, **more: Any) -> "StubView":
+    def getByName(self, name: Any, options: Any = None, **more: Any) -> Any:
         """A stub for the object of that name; nothing is sent."""
         del options, more
         actor_id = self.idFromName(name)
-        return StubView(self.native.get(actor_id.native), actor_id)
+        return self.make_stub(self.native.get(actor_id.native), actor_id)
 
     def jurisdiction(self, jurisdiction: str) -> "NamespaceView":
         """The namespace of the same class within ``jurisdiction``."""
         _check_jurisdiction(jurisdiction)
-        return NamespaceView(self.native, jurisdiction)
+        return type(self)(self.native, jurisdiction)
 
 
 def _check_jurisdiction(name: Any) -> None:
@@ -135,4 +138,5 @@ def binding_view(value: Any) -> "NamespaceView | ServiceView | None":
     return ServiceView(value) if isinstance(value, ServiceStub) else None
 
 
+NamespaceView.make_stub = StubView
 VIEWS[DurableObjectStub] = StubView.of

@@ -35,3 +35,7 @@ def test_it_leaves_the_module_as_it_is() -> None:
     before = dict(vars(module))
     NATIVE.imported(module)
     assert vars(module) == before
+
+
+def test_its_classes_derive_from_perdures() -> None:
+    assert (NATIVE.durable_object, NATIVE.entrypoint) == (DurableObject, WorkerEntrypoint)

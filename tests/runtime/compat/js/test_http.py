@@ -9,7 +9,7 @@ import pytest
 from perdure.actors.http import Request as NativeRequest
 from perdure.actors.http import Response as NativeResponse
 from perdure.actors.rpc import encode_error
-from perdure.runtime.compat.js.http import Request, Response
+from perdure.runtime.compat.js.http import Request, Response, fetch_by
 from perdure.runtime.compat.js.proxies import JsException
 from tests.world import World, turns
 
@@ -200,3 +200,20 @@ async def test_a_request_is_called_off(world: World, js: types.ModuleType) -> No
 
     await world.inside(script)
     assert len(world.outbound.sent) == 1
+
+
+async def test_a_request_is_sent_by_who_is_to_send_it() -> None:
+    sent: list[NativeRequest] = []
+
+    def send(request: NativeRequest) -> "asyncio.Future[NativeResponse]":
+        sent.append(request)
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_result(NativeResponse("answer", 201))
+        return answer
+
+    answer = await fetch_by(send, "http://x/y", {"method": "PUT"}, body="body")
+    assert (answer.status, await answer.text()) == (201, "answer")
+    assert [(one.method, one.url) for one in sent] == [("PUT", "http://x/y")]
+    with pytest.raises(JsException, match="Invalid URL"):
+        await fetch_by(send, "/relative")
+    assert len(sent) == 1
