@@ -75,7 +75,7 @@ class AssetsConfig:
     """``assets``: files that are served in front of the Worker.
 
     Attributes:
-        directory: Absolute; whether it exists was not looked at.
+        directory: Absolute; it need not exist.
         binding: ``env.<binding>`` serves them too; None for nothing of the kind.
         run_worker_first: The Worker is asked before the files: always, or where the path fits a
             pattern and none that begins with ``!``.
