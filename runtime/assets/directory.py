@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from time import perf_counter
 from typing import Any
-from urllib.parse import urlsplit
 
 from ...actors.http import Request, Response
 from ..config.model import AssetsConfig
@@ -19,6 +18,7 @@ from .manifest import Asset, scan
 # less often that it takes a tenth of the time at most.
 _SCAN_QUICK_S = 0.005
 _SCAN_REST = 10
+_END_OF_PATH = re.compile("[?#]")
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
 
@@ -83,7 +83,7 @@ class AssetDirectory:
         elif request.method not in _READ_METHODS:
             on_response(_without_body(405, Allow="GET, HEAD"), None)
         elif isinstance(found, Elsewhere):
-            query = urlsplit(request.url).query
+            query = request.url.partition("#")[0].partition("?")[2]
             location = encoded(found.path) + (f"?{query}" if query else "")
             on_response(_without_body(307, Location=location), None)
         elif (asset := self._files.get(found.file)) is None:  # it has gone, meanwhile
@@ -98,7 +98,8 @@ class AssetDirectory:
 
 def path_of(request: Request) -> str:
     """The path that is asked for, as it was written."""
-    return urlsplit(request.url).path or "/"
+    address = _END_OF_PATH.split(request.url, maxsplit=1)[0].partition("://")[2]
+    return "/" + address.partition("/")[2]
 
 
 def pattern_of(rule: str) -> re.Pattern[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure.runtime.config.assets import ONLY_NEGATIVE
 from perdure.runtime.config.errors import ConfigError
 from perdure.runtime.config.model import AssetsConfig, LoadedConfig
 
@@ -72,8 +73,7 @@ def test_what_will_be_missed_is_warned_of(
         ("[]", "No `run_worker_first` rules were provided; must provide at least 1 rule."),
         (
             '["!/a"]',
-            "Only negative `run_worker_first` rules were provided; must provide at least 1 "
-            "non-negative rule",
+            ONLY_NEGATIVE,
         ),
         (
             '["/a", "b"]',
@@ -95,5 +95,5 @@ def test_patterns_of_paths_are_checked(
 def test_assets_alone_are_told_to_have_a_worker(load_text: Callable[..., LoadedConfig]) -> None:
     with pytest.raises(ConfigError) as caught:
         load_text('name = "site"\nassets.directory = "public"')
-    (problem,) = [each for each in caught.value.problems if each.key == "main"]
-    assert problem.hint.startswith("Assets are served in front of a Worker")
+    (main,) = [each for each in caught.value.problems if '"main"' in each.message]
+    assert main.hint.startswith("Assets are served in front of a Worker, which answers what is no")
