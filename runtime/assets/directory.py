@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from time import perf_counter
+from time import monotonic
 from typing import Any
 
 from ...actors.http import Request, Response
@@ -14,10 +14,9 @@ from .files import read
 from .lookup import Elsewhere, Found, decoded, encoded, find, find_for_missing
 from .manifest import Asset, scan
 
-# Where looking through the directory takes longer, it is not done for each request, but so much
-# less often that it takes a tenth of the time at most.
-_SCAN_QUICK_S = 0.005
-_SCAN_REST = 10
+# A directory with more files is not looked through for each request, but so often.
+FILES_MAX = 1000
+REST_S = 1.0
 _END_OF_PATH = re.compile("[?#]")
 _READ_METHODS = frozenset({"GET", "HEAD"})
 
@@ -29,12 +28,20 @@ class AssetDirectory:
         config: Of the Worker.
         is_live: Files that come and go are noticed, for who develops; else the files are those
             that there were when this was made. What they hold is read for each request.
+        now: Seconds.
     """
 
-    def __init__(self, config: AssetsConfig, *, is_live: bool = False) -> None:
+    def __init__(
+        self,
+        config: AssetsConfig,
+        *,
+        is_live: bool = False,
+        now: Callable[[], float] = monotonic,
+    ) -> None:
         self.config = config
         self._is_live = is_live
-        self._scanned_at_s = self._took_s = 0.0
+        self._now = now
+        self._scanned_at_s = 0.0
         self._files: Mapping[str, Asset] = {}
         self._scan()
 
@@ -42,19 +49,16 @@ class AssetDirectory:
         self, action: Callable[[], None], on_error: Callable[[Exception], None]
     ) -> None:
         """Do something once it is known which files there are: at once, unless it is live."""
-        took_s = self._took_s
         if not self._is_live or (
-            took_s > _SCAN_QUICK_S and perf_counter() < self._scanned_at_s + took_s * _SCAN_REST
+            len(self._files) > FILES_MAX and self._now() < self._scanned_at_s + REST_S
         ):
             action()
             return
         _in_thread(self._scan, lambda _: action(), on_error)
 
     def _scan(self) -> None:
-        began_s = perf_counter()
         self._files = scan(self.config.directory)
-        self._scanned_at_s = perf_counter()
-        self._took_s = self._scanned_at_s - began_s
+        self._scanned_at_s = self._now()
 
     def find(
         self, path: str, *, with_missing: bool, is_exact: bool = True

@@ -7,9 +7,13 @@ import pytest
 from multidict import CIMultiDict
 
 from perdure.actors.http import Request
-from perdure.runtime.assets.directory import AssetDirectory, path_of, pattern_of
+from perdure.runtime.assets.directory import FILES_MAX, REST_S, AssetDirectory, path_of, pattern_of
 from perdure.runtime.assets.lookup import Elsewhere, Found
 from perdure.runtime.config.model import AssetsConfig
+
+
+def fail(error: Exception) -> None:
+    raise error
 
 
 @pytest.mark.parametrize(
@@ -45,10 +49,25 @@ async def test_files_are_those_there_were_unless_somebody_develops(tmp_path: Pat
     fixed, live = (AssetDirectory(AssetsConfig(tmp_path), is_live=each) for each in (False, True))
     (tmp_path / "new").touch()
     found: list[object] = []
-    fixed.when_current(lambda: found.append(fixed.find("/new", with_missing=False)), pytest.fail)
+    fixed.when_current(lambda: found.append(fixed.find("/new", with_missing=False)), fail)
     assert found == [None]
     done = asyncio.Event()
-    live.when_current(done.set, pytest.fail)
+    live.when_current(done.set, fail)
     assert not done.is_set()
     await done.wait()
     assert live.find("/new", with_missing=False) == Found("/new")
+
+
+async def test_who_develops_with_many_files_sees_them_a_second_later(tmp_path: Path) -> None:
+    for number in range(FILES_MAX + 1):
+        (tmp_path / str(number)).touch()
+    now = 5.0
+    assets = AssetDirectory(AssetsConfig(tmp_path), is_live=True, now=lambda: now)
+    done = asyncio.Event()
+    assets.when_current(done.set, fail)
+    assert done.is_set()
+    now += REST_S
+    done.clear()
+    assets.when_current(done.set, fail)
+    assert not done.is_set()
+    await done.wait()
