@@ -40,7 +40,6 @@ from .host.migrations import carry_out, plan_for
 from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
-from .host.worker import Worker
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
@@ -261,11 +260,6 @@ class Server:
     def env(self) -> Env:
         """The bindings and vars, as the program sees them."""
         return self._actor_side.env
-
-    @property
-    def worker(self) -> Worker:
-        """What answers requests, for who embeds this server."""
-        return self._actor_side.worker
 
     @property
     def firewall(self) -> Firewall:
