@@ -251,7 +251,9 @@ class ActorSide:
     @property
     def by_hand(self) -> ScheduledByHand:
         """What answers requests where those who develop may fire cron triggers."""
-        return ScheduledByHand(self.worker, self._clock)
+        return ScheduledByHand(
+            self.worker, self._clock, test_scheduled=self._config.dev.test_scheduled
+        )
 
     def start_crons(self) -> None:
         """Fire cron triggers from now on; one process of a server does."""

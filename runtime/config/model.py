@@ -153,11 +153,13 @@ class DevConfig:
 
     Attributes:
         port_explicit: The file names a port, so another one is no substitute when it is taken.
+        test_scheduled: A cron trigger can be fired at wrangler's path for that; no file says so.
     """
 
     ip: str = "127.0.0.1"
     port: int = 8787
     port_explicit: bool = False
+    test_scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
