@@ -4,6 +4,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -64,6 +65,11 @@ Examples:
 @env_option
 @var_option
 @env_file_option
+@click.option(
+    "--test-scheduled",
+    is_flag=True,
+    help="Run the method scheduled when /__scheduled is asked for, with ?cron= if it needs one.",
+)
 @yes_option
 def dev(
     config_files: Sequence[Path],
@@ -77,6 +83,7 @@ def dev(
     env: str | None,
     variables: Sequence[str],
     env_files: Sequence[str],
+    test_scheduled: bool,
     yes: bool,
 ) -> None:
     """Run a project on this machine, while you write it.
@@ -91,6 +98,10 @@ def dev(
     def read() -> Project:
         project = open_projects(config_files, env, data, variables, env_files)
         project = with_tls(project, tls_cert, tls_key)
+        if test_scheduled:
+            config = project.config
+            config = replace(config, dev=replace(config.dev, test_scheduled=True))
+            project = replace(project, config=config)
         return with_processes(project, workers, routers, workers_default=1)
 
     output = Output()

@@ -26,6 +26,8 @@ from ..storage.errors import StorageBroken
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
+from .assets.directory import AssetDirectory
+from .assets.service import AssetsService
 from .config.model import DurableObjectBinding, WorkerConfig
 from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
@@ -211,6 +213,8 @@ class ActorSide:
         apps: Sequence[App],
         namespaces: NamespacesByWorker,
         channel: Callable[[str, ActorRegistry], ActorChannel] = _here,
+        *,
+        assets_are_live: bool = False,
     ) -> None:
         """Have the programs' actors and the first one's Worker.
 
@@ -219,6 +223,7 @@ class ActorSide:
             namespaces: What the catalog says of them.
             channel: What leads to the actors of a namespace, given its key and those of them that
                 are in this process.
+            assets_are_live: Files that come and go are noticed, for who develops.
         """
         perdure, loop = self._config.perdure, self._loop
         install_task_factory(loop)
@@ -251,7 +256,7 @@ class ActorSide:
         ]
         services = {app.config.name: (app, workers[at]) for at, app in enumerate(apps)}
         for app, env in zip(apps, envs, strict=True):
-            self._bind(app.config, env, namespaces, services)
+            self._bind(app.config, env, namespaces, services, assets_are_live=assets_are_live)
             self._export(app, namespaces[app.config.name], services)
         self.env, self.worker, self._workers = envs[0], workers[0], workers
         self._crons = [
@@ -262,7 +267,9 @@ class ActorSide:
     @property
     def by_hand(self) -> ScheduledByHand:
         """What answers requests where those who develop may fire cron triggers."""
-        return ScheduledByHand(self.worker, self._clock)
+        return ScheduledByHand(
+            self.worker, self._clock, test_scheduled=self._config.dev.test_scheduled
+        )
 
     def start_crons(self) -> None:
         """Fire cron triggers from now on; one process of a server does."""
@@ -326,6 +333,8 @@ class ActorSide:
         env: Env,
         namespaces: NamespacesByWorker,
         services: Mapping[str, tuple[App, Worker]],
+        *,
+        assets_are_live: bool,
     ) -> None:
         """Fill an ``env``, which every constructor is given, before the first of them runs."""
         values: dict[str, Any] = {**config.vars, **unserved_values(config)}
@@ -338,6 +347,9 @@ class ActorSide:
                 values[service.name] = ServiceStub(
                     WorkerService(service.worker, worker, entrypoint)
                 )
+        if config.assets is not None and (name := config.assets.binding):
+            assets = AssetDirectory(config.assets, is_live=assets_are_live)
+            values[name] = ServiceStub(AssetsService(config.name, assets))
         env.fill(values)
 
     def house(

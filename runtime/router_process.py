@@ -15,6 +15,7 @@ from typing import Any
 from ..actors.clock import SystemClock
 from ..storage.layout import Layout
 from .actor_side import keys_of_bindings
+from .assets.in_front import in_front_of
 from .control.desk import Desk
 from .control.families import GAUGE, Family
 from .control.observed import families_of_clients, families_of_sockets
@@ -103,9 +104,10 @@ class RouterDuty:
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
         self._requests = RequestLines(self._parent.tell, loop)
-        self._banner = Banner(entrypoints)
+        answerer = in_front_of(entrypoints, config.assets, is_live=settings.show_errors)
+        self._banner = Banner(answerer)
         self._front.assemble(
-            self._banner if settings.show_errors else entrypoints,
+            self._banner if settings.show_errors else answerer,
             keep_alive,
             show_errors=settings.show_errors,
             on_request=self._requests if settings.tells_requests else ignore,

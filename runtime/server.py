@@ -18,6 +18,7 @@ from ..storage.errors import StorageBroken, StorageError
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from .actor_side import ActorSide
+from .assets.in_front import Answers, in_front_of
 from .compat.program import load_programs
 from .config.model import WorkerConfig
 from .control.changes import refuse_changes
@@ -39,7 +40,6 @@ from .host.migrations import carry_out, plan_for
 from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
-from .host.worker import Worker
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
@@ -64,12 +64,14 @@ class Server:
 
     Attributes:
         control_port: Where metrics and health are; None when that was not asked for.
+        answerer: What answers requests, for who embeds this server; there once it has started.
         desk: What its operator can ask for.
         stop_asked: Done when the operator has asked for the end (control/draining.py).
         failed: Done when nothing can be made durable any more: its result says why. No event is
             served from then on; what was acknowledged is on the disk.
     """
 
+    answerer: Answers
     desk: Desk
     _front_side: FrontSide  # made after the program was imported
 
@@ -197,10 +199,12 @@ class Server:
             raise MigrationDeclined(planned)
         await carry_out(planned, directory, index, actors.store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
-        actors.assemble(apps, planned.all_namespaces)
+        actors.assemble(apps, planned.all_namespaces, assets_are_live=show_errors)
         await self._open_control(directory, planned)
+        worker = actors.by_hand if show_errors else actors.worker
+        self.answerer = in_front_of(worker, config.assets, is_live=show_errors)
         self._front_side.assemble(
-            actors.by_hand if show_errors else actors.worker,
+            self.answerer,
             actors.keep_alive,
             show_errors=show_errors,
             on_request=on_request,
@@ -256,11 +260,6 @@ class Server:
     def env(self) -> Env:
         """The bindings and vars, as the program sees them."""
         return self._actor_side.env
-
-    @property
-    def worker(self) -> Worker:
-        """What answers requests, for who embeds this server."""
-        return self._actor_side.worker
 
     @property
     def firewall(self) -> Firewall:

@@ -128,7 +128,12 @@ class WorkerDuty:
         self._borrowed = BorrowedSockets(self._loop, HeldLimits(), NobodyWaits())
         self._travelling = Travelling()
         self._cleanup.callback(self._travelling.close)
-        self._actors.assemble(self._apps, settings.namespaces, self._channel)
+        self._actors.assemble(
+            self._apps,
+            settings.namespaces,
+            self._channel,
+            assets_are_live=settings.show_errors,
+        )
         await self._open_control(layout)
         # Never go on: what is durable is read by a process that has not known anything else.
         fail = self._parent.fail

@@ -8,6 +8,12 @@ from .report import Table, shown
 KEYS = ("directory", "binding", "run_worker_first", "html_handling", "not_found_handling")
 HTML_HANDLING = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
 NOT_FOUND_HANDLING = ("single-page-application", "404-page", "none")
+# Files of wrangler's that would change what is answered.
+NOT_READ = ("_headers", "_redirects")
+ONLY_NEGATIVE = (
+    "Only negative `run_worker_first` rules were provided; must provide at least 1 "
+    "non-negative rule"
+)
 DEFAULTS = AssetsConfig(Path())
 
 
@@ -24,6 +30,8 @@ def read_assets(layer: Table, base_dir: Path) -> AssetsConfig | None:
     elif directory == "":
         message = f'Expected "{table.name("directory")}" to be a non-empty string.'
         table.report.error(table.key("directory"), message)
+    elif directory:
+        _look_at(table, directory, base_dir / directory)
     return AssetsConfig(
         directory=base_dir / (directory or ""),
         binding=table.find_string("binding"),
@@ -35,11 +43,26 @@ def read_assets(layer: Table, base_dir: Path) -> AssetsConfig | None:
     )
 
 
+def _look_at(table: Table, written: str, directory: Path) -> None:
+    """Warn of what will be missed."""
+    key = table.key("directory")
+    if not directory.is_dir():
+        message = (
+            f'The directory specified by "{table.name("directory")}" does not exist: {written}'
+        )
+        table.report.warning(key, message, "Until it does, no request is answered with a file.")
+    for name in NOT_READ:
+        if (directory / name).is_file():
+            message = f'"{name}" in the directory of assets is not read by perdure.'
+            table.report.warning(key, message, "Have the Worker do it: see run_worker_first.")
+
+
 def _read_first(table: Table) -> bool | tuple[str, ...]:
     value = table.values.get("run_worker_first", False)
     if isinstance(value, bool):
         return value
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        _check_rules(table, value)
         return tuple(value)
     message = (
         f'The field "{table.name("run_worker_first")}" should be an array of strings or a boolean, '
@@ -47,3 +70,19 @@ def _read_first(table: Table) -> bool | tuple[str, ...]:
     )
     table.report.error(table.key("run_worker_first"), message)
     return False
+
+
+def _check_rules(table: Table, rules: list[str]) -> None:
+    key, problems = table.key("run_worker_first"), []
+    if not rules:
+        problems = ["No `run_worker_first` rules were provided; must provide at least 1 rule."]
+    elif all(rule.startswith("!/") for rule in rules):
+        problems = [ONLY_NEGATIVE]
+    for rule in rules:
+        if not rule.startswith(("/", "!/")):
+            needed = "negative rules must start with '!/'"
+            if not rule.startswith("!"):
+                needed = "rules must start with '/' or '!/'"
+            problems.append(f"Invalid routes in `run_worker_first`: '{rule}': {needed}")
+    for problem in problems:
+        table.report.error(key, problem)

@@ -6,9 +6,9 @@ they were started with, until they are replaced, too; and some is asked for once
 """
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 
-from .model import WorkerConfig
+from .model import AssetsConfig, WorkerConfig
 
 # Of [perdure]; limits are told one by one.
 ROUTERS = (
@@ -43,6 +43,8 @@ def for_the_next_start(old: WorkerConfig, new: WorkerConfig) -> tuple[str, ...]:
 
 
 def _of_routers(old: WorkerConfig, new: WorkerConfig) -> Iterator[str]:
+    if _of_assets(old) != _of_assets(new):
+        yield "assets"
     for key in ROUTERS:
         if getattr(old.perdure, key) != getattr(new.perdure, key):
             yield f"perdure.{key}"
@@ -51,3 +53,8 @@ def _of_routers(old: WorkerConfig, new: WorkerConfig) -> Iterator[str]:
         for limit in fields(before):
             if getattr(before, limit.name) != getattr(after, limit.name):
                 yield f"perdure.limits.{limit.name}"
+
+
+def _of_assets(config: WorkerConfig) -> AssetsConfig | None:
+    """Its assets, wherever in the file they stand."""
+    return None if config.assets is None else replace(config.assets, line=None)

@@ -14,6 +14,7 @@ USED_INHERITED = (
     "migrations",
     "exports",
     "triggers",
+    "assets",
 )
 USED_NOT_INHERITED = ("vars", "durable_objects", "services", "secrets")
 USED_TOP_LEVEL = ("$schema", "dev", "env")
@@ -40,7 +41,7 @@ IGNORED_TOP_LEVEL = (
 
 # Known, and missed by the program when they are not there: each is worth a warning. Those that make
 # bindings are told of by unserved.py.
-NOT_PROVIDED = ("assets", "cloudchamber", "containers")
+NOT_PROVIDED = ("cloudchamber", "containers")
 
 # What an environment has to repeat.
 NOT_INHERITED = (

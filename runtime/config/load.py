@@ -128,6 +128,10 @@ def _main(report: Report, layers: Layers) -> str | None:
     if "main" not in owner.table:
         example = setting(report.document.path, "main", "src/main.py")
         hint = f"It names the Python file with the classes: {example}"
+        if layers.owner("assets").assets is not None:
+            hint = (
+                f"Assets are served in front of a Worker, which answers what is no file: {example}"
+            )
         report.error(("main",), '"main" is a required field.', hint)
     return owner.main
 

@@ -75,7 +75,7 @@ class AssetsConfig:
     """``assets``: files that are served in front of the Worker.
 
     Attributes:
-        directory: Absolute; whether it exists was not looked at.
+        directory: Absolute; it need not exist.
         binding: ``env.<binding>`` serves them too; None for nothing of the kind.
         run_worker_first: The Worker is asked before the files: always, or where the path fits a
             pattern and none that begins with ``!``.
@@ -153,11 +153,13 @@ class DevConfig:
 
     Attributes:
         port_explicit: The file names a port, so another one is no substitute when it is taken.
+        test_scheduled: A cron trigger can be fired at wrangler's path for that; no file says so.
     """
 
     ip: str = "127.0.0.1"
     port: int = 8787
     port_explicit: bool = False
+    test_scheduled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

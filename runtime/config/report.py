@@ -145,13 +145,21 @@ class Table:
             return None
         return Table(self.report, self.key(key), value, self.name(key))
 
-    def find_tables(self, key: str) -> "Iterator[Table]":
-        """Yield the tables of an array of tables; the caller has checked that it is a list."""
+    def find_tables(self, key: str, *, are_bindings: bool = False) -> "Iterator[Table]":
+        """Yield the tables of an array of tables; the caller has checked that it is a list.
+
+        Args:
+            key: The array's.
+            are_bindings: wrangler has other words for what is no table among them.
+        """
         value = self.values.get(key)
         for index, item in enumerate(value if isinstance(value, list) else []):
             path, name = (*self.key(key), index), f"{self.name(key)}[{index}]"
             if isinstance(item, dict):
                 yield Table(self.report, path, item, name)
+            elif are_bindings:
+                message = f'"{key}" bindings should be objects, but got {shown(item)}'
+                self.report.error(path, message)
             else:
                 self.report.error(path, f'"{name}" should be an object but got {shown(item)}.')
 

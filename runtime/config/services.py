@@ -21,7 +21,8 @@ def read_services(layer: Table) -> Services | None:
     if not isinstance(value, list):
         message = f'The field "{layer.name("services")}" should be an array but got {shown(value)}.'
         layer.report.error(layer.key("services"), message)
-    read = ((_read_service(entry), entry.path) for entry in layer.find_tables("services"))
+    entries = layer.find_tables("services", are_bindings=True)
+    read = ((_read_service(entry), entry.path) for entry in entries)
     return tuple((service, path) for service, path in read if service is not None)
 
 

@@ -267,7 +267,7 @@ async def _ask(server: Server, request: Request) -> Response | BaseException:
         elif response is not None:  # whoever asked has been cancelled
             let_go(response)
 
-    server.worker.fetch(request, on_response)
+    server.answerer.fetch(request, on_response)
     return await answered
 
 

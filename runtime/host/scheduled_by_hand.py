@@ -6,6 +6,7 @@ from .scheduled import ScheduledEvent
 from .worker import OnResponse, Worker
 
 PATH = "/cdn-cgi/handler/scheduled"
+TEST_PATH = "/__scheduled"  # wrangler's, with --test-scheduled
 
 
 class ScheduledByHand:
@@ -13,16 +14,23 @@ class ScheduledByHand:
 
     ``?cron=`` says which trigger the event tells of, ``&time=`` for when, in Unix milliseconds;
     neither need be in the configuration.
+
+    Args:
+        worker: The Worker.
+        clock: The machine's, unless a test has another.
+        test_scheduled: Those to ``TEST_PATH``, too, whose answer shows what the handler raised.
     """
 
-    def __init__(self, worker: Worker, clock: Clock) -> None:
+    def __init__(self, worker: Worker, clock: Clock, *, test_scheduled: bool = False) -> None:
+        self._test_scheduled = test_scheduled
         self._worker = worker
         self._clock = clock
 
     def fetch(self, request: Request, on_response: OnResponse) -> None:
         """Have ``request`` answered; see ``Worker.fetch``."""
         url = request.parsed_url
-        if url.path != PATH:
+        is_test = self._test_scheduled and url.path == TEST_PATH
+        if url.path != PATH and not is_test:
             self._worker.fetch(request, on_response)
             return
         time = url.query.get("time", "")
@@ -36,6 +44,10 @@ class ScheduledByHand:
         )
 
         def answer(error: BaseException | None) -> None:
+            if is_test:
+                ran = Response("Ran scheduled event") if error is None else None
+                on_response(ran, error)
+                return
             text, status = ("ok", 200) if error is None else ("exception", 500)
             on_response(Response(text, status=status), None)
 

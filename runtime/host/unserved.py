@@ -30,7 +30,6 @@ ALTERNATIVES: Mapping[str, str] = {
     "worker_loaders": "run that Worker in a perdure of its own and fetch from it",
     "workflows": "go through the steps in an actor's alarms",
 }
-ASSETS_ALTERNATIVE = "read the file beside main and answer with it, or have a proxy serve it"
 ALTERNATIVE = "use a client of such a service from PyPI"
 
 
@@ -108,8 +107,6 @@ def unserved_values(config: WorkerConfig) -> dict[str, Any]:
     for binding in config.unserved:
         alternative = ALTERNATIVES.get(binding.key, ALTERNATIVE)
         values[binding.name] = Unserved(binding.name, binding.kind, alternative)
-    if config.assets is not None and (name := config.assets.binding):
-        values[name] = Unserved(name, "assets", ASSETS_ALTERNATIVE)
     for service in config.services:
         values[service.name] = Unserved(service.name, "service", _elsewhere(service.worker))
     for namespace in config.bindings:

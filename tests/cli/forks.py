@@ -7,6 +7,7 @@ interpreters of their own, by PERDURE_TEST_WITHOUT_FORKS.
 """
 
 import asyncio
+import contextlib
 import fcntl
 import io
 import json
@@ -104,7 +105,8 @@ class Forked:
 
     def send_signal(self, number: int) -> None:
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended; that is on its way here
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)

@@ -259,3 +259,19 @@ async def test_ctrl_c_ends_a_program_that_hangs_while_it_is_imported(
     await running.line("importing")
     ended = await running.stop()
     assert (ended.code, ended.err) == (1, "\nAborted!\n")
+
+
+async def test_scheduled_can_be_tested_at_wranglers_path(start: Start, project: Path) -> None:
+    main = project / "src" / "main.py"
+    main.write_text(
+        "from perdure import DurableObject, Response, WorkerEntrypoint\n"
+        "class Room(DurableObject): ...\n"
+        "class Default(WorkerEntrypoint):\n"
+        "    async def fetch(self, request): return Response('the Worker')\n"
+        "    async def scheduled(self, event): print('cron', event.cron)\n"
+    )
+    for options, answer in (((), "the Worker"), (("--test-scheduled",), "Ran scheduled event")):
+        running = await start("dev", "--port", 0, *options)
+        url = await running.ready()
+        assert await get(f"{url}/__scheduled?cron=1+2+3+4+5") == (200, answer)
+        await running.stop()

@@ -623,7 +623,10 @@ async def test_an_alarm_does_not_ring_after_the_stop(serve: Serving) -> None:
     assert server.statistics().actors_live == 0
 
 
-async def test_an_alarm_of_a_class_that_is_not_bound_any_more_waits(
+NOT_BOUND = '[[migrations]]\ntag = "v1"\nnew_sqlite_classes = ["Counter"]'
+
+
+async def test_an_alarm_of_a_class_that_main_does_not_have_any_more_waits(
     serve: Serving, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     data_dir, clock = tmp_path / "data", FakeClock()
@@ -631,9 +634,23 @@ async def test_an_alarm_of_a_class_that_is_not_bound_any_more_waits(
     await get(server, f"/a/ring?at_ms={clock.time_ms() + 1000}")
     await server.stop(drain_s=0)
     clock.advance(10)
-    toml = '[[migrations]]\ntag = "v1"\nnew_sqlite_classes = ["Counter"]'
-    await (await serve(MAIN, toml=toml, data_dir=data_dir, clock=clock)).stop(drain_s=0)
+    without = MAIN.replace("class Counter(", "class Former(")
+    await (await serve(without, toml=NOT_BOUND, data_dir=data_dir, clock=clock)).stop(drain_s=0)
     assert "alarm.without_class" in [r.getMessage() for r in caplog.records]
+    server = await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock)
+    assert await get(server, "/a/rung") == [1, None]
+
+
+async def test_an_alarm_of_a_class_that_is_only_not_bound_any_more_rings(
+    serve: Serving, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_dir, clock = tmp_path / "data", FakeClock()
+    server = await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock)
+    await get(server, f"/a/ring?at_ms={clock.time_ms() + 1000}")
+    await server.stop(drain_s=0)
+    clock.advance(10)
+    await (await serve(MAIN, toml=NOT_BOUND, data_dir=data_dir, clock=clock)).stop(drain_s=1)
+    assert "alarm.without_class" not in [r.getMessage() for r in caplog.records]
     server = await serve(MAIN, objects=["Counter"], data_dir=data_dir, clock=clock)
     assert await get(server, "/a/rung") == [1, None]
 

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
+from perdure.runtime.config.assets import ONLY_NEGATIVE
+from perdure.runtime.config.errors import ConfigError
 from perdure.runtime.config.model import AssetsConfig, LoadedConfig
 
 HEAD = 'name = "chat"\nmain = "main.py"\n'
@@ -43,3 +47,53 @@ def test_wrong_assets_are_told(errors_of: Callable[..., Sequence[str]]) -> None:
     assert errors_of(HEAD + 'assets.directory = ""') == [
         '3:8 Expected "assets.directory" to be a non-empty string.'
     ]
+
+
+def test_what_will_be_missed_is_warned_of(
+    load_text: Callable[..., LoadedConfig], tmp_path: Path
+) -> None:
+    text = HEAD + 'assets.directory = "public"'
+    (missing,) = load_text(text).warnings
+    assert missing.message == (
+        'The directory specified by "assets.directory" does not exist: public'
+    )
+    (tmp_path / "public").mkdir()
+    assert load_text(text).warnings == ()
+    for name in ("_headers", "_redirects"):
+        (tmp_path / "public" / name).touch()
+    assert [warning.message for warning in load_text(text).warnings] == [
+        '"_headers" in the directory of assets is not read by perdure.',
+        '"_redirects" in the directory of assets is not read by perdure.',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "error"),
+    [
+        ("[]", "No `run_worker_first` rules were provided; must provide at least 1 rule."),
+        (
+            '["!/a"]',
+            ONLY_NEGATIVE,
+        ),
+        (
+            '["/a", "b"]',
+            "Invalid routes in `run_worker_first`: 'b': rules must start with '/' or '!/'",
+        ),
+        (
+            '["/a", "!b"]',
+            "Invalid routes in `run_worker_first`: '!b': negative rules must start with '!/'",
+        ),
+    ],
+)
+def test_patterns_of_paths_are_checked(
+    errors_of: Callable[..., Sequence[str]], rules: str, error: str
+) -> None:
+    text = f'{HEAD}assets = {{ directory = "x", run_worker_first = {rules} }}'
+    assert errors_of(text) == [f"3:29 {error}"]
+
+
+def test_assets_alone_are_told_to_have_a_worker(load_text: Callable[..., LoadedConfig]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text('name = "site"\nassets.directory = "public"')
+    (main,) = [each for each in caught.value.problems if '"main"' in each.message]
+    assert main.hint.startswith("Assets are served in front of a Worker, which answers what is no")

@@ -10,7 +10,7 @@ from perdure.runtime.config.changed_settings import (
     for_the_next_start,
 )
 from perdure.runtime.config.limits import EdgeLimits
-from perdure.runtime.config.model import DevConfig, PerdureConfig, WorkerConfig
+from perdure.runtime.config.model import AssetsConfig, DevConfig, PerdureConfig, WorkerConfig
 
 OLD = WorkerConfig("app", Path("/app/main.py"), Path("/app/wrangler.toml"), Path("/app"))
 
@@ -30,6 +30,13 @@ def test_what_routers_read_is_told_of_by_its_key() -> None:
     keys = ("perdure.allowed_origins", "perdure.limits.connections_max")
     assert for_routers(OLD, new) == keys
     assert for_the_next_start(OLD, new) == ()
+
+
+def test_assets_are_routers_wherever_in_the_file_they_stand() -> None:
+    old = replace(OLD, assets=AssetsConfig(Path("/app/public"), line=3))
+    moved = replace(OLD, assets=AssetsConfig(Path("/app/public"), line=9))
+    other = replace(OLD, assets=AssetsConfig(Path("/app/dist"), line=3))
+    assert [for_routers(old, new) for new in (moved, other, OLD)] == [(), ("assets",), ("assets",)]
 
 
 def test_what_is_read_at_the_start_is_told_of_by_its_key() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from perdure.runtime.config.assets import KEYS as asset_keys
 from perdure.runtime.config.document import read_document
 from perdure.runtime.config.durable_objects import KEYS as binding_keys
 from perdure.runtime.config.errors import ConfigError, Problem, Severity
@@ -17,6 +18,7 @@ from perdure.runtime.config.load import COMPATIBILITY_DATE, load
 from perdure.runtime.config.migrations import KEYS as migration_keys
 from perdure.runtime.config.migrations import RENAMED, TRANSFERRED
 from perdure.runtime.config.model import (
+    AssetsConfig,
     DevConfig,
     LoadedConfig,
     LogConfig,
@@ -172,13 +174,18 @@ def _switched_off() -> list[str]:
 def test_what_the_example_has_switched_off_can_be_switched_on(tmp_path: Path) -> None:
     path = tmp_path / "wrangler.toml"
     text = EXAMPLE.read_text()
-    path.write_text(re.sub(r"^# (\w+ = |\[perdure)", r"\1", text, flags=re.MULTILINE))
+    path.write_text(re.sub(r"^# (\w+ = |\[perdure|\[assets)", r"\1", text, flags=re.MULTILINE))
     off, on = load(EXAMPLE, env="").config.perdure, load(path, env="").config.perdure
+    files = load(path, env="").config.assets
+    assert files is not None
+    # Each of the others is its default.
+    shown = AssetsConfig(tmp_path / "public", "ASSETS", ("/api/*", "!/api/docs/*"))
+    assert replace(files, line=None) == shown
     assert (off.control_port, off.workers, off.tracing) == (None, None, None)
     assert (on.control_port, on.workers) == (9187, 2)
     assert on.tracing == TracingConfig("http://127.0.0.1:4318", 0.01)
     keys = {"control_port", "workers", "tracing", "endpoint", "sampling_ratio"}
-    assert set(_switched_off()) == keys
+    assert set(_switched_off()) == {*keys, *asset_keys}
 
 
 def test_the_example_shows_the_defaults() -> None:
@@ -193,8 +200,8 @@ def test_the_example_shows_the_defaults() -> None:
 def test_the_example_shows_every_key() -> None:
     values = read_document(EXAMPLE).values
     used = {*USED_INHERITED, *USED_NOT_INHERITED, *USED_TOP_LEVEL, "perdure"}
-    # The one stands in place of migrations; of the other there would have to be values elsewhere.
-    assert set(values) == used - {"exports", "secrets"}
+    # One stands in place of migrations; of the others there would have to be values, and files.
+    assert set(values) == used - {"exports", "secrets", "assets"}
     shown = {path[-1] for path in read_document(EXAMPLE).positions._places} | set(_switched_off())
     assert shown >= {*binding_keys, *migration_keys, *RENAMED, *TRANSFERRED, "ip", "port"}
     assert shown >= {*setting_keys, *LIMITS, *(field.name for field in fields(LogConfig))}

@@ -33,6 +33,9 @@ def test_wrong_services_are_told_in_wranglers_words(
     assert errors_of(HEAD + "services = 1") == [
         '3:1 The field "services" should be an array but got 1.'
     ]
+    assert errors_of(HEAD + 'services = ["auth"]') == [
+        '3:13 "services" bindings should be objects, but got "auth"'
+    ]
     assert errors_of(
         HEAD + 'services = [{ binding = "A" }, { service = "b", entrypoint = 1 }]'
     ) == [

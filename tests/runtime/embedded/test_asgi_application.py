@@ -34,6 +34,21 @@ async def test_requests_are_answered(config: WorkerConfig, http: aiohttp.ClientS
             assert (response.status, await response.read()) == (204, b"")
 
 
+async def test_assets_are_in_front_there_too(
+    serve: Serving, tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    public = tmp_path / "public"
+    public.mkdir()
+    (public / "page.html").write_text("a page")
+    config = serve.write(MAIN, objects=["Room"], toml=f'[assets]\ndirectory = "{public}"')
+    async with in_uvicorn(perdure.asgi(config)) as port:
+        url = f"http://127.0.0.1:{port}"
+        async with http.get(f"{url}/page") as response:
+            assert (response.status, await response.text()) == (200, "a page")
+        async with http.get(f"{url}/count") as response:
+            assert await response.text() == "0"
+
+
 async def test_large_bodies_stream_both_ways(
     config: WorkerConfig, http: aiohttp.ClientSession
 ) -> None:

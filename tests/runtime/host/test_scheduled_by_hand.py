@@ -1,8 +1,10 @@
 """Cron triggers, from the clock or by hand, to what a program makes of them."""
 
+from dataclasses import replace
+
 import aiohttp
 
-from perdure.runtime.host.scheduled_by_hand import PATH
+from perdure.runtime.host.scheduled_by_hand import PATH, TEST_PATH
 from tests.serving import Serving
 from tests.world import FakeClock
 
@@ -40,6 +42,21 @@ async def test_whoever_develops_may_fire_one(serve: Serving) -> None:
     assert await get(server.url + PATH, cron="boom") == (500, "exception")
     status, text = await get(server.url + PATH, time="now")
     assert (status, text) == (400, "time should be Unix milliseconds, but is 'now'.\n")
+
+
+async def test_wranglers_path_for_tests_is_there_where_it_is_asked_for(serve: Serving) -> None:
+    config = serve.write(MAIN, objects=["Log"])
+    server = await serve.start(config, show_errors=True)
+    assert await get(server.url + TEST_PATH, cron="* * * * *") == (200, "nothing")
+    config = replace(config, dev=replace(config.dev, test_scheduled=True))
+    data_dir = config.base_dir / "other"
+    server = await serve.start(config, show_errors=True, data_dir=data_dir)
+    query = {"cron": "* * * * *", "time": "1700000000000"}
+    assert await get(server.url + TEST_PATH, **query) == (200, "Ran scheduled event")
+    assert await get(server.url) == (200, "* * * * * at 1700000000000;")
+    status, text = await get(server.url + TEST_PATH, cron="boom")
+    assert status == 500
+    assert "KeyError: 'boom'" in text
 
 
 async def test_nobody_else_may(serve: Serving) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from perdure.actors.rpc import decode_error, encode_error
 from perdure.runtime.config.model import (
-    AssetsConfig,
     DurableObjectBinding,
     ServiceBinding,
     UnservedBinding,
@@ -121,13 +120,6 @@ def test_another_workers_objects_and_services_are_named() -> None:
         values["AUTH"].fetch("https://x/")
     with pytest.raises(BindingUnavailable, match=r'Durable Object binding HALL .* Worker "other"'):
         values["HALL"].get_by_name("a")
-
-
-def test_files_are_named_too() -> None:
-    values = unserved_values(config(assets=AssetsConfig(Path("public"), "ASSETS")))
-    with pytest.raises(BindingUnavailable, match="the assets binding ASSETS is not available on"):
-        values["ASSETS"].fetch("https://x/")
-    assert unserved_values(config(assets=AssetsConfig(Path("public")))) == {}
 
 
 def test_every_alternative_is_for_a_key_there_is() -> None:

@@ -1,0 +1,1 @@
+"""Files that are served in front of a Worker, and to it (0021)."""
