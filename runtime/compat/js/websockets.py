@@ -49,6 +49,7 @@ class EventData(ArrayBuffer, js_name="ArrayBuffer"):
 class MessageEvent(Event):
     """``data`` is the text or the binary message."""
 
+    type = "message"
     data: Any = None
 
 
@@ -67,6 +68,9 @@ class ErrorEvent(Event):
     error: Any = None
 
 
+_new_event: Any = object.__new__
+
+
 class _Hearing:
     """A listener, told of JavaScript's events; equal to another of the same function."""
 
@@ -81,6 +85,11 @@ class _Hearing:
         return self._function
 
     def __call__(self, event: Any) -> Any:
+        if type(event) is NativeMessage and type(event.data) is str:  # nearly always
+            said = _new_event(MessageEvent)
+            said.data = event.data
+            said.target = self._socket
+            return self._function(said)
         return self._function(self._socket.event_of(event))
 
     def __eq__(self, other: object) -> bool:
@@ -117,11 +126,12 @@ class WebSocket(JsProxy):
     @classmethod
     def of(cls, native: NativeWebSocket) -> "WebSocket":
         """The view of a native socket, always the same."""
-        known = vars(native).get("view")
-        if known is None:
+        try:
+            known: WebSocket = native.__dict__["view"]  # for every message: quicker than get()
+        except KeyError:
             known = cls.__new__(cls)
             known.native = native
-            vars(native)["view"] = known
+            native.__dict__["view"] = known
         return known
 
     def __repr__(self) -> str:
@@ -220,8 +230,7 @@ class WebSocket(JsProxy):
             if not isinstance(data, str):
                 is_blob = vars(self).get("_is_blob", False)
                 data = Blob.of(data) if is_blob else EventData(data)
-            said: Event = MessageEvent.__new__(MessageEvent)  # this runs for every message
-            said.type, said.data = "message", data  # type: ignore[attr-defined]  # it has
+            said: Event = MessageEvent("message", data=data)
         elif isinstance(event, NativeClose):
             said = CloseEvent("close")
             said.code, said.reason, said.wasClean = event.code, event.reason, event.was_clean
