@@ -308,7 +308,8 @@ class LinkCalls:
 
     @property
     def _their_slot(self) -> str | None:
-        return None if self._link.peer is None else self._link.peer.slot
+        # A process that is gone before it has said its name has a successor all the same.
+        return None if self._link.whom is None else self._link.whom.slot
 
 
 class _Route:

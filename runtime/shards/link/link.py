@@ -132,7 +132,12 @@ class Link(asyncio.Protocol):
 
     def __repr__(self) -> str:
         state = "" if self.ended is None else f", ended: {self.ended}"
-        return f"<Link {self.own} to {self.peer or self._expected or 'nobody yet'}{state}>"
+        return f"<Link {self.own} to {self.whom or 'nobody yet'}{state}>"
+
+    @property
+    def whom(self) -> Identity | None:
+        """Who is at the other end, or is to be there; None as long as nobody knows."""
+        return self.peer or self._expected
 
     # For the layers above.
 

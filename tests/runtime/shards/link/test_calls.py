@@ -19,6 +19,8 @@ from perdure.actors.packing import pack_call
 from perdure.actors.rpc import decode_error, encode_error
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.shards.link import calls as module
+from perdure.runtime.shards.link import opening
+from perdure.runtime.shards.link.begun import Begun
 from perdure.runtime.shards.link.calls import LinkCalls
 from perdure.runtime.shards.link.errors import LinkBroken, LinkOverloaded, WorkerLost
 from perdure.runtime.shards.link.framing import Frame
@@ -422,3 +424,23 @@ async def test_a_killed_process_has_left_word_of_what_it_had_begun() -> None:
     first = answers[0]
     assert first == (encode(7), None) or getattr(lost[0], "may_have_run", None)
     await turns()
+
+
+async def test_a_process_that_is_gone_before_its_hello_is_told_by_its_slot() -> None:
+    """It was stopped while it started: whoever called it has its successor do what it has not."""
+    ours, theirs = socket.socketpair()
+    link = Link(ANOTHER_WORKER, A_WORKER)
+    calls = LinkCalls(link, Streams(link), Sockets())
+    answers: list[Given] = []
+    begun = Begun()
+    socket.send_fds(theirs, [opening._PREAMBLE], [begun.descriptor])
+    await open_link(link, ours)
+    calls.deliver(ID, CallEvent("echo", encode(7)), lambda *answer: answers.append(answer))
+    theirs.close()
+    begun.close()
+    await until(lambda: len(answers) == 1)
+    ((_, failure),) = answers
+    assert failure is not None
+    lost = decode_error(failure)
+    assert isinstance(lost, WorkerLost)
+    assert (lost.slot, lost.may_have_run, lost.retryable) == (A_WORKER.slot, False, True)
