@@ -309,7 +309,8 @@ class LinkCalls:
     @property
     def _their_slot(self) -> str | None:
         # A process that is gone before it has said its name has a successor all the same.
-        return None if self._link.whom is None else self._link.whom.slot
+        whom = self._link.peer or self._link.expected
+        return None if whom is None else whom.slot
 
 
 class _Route:

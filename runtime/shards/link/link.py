@@ -88,7 +88,7 @@ class Link(asyncio.Protocol):
         perdure_version: What HELLO says; that of this process if None.
 
     Attributes:
-        own: See above.
+        own, expected: See above.
         peer: Who is at the other end; None until its HELLO has come.
         loop: On which all of this happens.
         ended: Why nothing comes any more; None while the link lives.
@@ -107,7 +107,7 @@ class Link(asyncio.Protocol):
         self.peer: Identity | None = None
         self.ended: LinkEnded | None = None
         self.is_writing_paused = False
-        self._expected = expected
+        self.expected = expected
         self._message_size_bytes_max = message_size_bytes_max
         self._piece_size_bytes = min(PIECE_SIZE_BYTES, message_size_bytes_max)
         self._version = perdure_version or VERSION
@@ -132,12 +132,7 @@ class Link(asyncio.Protocol):
 
     def __repr__(self) -> str:
         state = "" if self.ended is None else f", ended: {self.ended}"
-        return f"<Link {self.own} to {self.whom or 'nobody yet'}{state}>"
-
-    @property
-    def whom(self) -> Identity | None:
-        """Who is at the other end, or is to be there; None as long as nobody knows."""
-        return self.peer or self._expected
+        return f"<Link {self.own} to {self.peer or self.expected or 'nobody yet'}{state}>"
 
     # For the layers above.
 
@@ -385,8 +380,8 @@ class Link(asyncio.Protocol):
             raise LinkBroken(f"its HELLO names no role: {role!r:.40}")
         check(role, frame)
         peer = Identity(*frame[3:])
-        if self._expected is not None and peer != self._expected:
-            raise LinkBroken(f"{self._expected} was to be here, and it is {peer}")
+        if self.expected is not None and peer != self.expected:
+            raise LinkBroken(f"{self.expected} was to be here, and it is {peer}")
         self.peer = peer
 
     def _put_together(self, frame: Frame) -> Frame | None:
