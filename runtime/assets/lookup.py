@@ -42,6 +42,23 @@ def find(files: Container[str], path: str, html_handling: str) -> Found | Elsewh
         html_handling: See ``AssetsConfig``.
     """
     steps = _STEPS[html_handling]
+    found = _first(files, path, steps)
+    # What a destination itself leads to is said at once: /index/index is /index, which is /. Each
+    # of them takes a part off the path, so there are no more than it has parts.
+    for _ in path.split("/"):
+        if not isinstance(found, Elsewhere):
+            break
+        further = _first(files, found.path, steps)
+        if not isinstance(further, Elsewhere):
+            break
+        found = further
+    return found
+
+
+def _first(
+    files: Container[str], path: str, steps: Callable[[str], Iterator[_Step]]
+) -> Found | Elsewhere | None:
+    """What the first step says that holds."""
     for file, destination in steps(path):
         if destination is None:
             if file in files:

@@ -1,7 +1,7 @@
 """Which file a path leads to: one directory, read in each of wrangler's ways."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perdure.runtime.assets.lookup import (
@@ -73,6 +73,8 @@ PATHS = NAMES.map(lambda parts: decoded("/" + "/".join(parts)))
     PATHS,
     st.sampled_from(HTML_HANDLING),
 )
+@example({"/index.html"}, "/index/index", AUTO)
+@example({"/index.html", "/index/index.html"}, "/index/index/index", DROPPED)
 def test_a_redirect_leads_to_a_file_at_once(files: set[str], path: str, way: str) -> None:
     found = find(files, path, way)
     if isinstance(found, Elsewhere):
