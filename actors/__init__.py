@@ -47,6 +47,7 @@ from .errors import (
     StorageAccess,
     StubDisposed,
     TransactionClosed,
+    WrongThread,
 )
 from .fetch import fetch
 from .form import File
@@ -151,6 +152,7 @@ __all__ = [
     "WebSocketRequestResponsePair",
     "WebSocketUpgrade",
     "WorkerEntrypoint",
+    "WrongThread",
     "fetch",
     "upgrade_websocket",
 ]

@@ -19,11 +19,12 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any, Protocol
+from weakref import WeakSet
 
 from .channel import Outbound
 from .clock import Timer
 from .counters import counters
-from .errors import NotInHandler
+from .errors import NotInHandler, WrongThread
 from .gates import InputGate, Turn
 from .ids import DurableObjectId
 from .limits import ActorLimits
@@ -42,6 +43,8 @@ CURRENT: contextvars.ContextVar["Execution | None"] = contextvars.ContextVar(
 # So many turns in a row, then the loop gets a chance to read sockets and fire timers.
 TURNS_PER_PUMP_MAX = 128
 DEFAULT_LIMITS = ActorLimits()
+# The event loops on which actors live: one in a process, but for tests.
+LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 class Targets(Protocol):
@@ -341,10 +344,13 @@ def current_execution(what: str) -> Execution:
 
     Raises:
         NotInHandler: No handler is running; the message names ``what`` was tried.
+        WrongThread: One is, and this is a thread that it has started.
     """
     execution = CURRENT.get()
     if execution is None:
         raise NotInHandler(f"{what} works only while a handler of a Worker or an actor is running")
+    if execution.thread != threading.get_ident():
+        raise WrongThread(what)
     return execution
 
 
@@ -354,6 +360,7 @@ def install_task_factory(loop: asyncio.AbstractEventLoop) -> None:
     A factory that is there already keeps making all other tasks. Calling this again changes
     nothing.
     """
+    LOOPS.add(loop)
     earlier = loop.get_task_factory()
     if getattr(earlier, "is_perdures", False):
         return
