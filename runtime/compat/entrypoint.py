@@ -19,6 +19,7 @@ from .js.http import Request as JsRequest
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import outgoing
+from .views.bindings import OURS, BindingViews
 from .views.env import EnvView
 from .views.state import ScheduledController, WorkerContext
 
@@ -29,10 +30,10 @@ GLOBAL_HANDLERS = (ON_FETCH, ON_SCHEDULED, "on_queue")
 class WorkersWorker(Worker):
     """Runs ``Default.fetch(self, request)`` of a program in Workers style."""
 
-    def __init__(self, *arguments: Any, view: EnvView) -> None:
+    def __init__(self, *arguments: Any, view: EnvView, views: BindingViews = OURS) -> None:
         super().__init__(*arguments)
         self._view = view
-        self._context = WorkerContext(self._ctx)
+        self._context = WorkerContext(self._ctx, views)
 
     def instance_of(self, entrypoint: type[Any]) -> Any:
         return made_with(entrypoint, self._context, self._view)

@@ -28,10 +28,8 @@ from .entrypoint import WorkersWorker
 from .handlers import ALARM, FETCH, HANDLERS, WorkersHandlers, called
 from .js.http import Request
 from .replies import native_response
-from .views.env import BindingViews, EnvView, bind
-from .views.raw import RawContext, RawFetcher, RawNamespace, raw_incoming, raw_outgoing
-
-RAW = BindingViews(RawNamespace, RawFetcher)
+from .views.env import EnvView, bind
+from .views.raw import RAW, RawContext, raw_incoming, raw_outgoing
 
 
 class ExternalSdk:
@@ -178,7 +176,7 @@ class SdkWorker(WorkersWorker):
     """Runs an entrypoint that derives from the SDK's."""
 
     def __init__(self, *arguments: Any, view: EnvView, sdk: ExternalSdk) -> None:
-        super().__init__(*arguments, view=view)
+        super().__init__(*arguments, view=view, views=RAW)
         self._sdk = sdk
 
     def instance_of(self, entrypoint: type[Any]) -> Any:

@@ -26,6 +26,7 @@ from ..js.proxies import JsProxy
 from ..js.pyproxies import PyProxy, unwrapped
 from ..js.values import JsDict, JsList, from_native
 from ..sdk.transfer import outgoing
+from .bindings import BindingViews
 from .names import spelled
 from .namespaces import DurableObjectIdView, NamespaceView
 from .state import DurableObjectContext
@@ -164,6 +165,9 @@ class RawNamespace(NamespaceView, js_name="DurableObjectNamespace"):
     make_stub = RawStub
 
 
+RAW = BindingViews(RawNamespace, RawFetcher)
+
+
 class RawStorage(JsProxy, js_name="DurableObjectStorage"):
     """``ctx.storage``, whose calls give promises."""
 
@@ -203,7 +207,7 @@ class RawContext(DurableObjectContext, js_name="DurableObjectState"):
     """
 
     def __init__(self, native: DurableObjectState, guard: Guard) -> None:
-        super().__init__(native)
+        super().__init__(native, RAW)
         self._guard = guard
         self.storage: Any = RawStorage(StorageView(native.storage), guard)
 
