@@ -2,23 +2,50 @@
 
 import asyncio
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 from .capability import Capability
 from .events import CallEvent, FetchEvent, OnReply
 from .fetcher import Fetcher, send_request
 from .http import Request, Response
 from .promise import READ, RpcPromise, call_capability, make_call
+from .state import NO_PROPS
+
+
+class ServiceAddress(NamedTuple):
+    """What a service is called in every process of a server.
+
+    Attributes:
+        worker: The Worker's name.
+        entrypoint: Its class; None for its assets.
+        props: What the class is told as ``ctx.props``, encoded; empty for nothing.
+    """
+
+    worker: str
+    entrypoint: str | None
+    props: bytes = NO_PROPS
 
 
 class Service(Capability):
-    """Leads to an entrypoint of a Worker."""
+    """Leads to an entrypoint of a Worker.
 
-    __slots__ = ()
+    Attributes:
+        address: Which one.
+    """
+
+    __slots__ = ("address",)
+
+    def __init__(self, address: ServiceAddress) -> None:
+        self.address = address
 
     @abstractmethod
     def deliver(self, event: CallEvent | FetchEvent, on_reply: OnReply) -> None:
         """Hand over a call, or a request."""
+
+    def with_props(self, props: bytes) -> "Service":
+        """The same, which is told ``props``, encoded; itself if nobody there is told any."""
+        del props
+        return self
 
     def as_stub(self) -> "ServiceStub":
         return ServiceStub(self)

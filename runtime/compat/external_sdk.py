@@ -21,7 +21,7 @@ from ...actors.http import Request as NativeRequest
 from ...actors.http import Response as NativeResponse
 from ...actors.limits import ActorLimits
 from ...actors.scope import SCOPE, Scope
-from ...actors.state import DurableObjectState
+from ...actors.state import NO_PROPS, DurableObjectState
 from ..host.bindings import Env
 from ..host.worker import Worker
 from .entrypoint import WorkersWorker
@@ -179,8 +179,8 @@ class SdkWorker(WorkersWorker):
         super().__init__(*arguments, view=view, views=RAW)
         self._sdk = sdk
 
-    def instance_of(self, entrypoint: type[Any]) -> Any:
-        return entrypoint(self._context, self._view)
+    def instance_of(self, entrypoint: type[Any], props: bytes = NO_PROPS) -> Any:
+        return entrypoint(self.context_of(props), self._view)
 
     def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
         return called(instance, event, scope, self._sdk.incoming)

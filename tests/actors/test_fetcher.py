@@ -12,7 +12,7 @@ from perdure.actors.fetcher import Fetcher, request_of
 from perdure.actors.http import Request, Response
 from perdure.actors.pipe import Pipe
 from perdure.actors.rpc import encode_error
-from perdure.actors.service_stub import Service, ServiceStub
+from perdure.actors.service_stub import Service, ServiceAddress, ServiceStub
 from perdure.storage.values import encode
 from tests.world import World
 
@@ -21,6 +21,7 @@ class Answering(Service):
     """Answers when it is told to."""
 
     def __init__(self) -> None:
+        super().__init__(ServiceAddress("any", "Default"))
         self.replies: list[OnReply] = []
 
     def deliver(self, event: CallEvent | FetchEvent, on_reply: OnReply) -> None:

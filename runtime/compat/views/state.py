@@ -11,7 +11,7 @@ from ...host.exports import Exports
 from ...host.scheduled import ScheduledEvent
 from ..js.dates import Date
 from ..js.proxies import JsProxy
-from ..js.values import JsDict, JsList
+from ..js.values import JsDict, JsList, from_native
 from ..js.websockets import WebSocket, WebSocketRequestResponsePair
 from .bindings import OURS, BindingViews
 from .names import as_key, spelled
@@ -36,8 +36,6 @@ class ContextView(JsProxy, js_name="ExecutionContext"):
     def __getattr__(self, name: str) -> Any:
         if name == "exports":
             return ExportsView(self.native.exports, self._views)
-        if name == "props":
-            return JsDict()
         raise AttributeError(
             f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
         )
@@ -53,6 +51,7 @@ class DurableObjectContext(ContextView, js_name="DurableObjectState"):
     Attributes:
         id: Whose ctx this is.
         storage: What the object keeps.
+        props: Empty: nobody says anything of an object.
     """
 
     native: DurableObjectState
@@ -61,6 +60,7 @@ class DurableObjectContext(ContextView, js_name="DurableObjectState"):
         super().__init__(native, views)
         self.id = DurableObjectIdView(native.id)
         self.storage = StorageView(native.storage)
+        self.props = JsDict()
 
     @spelled
     def blockConcurrencyWhile(self, callback: Callable[[], Any]) -> Any:
@@ -125,6 +125,13 @@ class DurableObjectContext(ContextView, js_name="DurableObjectState"):
 
 class WorkerContext(ContextView, js_name="ExecutionContext"):
     """A Worker's ``ctx``."""
+
+    native: ExecutionContext
+
+    @cached_property
+    def props(self) -> Any:
+        """What the binding, or ``ctx.exports``, through which it is called says of who calls."""
+        return from_native(self.native.props)
 
     def passThroughOnException(self) -> None:
         """Accepted; there is no origin behind perdure that a request could pass on to."""
