@@ -68,9 +68,26 @@ FRONT = """
             told += [await greeter.props(), await self.ctx.exports.Greeter.props()]
             response = await self.env.TOLD.fetch("http://math/props")
             told.append(await response.text())
-            room = self.ctx.exports.Room.get_by_name("x")
-            told += [await room.told(greeter), await room.hand_out().props()]
             return Response.json([*told, self.ctx.props])
+
+        async def sent(self, request):
+            greeter = self.ctx.exports.Greeter(props={"plan": "free"})
+            told = []
+            for name in "abcdefgh":  # in several processes, if there are several
+                room = self.ctx.exports.Room.get_by_name(name)
+                given, held = await room.hand_out(), await room.echo([greeter])
+                response = await held[0].fetch("http://any/")
+                found = [await room.told(greeter), await given.props(), await response.text()]
+                found += [await room.hand_out().props(), repr(held[0])]
+                assert await (await room.echo(self.env.MATH)).add(1, 2) == 3
+                told.append(found == [
+                    [{"plan": "free"}, "GET with {'plan': 'free'}"],
+                    {"room": name},
+                    "GET with {'plan': 'free'}",
+                    {"room": name},
+                    "<ServiceStub app.Greeter>",
+                ] or found)
+            return Response.json(told)
 
         async def unsendable(self, request):
             try:
@@ -89,6 +106,9 @@ FRONT = """
         async def told(self, greeter):
             response = await greeter.fetch("http://any/")
             return [await greeter.props(), await response.text()]
+
+        def echo(self, value):
+            return value
 
         def hand_out(self):
             return self.ctx.exports.Greeter(props={"room": self.ctx.id.name})
@@ -223,8 +243,6 @@ async def test_an_entrypoint_is_told_what_the_binding_says_of_its_caller(serve: 
             free,
             {},
             '{"who": "front", "rights": ["read"]}',
-            [free, f"GET with {free}"],
-            {"room": "x"},
             {},
         ]
 
@@ -233,3 +251,10 @@ async def test_props_are_plain_values(serve: Serving) -> None:
     server = await serve.start(write(serve))
     async with ClientSession() as session, session.get(f"{server.url}/unsendable") as response:
         assert "DurableObjectNamespace" in await response.text()
+
+
+async def test_a_stub_of_a_worker_can_be_sent_and_keeps_its_props(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.get(f"{server.url}/sent") as response:
+        assert response.status == 200, await response.text()
+        assert await response.json() == [True] * 8
