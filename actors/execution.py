@@ -19,7 +19,6 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any, Protocol
-from weakref import WeakSet
 
 from .channel import Outbound
 from .clock import Timer
@@ -43,8 +42,6 @@ CURRENT: contextvars.ContextVar["Execution | None"] = contextvars.ContextVar(
 # So many turns in a row, then the loop gets a chance to read sockets and fire timers.
 TURNS_PER_PUMP_MAX = 128
 DEFAULT_LIMITS = ActorLimits()
-# The event loops on which actors live: one in a process, but for tests.
-LOOPS: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 class Targets(Protocol):
@@ -360,7 +357,6 @@ def install_task_factory(loop: asyncio.AbstractEventLoop) -> None:
     A factory that is there already keeps making all other tasks. Calling this again changes
     nothing.
     """
-    LOOPS.add(loop)
     earlier = loop.get_task_factory()
     if getattr(earlier, "is_perdures", False):
         return

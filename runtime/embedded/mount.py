@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
+from ...actors.errors import WrongThread
 from ...actors.threads import call_on
 from ...storage.errors import DirectoryInUse, UsageError
 from ..config.data_dir import data_dir_of
@@ -104,9 +105,16 @@ class Mount:
 
         Raises:
             NotOpen: It is not.
+            WrongThread: Another event loop than the program's is running here.
         """
         if self._server is None:
             raise NotOpen
+        try:
+            is_elsewhere = asyncio.get_running_loop() is not self._loop
+        except RuntimeError:  # a thread, which may have it for call()
+            is_elsewhere = False
+        if is_elsewhere:
+            raise WrongThread("env")
         return self._server.env
 
     def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -8,7 +8,6 @@ import pytest
 from perdure.actors.base import DurableObject
 from perdure.actors.errors import ActorReset, ReservedMethod
 from perdure.actors.events import CallEvent, FetchEvent, OnReply
-from perdure.actors.execution import install_task_factory
 from perdure.actors.fetcher import Fetcher, request_of
 from perdure.actors.http import Request, Response
 from perdure.actors.pipe import Pipe
@@ -36,11 +35,6 @@ class Room(DurableObject):
         return Response(await request.text())
 
 
-@pytest.fixture
-async def a_loop_of_actors() -> None:
-    install_task_factory(asyncio.get_running_loop())
-
-
 Make = Callable[[World], Fetcher]
 MAKERS: list[Make] = [lambda world: world.stub(Room), lambda _: ServiceStub(Answering())]
 
@@ -63,7 +57,6 @@ def test_a_request_is_sent_as_it_is_unless_something_is_to_be_different() -> Non
     assert request_of("http://any/x", None, None, None).method == "GET"
 
 
-@pytest.mark.usefixtures("a_loop_of_actors")
 async def test_after_a_reset_a_stub_fails_and_asks_nobody() -> None:
     service = Answering()
     stub = ServiceStub(service)
@@ -72,16 +65,15 @@ async def test_after_a_reset_a_stub_fails_and_asks_nobody() -> None:
     lost_reply(None, encode_error(ActorReset("gone")))
     with pytest.raises(ActorReset, match="gone"):
         await lost
-    with pytest.raises(ActorReset, match="gone"):
-        await stub.fetch("http://any/")
-    with pytest.raises(ActorReset, match="gone"):
-        await stub.call()
+    more = [stub.fetch("http://any/"), stub.call()]
     assert len(service.replies) == 2
+    for each in more:
+        with pytest.raises(ActorReset, match="gone"):
+            await each
     later_reply(Response("sent before"), None)
     assert await (await later).text() == "sent before"
 
 
-@pytest.mark.usefixtures("a_loop_of_actors")
 async def test_another_error_leaves_a_stub_as_it_is() -> None:
     service = Answering()
     stub = ServiceStub(service)
@@ -94,7 +86,6 @@ async def test_another_error_leaves_a_stub_as_it_is() -> None:
     assert await call == 5
 
 
-@pytest.mark.usefixtures("a_loop_of_actors")
 async def test_an_answer_that_nobody_waits_for_any_more_is_let_go() -> None:
     service, stopped = Answering(), list[str]()
     given_up = ServiceStub(service).fetch("http://any/")

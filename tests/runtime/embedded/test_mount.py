@@ -89,6 +89,12 @@ async def test_the_embedding_program_calls_actors_itself(config: WorkerConfig) -
         with pytest.raises(WrongThread, match=r"call\(\) of a mounted program"):
             await asyncio.to_thread(room.count)
         assert await asyncio.to_thread(mount.call, room.count) == 0
+
+        async def elsewhere() -> None:
+            await mount.env.ROOM.get_by_name("lobby").count()
+
+        with pytest.raises(WrongThread, match="another event loop"):
+            await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
         with pytest.raises(UsageError, match="await"):
             mount.call(room.count)
     with pytest.raises(NotOpen):
