@@ -95,7 +95,8 @@ def path_from(source: Any) -> str:
         else source.ConsumeBytes(source.ConsumeIntInRange(0, 12)).decode("ascii", "ignore")
         for _ in range(source.ConsumeIntInRange(0, 8))
     ]
-    return "/" + source.PickValueInList(["", "/", "proxied/", "to/"]) + "".join(parts)
+    begin: str = source.PickValueInList(["", "/", "proxied/", "to/"])
+    return f"/{begin}{''.join(parts)}"
 
 
 def one_path(source: Any) -> None:

@@ -105,6 +105,27 @@ async def test_a_file_that_changes_on_the_way_does_not_look_whole(tmp_path: Path
     assert await source.read_chunk() == b""
 
 
+async def test_a_short_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    one = asset(path, b"before")
+    pread, contents = os.pread, [b"meanwhile", b"and again"]
+
+    def change_and_read(descriptor: int, size: int, at: int) -> bytes:
+        if contents:
+            path.write_bytes(contents.pop(0))
+        return pread(descriptor, size, at)
+
+    monkeypatch.setattr(os, "pread", change_and_read)
+    response = got(one)
+    assert await response.bytes() == b"and again"
+    assert response.header_fields()["Content-Length"] == "9"
+    contents += [b"x" * size for size in range(1, 5)]
+    with pytest.raises(AssetChanged):
+        got(one)
+
+
 def test_another_content_has_another_tag(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")
