@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -149,6 +149,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(PATHS, st.sampled_from(HTML_HANDLING), st.sampled_from(NOT_FOUND_HANDLING))
+@example("/link", HTML_HANDLING[0], "none")
+@example("/r/link", HTML_HANDLING[0], "none")
+@example("/folder/secret", HTML_HANDLING[0], "none")
 def test_no_path_leads_outside(house: Path, path: str, html: str, missing: str) -> None:
     async def get(path: str) -> tuple[int, str]:
         config = AssetsConfig(house, html_handling=html, not_found_handling=missing)
