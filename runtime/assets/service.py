@@ -4,7 +4,7 @@ from ...actors.errors import NoSuchMethod
 from ...actors.events import CallEvent, FetchEvent, OnReply
 from ...actors.http import Request, Response
 from ...actors.rpc import encode_error
-from ...actors.service_stub import Service
+from ...actors.service_stub import Service, ServiceAddress
 from .directory import READ_METHODS, AssetDirectory, Destination, path_of
 from .lookup import Elsewhere, decoded, encoded
 from .redirects import Redirected
@@ -21,14 +21,14 @@ class AssetsService(Service):
         assets: The files.
     """
 
-    __slots__ = ("_assets", "_name")
+    __slots__ = ("_assets",)
 
     def __init__(self, name: str, assets: AssetDirectory) -> None:
-        self._name = name
+        super().__init__(ServiceAddress(name, None))
         self._assets = assets
 
     def __repr__(self) -> str:
-        return f"the assets of {self._name}"
+        return f"the assets of {self.address.worker}"
 
     def deliver(self, event: CallEvent | FetchEvent, on_reply: OnReply) -> None:
         """Answer a request; there are no methods."""
