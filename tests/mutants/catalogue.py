@@ -1,6 +1,7 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.assets import ASSETS
 from tests.mutants.compression import COMPRESSION
 from tests.mutants.edge import EDGE
 from tests.mutants.elsewhere import ELSEWHERE
@@ -12,6 +13,7 @@ from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.sessions import SESSIONS
 from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
+from tests.mutants.starting import STARTING
 from tests.mutants.tls import TLS
 
 MUTANTS = (
@@ -28,4 +30,6 @@ MUTANTS = (
     *EDGE,
     *TLS,
     *SLOTS,
+    *ASSETS,
+    *STARTING,
 )
