@@ -132,7 +132,10 @@ def read_inline(payload: bytes) -> Any:
     if kind == BLOB:
         return Blob(*decode(data))
     if kind == EXCEPTION:
-        return decode_error(data)
+        try:
+            return decode_error(data)
+        except Exception as error:
+            raise ValueError(f"an exception that is none: {type(error).__name__}") from None
     raise ValueError(f"unknown kind of item: {kind!r}")
 
 
