@@ -15,7 +15,7 @@ from ..config.errors import Problem
 from ..host.loader import ENTRYPOINT, LoadError
 from ..host.scheduled import ScheduledEvent
 from ..host.worker import Worker
-from .handlers import FETCH, called, made_with, relaxed
+from .handlers import FETCH, FETCH_ARGUMENTS, called, made_with, places_of, relaxed
 from .js.http import Request as JsRequest
 from .replies import native_response
 from .sdk.messages import Request
@@ -35,6 +35,7 @@ class WorkersWorker(Worker):
         super().__init__(*arguments)
         self._view = view
         self._views = views
+        self._places: dict[type[Any], int] = {}
 
     def context_of(self, props: bytes) -> WorkerContext:
         """``ctx`` of one request, or one call."""
@@ -53,7 +54,16 @@ class WorkersWorker(Worker):
         fetch = getattr(instance, FETCH, None)
         if fetch is None:
             raise TypeError(f"Method {FETCH} does not exist")
-        return fetch(Request.of(request))
+        places = self._places.get(type(instance))
+        if places is None:
+            places = self._places[type(instance)] = places_of(fetch, FETCH_ARGUMENTS)
+        if places == 1:
+            return fetch(self.seen(request))
+        return fetch(*(self.seen(request), None, None)[:places])
+
+    def seen(self, request: NativeRequest) -> Any:
+        """A request as the program sees it."""
+        return Request.of(request)
 
     def handle_scheduled(self, event: ScheduledEvent) -> Any:
         scheduled = getattr(self.instance_of(self._entrypoint), SCHEDULED, None)
@@ -80,7 +90,7 @@ def entrypoint_of_globals(module: ModuleType, main: Path) -> type[WorkerEntrypoi
         raise LoadError(Problem(main, "", None, None, message, hint))
     found = vars(module).get(ON_SCHEDULED)
     return _entrypoint_calling(
-        None if handler is None else relaxed(handler, 3),
+        None if handler is None else relaxed(handler, FETCH_ARGUMENTS),
         None if found is None else relaxed(found, 3),
     )
 

@@ -25,7 +25,7 @@ from ...actors.state import NO_PROPS, DurableObjectState
 from ..host.bindings import Env
 from ..host.worker import Worker
 from .entrypoint import WorkersWorker
-from .handlers import ALARM, FETCH, HANDLERS, WorkersHandlers, called
+from .handlers import ALARM, HANDLERS, WorkersHandlers, called
 from .js.http import Request
 from .replies import native_response
 from .views.env import EnvView, bind
@@ -152,10 +152,8 @@ class SdkHandlers(WorkersHandlers):
         found = super()._find(name)
         return None if found is None else self._sdk.guarded(found, self._actor)
 
-    def handle(self, event: Event) -> Any:
-        if isinstance(event, FetchEvent):
-            return self._handler(FETCH, 1)(self._sdk.request(event.request))
-        return super().handle(event)
+    def _seen(self, request: NativeRequest) -> Any:
+        return self._sdk.request(request)
 
     def call(self, event: CallEvent) -> Any:
         name = event.method.partition(".")[0]
@@ -188,11 +186,8 @@ class SdkWorker(WorkersWorker):
     def result_of(self, result: Any) -> Any:
         return self._sdk.outgoing(result)
 
-    def handle(self, instance: Any, request: NativeRequest) -> Any:
-        fetch = getattr(instance, FETCH, None)
-        if fetch is None:
-            raise TypeError(f"Method {FETCH} does not exist")
-        return fetch(self._sdk.request(request))
+    def seen(self, request: NativeRequest) -> Any:
+        return self._sdk.request(request)
 
     def response_of(self, result: Any) -> NativeResponse:
         return self._sdk.response(result)
