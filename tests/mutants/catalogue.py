@@ -10,6 +10,7 @@ from tests.mutants.outputs import OUTPUTS
 from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
+from tests.mutants.rpc import RPC
 from tests.mutants.sessions import SESSIONS
 from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
@@ -32,4 +33,5 @@ MUTANTS = (
     *SLOTS,
     *ASSETS,
     *STARTING,
+    *RPC,
 )

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ....actors.blob import Blob as NativeBlob
 from ....actors.form import File as NativeFile
 from .buffers import ArrayBuffer, JsBuffer, Uint8Array, bytes_of
 from .objects import text_of
@@ -13,7 +14,7 @@ from .promises import Promise
 from .proxies import JsProxy, is_nullish
 from .pyproxies import unwrapped
 from .streams import ReadableStream
-from .values import JsIterator, JsList
+from .values import NATIVE_VIEWS, JsIterator, JsList
 
 
 class Blob(JsProxy):
@@ -62,6 +63,10 @@ class Blob(JsProxy):
         stream.end()
         return stream
 
+    def as_sent(self) -> NativeBlob:
+        """What is sent for it."""
+        return NativeBlob(self.data, self.type)
+
 
 class File(Blob):
     """A Blob with a name."""
@@ -71,6 +76,20 @@ class File(Blob):
         given = options_of(options, more, ("lastModified",))
         self.name = text_of(name)
         self.lastModified = int(given.get("lastModified", time.time_ns() // 1_000_000))
+
+    def as_sent(self) -> NativeBlob:
+        return NativeBlob(self.data, self.type, self.name, self.lastModified)
+
+
+def blob_of(native: NativeBlob) -> Blob:
+    """The Blob, or the File, that somebody has sent."""
+    if native.filename is None:
+        return Blob.of(native.data, native.content_type)
+    options = {"type": native.content_type, "lastModified": native.last_modified_ms}
+    return File([native.data], native.filename, options)
+
+
+NATIVE_VIEWS[NativeBlob] = blob_of
 
 
 def _part(part: Any) -> bytes:

@@ -10,19 +10,31 @@ from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, Self
 
+from ....actors.blob import Blob as NativeBlob
+from ....actors.body import BodyStream
 from ....actors.capability import Sendable
 from ....actors.http import Request as NativeRequest
 from ....actors.http import Response as NativeResponse
+from ....actors.ids import DurableObjectId
+from ....actors.namespace import DurableObjectNamespace
 from ....actors.rpc_stub import RpcStub
 from ....actors.service_stub import ServiceStub
+from ....actors.state import DurableObjectState, ExecutionContext
+from ....actors.websocket import WebSocket as NativeWebSocket
+from ....actors.writable_stream import WritableStream as NativeWritable
+from ..js.abort import AbortSignal
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
 from ..js.blobs import FormData as JsFormData
+from ..js.blobs import blob_of
 from ..js.buffers import ArrayBuffer
+from ..js.errors import DOMException
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import PyProxy, unwrapped
+from ..js.sent_streams import native_readable, native_writable, writable_of
+from ..js.streams import ReadableStream, WritableStream
 from ..js.values import JsDict, JsList, from_native, to_native
 from .blobs import Blob, File
 from .fetch import fetch_with
@@ -33,6 +45,15 @@ __all__ = ["python_from_rpc", "python_to_rpc"]
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 _REFUSED = (tuple, bytearray, re.Pattern)
+# What views lead to and no call carries.
+_STAYS = (
+    DurableObjectId,
+    DurableObjectNamespace,
+    DurableObjectState,
+    ExecutionContext,
+    JsProxy,
+    NativeWebSocket,
+)
 _WRAPPED: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (JsRequest, lambda value: Request.of(value.native)),
     (JsResponse, lambda value: Response.of(value.native)),
@@ -60,7 +81,7 @@ def outgoing(value: Any) -> Any:
     if isinstance(value, PyProxy):
         return outgoing(unwrapped(value))
     if isinstance(value, JsProxy):
-        return to_native(value)
+        return _proxied(value)
     if isinstance(value, _REFUSED) or inspect.isawaitable(value):
         raise TypeError(f"{kind.__name__} cannot be sent over RPC.")
     if isinstance(value, dict):
@@ -72,10 +93,38 @@ def outgoing(value: Any) -> Any:
     if isinstance(value, memoryview | array):
         return value.tobytes()
     if not isinstance(value, type) and (held := getattr(value, "js_object", None)) is not None:
-        return to_native(held)
+        return outgoing(held)
     if callable(value) and not isinstance(value, type | Sendable):
         return _called_with_views(value)
     return value
+
+
+def _proxied(value: JsProxy) -> Any:
+    for kind, send in _SENT:
+        if isinstance(value, kind):
+            return send(value)
+    native = to_native(value)
+    if isinstance(native, _STAYS) and not isinstance(native, BaseException):
+        message = f'Could not serialize object of type "{type(value).js_name}". '
+        raise _refusal(message + "This type does not support serialization.")
+    return native
+
+
+def _refusal(message: str) -> DOMException:
+    return DOMException(message, "DataCloneError")
+
+
+def _refuse_signal(_: AbortSignal) -> Any:
+    # As on the platform, where a flag that no date brings would let it pass.
+    raise _refusal("AbortSignal serialization is not enabled.")
+
+
+_SENT: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
+    (JsBlob, lambda value: value.as_sent()),
+    (ReadableStream, native_readable),
+    (WritableStream, native_writable),
+    (AbortSignal, _refuse_signal),
+)
 
 
 def _called_with_views(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -198,6 +247,9 @@ class ServiceView(Remote):
 VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     RpcStub: StubOfTarget,
     ServiceStub: ServiceView,
+    BodyStream: ReadableStream.of,
+    NativeBlob: lambda native: _from_proxy(blob_of(native)),
+    NativeWritable: writable_of,
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }
