@@ -102,6 +102,10 @@ class Request(Body):
         """For ``fetch``: the signal, if one was given or asked for."""
         return self._signal
 
+    def take_signal(self, signal: AbortSignal) -> None:
+        """For the SDK: be called off by it."""
+        self._signal = signal
+
     def clone(self) -> "Request":
         """The same once more; both bodies can be read."""
         with platform_errors():

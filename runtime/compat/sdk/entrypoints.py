@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from ....actors.base import DurableObject, WorkerEntrypoint
 from ....actors.errors import ActorAborted
 from ....actors.execution import current_execution
 from ....storage.errors import UsageError
-from ..js.errors import NotAvailable
+from ..js.absent import Absent
 from ..js.http import Request as JsRequest
 from ..views.state import DurableObjectContext
 from .messages import Request
@@ -61,16 +61,26 @@ def wait_until(awaitable: Awaitable[Any]) -> None:
 waitUntil = wait_until
 
 
-def import_from_javascript(module_name: str) -> NoReturn:
-    """There is no JavaScript to import from.
+# Modules of the platform that have something in Python to take their place.
+_MODULES = {
+    "cloudflare:email": "use smtplib, or aiosmtplib from PyPI",
+    "cloudflare:sockets": "use asyncio.open_connection",
+    "cloudflare:workflows": "go through the steps in an actor's alarms",
+}
+
+
+def import_from_javascript(module_name: str) -> Any:
+    """A module of the platform's: one that raises ``NotAvailable`` when it is used.
 
     Raises:
-        NotAvailable: Always.
+        ImportError: It is none of those that Python programs import.
     """
     if not isinstance(module_name, str):
         raise UsageError(f"a module's name is a str, not {type(module_name).__name__}")
-    raise NotAvailable(
-        f"import_from_javascript({module_name!r})",
-        "there is no JavaScript here. What cloudflare:workers and cloudflare:sockets offer is in "
-        "the module workers, and in asyncio",
+    if module_name in _MODULES:
+        return Absent(module_name, _MODULES[module_name])
+    raise ImportError(
+        f"Failed to import {module_name!r}: it is not available on perdure, where there is no "
+        "JavaScript; use a Python package",
+        name=module_name,
     )

@@ -61,8 +61,15 @@ async def test_outside_of_a_handler_nothing_goes_on() -> None:
     later.close()
 
 
+def test_modules_of_the_platform_say_what_to_use_instead() -> None:
+    sockets = entrypoints.import_from_javascript("cloudflare:sockets")
+    with pytest.raises(NotAvailable, match=r"use asyncio\.open_connection"):
+        sockets.connect("example.com:25")
+
+
 def test_there_is_no_javascript() -> None:
-    with pytest.raises(NotAvailable, match="is not available on perdure"):
-        entrypoints.import_from_javascript("cloudflare:sockets")
+    with pytest.raises(ImportError, match="it is not available on perdure") as raised:
+        entrypoints.import_from_javascript("node:crypto")
+    assert raised.value.name == "node:crypto"
     with pytest.raises(UsageError, match="a module's name is a str"):
         entrypoints.import_from_javascript(5)  # type: ignore[arg-type]  # that is the point
