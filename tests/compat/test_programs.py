@@ -87,7 +87,7 @@ async def test_what_is_read_from_env_at_import_serves_later(
         "keep values in an actor's storage.kv"
     )
     assert sockets == (
-        "NotSupportedError: cloudflare:sockets is not available on perdure: "
+        "NotSupportedError: cloudflare:sockets.connect is not available on perdure: "
         "use asyncio.open_connection"
     )
 

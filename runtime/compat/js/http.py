@@ -5,6 +5,7 @@ import http
 from collections.abc import Callable
 from typing import Any
 
+from ....actors.execution import current_execution
 from ....actors.fetch import fetch as native_fetch
 from ....actors.headers import Headers as NativeHeaders
 from ....actors.http import Request as NativeRequest
@@ -231,8 +232,10 @@ def fetch(resource: Any, init: Any = None, **more: Any) -> Promise:
     """Send a request; options come as an object or as keyword arguments.
 
     Raises:
-        JsException: When awaited: the network failed, or it was aborted.
+        JsException: No handler is running; when awaited: the network failed, or it was aborted.
     """
+    with platform_errors():
+        current_execution("fetch()")
     return fetch_by(native_fetch, resource, init, **more)
 
 

@@ -8,7 +8,8 @@ from ....actors.base import DurableObject, WorkerEntrypoint
 from ....actors.errors import ActorAborted
 from ....actors.execution import current_execution
 from ....storage.errors import UsageError
-from ..js.absent import Absent
+from ..js.absent import absent_module
+from ..js.errors import platform_errors
 from ..js.http import Request as JsRequest
 from ..views.state import DurableObjectContext
 from .messages import Request
@@ -53,32 +54,25 @@ def wait_until(awaitable: Awaitable[Any]) -> None:
     """Go on with ``awaitable`` after the response has left; its failure is logged.
 
     Raises:
-        NotInHandler: No handler is running.
+        JsException: No handler is running.
     """
-    current_execution("wait_until()").wait_until(awaitable)
+    with platform_errors():
+        current_execution("wait_until()").wait_until(awaitable)
 
 
 waitUntil = wait_until
 
 
-# Modules of the platform that have something in Python to take their place.
-_MODULES = {
-    "cloudflare:email": "use smtplib, or aiosmtplib from PyPI",
-    "cloudflare:sockets": "use asyncio.open_connection",
-    "cloudflare:workflows": "go through the steps in an actor's alarms",
-}
-
-
 def import_from_javascript(module_name: str) -> Any:
-    """A module of the platform's: one that raises ``NotAvailable`` when it is used.
+    """A module of the platform's: what is in it raises ``NotAvailable`` when it is used.
 
     Raises:
         ImportError: It is none of those that Python programs import.
     """
     if not isinstance(module_name, str):
         raise UsageError(f"a module's name is a str, not {type(module_name).__name__}")
-    if module_name in _MODULES:
-        return Absent(module_name, _MODULES[module_name])
+    if (module := absent_module(module_name)) is not None:
+        return module
     raise ImportError(
         f"Failed to import {module_name!r}: it is not available on perdure, where there is no "
         "JavaScript; use a Python package",

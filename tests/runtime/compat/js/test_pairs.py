@@ -30,9 +30,9 @@ def test_they_are_gone_through_in_order(pairs: Pairs) -> None:
     assert list(pairs.values()) == ["1", "2", "3"]
 
 
-def test_a_callback_gets_value_name_and_all(pairs: Pairs) -> None:
+def test_a_callback_gets_value_name_and_what_they_are_of(pairs: Pairs) -> None:
     heard: list[Any] = []
-    pairs.forEach(lambda value, name, all: heard.append((value, name, all is pairs)))
+    pairs.forEach(lambda value, name, of: heard.append((value, name, of is pairs)))
     assert heard == [("1", "a", True), ("2", "b", True), ("3", "a", True)]
 
 

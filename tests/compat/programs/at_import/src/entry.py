@@ -18,7 +18,7 @@ CACHE = env.CACHE
 COUNTERS = env.COUNTERS
 SUMS = env.SELF
 PLATFORM = import_from_javascript("cloudflare:workers")
-SOCKETS = import_from_javascript("cloudflare:sockets")
+CONNECT = import_from_javascript("cloudflare:sockets").connect
 
 
 def refusal(use):
@@ -62,7 +62,7 @@ async def of_bindings():
 
 
 async def of_what_is_missing():
-    return [refusal(lambda: CACHE.get("a")), refusal(lambda: SOCKETS.connect("a:25"))]
+    return [refusal(lambda: CACHE.get("a")), refusal(lambda: CONNECT("a:25"))]
 
 
 async def of_work_that_goes_on():
