@@ -190,10 +190,7 @@ class Response(Body):
 
     @property
     def statusText(self) -> str:
-        text = self.native.status_text
-        if not text and self.native.status in http.HTTPStatus._value2member_map_:
-            return http.HTTPStatus(self.native.status).phrase
-        return text
+        return words_of(self.native)
 
     @property
     def ok(self) -> bool:
@@ -222,6 +219,13 @@ class Response(Body):
 
     def __repr__(self) -> str:
         return repr(self.native)
+
+
+def words_of(response: NativeResponse) -> str:
+    """The words after the status; the usual ones, where there are some, if it was given none."""
+    if not response.status_text and response.status in http.HTTPStatus._value2member_map_:
+        return http.HTTPStatus(response.status).phrase
+    return response.status_text
 
 
 def _text(value: Any) -> str | None:

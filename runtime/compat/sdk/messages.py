@@ -17,6 +17,7 @@ from ..js.abort import AbortSignal
 from ..js.errors import RangeError, js_error
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
+from ..js.http import words_of
 from ..js.proxies import is_nullish
 from .bodies import FieldsMapping, Message, body_for, fields_of
 from .forms import FormData
@@ -258,8 +259,8 @@ class Response(Message):
     def __repr__(self) -> str:
         native = self.native
         parts = [f"status={native.status}"]
-        if native.status_text:
-            parts.append(f"status_text={native.status_text!r}")
+        if self.status_text:
+            parts.append(f"status_text={self.status_text!r}")
         if kind := native.header_fields().get("Content-Type"):
             parts.append(f"content_type={kind!r}")
         if native.url:
@@ -284,8 +285,8 @@ class Response(Message):
 
     @property
     def status_text(self) -> str:
-        """The words that came with the status."""
-        return self.native.status_text
+        """The words that came with the status, or the usual ones."""
+        return words_of(self.native)
 
     @property
     def ok(self) -> bool:
