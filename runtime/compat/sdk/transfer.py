@@ -25,7 +25,7 @@ from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import PyProxy, unwrapped
 from ..js.values import JsDict, JsList, from_native, to_native
 from .blobs import Blob, File
-from .fetch import fetch_with
+from .fetch import fetch, fetch_with
 from .forms import FormData
 from .messages import Request, Response
 
@@ -189,9 +189,15 @@ class ServiceView(Remote):
 
     __slots__ = ()
 
-    def fetch(self, resource: Any, **options: Any) -> Any:
-        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
-        return fetch_with(self.native.fetch, resource, options)
+    def fetch(self, *arguments: Any, **options: Any) -> Any:
+        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``.
+
+        Raises:
+            TypeError: There are more by position than there; the text is the same.
+        """
+        if len(arguments) == 1:
+            return fetch_with(self.native.fetch, arguments[0], options)
+        return fetch(*arguments, **options, fetcher=self)
 
 
 # What Python code sees native objects as that came from somewhere; more are added by who has them.
