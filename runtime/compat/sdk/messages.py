@@ -265,7 +265,6 @@ class Response(Message):
             parts.append(f"content_type={kind!r}")
         if native.url:
             parts.append(f"url={native.url!r}")
-        parts.append(f"type={self.type!r}")
         return f"Response({', '.join(parts)})"
 
     @cached_property

@@ -88,8 +88,7 @@ def test_a_status_is_a_number_or_one_of_pythons() -> None:
 def test_a_response_says_what_it_is() -> None:
     response = Response("x")
     assert repr(response) == (
-        "Response(status=200, status_text='OK', content_type='text/plain;charset=UTF-8', "
-        "type='default')"
+        "Response(status=200, status_text='OK', content_type='text/plain;charset=UTF-8')"
     )
 
 
