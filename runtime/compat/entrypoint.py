@@ -10,6 +10,7 @@ from ...actors.events import CallEvent
 from ...actors.http import Request as NativeRequest
 from ...actors.http import Response as NativeResponse
 from ...actors.scope import Scope
+from ...actors.state import NO_PROPS, ExecutionContext
 from ..config.errors import Problem
 from ..host.loader import ENTRYPOINT, LoadError
 from ..host.scheduled import ScheduledEvent
@@ -19,6 +20,7 @@ from .js.http import Request as JsRequest
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import outgoing
+from .views.bindings import OURS, BindingViews
 from .views.env import EnvView
 from .views.state import ScheduledController, WorkerContext
 
@@ -29,14 +31,18 @@ GLOBAL_HANDLERS = (ON_FETCH, ON_SCHEDULED, "on_queue")
 class WorkersWorker(Worker):
     """Runs ``Default.fetch(self, request)`` of a program in Workers style."""
 
-    def __init__(self, *arguments: Any, view: EnvView) -> None:
+    def __init__(self, *arguments: Any, view: EnvView, views: BindingViews = OURS) -> None:
         super().__init__(*arguments)
         self._view = view
-        self._context = WorkerContext(self._ctx)
+        self._views = views
         self._places: dict[type[Any], int] = {}
 
-    def instance_of(self, entrypoint: type[Any]) -> Any:
-        return made_with(entrypoint, self._context, self._view)
+    def context_of(self, props: bytes) -> WorkerContext:
+        """``ctx`` of one request, or one call."""
+        return WorkerContext(ExecutionContext(self, props), self._views)
+
+    def instance_of(self, entrypoint: type[Any], props: bytes = NO_PROPS) -> Any:
+        return made_with(entrypoint, self.context_of(props), self._view)
 
     def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
         return called(instance, event, scope)

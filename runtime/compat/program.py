@@ -22,7 +22,7 @@ from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
 
 if TYPE_CHECKING:
     from .external_sdk import ExternalSdk
-    from .views.env import BindingViews
+    from .views.bindings import BindingViews
 
 # What the platform does by itself for programs of today.
 _FLAGS_OF_TODAY = {
@@ -146,10 +146,10 @@ class WorkersStyle:
     def _early_views(self) -> "BindingViews":
         """What the program sees bindings as while it is imported."""
         if self._own_workers() is not None:
-            from .external_sdk import RAW  # noqa: PLC0415  # as above
+            from .views.raw import RAW  # noqa: PLC0415  # as above
 
             return RAW
-        from .views.env import OURS  # noqa: PLC0415  # as above
+        from .views.bindings import OURS  # noqa: PLC0415  # as above
 
         return OURS
 

@@ -2,32 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-from ....actors.namespace import DurableObjectNamespace
-from ....actors.service_stub import ServiceStub
 from ...host.bindings import Env
 from ..js.errors import Error
 from ..js.values import from_native
-from ..sdk.transfer import ServiceView
-from .namespaces import NamespaceView
-
-
-@dataclass(frozen=True, slots=True)
-class BindingViews:
-    """What a program sees bindings as.
-
-    Attributes:
-        of_namespace: Makes the view of a namespace.
-        of_service: Makes that of a service binding.
-    """
-
-    of_namespace: Callable[[DurableObjectNamespace], Any]
-    of_service: Callable[[ServiceStub], Any]
-
-
-OURS = BindingViews(NamespaceView, ServiceView)
+from .bindings import OURS, BindingViews
 
 
 class EnvView:
@@ -69,13 +49,11 @@ class EnvView:
             view = vars(self)[name] = self._settled(name)
             return view
         value = getattr(vars(self)["_native"], name)
-        if isinstance(value, DurableObjectNamespace):
-            view = vars(self)[name] = vars(self)["_views"].of_namespace(value)
-            return view
-        if isinstance(value, ServiceStub):
-            service = vars(self)[name] = vars(self)["_views"].of_service(value)
-            return service
-        return from_native(value)
+        view = vars(self)["_views"].of(value)
+        if view is None:
+            return from_native(value)
+        vars(self)[name] = view
+        return view
 
     def _settled(self, name: str) -> Any:
         """The view that the program has had of a binding since it was imported; it leads there."""
