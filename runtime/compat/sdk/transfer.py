@@ -15,10 +15,12 @@ from ....actors.http import Request as NativeRequest
 from ....actors.http import Response as NativeResponse
 from ....actors.rpc_stub import RpcStub
 from ....actors.service_stub import ServiceStub
+from ....storage.errors import ValueNotSerializable
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
 from ..js.blobs import FormData as JsFormData
 from ..js.buffers import ArrayBuffer
+from ..js.errors import js_error
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
@@ -140,7 +142,10 @@ class Member(Remote):
     def __call__(self, *args: Any, **kwargs: Any) -> "Pending":
         if kwargs:
             kwargs = {name: outgoing(value) for name, value in kwargs.items()}
-        return Pending(self.native(*map(outgoing, args), **kwargs))
+        try:
+            return Pending(self.native(*map(outgoing, args), **kwargs))
+        except ValueNotSerializable as error:
+            raise js_error(error) from error
 
     def __await__(self) -> Generator[Any, None, Any]:
         return incoming((yield from self.native.__await__()))
