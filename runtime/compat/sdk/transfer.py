@@ -22,13 +22,14 @@ from ....actors.service_stub import ServiceStub
 from ....actors.state import DurableObjectState, ExecutionContext
 from ....actors.websocket import WebSocket as NativeWebSocket
 from ....actors.writable_stream import WritableStream as NativeWritable
+from ....storage.errors import ValueNotSerializable
 from ..js.abort import AbortSignal
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
 from ..js.blobs import FormData as JsFormData
 from ..js.blobs import blob_of
 from ..js.buffers import ArrayBuffer
-from ..js.errors import DOMException
+from ..js.errors import DOMException, js_error
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
@@ -37,7 +38,7 @@ from ..js.sent_streams import native_readable, native_writable, writable_of
 from ..js.streams import ReadableStream, WritableStream
 from ..js.values import JsDict, JsList, from_native, to_native
 from .blobs import Blob, File
-from .fetch import fetch_with
+from .fetch import fetch, fetch_with
 from .forms import FormData
 from .messages import Request, Response
 
@@ -189,7 +190,10 @@ class Member(Remote):
     def __call__(self, *args: Any, **kwargs: Any) -> "Pending":
         if kwargs:
             kwargs = {name: outgoing(value) for name, value in kwargs.items()}
-        return Pending(self.native(*map(outgoing, args), **kwargs))
+        try:
+            return Pending(self.native(*map(outgoing, args), **kwargs))
+        except ValueNotSerializable as error:
+            raise js_error(error) from error
 
     def __await__(self) -> Generator[Any, None, Any]:
         return incoming((yield from self.native.__await__()))
@@ -238,9 +242,15 @@ class ServiceView(Remote):
 
     __slots__ = ()
 
-    def fetch(self, resource: Any, **options: Any) -> Any:
-        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
-        return fetch_with(self.native.fetch, resource, options)
+    def fetch(self, *arguments: Any, **options: Any) -> Any:
+        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``.
+
+        Raises:
+            TypeError: There are more by position than there; the text is the same.
+        """
+        if len(arguments) == 1:
+            return fetch_with(self.native.fetch, arguments[0], options)
+        return fetch(*arguments, **options, fetcher=self)
 
 
 # What Python code sees native objects as that came from somewhere; more are added by who has them.
