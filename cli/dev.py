@@ -7,11 +7,13 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from socket import socket
 
 import click
 from rich.text import Text
 
 from ..runtime.config.access import with_local_origins
+from ..runtime.config.model import WorkerConfig
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
 from ..runtime.host.migration_plan import Confirm, agree
@@ -22,6 +24,7 @@ from ..runtime.supervised import SupervisedServer
 from .actors import counted
 from .bindings import programs
 from .dev_session import DevSession
+from .first_start import FirstStart
 from .migrations import ask, refuse
 from .options import (
     configs_option,
@@ -129,29 +132,38 @@ async def _serve(
 ) -> None:
     # What is written from here on is newer than what is started.
     config = project.config
-    files: Sources | None = None
-    if config.perdure.workers:
-        files = Sources(
-            config.path,
-            config.main,
-            project.data_dir,
-            project.env_files,
-            [(other.path, other.main) for other in config.others],
-        )
-    server = await start_server(
-        with_local_origins(project.config),
-        launch,
-        workers=project.config.perdure.workers or 0,
-        on_request=partial(_show, output),
-        confirm=confirm,
+    files = Sources(
+        config.path,
+        config.main,
+        project.data_dir,
+        project.env_files,
+        [(other.path, other.main) for other in config.others],
     )
+    on_request = partial(_show, output)
+
+    async def start(config: WorkerConfig, opened: Sequence[socket]) -> RunningServer:
+        nonlocal project
+        project = replace(project, config=config)
+        return await start_server(
+            config,
+            launch,
+            workers=config.perdure.workers or 0,
+            on_request=on_request,
+            confirm=confirm,
+            opened=opened,
+        )
+
+    first = FirstStart(launch, start, files, output, on_request)
+    server = await first.server(with_local_origins(config))
+    if server is None:
+        output.message("Stopped. Nothing was started.")
+        return
     if launch.port not in {0, server.port}:
         taken = f"Port {launch.port} is taken; using {server.port}. Choose one with --port."
         output.message(Text.assemble(("note: ", "note"), taken))
     session: DevSession | None = None
     async with AsyncExitStack() as meanwhile:
         if isinstance(server, SupervisedServer):
-            assert files is not None, "there are workers"
             assert launch.reread is not None, "given above"
             session = DevSession(server, output, launch.reread, confirm_later, DRAIN_S)
             await meanwhile.enter_async_context(session.running(files))

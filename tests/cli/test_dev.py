@@ -163,17 +163,6 @@ async def test_a_broken_configuration_starts_nothing(start: Start, project: Path
     assert not (project / ".perdure").exists()
 
 
-async def test_a_program_that_fails_is_shown_with_its_traceback(
-    start: Start, project: Path
-) -> None:
-    (project / "src" / "main.py").write_text("import perdure\n\nperdure.nothing\n")
-    ended = await (await start("dev")).ended()
-    assert ended.code == 2
-    assert "src/main.py:3: error: main.py raised AttributeError" in ended.err
-    assert "    perdure.nothing\n" in ended.err
-    assert not (project / ".perdure").exists()
-
-
 class Terminal:
     """Somebody who types."""
 
