@@ -1,8 +1,9 @@
 """``perdure dev``: run a project while it is being written."""
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
@@ -172,6 +173,7 @@ async def _serve(
             drain_s=DRAIN_S,
             on_ready=lambda: _introduce(output, project, server, session),
             on_stopping=lambda name: _tell_of_stop(output, name),
+            on_hangup=_stop_on_hangup(),
             failed=server.failed,
         )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
@@ -207,3 +209,20 @@ def _tell_of_stop(output: Output, signal_name: str) -> None:
     if signal_name == "SIGINT" and output.err.is_terminal:
         output.message()  # the terminal has written ^C where the cursor stood
     output.message("Stopping. Press Ctrl-C again to cut off running requests.")
+
+
+def _stop_on_hangup() -> Callable[[], None] | None:
+    """Return what ends the server in good order when its terminal is closed; None under nohup."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return None
+    # Of a terminal that has gone nobody can say any more that it was one.
+    shown = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    def stop() -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in shown:
+            os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+        signal.raise_signal(signal.SIGTERM)
+
+    return stop

@@ -14,7 +14,7 @@ from ..runtime.sources import Sources
 from ..runtime.stand_in import StandIn
 from ..runtime.starting import Launch, RunningServer
 from ..storage.errors import PerdureError
-from .failures import CONFIGURATION, exit_code_of, show_failure
+from .failures import CONFIGURATION, exit_code_of, show_failure, text_of
 from .output import Output
 from .serving import unless_stopped
 
@@ -61,7 +61,7 @@ class FirstStart:
             if exit_code_of(error) != CONFIGURATION:
                 raise
             show_failure(self._output, error)
-            problem = _text_of(error)
+            problem = text_of(error)
         stand_in = await StandIn.start(config, self._launch, problem, self._on_request)
         try:
             async with aclosing(self._files.changes()) as changes:
@@ -90,9 +90,5 @@ class FirstStart:
                 if exit_code_of(error) != CONFIGURATION:
                     raise
                 show_failure(self._output, error)
-                stand_in.problem = _text_of(error)
+                stand_in.problem = text_of(error)
         return None
-
-
-def _text_of(error: PerdureError) -> str:
-    return error.why if isinstance(error, ChildFailed) else str(error)

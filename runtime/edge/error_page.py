@@ -59,15 +59,14 @@ def problem_page(problem: str, changed_path: str) -> str:
     """A page of a program that cannot be started, which is loaded again when that has changed.
 
     Args:
-        problem: Why, the most important line first.
+        problem: Why.
         changed_path: What is asked there is answered when the page is out of date.
     """
-    title, _, rest = problem.partition("\n")
-    text = f"<section><pre class=text>{html.escape(rest)}</pre></section>" if rest else ""
     return _page(
-        title,
-        "<p class=where>The program cannot be started. It is as soon as this is mended: save it."
-        f"</p>{text}<script>fetch({json.dumps(changed_path)}).then(answer => "
+        "The program cannot be started",
+        "<p class=where>Mend it and save: this page is then loaded again.</p>"
+        f"<section><pre class=text>{html.escape(problem)}</pre></section>"
+        f"<script>fetch({json.dumps(changed_path)}).then(answer => "
         "answer.status == 204 && location.reload()).catch(() => {})</script>",
     )
 
