@@ -24,6 +24,13 @@ async def test_functions_stubs_and_services_work_as_there(
         "methods": [{"price": 4, "currency": "?"}, "USD", 1],
         "callbacks": [[2, 6], 2, "6 EUR"],
         "passed_on": "6 EUR",
+        "props": [
+            ["hello ann", "hello bob", "hello eve", "who is it?"],
+            "hello ann",
+            ["hello bob", "hello bob"],
+            ["read", 2, {"rights": ["read", "sell"]}],
+            {},
+        ],
         "exports": [1, "6 EUR"],
     }
     for name, expected in transcript.items():

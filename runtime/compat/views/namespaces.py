@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
 from ....actors.namespace import DurableObjectNamespace
-from ....actors.service_stub import ServiceStub
 from ....actors.stub import DurableObjectStub
 from ..js.proxies import JsProxy
 from ..js.values import to_native
@@ -129,13 +128,6 @@ class StubView(ServiceView):
     def of(cls, native: DurableObjectStub) -> "StubView":
         """The view of a stub that somebody has sent."""
         return cls(native, DurableObjectIdView(native.id))
-
-
-def binding_view(value: Any) -> "NamespaceView | ServiceView | None":
-    """The view of what a binding is; None if nothing else stands for it."""
-    if isinstance(value, DurableObjectNamespace):
-        return NamespaceView(value)
-    return ServiceView(value) if isinstance(value, ServiceStub) else None
 
 
 NamespaceView.make_stub = StubView

@@ -26,6 +26,7 @@ from ..js.proxies import JsProxy
 from ..js.pyproxies import PyProxy, unwrapped
 from ..js.values import JsDict, JsList, from_native
 from ..sdk.transfer import outgoing
+from .bindings import BindingViews, props_of
 from .names import spelled
 from .namespaces import DurableObjectIdView, NamespaceView
 from .state import DurableObjectContext
@@ -164,6 +165,17 @@ class RawNamespace(NamespaceView, js_name="DurableObjectNamespace"):
     make_stub = RawStub
 
 
+class RawLoopback(RawFetcher, js_name="LoopbackServiceStub"):
+    """Calls an entrypoint of the program's own."""
+
+    def __call__(self, options: Any = None, **more: Any) -> RawFetcher:
+        """One whose ``ctx.props`` are ``options.props`` in each call."""
+        return RawFetcher(self.native(props=props_of(options, more)))
+
+
+RAW = BindingViews(RawNamespace, RawFetcher, RawLoopback)
+
+
 class RawStorage(JsProxy, js_name="DurableObjectStorage"):
     """``ctx.storage``, whose calls give promises."""
 
@@ -203,7 +215,7 @@ class RawContext(DurableObjectContext, js_name="DurableObjectState"):
     """
 
     def __init__(self, native: DurableObjectState, guard: Guard) -> None:
-        super().__init__(native)
+        super().__init__(native, RAW)
         self._guard = guard
         self.storage: Any = RawStorage(StorageView(native.storage), guard)
 

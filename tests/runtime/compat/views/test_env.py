@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from perdure.runtime.compat.js.proxies import JsException
 from perdure.runtime.compat.views.env import EnvView, bind, patched
 from perdure.runtime.compat.views.namespaces import NamespaceView
-from perdure.runtime.host.bindings import Env
 from tests.world import World
 
 
@@ -34,12 +34,23 @@ def test_before_it_is_filled_vars_are_there() -> None:
     assert (env.GREETING, env.JSON.a) == ("hello", [1])
 
 
-def test_before_it_is_filled_bindings_are_said_to_come() -> None:
-    env = EnvView({"GREETING": "hello"}, later=["ROOM"])
-    with pytest.raises(AttributeError, match=r"env\.ROOM is not there yet"):
-        env.ROOM
-    bind(env, Env({"ROOM": "a room"}))
-    assert env.ROOM == "a room"
+async def test_before_it_is_filled_a_binding_can_be_kept_and_not_be_used(workers: World) -> None:
+    env = EnvView({"GREETING": "hello"}, early={"LAB": NamespaceView})
+    kept = env.LAB
+    assert isinstance(kept, NamespaceView)
+    assert env.LAB is kept
+    assert "LAB" in dir(env)
+    assert repr(kept)
+    with pytest.raises(JsException, match="Disallowed operation called within global scope"):
+        kept.idFromName("a")
+
+    def script(lab: Any) -> None:
+        bind(env, lab.env._native)
+        assert kept.idFromName("a") == lab.env.LAB.idFromName("a")
+        assert env.LAB is kept
+        assert kept.native is lab.env.LAB.native
+
+    await workers.inside(script)
 
 
 async def test_it_is_read_only(workers: World) -> None:

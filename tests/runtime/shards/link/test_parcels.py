@@ -124,6 +124,7 @@ async def test_responses_are_streamed(tmp_path: Path) -> None:
         [RELEASE, 5, 1],
         [REPLY, 1, [encode(None), [[1, 5]]]],
         [REPLY, 1, [encode(None), [[2, "key", bytes(32), None]]]],
+        [REPLY, 1, [encode(None), [[6, "app", "Default", b""]]]],
     ],
 )
 async def test_a_process_that_says_what_cannot_be_is_cut_off(

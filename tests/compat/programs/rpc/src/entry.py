@@ -25,11 +25,24 @@ class Cart(DurableObject):
         answer = await prices.price(self.items[0], currency=self.env.CURRENCY)
         return f"{answer.price} {answer['currency']}"
 
+    async def greeted(self, greeter):
+        assert self.ctx.props == {}
+        answer = await greeter.fetch("https://any/")
+        return [await greeter.greet(), await answer.text()]
+
     async def pair(self):
         return {"first": self.items[0], "size": self.size}
 
     async def size(self):
         return len(self.items)
+
+
+class Greeter(WorkerEntrypoint):
+    async def greet(self):
+        return f"hello {self.ctx.props.who}" if "who" in self.ctx.props else "who is it?"
+
+    async def fetch(self, request):
+        return Response(await self.greet())
 
 
 class Default(WorkerEntrypoint):
@@ -79,6 +92,16 @@ class Default(WorkerEntrypoint):
         exports = self.ctx.exports
         cart = exports.Cart.getByName("other")
         return [await cart.add({"name": "x", "size": 1}), await exports.Default.passed_on()]
+
+    async def props(self):
+        greeter = self.ctx.exports.Greeter
+        options = to_js({"props": {"who": "ann"}}, dict_converter=Object.fromEntries)
+        stubs = [greeter(options), greeter({"props": {"who": "bob"}}), greeter(props={"who": "eve"})]
+        told = [await stub.greet() for stub in [*stubs, greeter]]
+        request = await stubs[0].fetch("https://any/")
+        passed = await self.cart.greeted(stubs[1])
+        rights = await self.env.TOLD.rights()
+        return [told, await request.text(), passed, rights, self.ctx.props]
 
     async def passed_on(self):
         return await self.cart.priced(self.env.PRICES)
