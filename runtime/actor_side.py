@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 from ..actors.actor import Actor, Handlers
@@ -41,7 +40,7 @@ from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
-from .host.scheduled import CronSchedule, ScheduledEvent
+from .host.scheduled import CronSchedule
 from .host.scheduled_by_hand import ScheduledByHand
 from .host.services import Services
 from .host.statistics import HostStatistics
@@ -77,15 +76,6 @@ def _exporting(
         return construct(actor)
 
     return make
-
-
-def _fire(worker: Worker, event: ScheduledEvent) -> None:
-    worker.scheduled(event, _told)
-
-
-def _told(error: BaseException | None) -> None:
-    """What a cron trigger's handler has raised was told where it was raised."""
-    del error
 
 
 def _any(unique_key: str, raw_id: bytes) -> bool:
@@ -264,7 +254,7 @@ class ActorSide:
             self._bind(app.config, env, namespaces, assets_are_live=assets_are_live)
         self.env, self.worker, self._workers = envs[0], workers[0], workers
         self._crons = [
-            CronSchedule(app.config.crons, self._clock, partial(_fire, worker))
+            CronSchedule(app.config.crons, self._clock, worker.scheduled)
             for app, worker in zip(apps, workers, strict=True)
         ]
 

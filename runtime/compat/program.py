@@ -104,7 +104,11 @@ class WorkersStyle:
         early: dict[str, Callable[[Any], Any]] = dict.fromkeys(services, self._early_service)
         early |= dict.fromkeys((each.name for each in config.bindings), self._early_namespace)
         self.env = EnvView({**config.vars, **unserved_bindings(config)}, early)
-        self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
+        self.names = {
+            "env": self.env,
+            "import_from_javascript": self._import_from_javascript,
+            "patch_env": partial(patched, self.env),
+        }
 
     def imported(self, module: ModuleType) -> None:
         """See what SDK it has imported; let functions answer, if the configuration is that old."""
@@ -118,6 +122,15 @@ class WorkersStyle:
             found = entrypoint_of_globals(module, self._config.main)
             if found is not None:
                 setattr(module, ENTRYPOINT, found)
+
+    def _import_from_javascript(self, module_name: str) -> Any:
+        """``workers.import_from_javascript``, which knows the program's ``cloudflare:workers``."""
+        from .pyodide.modules import WorkersModule  # noqa: PLC0415  # as above
+        from .sdk.entrypoints import import_from_javascript, wait_until  # noqa: PLC0415  # as above
+
+        if module_name == "cloudflare:workers":
+            return WorkersModule(lambda: self.env, wait_until)
+        return import_from_javascript(module_name)
 
     def _own_workers(self) -> ModuleType | None:
         """The module ``workers`` that the program has brought, if it has imported it."""

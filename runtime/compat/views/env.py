@@ -1,6 +1,6 @@
 """``env`` as programs in Workers style see it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -103,11 +103,16 @@ def bind(view: EnvView, native: Env, views: BindingViews = OURS) -> None:
 
 @contextmanager
 def patched(
-    view: EnvView, values: Mapping[str, Any] | None = None, **more: Any
+    view: EnvView,
+    values: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None,
+    **more: Any,
 ) -> Iterator[EnvView]:
     """Have other bindings and vars inside of ``with``: it is ``workers.patch_env``."""
     known = vars(view)
-    before, known["_patched"] = known["_patched"], {**known["_patched"], **(values or {}), **more}
+    before, known["_patched"] = (
+        known["_patched"],
+        {**known["_patched"], **dict(values or {}), **more},
+    )
     views = {name: known.pop(name) for name in [*known] if name in known["_patched"]}
     try:
         yield view

@@ -131,15 +131,12 @@ class RawFetcher(JsProxy, js_name="Fetcher"):
 class RawStub(RawFetcher, js_name="DurableObject"):
     """Calls one object."""
 
-    def __init__(self, native: DurableObjectStub, actor_id: DurableObjectIdView) -> None:
+    def __init__(
+        self, native: DurableObjectStub, actor_id: DurableObjectIdView | None = None
+    ) -> None:
         super().__init__(native)
-        self.id = actor_id
-        self.name = actor_id.name
-
-    @classmethod
-    def of(cls, native: DurableObjectStub) -> "RawStub":
-        """The view of a stub that somebody has sent."""
-        return cls(native, DurableObjectIdView(native.id))
+        self.id = DurableObjectIdView(native.id) if actor_id is None else actor_id
+        self.name = self.id.name
 
 
 class RawRpcStub(RawMember, js_name="JsRpcStub"):
@@ -233,7 +230,7 @@ class RawContext(DurableObjectContext, js_name="DurableObjectState"):
 _VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     RpcStub: RawRpcStub,
     ServiceStub: RawFetcher,
-    DurableObjectStub: RawStub.of,
+    DurableObjectStub: RawStub,
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }

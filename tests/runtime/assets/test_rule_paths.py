@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from perdure.runtime.assets.rule_paths import (
@@ -132,3 +132,36 @@ def test_a_rule_without_placeholders_fits_its_own_path_alone(text: str) -> None:
     if not is_dynamic(source):
         assert matched(source, standard(source)) == {}
         assert matched(source, standard(source) + "x") is None
+
+
+def by_expression(source: str, path: str) -> Mapping[str, str] | None:
+    """The same by a regular expression, which some paths would keep busy for hours."""
+    pieces = re.split(r"(\*|:[a-z])", source)
+    kinds = {"*": "(?P<splat>.*)"}
+    expression = "".join(
+        kinds.get(piece, f"(?P<{piece[1:]}>[^/]+)") if index % 2 else re.escape(piece)
+        for index, piece in enumerate(pieces)
+    )
+    found = re.fullmatch(expression, path)
+    return None if found is None else found.groupdict()
+
+
+PIECES = st.lists(st.sampled_from(["/", "-", "+", "/-", "-/", "+-", ":", "*"]), max_size=8)
+
+
+@settings(max_examples=500)
+@given(PIECES, st.text(st.sampled_from("/-+y"), max_size=10))
+@example(["-", ":", "-", "*", "-", ":"], "-y--y-/-y")
+@example(["*", "-", ":", "-", ":"], "y-y/-y")
+def test_a_shape_fits_as_a_regular_expression_would(pieces: list[str], text: str) -> None:
+    names = iter("abcdefgh")
+    source = "/" + "".join(f":{next(names)}" if piece == ":" else piece for piece in pieces)
+    if source.count("*") < 2:
+        assert matched(source, f"/{text}") == by_expression(source, f"/{text}")
+
+
+def test_no_path_takes_long() -> None:
+    path = f"/{'-' * 8000}/"
+    assert matched("/:a-:b-:c-:d-:e-:f", path) is None
+    assert matched("/:a-:b-:c-*-:d-:e-:f", path) is None
+    assert matched("https://:a-:b-:c-:d.x/", "/", f"{'-' * 8000}.y") is None

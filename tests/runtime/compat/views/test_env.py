@@ -70,6 +70,8 @@ async def test_entries_can_be_replaced_for_a_while(workers: World) -> None:
             with patched(env, EXTRA=2):
                 assert (env.LAB, env.EXTRA) == ("another", 2)
             assert env.EXTRA == 1
+        with patched(env, [("LAB", "a pair")]):
+            assert env.LAB == "a pair"
         assert env.LAB is before
         assert not hasattr(env, "EXTRA")
 
