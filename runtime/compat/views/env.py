@@ -68,6 +68,10 @@ class EnvView:
         known = vars(self)
         return sorted({*dir(known["_native"]), *known["_patched"], *known["_make_early"]})
 
+    def __js_entries__(self) -> Iterator[tuple[str, Any]]:
+        """For ``Object.keys(env)``: bindings and vars by name."""
+        return ((name, getattr(self, name)) for name in dir(self))
+
     def __repr__(self) -> str:
         return repr(vars(self)["_native"])
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from perdure.runtime.compat.js.objects import Object
 from perdure.runtime.compat.js.proxies import JsException
 from perdure.runtime.compat.views.env import EnvView, bind, patched
 from perdure.runtime.compat.views.namespaces import NamespaceView
@@ -20,6 +21,15 @@ async def test_bindings_and_vars_are_attributes(workers: World) -> None:
         assert getattr(lab.env, "NOTHING", None) is None
         assert "GREETING" in dir(lab.env)
         assert "GREETING" in repr(lab.env)
+
+    await workers.inside(script)
+
+
+async def test_object_keys_are_bindings_and_vars(workers: World) -> None:
+    def script(lab: Any) -> None:
+        assert lab.env.LAB is not None  # a view that is kept from now on
+        assert sorted(Object.keys(lab.env)) == ["GREETING", "JSON", "LAB"]
+        assert ["LAB", lab.env.LAB] in Object.entries(lab.env)
 
     await workers.inside(script)
 
