@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, Self
 
+from ....actors.abort_signal import AbortSignal as NativeSignal
 from ....actors.blob import Blob as NativeBlob
 from ....actors.body import BodyStream
 from ....actors.capability import Sendable
@@ -34,6 +35,7 @@ from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import PyProxy, unwrapped
+from ..js.sent_signals import native_signal, signal_from
 from ..js.sent_streams import native_readable, native_writable, writable_of
 from ..js.streams import ReadableStream, WritableStream
 from ..js.values import JsDict, JsList, from_native, to_native
@@ -115,16 +117,11 @@ def _refusal(message: str) -> DOMException:
     return DOMException(message, "DataCloneError")
 
 
-def _refuse_signal(_: AbortSignal) -> Any:
-    # As on the platform, where a flag that no date brings would let it pass.
-    raise _refusal("AbortSignal serialization is not enabled.")
-
-
 _SENT: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (JsBlob, lambda value: value.as_sent()),
     (ReadableStream, native_readable),
     (WritableStream, native_writable),
-    (AbortSignal, _refuse_signal),
+    (AbortSignal, native_signal),
 )
 
 
@@ -260,6 +257,7 @@ VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     BodyStream: ReadableStream.of,
     NativeBlob: lambda native: _from_proxy(blob_of(native)),
     NativeWritable: writable_of,
+    NativeSignal: signal_from,
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }
