@@ -4,7 +4,6 @@ A native codec carries them; here is what the platform refuses, and what it give
 """
 
 import inspect
-import re
 from array import array
 from collections.abc import Callable, Generator
 from datetime import datetime
@@ -35,6 +34,7 @@ from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import PyProxy, unwrapped
+from ..js.regexp import RegExp
 from ..js.sent_signals import native_signal, signal_from
 from ..js.sent_streams import native_readable, native_writable, writable_of
 from ..js.streams import ReadableStream, WritableStream
@@ -47,7 +47,7 @@ from .messages import Request, Response
 __all__ = ["python_from_rpc", "python_to_rpc"]
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-_REFUSED = (tuple, bytearray, re.Pattern)
+_REFUSED = (tuple, bytearray)
 # What views lead to and no call carries.
 _STAYS = (
     DurableObjectId,
@@ -85,8 +85,10 @@ def outgoing(value: Any) -> Any:
         return outgoing(unwrapped(value))
     if isinstance(value, JsProxy):
         return _proxied(value)
-    if isinstance(value, _REFUSED) or inspect.isawaitable(value):
-        raise TypeError(f"{kind.__name__} cannot be sent over RPC.")
+    if isinstance(value, _REFUSED):
+        raise TypeError(f"{kind} cannot be sent over RPC.")
+    if inspect.isawaitable(value):
+        raise TypeError(f"Awaitable {kind} cannot be sent over RPC.")
     if isinstance(value, dict):
         return {key: outgoing(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -117,11 +119,16 @@ def _refusal(message: str) -> DOMException:
     return DOMException(message, "DataCloneError")
 
 
+def _refuse_pattern(value: RegExp) -> Any:
+    raise TypeError(f"{value.js_name} cannot be sent over RPC.")
+
+
 _SENT: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (JsBlob, lambda value: value.as_sent()),
     (ReadableStream, native_readable),
     (WritableStream, native_writable),
     (AbortSignal, native_signal),
+    (RegExp, _refuse_pattern),
 )
 
 
