@@ -277,8 +277,9 @@ def _refusal_of(path: Path) -> tuple[str, str] | None:
     loaded = sys.modules.get(name)
     origin = getattr(loaded, "__file__", None)
     if loaded is not None and not _is_of_a_program(name):
-        message = f"{path.name} would take the place of the installed module {name} ({origin})."
-        return message, "Give the file another name, for instance main.py."
+        message = f"{path.name} would take the place of the module {name}, loaded from {origin}."
+        other = "worker.py" if name == "main" else "main.py"
+        return message, f"Give the file another name, for instance {other}."
     return None
 
 

@@ -29,6 +29,7 @@ def entrypoint(app: WsgiApp, *, options: Options | None = None) -> type[WorkerEn
         async def fetch(self, request: Request) -> Response:
             return await fetch(app, request, self.env, self.ctx, options=options)
 
+    Default.__qualname__ = "Default"  # as logs and traces call it
     return Default
 
 

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -179,9 +180,18 @@ def test_a_main_that_would_replace_an_imported_library(tmp_path: Path) -> None:
     main = write(tmp_path, DEFAULT, "pytest.py")
     (problem,) = refusal(main).problems
     assert problem.message == (
-        f"pytest.py would take the place of the installed module pytest ({pytest.__file__})."
+        f"pytest.py would take the place of the module pytest, loaded from {pytest.__file__}."
     )
+    assert problem.hint == "Give the file another name, for instance main.py."
     assert sys.modules["pytest"] is pytest
+
+
+def test_a_main_beside_a_main_of_the_server_around_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "main", ModuleType("main"))
+    (problem,) = refusal(write(tmp_path, DEFAULT, "main.py")).problems
+    assert problem.hint == "Give the file another name, for instance worker.py."
 
 
 def test_an_exception_keeps_the_users_frames_only(tmp_path: Path) -> None:
