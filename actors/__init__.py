@@ -25,6 +25,7 @@ from ..storage.errors import (
     ValueCorrupt,
     ValueNotSerializable,
 )
+from .abort_signal import AbortSignal
 from .alarm import AlarmInfo
 from .auto_response import WebSocketRequestResponsePair
 from .base import DurableObject, WorkerEntrypoint
@@ -48,6 +49,7 @@ from .errors import (
     StorageAccess,
     StubDisposed,
     TransactionClosed,
+    WrongThread,
 )
 from .fetch import fetch
 from .form import File
@@ -80,6 +82,7 @@ from .websocket import WebSocket
 from .writable_stream import WritableStream
 
 __all__ = [
+    "AbortSignal",
     "ActorAborted",
     "ActorError",
     "ActorOverloaded",
@@ -155,6 +158,7 @@ __all__ = [
     "WebSocketUpgrade",
     "WorkerEntrypoint",
     "WritableStream",
+    "WrongThread",
     "fetch",
     "upgrade_websocket",
 ]

@@ -3,9 +3,11 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable
+from threading import get_ident
 from typing import Any
 
 from .capability import Sendable
+from .errors import WrongThread
 from .events import FetchEvent
 from .execution import CURRENT, Execution
 from .http import Request, Response
@@ -16,6 +18,7 @@ from .rpc import RESERVED, decode_error
 from .rpc_stub import unpack
 from .scope import Scope
 from .sections import SelfCall
+from .threads import loop_of_actors
 
 
 class Fetcher(Sendable):
@@ -96,12 +99,19 @@ def send_request(
         deliver: Hands it over.
         first: Its first arguments.
         leads_to: Says whether an execution would wait for itself; None if that cannot be.
+
+    Raises:
+        WrongThread: Actors do not live here.
     """
     execution = CURRENT.get()
-    if execution is not None:
+    if execution is None:
+        loop = loop_of_actors("the stub's fetch()")
+    elif execution.thread != get_ident():
+        raise WrongThread("the stub's fetch()")
+    else:
+        loop = execution.loop
         stream_through(execution, request)
     sent = request.content
-    loop = asyncio.get_running_loop() if execution is None else execution.loop
     future: asyncio.Future[Response]
     if execution is not None and execution.gate is not execution.root:
         is_itself = leads_to is not None and leads_to(execution)

@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from perdure import Request, UsageError
+from perdure import NotInHandler, Request, UsageError
 from perdure.gateway import asgi, wsgi
 from tests.serving import Serving
 
@@ -90,3 +90,8 @@ def test_entrypoints_are_called_default_in_logs_and_traces() -> None:
 
     made = (asgi.entrypoint(app), wsgi.entrypoint(lambda environ, start_response: []))
     assert [each.__qualname__ for each in made] == ["Default", "Default"]
+
+
+def test_call_belongs_into_a_thread_of_a_request() -> None:
+    with pytest.raises(NotInHandler, match="answers a request"):
+        asgi.call(str)
