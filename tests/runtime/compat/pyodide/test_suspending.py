@@ -90,18 +90,18 @@ async def test_one_that_begins_in_the_stack_of_another_is_no_part_of_it() -> Non
     log: list[str] = []
 
     def begins_another() -> str:
-        inner.append(eager(run(lambda: log.append(wait_for(inner_waits)))))
+        inner.append(eager(run(lambda: wait_for(inner_waits))))
         log.append("begun")
         return str(wait_for(outer_waits))
 
     outer = asyncio.create_task(run(begins_another))
     await asyncio.sleep(0)
     assert log == ["begun"]
+    inner_waits.set_result("inner")
+    assert await inner[0] == "inner"
+    assert not outer.done()
     outer_waits.set_result("outer")
     assert await outer == "outer"
-    inner_waits.set_result("inner")
-    await inner[0]
-    assert log == ["begun", "inner"]
 
 
 def eager(coroutine: Any) -> "asyncio.Task[Any]":
@@ -129,12 +129,15 @@ async def test_it_has_the_context_of_its_task() -> None:
         await asyncio.sleep(0)
         return WHO.get()
 
-    def outer() -> tuple[str, str]:
+    def outer() -> tuple[str, str, str]:
+        before = WHO.get()
         WHO.set("the handler")
-        return wait_for(inner()), WHO.get()
+        return before, wait_for(inner()), WHO.get()
 
-    assert await asyncio.create_task(run(outer)) == ("the handler", "the handler")
-    assert WHO.get() == "nobody"
+    token = WHO.set("the caller")
+    assert await asyncio.create_task(run(outer)) == ("the caller", "the handler", "the handler")
+    assert WHO.get() == "the caller"
+    WHO.reset(token)
 
 
 async def test_async_functions_and_what_they_call_wait_as_well() -> None:
