@@ -45,7 +45,7 @@ class StorageCallsView(JsProxy, js_name="DurableObjectTransaction"):
     @spelled
     def put(self, key: Any, value: Any = ..., options: Any = None, **more: Any) -> Done[None]:
         """Store ``value`` under ``key``; or several, given as a dict."""
-        if isinstance(key, Mapping) and not isinstance(key, str):
+        if type(key) is not str and isinstance(key, Mapping):
             said = flags(None if value is ... else value, more)
             entries = {as_key(name): _given(one) for name, one in key.items()}
             return self.native.put(entries, **said)
