@@ -8,7 +8,7 @@ from ..storage.errors import ValueNotSerializable
 from ..storage.values import decode, encode
 from .body import BodyStream
 from .http_errors import BodyAlreadyUsed
-from .rpc import decode_error, encode_error
+from .rpc import decode_sent_error, encode_error
 
 # The first byte of a reason: what follows is an exception, or a value.
 _RAISED, _VALUE = b"e", b"v"
@@ -105,7 +105,4 @@ def reason_of(payload: bytes) -> Any:
         return decode(payload[1:])
     if payload[:1] != _RAISED:
         raise ValueError("a reason that is none")
-    try:
-        return decode_error(payload[1:])
-    except Exception as error:
-        raise ValueError(f"an exception that is none: {type(error).__name__}") from None
+    return decode_sent_error(payload[1:])

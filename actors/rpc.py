@@ -112,6 +112,18 @@ def decode_error(data: bytes, *, is_ours: bool = False) -> Exception:
     return error
 
 
+def decode_sent_error(data: bytes) -> Exception:
+    """Likewise, of bytes that stood in a value, where anything may stand.
+
+    Raises:
+        ValueError: They are no exception.
+    """
+    try:
+        return decode_error(data)
+    except Exception as error:
+        raise ValueError(f"an exception that is none: {type(error).__name__}") from None
+
+
 def decode_shown(data: bytes) -> Exception:
     """The exception as a process without user code tells of it: as its own process would.
 

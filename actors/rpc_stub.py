@@ -16,7 +16,7 @@ from .http import Request, Response
 from .packing import ABORTED, BLOB, EXCEPTION, HEADERS
 from .parcel import SIGNAL, Packed, Parcel
 from .promise import READ, RemoteMember, RpcPromise, call_capability, check_name, make_call
-from .rpc import decode_error
+from .rpc import decode_sent_error
 from .scope import Scope
 from .writable_stream import WritableStream
 
@@ -122,7 +122,7 @@ def peek(packed: Packed) -> Any:
 def _led(read_item: Callable[[Any], Any], kind: bytes, item: Any) -> WritableStream | AbortSignal:
     if kind == SIGNAL:
         if not isinstance(item, StreamSource):
-            raise ValueError("nobody can tell of that")  # as below
+            raise ValueError("nobody can tell of that")
         return AbortSignal.told_by(read_item(item))
     if not isinstance(item, Capability):
         raise ValueError("nobody can write into that")  # noqa: TRY004  # as of any other garbage
@@ -139,10 +139,7 @@ def read_inline(payload: bytes) -> Any:
     if kind == ABORTED:
         return AbortSignal.aborted(reason_of(data))
     if kind == EXCEPTION:
-        try:
-            return decode_error(data)
-        except Exception as error:
-            raise ValueError(f"an exception that is none: {type(error).__name__}") from None
+        return decode_sent_error(data)
     raise ValueError(f"unknown kind of item: {kind!r}")
 
 
