@@ -23,6 +23,7 @@ class Usage:
     memory_peak_bytes: int | None = None
     processes: int | None = None  # and threads
     cpu_s: float | None = None
+    cpu_throttled: int | None = None  # tenths of a second that were cut short
     out_of_memory_kills: int | None = None  # processes that the kernel has killed so far
     forks_refused: int | None = None  # for the limit of processes
 
