@@ -75,6 +75,7 @@ def root(options: WallOptions, system: SystemFolders, plan: Plan) -> Iterator[st
         yield from ("--ro-bind", folder, folder)
     for path, target in system.links.items():
         yield from ("--symlink", target, path)
+    yield from ("--perms", "0755", "--dir", "/etc")
     for path, descriptor in plan.files.items():
         yield from ("--perms", "0644", "--file", str(descriptor), path)
     yield from ("--proc", "/proc")

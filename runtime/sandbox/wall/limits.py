@@ -4,8 +4,8 @@ import resource
 
 from .options import WallLimits
 
-# Neither 0 nor any size: a core file as small as this is not written, and only by exactly this
-# does the kernel spare a core_pattern that is a pipe, which it otherwise feeds despite a limit of 0.
+# Not 0: a core file as small as this is not written either, and it is only by exactly this that the
+# kernel spares a core_pattern that is a pipe, which it feeds whatever other limit there is.
 NO_CORE = 1
 
 

@@ -1,7 +1,6 @@
 """What of this machine's system is seen inside: programs and libraries, and very little of /etc."""
 
 import functools
-import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +48,7 @@ class SystemFolders:
 def find_system() -> SystemFolders:
     """What this machine has; looked at once."""
     tops = [f"/{name}" for name in TOP_LEVEL]
-    links = {top: os.readlink(top) for top in tops if Path(top).is_symlink()}
+    links = {top: str(Path(top).readlink()) for top in tops if Path(top).is_symlink()}
     folders = [top for top in tops if top not in links and Path(top).is_dir()]
     prefix = Path(sys.base_prefix).resolve()
     own = any(prefix.is_relative_to(folder) for folder in ("/usr", *folders))
