@@ -10,6 +10,7 @@ parent has to be told of everything that is raised.
 import fcntl
 import os
 import signal
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from .options import WallLimits
 
 # While descriptors are put in their places, copies of all of them are up there.
 ASIDE = 512
-# Where folders are found that bubblewrap could not reach as the user it runs as.
+TUNNELS = Path("/dev/net/tun")
+# Where folders are seen that bubblewrap could not reach as the user it runs as.
 STAGES = ("/mnt", "/media", "/srv", "/opt")
 
 
@@ -41,6 +43,7 @@ class Start:
         group: To join.
         uid: Whom to become, also as the group; None is to stay who one is.
         staged: As ``uid`` only: path of what to bind to its name on the stage.
+        tunnels: As ``uid`` only: whether it is to make a network interface.
         folder: Where to be.
     """
 
@@ -54,6 +57,7 @@ class Start:
     group: ControlGroup | None = None
     uid: int | None = None
     staged: Mapping[str, str] | None = None
+    tunnels: bool = False
     folder: str = "/"
 
 
@@ -68,6 +72,8 @@ def become(start: Start) -> None:
         place_descriptors(start.descriptors, failure)
         if start.staged is not None and start.uid is not None:
             stage(start.staged)  # needs to be root
+        if start.tunnels and start.uid is not None:
+            allow_tunnels()  # needs to be root
         os.chdir(start.folder)
         os.umask(0o022)
         if start.limits is not None:
@@ -124,6 +130,18 @@ def stage(staged: Mapping[str, str]) -> None:
             Path(target).touch()
         kernel.bind(f"/proc/self/fd/{opened[path]}", target)
         os.close(opened[path])
+
+
+def allow_tunnels() -> None:
+    """Have a /dev/net/tun that everybody may open, in mounts of this process's own.
+
+    To open it is no right yet: an interface can be made only where one has a network of one's own.
+    """
+    kernel.unshare_mounts()
+    number = os.stat(TUNNELS).st_rdev
+    kernel.mount_tmpfs(str(TUNNELS.parent), kernel.MS_NOSUID, "mode=0755,size=4k")
+    os.mknod(TUNNELS, stat.S_IFCHR, number)
+    TUNNELS.chmod(0o666)
 
 
 def restore_signals() -> None:

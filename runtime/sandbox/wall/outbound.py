@@ -20,8 +20,8 @@ from .errors import WallRefused
 NS_GET_USERNS = 0xB701  # linux/nsfs.h: the user namespace that a namespace belongs to
 READY_WITHIN_MS = 5_000
 INSTALL = (
-    "Install slirp4netns (Debian: apt-get install slirp4netns), "
-    'or write network = "none" or network = "host" under [perdure.sandbox]'
+    "Install slirp4netns (Debian: apt-get install slirp4netns) and let its user open "
+    '/dev/net/tun, or write network = "none" or network = "host" under [perdure.sandbox]'
 )
 
 
@@ -68,7 +68,7 @@ def open_way_out(pid: int, uid: int | None, group: ControlGroup | None) -> Outbo
     there |= {5: network, 6: user}
     start = Start(
         argv=(
-            *(path, "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox"),
+            *(path, "--configure", "--mtu=65520", "--disable-host-loopback"),
             *("--enable-seccomp", "--ready-fd=3", "--exit-fd=4", "--netns-type=path"),
             *("--userns-path=/proc/self/fd/6", "/proc/self/fd/5", "tap0"),
         ),
@@ -78,11 +78,12 @@ def open_way_out(pid: int, uid: int | None, group: ControlGroup | None) -> Outbo
         parent=os.getpid(),
         group=group,
         uid=uid,
+        tunnels=True,
     )
     child = os.fork()
     if child == 0:
         become(start)
-    for descriptor in there.values():
+    for descriptor in set(there.values()):
         os.close(descriptor)
     way = Outbound(child, leash)
     try:
