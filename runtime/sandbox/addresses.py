@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+LAUNCHER_SOCKET_NAME: Final = "launcher.sock"  # in the folder of all sandboxes
+KEEPER_SOCKET_NAME: Final = "keeper.sock"  # in a sandbox's own
 SIZE_BYTES_MAX: Final = 107
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from ..addresses import KEEPER_SOCKET_NAME
 from ..descendants import adopt_orphans, kill_descendants
 from ..reactor import Reactor
 from ..streams import Exchange, Json, Refused
@@ -40,7 +41,6 @@ END_WITHIN_S: Final = 1.5
 _LAST_WORDS_S = 0.2
 _NOBODY_CAME_S = 10.0  # for the reason why there is no sandbox
 
-SOCKET_NAME: Final = "keeper.sock"
 WORKSPACE_NAME: Final = "workspace"
 
 
@@ -265,7 +265,7 @@ class Keeper:
         self._is_ending = True
         self._reactor.unwatch(self._listening.fileno())
         with contextlib.suppress(FileNotFoundError):
-            (self._place.folder / SOCKET_NAME).unlink()
+            (self._place.folder / KEEPER_SOCKET_NAME).unlink()
         self._listening.close()
         known = ""
         if self._housing is not None:

@@ -19,18 +19,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from ..addresses import socket_address
+from ..addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME, socket_address
 from ..descendants import adopt_orphans, kill_descendants
 from ..reactor import Reactor
-from ..streams import Exchange, Refused
+from ..streams import Exchange, Refused, nothing
 from .asker import Asker, is_ours
 from .housing import StartHousing, is_walled, write_program
-from .keeper import SOCKET_NAME, Keeper, Place
+from .keeper import Keeper, Place
 from .uids import uid_of
 
 log = logging.getLogger("perdure.sandbox")
 
-LAUNCHER_SOCKET_NAME: Final = "launcher.sock"
 LOCK_NAME: Final = "keeper.lock"
 BACKLOG: Final = 64
 _NAME = re.compile(r"[0-9a-f]{64}")
@@ -55,7 +54,7 @@ class Launcher:
         listening: socket.socket,
         life: int,
         start: StartHousing,
-        clean_up: Callable[[str], None] = lambda _: None,
+        clean_up: Callable[[str], object] = nothing,
     ) -> None:
         self._folder = folder
         self._listening = listening
@@ -131,7 +130,7 @@ class Launcher:
             settings=settings,
             start=self._start,
         )
-        listening = listen(folder, SOCKET_NAME)
+        listening = listen(folder, KEEPER_SOCKET_NAME)
         pid = os.fork()
         if pid == 0:
             self._become_keeper(place, listening, lock)
@@ -148,10 +147,10 @@ class Launcher:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             kept = {*range(_STANDARD_MAX + 1), listening.fileno(), lock, self._life}
-            for name in os.listdir("/proc/self/fd"):
-                if int(name) not in kept:
+            for path in list(Path("/proc/self/fd").iterdir()):
+                if int(path.name) not in kept:
                     with contextlib.suppress(OSError):  # the one that the list was read from
-                        os.close(int(name))
+                        os.close(int(path.name))
             Keeper(place, listening, self._life).run()
             code = 0
         except BaseException:
@@ -177,7 +176,7 @@ class Launcher:
         log.error("sandbox.keeper_killed", extra={"sandbox": name})
         kill_descendants(spared=set(self._keepers.values()))
         with contextlib.suppress(FileNotFoundError):
-            (self._folder / name / SOCKET_NAME).unlink()
+            (self._folder / name / KEEPER_SOCKET_NAME).unlink()
         self._clean_up(name)
 
     def _end(self) -> None:

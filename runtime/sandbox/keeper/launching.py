@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .launcher import LAUNCHER_SOCKET_NAME, listen
+from ..addresses import LAUNCHER_SOCKET_NAME
+from .launcher import listen
 
 PROGRAM = f"{__name__.rpartition('.')[0]}.launcher_program"
 ENDS_WITHIN_S = 5.0

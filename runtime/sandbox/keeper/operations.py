@@ -88,8 +88,7 @@ class Operations:
             Refused: It cannot be done.
         """
         operation = exchange.request.get("op")
-        is_known = type(operation) is str and (operation in self._known or operation in RELAYED)
-        if not is_known:
+        if type(operation) is not str or not (operation in self._known or operation in RELAYED):
             raise Refused("VALIDATION_FAILED", f"There is no operation {operation!r}")
         if operation != "status":
             self._idle.begin()

@@ -43,7 +43,7 @@ def _clear(top: int) -> None:
             os.chmod(name, stat.S_IRWXU, dir_fd=top)
         below = os.open(name, _FOLDER, dir_fd=top)
         try:
-            for inner in os.listdir(below):
+            for inner in os.listdir(below):  # noqa: PTH208  # of a descriptor
                 if _remove_entry(below, inner):
                     continue
                 # Its owner must be able to write to it for that, the system says.
