@@ -8,11 +8,13 @@ for that one they are still to be found.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Callable, Collection, Iterator
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -28,10 +30,7 @@ def die_with_parent() -> None:
 
 
 def _prctl(option: int, value: int) -> None:
-    import ctypes  # noqa: PLC0415  # 8 ms, which an agent behind a wall does not need
-
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0) != 0:
+    if _LIBC.prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
@@ -71,7 +70,12 @@ def kill_descendants(
 ) -> int:
     """Kill all that is below this process, and what it starts meanwhile; return how many it was.
 
-    Whoever calls adopts orphans, else the children of those that are killed get away.
+    Whoever calls adopts orphans, else the children of those that are killed get away. They are
+    stopped first, until all are: one that is killed makes room for another one to be forked.
+
+    ``kill(-1)`` would be shorter, and is never right: it ends whatever this process may signal,
+    and where that is the whole machine, because a wall is not where it was thought to be, all of
+    that. What is not below this process is nobody's to end here.
 
     Args:
         spared: These, and what is below them, are left alone.
@@ -79,16 +83,25 @@ def kill_descendants(
             after so long.
         reap: Called between rounds, to take the dead away.
     """
-    killed = set[int]()
+    stopped = set[int]()
     deadline = time.monotonic() + within_s
+    while fresh := set(descendants(os.getpid(), spared)) - stopped:
+        _signal_all(fresh, signal.SIGSTOP)
+        stopped |= fresh
+        if time.monotonic() > deadline:
+            break
     while alive := set(descendants(os.getpid(), spared)):
-        for pid in alive:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        killed |= alive
+        _signal_all(alive, signal.SIGKILL)
+        stopped |= alive
         reap()
         if time.monotonic() > deadline:
             break
         time.sleep(0.001)
     reap()
-    return len(killed)
+    return len(stopped)
+
+
+def _signal_all(pids: Collection[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)

@@ -6,7 +6,6 @@ gone it ends all that it has started, and itself.
 the sandbox: nothing that counts is decided here.
 """
 
-import contextlib
 import os
 import signal
 import socket
@@ -48,13 +47,11 @@ class Agent:
     Args:
         connection: Leads to the keeper.
         workspace: Where commands start, and relative paths.
-        is_walled: Whether it is alone with its programs in a pid namespace.
     """
 
-    def __init__(self, connection: socket.socket, workspace: str, *, is_walled: bool) -> None:
+    def __init__(self, connection: socket.socket, workspace: str) -> None:
         self._reactor = Reactor()
         self._places = Places(workspace)
-        self._is_walled = is_walled
         self._runs: dict[int, Run] = {}
         self._shell = next((s for s in SHELLS if os.access(s, os.X_OK)), SHELL_OTHERWISE)
         self._channel = Channel(
@@ -76,12 +73,11 @@ class Agent:
     def run(self) -> None:
         """Serve until the keeper is gone."""
         self._reactor.on_signal(signal.SIGCHLD, self._reap)
-        if not self._is_walled:
-            adopt_orphans()
+        adopt_orphans()
         try:
             self._reactor.run()
         finally:
-            self._end_all()
+            kill_descendants()
 
     def _heard(self, kind: int, number: int, payload: bytes) -> None:
         self._side.frame(kind, number, payload)
@@ -109,7 +105,7 @@ class Agent:
                 has_input=bool(request.get("stdin")),
                 terminal=None if size is None else _size(size),
             ),
-            _nothing if self._is_walled else die_with_parent,
+            die_with_parent,
         )
         run = Run(
             self._reactor,
@@ -149,16 +145,8 @@ class Agent:
         return {"PATH": PATH, "HOME": self._places.workspace, **own, **terminal, **added}
 
     def _kill_all(self, exchange: Exchange) -> None:
-        """Kill every process but this one; what ran is answered as soon as that is seen."""
-        exchange.answer({"killed": self._end_all()})
-
-    def _end_all(self) -> int:
-        if not self._is_walled:
-            return kill_descendants()
-        count = sum(1 for name in os.listdir("/proc") if name.isdigit()) - 2  # noqa: PTH208  # pathlib takes 10 ms to import
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGKILL)  # all but us and the first, for nobody else is in here
-        return max(0, count)
+        """Kill all that was started, daemons included; each that ran is answered as it is reaped."""
+        exchange.answer({"killed": kill_descendants()})
 
     def _reap(self) -> None:
         while True:
@@ -173,10 +161,6 @@ class Agent:
                 os.waitpid(found.si_pid, 0)  # an orphan that became ours
             else:
                 run.leader_ended()
-
-
-def _nothing() -> None:
-    """Behind a wall nothing outlives it."""
 
 
 def _size(size: object) -> tuple[int, int]:

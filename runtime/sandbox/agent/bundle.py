@@ -1,7 +1,8 @@
 """The agent as one file that Python runs: all of its modules, compiled.
 
 Outside the wall. Inside there is no perdure, the folder of ours may lie where nobody inside may
-go, and to compile the modules at each start would take longer than all the rest.
+go, and to compile the modules at each start would take longer than all the rest. Of ``typing`` it
+has the three names that annotations are made of, for the same reason.
 """
 
 import importlib.util
@@ -33,6 +34,8 @@ _LOADER = """
 import marshal, sys
 sys.dont_write_bytecode = True
 Module = type(sys)
+sys.modules["typing"] = typing = Module("typing")
+typing.Any = typing.Final = typing.Protocol = object
 for name in {packages!r}:
     sys.modules[name] = package = Module(name)
     package.__path__ = []
@@ -40,7 +43,7 @@ for name, code in CODES.items():
     sys.modules[name] = module = Module(name)
     module.__package__ = name.rpartition(".")[0]
     exec(marshal.loads(code), vars(module))
-del name, code, module, package, CODES
+del name, code, module, package, typing, CODES
 sys.modules[{last!r}].main(sys.argv[1:])
 """
 

@@ -1,7 +1,6 @@
 """Where paths lead: what requests call a path, as the system knows it here."""
 
 import os
-from dataclasses import dataclass
 from typing import Any
 
 from .refusals import text
@@ -9,7 +8,6 @@ from .refusals import text
 WORKSPACE = "/workspace"
 
 
-@dataclass(frozen=True, slots=True)
 class Places:
     """The folders that requests speak of.
 
@@ -17,6 +15,9 @@ class Places:
         workspace: Where relative paths begin. Behind a wall it is ``/workspace``; without one
             it is a folder of the server's, and what requests call ``/workspace`` is that.
     """
+
+    def __init__(self, workspace: str) -> None:
+        self.workspace = workspace
 
     workspace: str
 

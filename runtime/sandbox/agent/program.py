@@ -1,4 +1,4 @@
-"""Where the agent begins: ``python -I -S agent.pyc DESCRIPTOR walled|open [WORKSPACE]``."""
+"""Where the agent begins: ``python -I -S agent.pyc DESCRIPTOR [WORKSPACE]``."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ def main(arguments: list[str]) -> None:
     """Serve the keeper at the other end of a descriptor."""
     connection = socket.socket(fileno=int(arguments[0]))
     connection.set_inheritable(False)  # the method's only argument
-    workspace = arguments[2] if len(arguments) > 2 else WORKSPACE  # see above
+    workspace = arguments[1] if len(arguments) > 1 else WORKSPACE  # see above
     os.chdir(workspace)
     os.umask(0o022)
-    Agent(connection, workspace, is_walled=arguments[1] == "walled").run()
+    Agent(connection, workspace).run()

@@ -4,6 +4,7 @@ An asker who is slow gets ``{"type": "overflow"}`` for what it missed, as the ke
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import struct
@@ -13,6 +14,7 @@ from ..streams import Exchange, Json, Refused
 from .places import Places
 from .refusals import refusal
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
 _HEAD = struct.Struct("iIII")
 _READ_BYTES = 64 * 1024
 LINES_WAITING_MAX = 1000
@@ -48,10 +50,6 @@ class Watching:
         Raises:
             Refused: There is nothing to be watched, or no more can be.
         """
-        import ctypes  # noqa: PLC0415  # 8 ms that most sandboxes never need
-
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._errno = ctypes.get_errno
         self._reactor = reactor
         self._places = places
         self._exchange = exchange
@@ -61,9 +59,9 @@ class Watching:
         self._has_missed = False
         path = places.path(exchange.request, "path", "")
         self._top = path
-        self._descriptor = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._descriptor = _LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._descriptor < 0:
-            raise refusal(OSError(self._errno(), ""), path)
+            raise refusal(OSError(ctypes.get_errno(), ""), path)
         exchange.after_closing(self._close)
         exchange.on_cancel = exchange.interrupted
         exchange.on_room = self._send
@@ -76,10 +74,10 @@ class Watching:
             text = f"More than {FOLDERS_MAX:,} folders are below {self._top}"
             raise Refused("WATCH_START_ERROR", text, path=self._top)
         flags = _WANTED if is_top else _WANTED | _DONT_FOLLOW
-        number = self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), flags)
+        number = _LIBC.inotify_add_watch(self._descriptor, os.fsencode(path), flags)
         if number < 0:
             if is_top:
-                raise refusal(OSError(self._errno(), ""), path)
+                raise refusal(OSError(ctypes.get_errno(), ""), path)
             return  # it has gone meanwhile
         self._folders[number] = path
         if self._is_deep:

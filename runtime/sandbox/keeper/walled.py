@@ -39,7 +39,6 @@ def start_walled(need: Need) -> Wall:
             "-S",
             PROGRAM_INSIDE,
             str(DESCRIPTOR_INSIDE),
-            "walled" if is_walled(settings) else "open",
             *([] if is_walled(settings) else [str(need.workspace)]),
         ),
         environment={"LANG": "C.UTF-8"},
