@@ -81,15 +81,12 @@ class SandboxConnection:
         found = cls(connection)
         try:
             await found._met.wait()
-            if found._failure is not None:
-                raise found._failure
-        except BaseException:
-            found.close()
-            raise
-        if found._is_greeted:
-            return found
-        found.close()
-        return None
+        finally:
+            if not found._is_greeted:
+                found.close()
+        if found._failure is not None:
+            raise found._failure
+        return found if found._is_greeted else None
 
     async def is_lost(self) -> str:
         """Wait until the connection has ended, and return why."""

@@ -145,7 +145,7 @@ class Agent:
         return {"PATH": PATH, "HOME": self._places.workspace, **own, **terminal, **added}
 
     def _kill_all(self, exchange: Exchange) -> None:
-        """Kill all that was started, daemons included; each that ran is answered as it is reaped."""
+        """Kill all that was started, daemons included."""
         exchange.answer({"killed": kill_descendants()})
 
     def _reap(self) -> None:
