@@ -14,6 +14,7 @@ from ..streams import Exchange, Refused
 from .refusals import number
 
 ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+PORT_MAX = 65_535
 CONNECT_TIMEOUT_S = 10.0
 RETRY_S = 0.05
 TIMEOUT_S_MAX = 86_400.0
@@ -28,7 +29,10 @@ class Connecting:
         Raises:
             Refused: That is no port.
         """
-        self._port = int(number(exchange.request, "port", 0, 1, 65_535))
+        port = exchange.request.get("port")
+        if type(port) is not int or not 0 < port <= PORT_MAX:
+            raise Refused("INVALID_PORT", f"{port!r} is no port", port=port)
+        self._port = port
         timeout_s = number(exchange.request, "timeout_s", CONNECT_TIMEOUT_S, 0, TIMEOUT_S_MAX)
         self._reactor = reactor
         self._exchange = exchange

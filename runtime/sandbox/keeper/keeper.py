@@ -17,7 +17,7 @@ import secrets
 import signal
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class Place:
     uid: int | None
     settings: dict[str, Any]
     start: StartHousing
-    patience: Patience = field(default_factory=Patience)
+    patience: Patience
 
     @property
     def workspace(self) -> Path:

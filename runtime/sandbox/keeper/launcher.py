@@ -23,6 +23,7 @@ from ..addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME, socket_address
 from ..descendants import adopt_orphans, kill_descendants
 from ..reactor import Reactor
 from ..streams import Exchange, Refused, nothing
+from .agent_link import Patience
 from .asker import Asker, is_ours
 from .housing import StartHousing, is_walled, write_program
 from .keeper import Keeper, Place
@@ -46,6 +47,7 @@ class Launcher:
         life: The end of a pipe, closed when all is to end.
         start: Starts an agent behind its wall.
         clean_up: Told the name of a sandbox whose keeper was killed, when its processes are gone.
+        patience: With agents.
     """
 
     def __init__(
@@ -55,12 +57,14 @@ class Launcher:
         life: int,
         start: StartHousing,
         clean_up: Callable[[str], object] = nothing,
+        patience: Patience | None = None,
     ) -> None:
         self._folder = folder
         self._listening = listening
         self._life = life
         self._start = start
         self._clean_up = clean_up
+        self._patience = patience or Patience()
         self._reactor = Reactor()
         self._askers = set[Asker]()
         self._keepers: dict[str, int] = {}
@@ -129,6 +133,7 @@ class Launcher:
             uid=uid_of(self._folder, folder) if needs_uid else None,
             settings=settings,
             start=self._start,
+            patience=self._patience,
         )
         listening = listen(folder, KEEPER_SOCKET_NAME)
         pid = os.fork()

@@ -8,7 +8,7 @@ to be a server.
 import os
 import socket
 
-from ..streams import Exchange, Json, Refused, error_of
+from ..streams import Exchange, Json, error_of
 from ..wire import Garbled
 from .agent_link import AgentLink
 
@@ -50,12 +50,9 @@ def port(agent: AgentLink, exchange: Exchange) -> None:
         except Garbled:
             os.close(descriptor)
             raise
-        exchange.answer({"port": number}, descriptor)
+        exchange.answer({"port": exchange.request.get("port")}, descriptor)
 
-    number = exchange.request.get("port")
-    if type(number) is not int:
-        raise Refused("INVALID_PORT", f"{number!r} is no port", port=number)
-    question = agent.ask({"op": "connect", "port": number}, answered)
+    question = agent.ask({**exchange.request, "op": "connect"}, answered)
 
     def cancel() -> None:
         question.cancel()
