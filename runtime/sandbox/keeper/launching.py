@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,9 +19,6 @@ class LauncherProcess:
 
     When that process ends, however it does, the pipe's end is closed, and with it ends every
     sandbox within 2 s.
-
-    Attributes:
-        pid: Its number.
     """
 
     def __init__(self, folder: Path, program: Sequence[str] = ("-m", PROGRAM)) -> None:
@@ -37,26 +33,45 @@ class LauncherProcess:
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
-        life, self._life = os.pipe()
-        listening: socket.socket | None = None
+        self._program = program
+        # Both are kept here, so that workers can connect at once, and wait for a launcher, and
+        # keepers go on when theirs has ended.
+        self._listening = listen(folder, LAUNCHER_SOCKET_NAME)
+        self._life_there, self._life = os.pipe()
         try:
-            # Made here, so that workers can connect at once, and wait for it.
-            listening = listen(folder, LAUNCHER_SOCKET_NAME)
-            numbers = [str(listening.fileno()), str(life)]
-            self._popen = subprocess.Popen(  # noqa: S603  # ours
-                [sys.executable, *program, *numbers, str(folder)],
-                stdin=subprocess.DEVNULL,
-                pass_fds=(listening.fileno(), life),
-                start_new_session=True,
-            )
+            self._popen = self._start()
         except BaseException:
-            os.close(self._life)
+            self._let_go()
             raise
-        finally:
-            os.close(life)
-            if listening is not None:
-                listening.close()
-        self.pid = self._popen.pid
+
+    @property
+    def pid(self) -> int:
+        """The number of the launcher that runs now."""
+        return self._popen.pid
+
+    def restart(self) -> None:
+        """Start another one if it has ended; sandboxes that run go on, and are found by it.
+
+        Raises:
+            OSError: It cannot be started.
+        """
+        if self._life >= 0 and self._popen.poll() is not None:
+            self._popen = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        descriptors = (self._listening.fileno(), self._life_there)
+        return subprocess.Popen(  # noqa: S603  # ours
+            [sys.executable, *self._program, *map(str, descriptors), str(self._folder)],
+            stdin=subprocess.DEVNULL,
+            pass_fds=descriptors,
+            start_new_session=True,
+        )
+
+    def _let_go(self) -> None:
+        self._listening.close()
+        os.close(self._life)
+        os.close(self._life_there)
+        self._life = self._life_there = -1
 
     def poll(self) -> int | None:
         """Return how it ended, or None while it runs."""
@@ -66,8 +81,7 @@ class LauncherProcess:
         """End it, and all sandboxes. Closing twice does nothing."""
         if self._life < 0:
             return
-        os.close(self._life)
-        self._life = -1
+        self._let_go()
         try:
             self._popen.wait(ENDS_WITHIN_S)
         except subprocess.TimeoutExpired:
