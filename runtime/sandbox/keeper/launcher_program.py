@@ -1,10 +1,10 @@
 """Where the launcher begins: ``python -m ...launcher_program LISTENING LIFE FOLDER``."""
 
-import logging
 import socket
 import sys
 from pathlib import Path
 
+from ...observe.logs import LogStyle, set_up_logs
 from ..wall.cgroups import remove_leftovers
 from .launcher import Launcher
 from .walled import start_walled, wall_name
@@ -13,7 +13,7 @@ from .walled import start_walled, wall_name
 def main(arguments: list[str]) -> None:
     """Serve until the life pipe is closed."""
     listening, life, folder = arguments
-    logging.basicConfig(format="%(name)s %(levelname)s %(message)s", level=logging.WARNING)
+    set_up_logs(sys.stderr, LogStyle("info", colour=False))
     Launcher(
         Path(folder),
         socket.socket(fileno=int(listening)),
