@@ -85,14 +85,18 @@ class Agent:
     def _asked(self, exchange: Exchange) -> None:
         operation = exchange.request.get("op")
         try:
+            if type(operation) is not str:
+                raise Refused("VALIDATION_FAILED", "op is text", field="op")
             if operation in _STEPPED:
                 Task(self._reactor, exchange, _STEPPED[operation](self._places, exchange))
             elif operation in self._whole:
                 self._whole[operation](exchange)
             else:
                 raise Refused("VALIDATION_FAILED", f"there is no operation {operation!r}")
-        except OSError as error:
-            raise Refused("INTERNAL_ERROR", os.strerror(error.errno or 0)) from None
+        except Refused:
+            raise
+        except Exception as error:  # a bug, or no more descriptors: one request's end
+            raise Refused("INTERNAL_ERROR", f"{type(error).__name__}: {error}") from error
 
     def _run(self, exchange: Exchange) -> None:
         request = exchange.request

@@ -25,6 +25,7 @@ from ..addresses import KEEPER_SOCKET_NAME
 from ..descendants import adopt_orphans, kill_descendants
 from ..reactor import Reactor
 from ..streams import Exchange, Json, Refused
+from ..wire import Garbled
 from .accounting import DiskAccount
 from .agent_link import AgentLink, Patience
 from .asker import Asker, is_ours
@@ -185,7 +186,16 @@ class Keeper:
     def _asked(self, exchange: Exchange) -> None:
         if self._operations is None:
             raise Refused("CONTAINER_UNAVAILABLE", "The sandbox could not be started")
-        self._operations.begin(exchange)
+        try:
+            self._operations.begin(exchange)
+        except Refused:
+            raise
+        except Garbled as error:  # what is asked of the agent is larger still
+            raise Refused("VALIDATION_FAILED", error.why) from None
+        except Exception as error:
+            log.exception("sandbox.operation_failed", extra={"sandbox": self._place.name})
+            text = f"The keeper met a bug of its own: {type(error).__name__}: {error}"
+            raise Refused("INTERNAL_ERROR", text) from error
 
     def _asker_lost(self, asker: Asker, why: str | None) -> None:
         self._askers.discard(asker)

@@ -45,9 +45,7 @@ class Pair:
         self.asking = Channel(
             near, self.reactor, on_frame=self._to_asker, on_lost=self._lost, descriptors_max=1
         )
-        self.answering = Channel(
-            far, self.reactor, on_frame=self._to_answerer, on_lost=self._lost
-        )
+        self.answering = Channel(far, self.reactor, on_frame=self._to_answerer, on_lost=self._lost)
         self.ask_side = AskSide(self.asking)
         self.answer_side = AnswerSide(self.answering, self.begin)
 
@@ -251,7 +249,9 @@ def test_when_nobody_can_answer_any_more_all_is_answered(pair: Pair) -> None:
     assert pair.answers == [{"lost": "gone"}] * 3
 
 
-@pytest.mark.parametrize("error", [5, [], {}, {"code": "X"}, {"code": 1, "message": "", "context": {}}])
+@pytest.mark.parametrize(
+    "error", [5, [], {}, {"code": "X"}, {"code": 1, "message": "", "context": {}}]
+)
 def test_an_error_has_a_form(error: object) -> None:
     with pytest.raises(Garbled):
         error_of({"error": error})

@@ -76,7 +76,17 @@ def test_a_table_survives_the_way(table: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{", b"[]", b"5", b"null", b'"x"', b"\xff", b"[" * 500_000, b'{"a":' + b"9" * 5000 + b"}"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"5",
+        b"null",
+        b'"x"',
+        b"\xff",
+        b"[" * 500_000,
+        b'{"a":' + b"9" * 5000 + b"}",
+    ],
     ids=["nothing", "half", "list", "number", "null", "text", "no UTF-8", "deep", "huge"],
 )
 def test_what_is_no_table_is_garbled(payload: bytes) -> None:
@@ -105,7 +115,14 @@ def test_a_credit_has_four_bytes() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "size"),
-    [(DATA, CHUNK_BYTES_MAX + 1), (ANSWER, JSON_BYTES_MAX + 1), (END, 1), (CREDIT, 5), (0, 0), (10, 0)],
+    [
+        (DATA, CHUNK_BYTES_MAX + 1),
+        (ANSWER, JSON_BYTES_MAX + 1),
+        (END, 1),
+        (CREDIT, 5),
+        (0, 0),
+        (10, 0),
+    ],
 )
 def test_a_frame_that_may_not_be_is_refused_by_its_head(kind: int, size: int) -> None:
     head = size.to_bytes(4, "big") + bytes([kind]) + bytes(4)

@@ -126,7 +126,8 @@ async def test_files_and_folders_get_other_paths(sandboxes: Sandboxes) -> None:
 async def test_what_moves_to_another_file_system_is_copied(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     other = await text_of(
-        sandbox, "for d in /dev/shm /var/tmp; do [ $(stat -c %d $d) != $(stat -c %d .) ] && echo $d; done; true"
+        sandbox,
+        "for d in /dev/shm /var/tmp; do [ $(stat -c %d $d) != $(stat -c %d .) ] && echo $d; done; true",
     )
     target = f"{other.splitlines()[0]}/perdure-{os.getpid()}"
     await text_of(sandbox, "mkdir -p a/b; echo text > a/b/file; chmod 700 a/b/file; ln -s b a/link")

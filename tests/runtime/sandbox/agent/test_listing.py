@@ -17,7 +17,9 @@ async def listed(sandbox: SandboxConnection, **fields: object) -> dict[str, dict
 
 async def test_a_folder_is_listed(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
-    await text_of(sandbox, "printf 123 > file; mkdir folder .hidden; ln -s file link; touch folder/x")
+    await text_of(
+        sandbox, "printf 123 > file; mkdir folder .hidden; ln -s file link; touch folder/x"
+    )
     entries = await listed(sandbox)
     assert list(entries) == ["file", "folder", "link"]
     assert entries["file"]["path"] == "/workspace/file"

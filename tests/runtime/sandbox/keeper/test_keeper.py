@@ -196,7 +196,9 @@ def holds(process: Path, name: str) -> bool:
 
 async def test_a_disk_that_is_filled_ends_what_fills_it(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open(NAME, disk_bytes=5_000_000)
-    await sandbox.ask("start", command="head -c 20000000 /dev/zero > big; sleep 1000", process_id="p")
+    await sandbox.ask(
+        "start", command="head -c 20000000 /dev/zero > big; sleep 1000", process_id="p"
+    )
     assert (await sandbox.ask("wait", id="p"))["signal"] == "SIGKILL"
     assert any("disk_exceeded" in notice for notice in sandbox.notices)
     await sandbox.ask("delete", path="big")

@@ -78,9 +78,7 @@ async def test_the_end_of_the_pipes_holder_ends_everything_in_two_seconds(tmp_pa
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         launcher = int(holder.stdout.readline())
-        connections = [
-            await SandboxConnection.open(folder, f"{i:064x}", OPEN) for i in range(3)
-        ]
+        connections = [await SandboxConnection.open(folder, f"{i:064x}", OPEN) for i in range(3)]
         command_line = "trap '' TERM HUP; setsid sleep 1000 & sleep 1000"
         for connection in connections:
             await connection.ask("start", command=command_line)
