@@ -21,7 +21,7 @@ READ_BYTES: Final = 256 * 1024
 _BUFFERS_MAX = 64  # that are sent with one call
 _INT_BYTES = array.array("i").itemsize
 
-Callback = Callable[[], None]
+Callback = Callable[[], object]
 OnFrame = Callable[[int, int, bytes], None]
 # Why the channel is no more; None when the other side closed it in good order.
 OnLost = Callable[[str | None], None]

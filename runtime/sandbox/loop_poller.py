@@ -15,8 +15,8 @@ class LoopPoller:
     def watch(
         self,
         descriptor: int,
-        reads: Callable[[], None] | None = None,
-        writes: Callable[[], None] | None = None,
+        reads: Callable[[], object] | None = None,
+        writes: Callable[[], object] | None = None,
     ) -> None:
         """Say who is called when a descriptor can be read and written."""
         events = (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0)
@@ -38,8 +38,8 @@ class LoopPoller:
     def _polled(
         self,
         epoll: select.epoll,
-        reads: Callable[[], None] | None,
-        writes: Callable[[], None] | None,
+        reads: Callable[[], object] | None,
+        writes: Callable[[], object] | None,
     ) -> None:
         bits = epoll.poll(0)
         events = bits[0][1] if bits else 0

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-Callback = Callable[[], None]
+Callback = Callable[[], object]
 
 
 class Timer:

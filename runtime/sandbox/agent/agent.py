@@ -85,18 +85,19 @@ class Agent:
     def _asked(self, exchange: Exchange) -> None:
         operation = exchange.request.get("op")
         try:
-            if type(operation) is not str:
-                raise Refused("VALIDATION_FAILED", "op is text", field="op")
-            if operation in _STEPPED:
+            if type(operation) is not str or operation not in _STEPPED.keys() | self._whole.keys():
+                self._refuse_unknown(operation)
+            elif operation in _STEPPED:
                 Task(self._reactor, exchange, _STEPPED[operation](self._places, exchange))
-            elif operation in self._whole:
-                self._whole[operation](exchange)
             else:
-                raise Refused("VALIDATION_FAILED", f"there is no operation {operation!r}")
+                self._whole[operation](exchange)
         except Refused:
             raise
         except Exception as error:  # a bug, or no more descriptors: one request's end
             raise Refused("INTERNAL_ERROR", f"{type(error).__name__}: {error}") from error
+
+    def _refuse_unknown(self, operation: object) -> None:
+        raise Refused("VALIDATION_FAILED", f"There is no operation {operation!r}")
 
     def _run(self, exchange: Exchange) -> None:
         request = exchange.request

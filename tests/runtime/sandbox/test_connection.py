@@ -34,7 +34,7 @@ async def test_a_sandbox_that_never_starts_is_given_up(
     with socket.socket(socket.AF_UNIX) as launcher:
         launcher.bind(str(tmp_path / "launcher.sock"))
         launcher.listen()
-        with pytest.raises(SandboxLost, match="did not start within 0.2 s"):
+        with pytest.raises(SandboxLost, match=r"did not start within 0\.2 s"):
             await SandboxConnection.open(tmp_path, NAME, {})
 
 

@@ -49,7 +49,7 @@ def test_who_has_work_soon_does_not_keep_others_from_theirs() -> None:
     again()
     reader, writer = os.pipe()
     reactor.watch(reader, reactor.stop)
-    reactor.call_later(0.01, lambda: os.write(writer, b"x") and None)
+    reactor.call_later(0.01, lambda: os.write(writer, b"x"))
     reactor.run()
     reactor.close()
     assert count > 1
@@ -71,7 +71,7 @@ def test_a_signal_is_heard_between_other_calls() -> None:
 
 def test_what_a_callback_raises_ends_it() -> None:
     reactor = Reactor()
-    reactor.call_soon(lambda: 1 // 0 and None)
+    reactor.call_soon(lambda: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         reactor.run()
     reactor.close()

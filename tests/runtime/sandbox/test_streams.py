@@ -1,4 +1,5 @@
 import contextlib
+import functools
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -235,7 +236,7 @@ def test_who_is_gone_has_cancelled_all(pair: Pair) -> None:
         pair.ask_side.ask({"op": "x"}, pair.answered)
     pair.settle()
     for exchange in pair.exchanges:
-        exchange.on_cancel = lambda number=exchange.number: told.append(number)
+        exchange.on_cancel = functools.partial(told.append, exchange.number)
     pair.answer_side.lost()
     pair.answer_side.lost()
     assert told == [1, 2, 3]

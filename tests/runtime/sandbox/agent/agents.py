@@ -10,6 +10,7 @@ from perdure.runtime.sandbox.agent.bundle import agent_program
 from perdure.runtime.sandbox.channel import Channel
 from perdure.runtime.sandbox.reactor import Reactor
 from perdure.runtime.sandbox.streams import AskSide, Json, Question
+from perdure.runtime.sandbox.wire import cost
 
 
 class AgentProcess:
@@ -46,9 +47,12 @@ class AgentProcess:
             self.reactor.stop()
 
         question = self.side.ask(request, answered)
-        question.on_data = lambda kind, data: (
-            raw.append((kind, data)) or question.consumed(len(data) + 128)
-        )
+
+        def came(kind: int, data: bytes) -> None:
+            raw.append((kind, data))
+            question.consumed(cost(len(data)))
+
+        question.on_data = came
         question.on_event = events.append
         set_up(question)
         self.reactor.is_stopped = False

@@ -15,5 +15,5 @@ def test_it_begins_in_its_workspace(agent: AgentProcess) -> None:
 
 
 def test_without_a_connection_it_does_not_begin(agent: AgentProcess, tmp_path: Path) -> None:
-    command = [sys.executable, "-I", "-S", tmp_path / "agent.pyc", "77"]
+    command = [sys.executable, "-I", "-S", str(tmp_path / "agent.pyc"), "77"]
     assert subprocess.run(command, capture_output=True, check=False).returncode != 0

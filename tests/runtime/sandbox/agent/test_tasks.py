@@ -1,5 +1,5 @@
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -22,9 +22,9 @@ class Worked:
         self.far = Channel(far, self.reactor, on_frame=self._answerer, on_lost=lambda _: None)
         self.asking = AskSide(self.near)
 
-    def run(self, work: "type[Steps] | object", *, is_cancelled: bool = False) -> Json:
+    def run(self, work: Callable[[Exchange], Steps], *, is_cancelled: bool = False) -> Json:
         def begin(exchange: Exchange) -> None:
-            Task(self.reactor, exchange, work(exchange))  # type: ignore[operator]
+            Task(self.reactor, exchange, work(exchange))
 
         self.answering = AnswerSide(self.far, begin)
         question = self.asking.ask({}, self._answered)

@@ -23,8 +23,18 @@ def read() -> tuple[int, bytes]:
     return stream, CONNECTION.recv(size, socket.MSG_WAITALL)
 
 
-def say(kind: int, stream: int, value: object) -> None:
-    CONNECTION.sendall(frame(kind, stream, json.dumps(value).encode()))
+def send(data: bytes, times: int = 1) -> None:
+    for _ in range(times):
+        CONNECTION.sendall(data)
+
+
+def say(kind: int, stream: int, value: object, times: int = 1) -> None:
+    send(frame(kind, stream, json.dumps(value).encode()), times)
+
+
+def half(stream: int) -> None:
+    send(frame(STDOUT, stream, b"x" * 100)[:50])
+    sys.exit()
 
 
 def hand_out(stream: int, *descriptors: int, told: bool = True) -> None:
@@ -47,30 +57,30 @@ def datagram(s: int) -> None:
 
 
 LIES: dict[str, Callable[[int], object]] = {
-    "garbage": lambda s: CONNECTION.sendall(b"HTTP/1.1 200 OK\r\n\r\n" * 10),
-    "oversize": lambda s: CONNECTION.sendall(struct.pack(">IBI", 2**31, ANSWER, s)),
-    "oversize data": lambda s: CONNECTION.sendall(frame(STDOUT, s, bytes(65_537))),
-    "no JSON": lambda s: CONNECTION.sendall(frame(ANSWER, s, b"{")),
+    "garbage": lambda s: send(b"HTTP/1.1 200 OK\r\n\r\n" * 10),
+    "oversize": lambda s: send(struct.pack(">IBI", 2**31, ANSWER, s)),
+    "oversize data": lambda s: send(frame(STDOUT, s, bytes(65_537))),
+    "no JSON": lambda s: send(frame(ANSWER, s, b"{")),
     "no object": lambda s: say(ANSWER, s, [1]),
-    "deep JSON": lambda s: CONNECTION.sendall(frame(ANSWER, s, b"[" * 100_000)),
-    "large number": lambda s: CONNECTION.sendall(frame(ANSWER, s, b'{"a":' + b"9" * 9999 + b"}")),
+    "deep JSON": lambda s: send(frame(ANSWER, s, b"[" * 100_000)),
+    "large number": lambda s: send(frame(ANSWER, s, b'{"a":' + b"9" * 9999 + b"}")),
     "no error": lambda s: say(ANSWER, s, {"error": "no"}),
     "odd error": lambda s: say(ANSWER, s, {"error": {"code": 5, "message": "", "context": {}}}),
     "another stream": lambda s: say(ANSWER, s + 1000, {}),
     "stream 0": lambda s: say(EVENT, 0, {}),
-    "two answers": lambda s: [say(ANSWER, s, {"exit_code": 0, "signal": None}) for _ in range(2)],
+    "two answers": lambda s: say(ANSWER, s, {"exit_code": 0, "signal": None}, 2),
     "a request": lambda s: say(1, s, {"op": "stop"}),
-    "an end": lambda s: CONNECTION.sendall(frame(END, s, b"")),
-    "a cancel": lambda s: CONNECTION.sendall(frame(CANCEL, s, b"")),
-    "no kind": lambda s: CONNECTION.sendall(frame(77, s, b"")),
-    "events": lambda s: [say(EVENT, s, {"pid": 1}) for _ in range(3)],
+    "an end": lambda s: send(frame(END, s, b"")),
+    "a cancel": lambda s: send(frame(CANCEL, s, b"")),
+    "no kind": lambda s: send(frame(77, s, b"")),
+    "events": lambda s: say(EVENT, s, {"pid": 1}, 3),
     "no pid": lambda s: say(EVENT, s, {"pid": "1"}),
-    "too much": lambda s: [CONNECTION.sendall(frame(STDOUT, s, bytes(65_000))) for _ in range(9)],
-    "too much credit": lambda s: CONNECTION.sendall(frame(CREDIT, s, b"\xff\xff\xff\xff")),
-    "short credit": lambda s: CONNECTION.sendall(frame(CREDIT, s, b"\xff")),
-    "another kind": lambda s: CONNECTION.sendall(frame(DATA, s, b"x")),
+    "too much": lambda s: send(frame(STDOUT, s, bytes(65_000)), 9),
+    "too much credit": lambda s: send(frame(CREDIT, s, b"\xff\xff\xff\xff")),
+    "short credit": lambda s: send(frame(CREDIT, s, b"\xff")),
+    "another kind": lambda s: send(frame(DATA, s, b"x")),
     "odd exit": lambda s: say(ANSWER, s, {"exit_code": 1000, "signal": None}),
-    "half": lambda s: (CONNECTION.sendall(frame(STDOUT, s, b"x" * 100)[:50]), sys.exit()),
+    "half": half,
     "exit": lambda s: sys.exit(3),
     "silence": lambda s: time.sleep(1000),
     # To be told of a port

@@ -1,6 +1,7 @@
 """Agents that lie: each ends its sandbox, with the reason, and nobody waits for ever."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,10 +33,8 @@ async def lose(liars: tuple[LauncherProcess, Path], lie: str, op: str, **fields:
     sandboxes = Sandboxes(liars[1], liars[0], "none")
     sandbox = await sandboxes.open(lie=lie)
     async with asyncio.timeout(30):
-        try:
+        with contextlib.suppress(SandboxRefused):  # a lie may come after the answer
             await sandbox.ask(op, **fields)
-        except SandboxRefused as refused:
-            assert refused.code == "CONTAINER_UNAVAILABLE"
         why = await sandbox.is_lost()
     [name] = sandboxes.ids
     until(lambda: not processes_with(name))

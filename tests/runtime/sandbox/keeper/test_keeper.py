@@ -206,7 +206,7 @@ async def test_a_disk_that_is_filled_ends_what_fills_it(sandboxes: Sandboxes) ->
 
 
 async def test_a_sandbox_that_cannot_be_started_says_why(sandboxes: Sandboxes) -> None:
-    with pytest.raises(SandboxRefused, match="cannot be started.*no-such-wall") as caught:
+    with pytest.raises(SandboxRefused, match=r"cannot be started.*no-such-wall") as caught:
         await sandboxes.open(NAME, isolation="no-such-wall")
     assert caught.value.code == "CONTAINER_UNAVAILABLE"
     assert await text_of(await sandboxes.open(NAME), "echo now") == "now"

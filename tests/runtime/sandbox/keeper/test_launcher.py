@@ -5,7 +5,6 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -72,7 +71,7 @@ async def test_without_a_launcher_nothing_starts(tmp_path: Path) -> None:
         await SandboxConnection.open(tmp_path, NAME, OPEN)
 
 
-async def test_the_end_of_the_pipes_holder_ends_everything_in_two_seconds(tmp_path: Path) -> None:
+async def test_the_end_of_the_pipes_holder_ends_everything(tmp_path: Path) -> None:
     folder = tmp_path / "sandboxes"
     command = [sys.executable, "-c", HOLDER, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
@@ -83,13 +82,11 @@ async def test_the_end_of_the_pipes_holder_ends_everything_in_two_seconds(tmp_pa
         for connection in connections:
             await connection.ask("start", command=command_line)
         holder.kill()
-        killed_s = time.monotonic()
         holder.wait()
     for connection in connections:
         assert await connection.is_lost() == "The server has ended"
         connection.close()
     until(lambda: not is_alive(launcher) and not processes_with(str(folder)))
-    print(f"all was gone after {time.monotonic() - killed_s:.3f} s")  # 2 s are promised
     assert sorted(path.name for path in folder.rglob("*.sock")) == []
 
 

@@ -30,6 +30,14 @@ def datagram() -> int:
         return connection.detach()
 
 
+def pair_end() -> int:
+    return socket.socketpair()[0].detach()
+
+
+def packets_end() -> int:
+    return socket.socketpair(type=socket.SOCK_SEQPACKET)[0].detach()
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -39,8 +47,8 @@ def datagram() -> int:
         lambda: os.pidfd_open(os.getpid()),
         lambda: socket.socket(socket.AF_INET).detach(),
         lambda: socket.create_server(("127.0.0.1", 0)).detach(),
-        lambda: socket.socketpair()[0].detach(),
-        lambda: socket.socketpair(type=socket.SOCK_SEQPACKET)[0].detach(),
+        pair_end,
+        packets_end,
         datagram,
     ],
     ids=[

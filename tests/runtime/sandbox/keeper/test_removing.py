@@ -44,6 +44,6 @@ def test_what_is_gone_is_gone(tmp_path: Path) -> None:
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "top").symlink_to(tmp_path / "outside")
-    with pytest.raises(OSError, match="Not a directory|Too many levels"):
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
         remove_tree(tmp_path / "top")
     assert (tmp_path / "outside").exists()
