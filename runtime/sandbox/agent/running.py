@@ -20,7 +20,6 @@ from ..wire import DATA, STDERR, STDOUT, cost
 from .starting import Started, resize, unread_bytes
 
 GRACE_S_MAX = 60.0
-_END_OF_TERMINAL = b"\x04"
 _TERMINAL_PATIENCE_S = 1.0
 _DISCARDED_AT_ONCE_BYTES = 64 * 1024
 
@@ -163,8 +162,8 @@ class Run:
                 self._exchange.consumed(cost(len(self._inbox.popleft())))
         elif self._is_terminal:
             if self._exchange.has_ended and not self._inbox:
-                with contextlib.suppress(OSError):
-                    os.write(self._stdin, _END_OF_TERMINAL)
+                # Who typed has hung up. (A Ctrl-D may be lost while a shell changes modes.)
+                self._signal(signal.SIGHUP)
             self._watch()
         elif self._inbox:
             self._reactor.watch(self._stdin, writes=self._feed)

@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from ..reactor import Reactor, Timer
 from ..streams import Json, Refused, error_of
-from ..wire import STDERR, STDOUT, Garbled, cost
+from ..wire import STDERR, STDOUT, WINDOW_BYTES, Garbled, cost
 from .agent_link import AgentLink
-from .rings import CAPACITY_BYTES, Ring
+from .rings import CAPACITY_BYTES, CAPACITY_BYTES_MIN, Ring
 
 GRACE_S: Final = 1.0  # between SIGTERM and SIGKILL
 ENDED_MAX: Final = 64  # that are remembered
@@ -52,7 +52,8 @@ class Process:
         self.pid: int | None = None
         self.started_at = time.time()
         self.ended_at: float | None = None
-        self.ring = Ring(ring_bytes)
+        # Where a reader sets the pace, no more than a window is unread.
+        self.ring = Ring(WINDOW_BYTES if is_paced else max(CAPACITY_BYTES_MIN, ring_bytes))
         self.answer: Json | None = None
         self.listeners: list[Callable[[], None]] = []
         self._reactor = reactor

@@ -279,14 +279,21 @@ async def test_a_terminal_takes_what_is_typed_and_changes_its_size(sandboxes: Sa
         assert (await stream.answer())["exit_code"] == 5
 
 
-async def test_the_end_of_what_is_typed_is_the_end_of_a_shell(sandboxes: Sandboxes) -> None:
+async def test_a_shell_does_what_is_typed_and_ends_as_it_is_told(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     async with sandbox.stream("terminal", env={"PS1": "> "}) as stream:
-        await stream.write(b"echo $((20 + 3)) $TERM\n")
-        stream.end()
+        await stream.write(b"echo $((20 + 3)) $TERM\nexit 7\n")
         whole, _, answer = await output_of(stream)
     assert b"23 xterm-256color" in whole
-    assert answer["exit_code"] == 0
+    assert answer["exit_code"] == 7
+
+
+async def test_who_hangs_up_ends_the_shell(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open()
+    async with sandbox.stream("terminal", env={"PS1": "> "}) as stream:
+        assert b">" in await next_output(aiter(stream))
+        stream.end()
+        assert (await stream.answer())["signal"] == "SIGHUP"
 
 
 async def test_an_operation_that_there_is_not_is_refused(sandboxes: Sandboxes) -> None:
@@ -299,3 +306,34 @@ async def test_many_commands_run_at_once(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     texts = await asyncio.gather(*(text_of(sandbox, f"echo {i}") for i in range(30)))
     assert texts == [str(i) for i in range(30)]
+
+
+async def test_nothing_is_lost_of_output_that_is_waited_for(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open(log_bytes=1)
+    async with sandbox.stream("exec", command="seq 1 300000; seq 1 9 >&2") as stream:
+        await sandbox.ask("exec", command="sleep 0.2")  # it has to wait
+        stdout, stderr, _ = await output_of(stream)
+    assert stdout == b"".join(b"%d\n" % number for number in range(1, 300_001))
+    assert stderr == b"".join(b"%d\n" % number for number in range(1, 10))
+
+
+async def test_behind_a_wall_all_of_it_is_the_same(walled: Sandboxes) -> None:
+    sandbox = await walled.open(env={"A": "b"})
+    assert await text_of(sandbox, "echo $A; pwd; id -u") == "b\n/workspace\n1000"
+    async with sandbox.stream("terminal", cols=90, rows=20, command="stty size") as stream:
+        assert (await output_of(stream))[0] == b"20 90\r\n"
+    async with sandbox.stream("watch") as stream:
+        items = aiter(stream)
+        assert await anext(items) == {"watching": "/workspace"}
+        await text_of(sandbox, "touch file")
+        assert b'"/workspace/file"' in await next_output(items)
+    await run(sandbox, "setsid sleep 1000 >/dev/null 2>&1 & setsid sleep 1000 >/dev/null 2>&1 &")
+    await sandbox.ask("start", command="sleep 1000", process_id="p")
+    assert (await sandbox.ask("kill_all"))["of_all"] >= 3
+    assert (await sandbox.ask("wait", id="p"))["signal"] == "SIGKILL"
+    assert await text_of(sandbox, "ps ax | grep -c '[s]leep 1000'; true") == "0"
+    _, _, answer = await run(sandbox, "trap '' TERM; while :; do sleep 0.1; done", timeout_s=0.2)
+    assert answer["timed_out"] is True
+    async with sandbox.stream("archive") as stream:
+        stream.end()
+        assert b"./file" in (await output_of(stream))[0]
