@@ -1,0 +1,140 @@
+"""Those who start walls in tests, and what they need of this machine."""
+
+import itertools
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+ATTACKS = Path(__file__).with_name("attacks")
+ORDINARY = 65534
+UIDS = itertools.count(210_000)
+PYTHON = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+# An ordinary user's groups are those that somebody has given it.
+GROUP = f"perdure-tests-{os.getpid()}"
+
+
+class Warden:
+    """A process that starts programs, behind walls or not, as root or not."""
+
+    def __init__(self, who: str, folder: Path) -> None:
+        self.who = who
+        self.folder = folder
+        self.canary = secrets.token_hex(12)
+        self.uid = ORDINARY if who == "ordinary" and os.geteuid() == 0 else 0
+        outside = folder / "outside"
+        outside.mkdir(mode=0o700)
+        self.workspaces = folder / "workspaces"
+        self.workspaces.mkdir(mode=0o711)
+        self.own(outside)
+        self.tools = folder / "tools"
+        self.tools.mkdir()
+        self.groups = self.delegated() if self.uid else []
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.runtime.sandbox.wall.warden", str(folder), str(self.uid)],
+            cwd=ROOT,
+            env=os.environ | {"CANARY": self.canary},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=self.join if self.groups else None,
+        )
+        self.outside: dict[str, Any] = self.answer()
+
+    def own(self, path: Path) -> None:
+        if self.uid:
+            os.chown(path, self.uid, self.uid)
+
+    def delegated(self) -> list[Path]:
+        """Control groups that belong to the ordinary user."""
+        from perdure.runtime.sandbox.wall.cgroups import layout
+
+        groups = [base / GROUP for base in dict.fromkeys(layout().bases.values())]
+        for group in groups:
+            group.mkdir()
+            for path in (group, *group.iterdir()):
+                self.own(path)
+        return groups
+
+    def join(self) -> None:
+        for group in self.groups:
+            (group / "cgroup.procs").write_text("0")
+
+    def answer(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the warden has ended"
+        return json.loads(line)
+
+    def workspace(self, uid: int | None) -> Path:
+        workspace = Path(tempfile.mkdtemp(dir=self.workspaces))
+        if uid is not None:
+            os.chown(workspace, uid, uid)
+        else:
+            self.own(workspace)
+        return workspace
+
+    def run(self, *command: str, **options: Any) -> dict[str, Any]:
+        """Run a program to its end: its output, how it ended, what it used."""
+        walled = options.get("isolation", "bubblewrap") != "none"
+        uid = next(UIDS) if walled and self.who == "root" else None
+        workspace = self.workspace(uid)
+        request = {
+            "name": f"test-{os.getpid()}-{workspace.name.replace('_', '-').lower()}",
+            "workspace": str(workspace),
+            "command": command,
+            "uid": uid,
+            **options,
+        }
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = self.answer()
+        return answer
+
+    def attack(self, name: str, **options: Any) -> dict[str, Any]:
+        """What an attack says of itself, with how its program ended."""
+        facts = self.outside | {"cores": 0.05, **options.pop("facts", {})}
+        command = (PYTHON, "-I", "-S", "/attacks/run.py", name, json.dumps(facts))
+        seen = {"/attacks": str(ATTACKS), "/tools": str(self.tools)}
+        ran = self.run(*command, read_only=seen, **options)
+        told = json.loads(ran["output"]) if ran.get("output", "").startswith("{") else {}
+        return ran | {"told": told}
+
+    def end(self) -> None:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+        for group in self.groups:
+            group.rmdir()
+
+
+def needed() -> None:
+    """Skip where there is nothing to make a wall of."""
+    if shutil.which("bwrap") is None:
+        pytest.skip("there is no bubblewrap here, to make a wall: apt-get install bubblewrap")
+
+
+@pytest.fixture(scope="session", params=["root", "ordinary"])
+def warden(request: pytest.FixtureRequest) -> Iterator[Warden]:
+    """One who starts walls: root, and then an ordinary user."""
+    needed()
+    if request.param == "root" and os.geteuid() != 0:
+        pytest.skip("only root starts sandboxes as root")
+    folder = Path(tempfile.mkdtemp(prefix="perdure-wall-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    warden = Warden(request.param, folder)
+    yield warden
+    warden.end()
+    shutil.rmtree(folder)
