@@ -4,7 +4,9 @@ import itertools
 import json
 import os
 import secrets
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -109,6 +111,13 @@ class Warden:
         ran = self.run(*command, read_only=seen, **options)
         told = json.loads(ran["output"]) if ran.get("output", "").startswith("{") else {}
         return ran | {"told": told}
+
+    def kill(self, pid: int) -> None:
+        """End what a program has left behind, and wait for it."""
+        pidfd = os.pidfd_open(pid)
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        select.select([pidfd], [], [], 10)
+        os.close(pidfd)
 
     def end(self) -> None:
         assert self.process.stdin is not None

@@ -143,19 +143,12 @@ def kernel_setting_changed(outside):
     return "could have set what the kernel runs when a process crashes"
 
 
-def machine_by_sysrq(outside):
-    os.close(os.open("/proc/sysrq-trigger", os.O_WRONLY))
-    return "could have restarted the machine"
-
-
 def actor_database(outside):
-    database = sqlite3.connect(f"file:{outside['database']}?mode=ro", uri=True)
     try:
+        database = sqlite3.connect(f"file:{outside['database']}?mode=ro", uri=True)
         return database.execute("SELECT value FROM kv").fetchone()[0]
     except sqlite3.OperationalError as error:
         raise FileNotFoundError(2, str(error)) from None
-    finally:
-        database.close()
 
 
 def core_file(outside):

@@ -23,17 +23,20 @@ def process_seen(outside):
     raise ProcessLookupError(3, "it is not in /proc")
 
 
+def variable(pid: int) -> str:
+    with open(f"/proc/{pid}/environ") as file:
+        for text in file.read().split("\0"):
+            if text.startswith("CANARY="):
+                return text.removeprefix("CANARY=")
+    raise OSError(61, "it is not among its variables")  # ENODATA
+
+
 def environment_of_process(outside):
-    with open(f"/proc/{outside['pid']}/environ") as file:
-        return file.read()
+    return variable(outside["pid"])
 
 
 def environment_of_parent(outside):
-    with open(f"/proc/{os.getppid()}/environ") as file:
-        text = file.read()
-    if outside["mark"] not in text:
-        raise OSError(61, "nothing of it is in the parent's environment")  # ENODATA
-    return text
+    return variable(os.getppid())
 
 
 def memory_by_proc(outside):

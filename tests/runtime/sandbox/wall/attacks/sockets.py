@@ -54,7 +54,8 @@ def key_of_kernel(outside):
     name = outside["key"].encode()
     key = call("keyctl", KEYCTL_SEARCH, USER_KEYRING, b"user", name, 0)
     buffer = ctypes.create_string_buffer(100)
-    return buffer.raw[: call("keyctl", KEYCTL_READ, key, buffer, 100)].decode()
+    size = call("keyctl", KEYCTL_READ, key, buffer, 100)
+    return buffer.raw[:size].decode()
 
 
 def terminal_typed_into(outside):
