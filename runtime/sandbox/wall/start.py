@@ -187,6 +187,8 @@ def start_wall(options: WallOptions) -> Wall:
     walled, is_root = options.isolation is not Isolation.NONE, os.geteuid() == 0
     if walled and is_root != (options.uid is not None):
         raise InvalidArgument("a wall has a uid of its own if it is started by root, and only then")
+    if options.workspace.is_symlink() or not options.workspace.is_dir():
+        raise WallRefused(f"{options.workspace} is no folder", "Make it one, and no link to one")
     with contextlib.ExitStack() as closing:
         start = Preparation(options, closing)
         return start.without_wall() if options.isolation is Isolation.NONE else start.with_wall()

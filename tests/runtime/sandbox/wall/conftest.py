@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class Warden:
         self.who = who
         self.folder = folder
         self.canary = secrets.token_hex(12)
-        self.uid = ORDINARY if who == "ordinary" and os.geteuid() == 0 else 0
+        self.uid = ORDINARY if who != "root" and os.geteuid() == 0 else 0
         outside = folder / "outside"
         outside.mkdir(mode=0o700)
         self.workspaces = folder / "workspaces"
@@ -40,7 +41,7 @@ class Warden:
         self.own(outside)
         self.tools = folder / "tools"
         self.tools.mkdir()
-        self.groups = self.delegated() if self.uid else []
+        self.groups = self.delegated() if who == "ordinary" and self.uid else []
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.runtime.sandbox.wall.warden", str(folder), str(self.uid)],
             cwd=ROOT,
@@ -129,21 +130,62 @@ class Warden:
             group.rmdir()
 
 
+def apart(source: str, **environment: str) -> Any:
+    """Run statements in a process of one thread; what they give to ``tell`` comes back."""
+    start = "import json, os\nfrom pathlib import Path\ntell = lambda x: print(json.dumps(x))\n"
+    ran = subprocess.run(
+        [sys.executable, "-c", start + textwrap.dedent(source)],
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
 def needed() -> None:
     """Skip where there is nothing to make a wall of."""
     if shutil.which("bwrap") is None:
         pytest.skip("there is no bubblewrap here, to make a wall: apt-get install bubblewrap")
 
 
+@pytest.fixture
+def as_root() -> None:
+    """Skip where this is not root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts sandboxes as root")
+
+
+@pytest.fixture
+def bubblewrap() -> None:
+    """Skip where there is nothing to make a wall of."""
+    needed()
+
+
 @pytest.fixture(scope="session", params=["root", "ordinary"])
 def warden(request: pytest.FixtureRequest) -> Iterator[Warden]:
     """One who starts walls: root, and then an ordinary user."""
+    yield from warden_of(request.param)
+
+
+@pytest.fixture(scope="session")
+def without_groups() -> Iterator[Warden]:
+    """An ordinary user who may make no control groups."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts sandboxes as root, and as others who have nothing")
+    yield from warden_of("undelegated")
+
+
+def warden_of(who: str) -> Iterator[Warden]:
     needed()
-    if request.param == "root" and os.geteuid() != 0:
+    if who == "root" and os.geteuid() != 0:
         pytest.skip("only root starts sandboxes as root")
     folder = Path(tempfile.mkdtemp(prefix="perdure-wall-", dir="/var/tmp"))
     folder.chmod(0o711)
-    warden = Warden(request.param, folder)
+    warden = Warden(who, folder)
     yield warden
     warden.end()
     shutil.rmtree(folder)

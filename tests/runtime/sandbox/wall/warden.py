@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from perdure.runtime.sandbox.wall import kernel
+from perdure.runtime.sandbox.wall.child import TUNNELS, allow_tunnels
 from perdure.runtime.sandbox.wall.errors import WallRefused
 from perdure.runtime.sandbox.wall.options import Isolation, Network, WallLimits, WallOptions
 from perdure.runtime.sandbox.wall.seccomp import filter_program
@@ -70,6 +71,8 @@ def become_ordinary(uid: int, needed: list[Path]) -> None:
             path.mkdir(parents=True, exist_ok=True)
             kernel.bind(f"/proc/self/fd/{descriptor}", str(path))
         os.close(descriptor)
+    if TUNNELS.exists():
+        allow_tunnels()  # as most systems do for everybody
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
