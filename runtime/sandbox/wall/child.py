@@ -142,7 +142,7 @@ def allow_tunnels() -> None:
     To open it is no right yet: an interface can be made only where one has a network of one's own.
     """
     kernel.unshare_mounts()
-    number = os.stat(TUNNELS).st_rdev
+    number = TUNNELS.stat().st_rdev
     kernel.mount_tmpfs(str(TUNNELS.parent), kernel.MS_NOSUID, "mode=0755,size=4k")
     os.mknod(TUNNELS, stat.S_IFCHR, number)
     TUNNELS.chmod(0o666)

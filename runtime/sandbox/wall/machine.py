@@ -39,9 +39,11 @@ FORBIDDING = (
     (
         "kernel/apparmor_restrict_unprivileged_userns",
         "1",
-        "Give bubblewrap a profile (Ubuntu: apt-get install apparmor-profiles, and link "
-        "bwrap-userns-restrict from /usr/share/apparmor/extra-profiles into /etc/apparmor.d), "
-        "or set sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        (
+            "Give bubblewrap a profile (Ubuntu: apt-get install apparmor-profiles, and link "
+            "bwrap-userns-restrict from /usr/share/apparmor/extra-profiles into /etc/apparmor.d), "
+            "or set sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+        ),
     ),
 )
 

@@ -42,7 +42,9 @@ ATTACKS = {
     "canary_by_path": Attack("reads a file by its path", ROOT_OF_ITS_OWN, "ENOENT"),
     "canary_by_dots": Attack("... by a path of `..`", ROOT_OF_ITS_OWN, "ENOENT"),
     "canary_by_symlink": Attack("... by a symlink", ROOT_OF_ITS_OWN, "ENOENT"),
-    "canary_by_raced_symlink": Attack("... by a symlink swapped in time", ROOT_OF_ITS_OWN, "ENOENT"),
+    "canary_by_raced_symlink": Attack(
+        "... by a symlink swapped in time", ROOT_OF_ITS_OWN, "ENOENT"
+    ),
     "canary_by_hard_link": Attack("... by a hard link", ROOT_OF_ITS_OWN, "ENOENT"),
     "canary_by_root_of_process": Attack("... by `/proc/PID/root`", PIDS, "ENOENT"),
     "canary_by_folder_of_process": Attack("... by `/proc/PID/cwd`", PIDS, "ENOENT"),

@@ -45,11 +45,11 @@ class Warden:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.runtime.sandbox.wall.warden", str(folder), str(self.uid)],
             cwd=ROOT,
-            env=os.environ | {"CANARY": self.canary},
+            env=os.environ
+            | {"CANARY": self.canary, "GROUPS_TO_JOIN": " ".join(map(str, self.groups))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            preexec_fn=self.join if self.groups else None,
         )
         self.outside: dict[str, Any] = self.answer()
 
@@ -67,10 +67,6 @@ class Warden:
             for path in (group, *group.iterdir()):
                 self.own(path)
         return groups
-
-    def join(self) -> None:
-        for group in self.groups:
-            (group / "cgroup.procs").write_text("0")
 
     def answer(self) -> Any:
         assert self.process.stdout is not None

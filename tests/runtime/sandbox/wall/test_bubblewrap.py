@@ -22,7 +22,7 @@ PLAN = Plan(
 
 
 def words(**options: Any) -> str:
-    chosen = {
+    chosen: dict[str, Any] = {
         "name": "a1",
         "workspace": Path("/data/a1"),
         "command": ("true",),

@@ -60,7 +60,9 @@ def test_signals_are_handled_as_they_are_by_default(warden: Warden) -> None:
     assert ran["output"].split() == ["SigIgn:", "0" * 16, "y"]
 
 
-@pytest.mark.parametrize("numbers", ["{0: r, 1: w, 2: w}", "{0: w, 1: r, 2: r, 7: w}", "{5: r, 3: w, 2: r}"])
+@pytest.mark.parametrize(
+    "numbers", ["{0: r, 1: w, 2: w}", "{0: w, 1: r, 2: r, 7: w}", "{5: r, 3: w, 2: r}"]
+)
 def test_descriptors_come_to_their_places_whatever_they_were(numbers: str) -> None:
     told = apart(f"""
         from perdure.runtime.sandbox.wall.child import place_descriptors

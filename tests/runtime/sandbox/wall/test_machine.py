@@ -1,6 +1,7 @@
 """What a machine gives is found by trying, and told with what to do about the rest."""
 
-import shutil
+import os
+from pathlib import Path
 
 import pytest
 
@@ -73,7 +74,7 @@ def test_a_bubblewrap_that_fails_is_quoted(tmp_path_factory: pytest.TempPathFact
         found = machine.examine()
         tell([found.level, [[f.what, f.detail, f.what_to_do] for f in found.missing]])
         """,
-        PATH=f"{folder}:{shutil.os.environ['PATH']}",  # type: ignore[attr-defined]
+        PATH=f"{folder}:{os.environ['PATH']}",
     )
     level, missing = told
     assert level == "none"
@@ -85,8 +86,8 @@ def test_a_bubblewrap_that_fails_is_quoted(tmp_path_factory: pytest.TempPathFact
 def test_settings_of_kernels_that_forbid_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, forbids, what_to_do in machine.FORBIDDING:
         values = {f"/proc/sys/{name}": forbids}
-        monkeypatch.setattr(machine.Path, "exists", lambda path, v=values: str(path) in v)
-        monkeypatch.setattr(machine.Path, "read_text", lambda path, v=values: v[str(path)] + "\n")
+        monkeypatch.setattr(Path, "exists", lambda path, v=values: str(path) in v)
+        monkeypatch.setattr(Path, "read_text", lambda path, v=values: v[str(path)] + "\n")
         assert machine.why_not() == what_to_do
-    monkeypatch.setattr(machine.Path, "exists", lambda path: False)
+    monkeypatch.setattr(Path, "exists", lambda path: False)
     assert "Docker" in machine.why_not()

@@ -37,7 +37,7 @@ def test_what_could_mean_something_else_is_refused(wrong: dict[str, Any]) -> Non
 
 
 def test_paths_inside_are_translated_only_without_a_wall() -> None:
-    seen = {"read_only": {"/tools": Path("/opt/tools")}}
+    seen: dict[str, Any] = {"read_only": {"/tools": Path("/opt/tools")}}
     behind = WallOptions(**FINE, **seen)
     without = WallOptions(**FINE, **seen, isolation=Isolation.NONE)
     assert behind.seen_at("/tools/x") == "/tools/x"

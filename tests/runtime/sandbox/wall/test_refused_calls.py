@@ -8,14 +8,62 @@ from perdure.runtime.sandbox.wall.refused_calls import (
 )
 
 # What the default profiles of container runtimes refuse to a process without capabilities.
-CONTAINERS_REFUSE = """
-    acct add_key bpf clock_settime create_module delete_module finit_module fsconfig fsmount fsopen
-    fspick get_kernel_syms init_module io_uring_enter io_uring_register io_uring_setup ioperm iopl
-    kcmp kexec_file_load kexec_load keyctl lookup_dcookie mbind mount mount_setattr move_mount
-    move_pages nfsservctl open_by_handle_at open_tree perf_event_open pivot_root process_vm_readv
-    process_vm_writev ptrace query_module quotactl reboot request_key set_mempolicy setns
-    settimeofday stime swapoff swapon sysfs syslog umount umount2 unshare uselib userfaultfd ustat
-""".split()
+CONTAINERS_REFUSE = [
+    "acct",
+    "add_key",
+    "bpf",
+    "clock_settime",
+    "create_module",
+    "delete_module",
+    "finit_module",
+    "fsconfig",
+    "fsmount",
+    "fsopen",
+    "fspick",
+    "get_kernel_syms",
+    "init_module",
+    "io_uring_enter",
+    "io_uring_register",
+    "io_uring_setup",
+    "ioperm",
+    "iopl",
+    "kcmp",
+    "kexec_file_load",
+    "kexec_load",
+    "keyctl",
+    "lookup_dcookie",
+    "mbind",
+    "mount",
+    "mount_setattr",
+    "move_mount",
+    "move_pages",
+    "nfsservctl",
+    "open_by_handle_at",
+    "open_tree",
+    "perf_event_open",
+    "pivot_root",
+    "process_vm_readv",
+    "process_vm_writev",
+    "ptrace",
+    "query_module",
+    "quotactl",
+    "reboot",
+    "request_key",
+    "set_mempolicy",
+    "setns",
+    "settimeofday",
+    "stime",
+    "swapoff",
+    "swapon",
+    "sysfs",
+    "syslog",
+    "umount",
+    "umount2",
+    "unshare",
+    "uselib",
+    "userfaultfd",
+    "ustat",
+]
 
 
 def test_what_containers_are_refused_is_refused() -> None:

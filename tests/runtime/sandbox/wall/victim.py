@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Any
 
 from .attacks.kernel_calls import call, libc
 
@@ -46,14 +47,15 @@ def main() -> None:
     memory = ctypes.create_string_buffer(secret.encode())
     mark = secret[:8]
     abstract = f"perdure-{mark}"
-    listeners = {
-        socket.AF_INET: ("0.0.0.0", 0),
-        socket.AF_UNIX: str(folder / "socket"),
-    }
+    addresses: list[tuple[int, Any]] = [
+        (socket.AF_INET, ("0.0.0.0", 0)),
+        (socket.AF_UNIX, str(folder / "socket")),
+        (socket.AF_UNIX, "\0" + abstract),
+    ]
     selector = selectors.DefaultSelector()
     selector.register(sys.stdin, selectors.EVENT_READ)
     port = 0
-    for kind, address in [*listeners.items(), (socket.AF_UNIX, "\0" + abstract)]:
+    for kind, address in addresses:
         listener = socket.socket(kind)
         listener.bind(address)
         listener.listen()
@@ -82,7 +84,8 @@ def main() -> None:
         "key": mark,
         "mark": mark,
     }
-    print(json.dumps(facts), flush=True)
+    sys.stdout.write(json.dumps(facts) + "\n")
+    sys.stdout.flush()
     while True:
         for ready, _ in selector.select():
             if ready.fileobj is sys.stdin:
@@ -90,6 +93,7 @@ def main() -> None:
                 shared_file.unlink()
                 call("keyctl", KEYCTL_REVOKE, kept)
                 return
+            assert isinstance(ready.fileobj, socket.socket)
             connection, _ = ready.fileobj.accept()
             connection.sendall(secret.encode())
             connection.close()

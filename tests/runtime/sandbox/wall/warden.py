@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from perdure.runtime.sandbox.wall import kernel
 from perdure.runtime.sandbox.wall.child import TUNNELS, allow_tunnels
@@ -30,17 +31,24 @@ WITHIN_S = 60.0
 def main() -> None:
     folder, uid = Path(sys.argv[1]), int(sys.argv[2])
     filter_program()  # imports what it needs while it can be reached
+    for group in os.environ["GROUPS_TO_JOIN"].split():
+        Path(group, "cgroup.procs").write_text("0")
     if uid:
         become_ordinary(uid, [Path(sys.base_prefix), Path(sys.prefix), ROOT, folder])
     victim = start_victim(folder / "outside")
     os.set_inheritable(os.open(folder / "outside", os.O_RDONLY), True)
     assert victim.stdout is not None
-    print(victim.stdout.readline().strip(), flush=True)
+    tell(victim.stdout.readline().strip())
     for line in sys.stdin:
-        print(json.dumps(run(json.loads(line))), flush=True)
+        tell(json.dumps(run(json.loads(line))))
     assert victim.stdin is not None
     victim.stdin.close()
     victim.wait()
+
+
+def tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def start_victim(folder: Path) -> subprocess.Popen[str]:
@@ -60,7 +68,7 @@ def become_ordinary(uid: int, needed: list[Path]) -> None:
     """
     kernel.unshare_mounts()
     opened = {path: os.open(path, os.O_PATH) for path in map(Path.resolve, needed)}
-    covered = set()
+    covered: set[Path] = set()
     for path in opened:
         closed = [p for p in reversed(path.parents) if not p.stat().st_mode & 0o001]
         if closed and not any(c in path.parents for c in covered):
@@ -80,7 +88,7 @@ def become_ordinary(uid: int, needed: list[Path]) -> None:
     os.environ["HOME"] = "/nonexistent"
 
 
-def run(asked: dict) -> dict:
+def run(asked: dict[str, Any]) -> dict[str, Any]:
     """Run a program, and tell what it wrote and how it ended."""
     here, there = os.pipe()
     descriptors = {1: there}

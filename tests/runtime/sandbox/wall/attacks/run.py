@@ -23,7 +23,7 @@ def main() -> None:
     except OSError as error:
         number = error.errno or 0
         told = {"stopped": errno.errorcode.get(number, str(error)), "message": str(error)}
-    print(json.dumps(told), flush=True)
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":
