@@ -120,6 +120,7 @@ class ControlGroup:
             with contextlib.suppress(FileNotFoundError):
                 (self.folders["pids"] / "pids.max").write_text("0")
         for pid in self.pids():
+            assert pid > 0, "0 is what a process of another pid namespace is seen as, and us all"
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from perdure.runtime.sandbox.wall.cgroups import ControlGroup, layout
+
 ROOT = Path(__file__).parents[4]
 ATTACKS = Path(__file__).with_name("attacks")
 ORDINARY = 65534
@@ -59,8 +61,6 @@ class Warden:
 
     def delegated(self) -> list[Path]:
         """Control groups that belong to the ordinary user."""
-        from perdure.runtime.sandbox.wall.cgroups import layout
-
         groups = [base / GROUP for base in dict.fromkeys(layout().bases.values())]
         for group in groups:
             group.mkdir()
@@ -123,7 +123,7 @@ class Warden:
         self.process.stdout.close()
         self.process.wait()
         for group in self.groups:
-            group.rmdir()
+            ControlGroup("tests", 1, {"tests": group}).remove(within_s=5.0)
 
 
 def apart(source: str, **environment: str) -> Any:

@@ -133,6 +133,43 @@ tell([there, os.waitstatus_to_exitcode(os.wait()[1]), folder.exists()])
     assert told == [1, -9, False]
 
 
+def test_a_server_moves_aside_where_version_2_wants_no_process() -> None:
+    """With any controller that version 2 has here: beside version 1 these are few."""
+    second = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")]
+    there = [path for path in second if (path / "cgroup.controllers").exists()]
+    controllers = (there[0] / "cgroup.controllers").read_text().split() if there else []
+    if not controllers or os.geteuid() != 0:
+        pytest.skip("there are no control groups of version 2 here that have controllers")
+    told = apart(
+        PRELUDE
+        + """
+root, controller = Path(os.environ["BASE"]), os.environ["CONTROLLER"]
+def switched(on):
+    (root / "cgroup.subtree_control").write_text(f"{'+' if on else '-'}{controller}")
+was_on = controller in (root / "cgroup.subtree_control").read_text().split()
+switched(True)
+base = root / f"perdure-{NAME}"
+base.mkdir()
+try:
+    (base / "cgroup.procs").write_text("0")
+    cgroups.CONTROLLERS = (controller,)
+    problems = list(cgroups.delegate(base))
+    again = list(cgroups.delegate(base))
+    own = Path("/proc/self/cgroup").read_text().split("0::")[1].strip()
+    control = (base / "cgroup.subtree_control").read_text().split()
+    (root / "cgroup.procs").write_text("0")
+finally:
+    (base / "perdure-server").rmdir()
+    base.rmdir()
+    was_on or switched(False)
+tell([problems, again, own.endswith(f"{base.name}/perdure-server"), control == [controller]])
+""",
+        BASE=str(there[0]),
+        CONTROLLER=controllers[0],
+    )
+    assert told == [[], [], True, True]
+
+
 def test_a_group_of_version_2_says_what_it_uses(tmp_path: Path) -> None:
     files = {
         "memory.current": "1000\n",

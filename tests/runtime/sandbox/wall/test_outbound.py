@@ -38,6 +38,7 @@ def test_it_leads_to_the_world_and_not_to_this_machines_loopback(warden: Warden)
         pytest.skip("there is no network here, to reach")
     asked = [[machine, port], ["127.0.0.1", port], ["10.0.2.2", port]]
     ran = warden.run(PYTHON, "-I", "-S", "-c", CONNECT, json.dumps(asked), network="outbound")
+    assert ran.get("output"), ran
     told, interfaces = json.loads(ran["output"])
     assert told[0] == warden.canary
     assert warden.canary not in told[1:]
@@ -52,6 +53,7 @@ def test_without_it_there_is_loopback_only(warden: Warden) -> None:
 def test_the_machines_network_is_there_when_asked_for(warden: Warden) -> None:
     asked = [["127.0.0.1", warden.outside["port"]]]
     ran = warden.run(PYTHON, "-I", "-S", "-c", CONNECT, json.dumps(asked), network="host")
+    assert ran.get("output"), ran
     told, interfaces = json.loads(ran["output"])
     assert told == [warden.canary]
     assert interfaces == [name for _, name in socket.if_nameindex()]
