@@ -115,7 +115,7 @@ def examine_apart() -> Machine:
 
 def findings() -> Iterator[Finding]:
     try:
-        path, _ = find_bubblewrap()
+        path = find_bubblewrap()
         yield found("bubblewrap", version(path))
     except WallRefused as refused:
         yield missing("bubblewrap", refused)
