@@ -202,6 +202,7 @@ def test_both_versions_are_told_the_same() -> None:
         "memory": {
             "memory.limit_in_bytes": "33554432",
             "memory.memsw.limit_in_bytes": "33554432",
+            "memory.swappiness": "0",
         },
         "pids": {"pids.max": "5"},
         "cpu": {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "50000"},

@@ -1,5 +1,6 @@
 """A program starts behind a wall, and ends with all that it has started."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def inside(name):
 
 
 def run(folder: Path, source: str) -> Any:
-    return apart(PRELUDE + source, FOLDER=str(folder))
+    return apart(PRELUDE + source, FOLDER=str(folder), PYTHON_INSIDE=PYTHON)
 
 
 @pytest.fixture
@@ -39,8 +40,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def left_of(warden_or_pid: str) -> list[str]:
-    return [str(p) for base in layout().bases.values() for p in base.glob(f"*{warden_or_pid}*")]
+def groups_of(name: str) -> list[str]:
+    """Wherever they are: an ordinary user's are below its own."""
+    bases = set(layout().bases.values())
+    return [str(path) for base in bases for path in base.rglob(f"perdure-{name}")]
 
 
 def test_a_program_runs_in_its_workspace_as_somebody_else(warden: Warden) -> None:
@@ -87,7 +90,7 @@ def test_the_end_by_the_limit_of_memory_is_told(warden: Warden) -> None:
 def test_nothing_of_a_sandbox_is_left(warden: Warden) -> None:
     name = f"test-gone-{os.getpid()}"
     assert warden.run("/bin/sh", "-c", "sleep 30 & sleep 30 & exit 0", name=name)["exit_code"] == 0
-    assert left_of(name) == []
+    assert groups_of(name) == []
 
 
 def test_without_control_groups_a_start_is_refused(without_groups: Warden) -> None:
@@ -143,6 +146,27 @@ tell([all(ended), left, remove_leftovers(f"test-{starter}")])
 """,
     )
     assert told == [True, True, False]
+
+
+def test_two_sandboxes_have_the_same_port_and_a_third_reaches_neither(folder: Path) -> None:
+    told = run(
+        folder,
+        """
+import dataclasses
+LISTEN = "import socket; s = socket.create_server(('127.0.0.1', 8080)); print('has it', flush=True); s.accept()"
+REACH = "import socket; print(socket.socket().connect_ex(('127.0.0.1', 8080)))"
+python = os.environ["PYTHON_INSIDE"]
+walls, told = [], []
+for number, program in enumerate((LISTEN, LISTEN, REACH)):
+    here, there = os.pipe()
+    started = options(python, "-I", "-S", "-c", program, descriptors={1: there})
+    walls.append(start_wall(dataclasses.replace(started, name=f"{started.name}-{number}")))
+    os.close(there)
+    told.append(os.read(here, 100).decode().strip())
+tell([told, [wall.end().cause for wall in walls][:2]])
+""",
+    )
+    assert told == [["has it", "has it", str(errno.ECONNREFUSED)], ["ended", "ended"]]
 
 
 def test_no_descriptor_is_left_with_who_started_it(folder: Path) -> None:
