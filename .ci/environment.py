@@ -128,6 +128,8 @@ def make_anew(folder: Path) -> None:
 def install(folder: Path) -> None:
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     pip += ["--disable-pip-version-check", "--no-input"]
+    # What is used is compiled when it is first imported: to compile all of it is half the work.
+    pip += ["--no-compile"]
     hint = "cannot install the packages; is there a network?"
     run(hint, *pip, "--upgrade", PIP)
     run(hint, *pip, "--editable", ".", "--group", "dev")

@@ -28,6 +28,7 @@ from ..storage.errors import (
 from .alarm import AlarmInfo
 from .auto_response import WebSocketRequestResponsePair
 from .base import DurableObject, WorkerEntrypoint
+from .blob import Blob
 from .durable_storage import DurableStorage, Transaction
 from .errors import (
     ActorAborted,
@@ -47,6 +48,7 @@ from .errors import (
     StorageAccess,
     StubDisposed,
     TransactionClosed,
+    WrongThread,
 )
 from .fetch import fetch
 from .form import File
@@ -76,6 +78,7 @@ from .socket_upgrade import WebSocketUpgrade, upgrade_websocket
 from .state import DurableObjectState, ExecutionContext
 from .stub import DurableObjectStub
 from .websocket import WebSocket
+from .writable_stream import WritableStream
 
 __all__ = [
     "ActorAborted",
@@ -85,6 +88,7 @@ __all__ = [
     "ActorReset",
     "AlarmInfo",
     "ArchiveDamaged",
+    "Blob",
     "BodyAlreadyUsed",
     "BodyTooLate",
     "CloseEvent",
@@ -151,6 +155,8 @@ __all__ = [
     "WebSocketRequestResponsePair",
     "WebSocketUpgrade",
     "WorkerEntrypoint",
+    "WritableStream",
+    "WrongThread",
     "fetch",
     "upgrade_websocket",
 ]

@@ -41,7 +41,7 @@ class WorkerEntrypoint:
     An instance lives for one request.
 
     Attributes:
-        ctx: ``wait_until``.
+        ctx: ``wait_until``, ``exports``, ``props``.
         env: Bindings and vars of the configuration.
     """
 

@@ -4,6 +4,7 @@
     ├── UsageError
     │   ├── NotInHandler           something that needs a handler around it was used outside
     │   ├── StorageAccess          storage used from where its actor is not running
+    │   ├── WrongThread            a stub or a socket used in a thread that actors do not live in
     │   ├── TransactionClosed      a transaction object used after its end
     │   ├── GateDeadlock           a call that could only wait for itself
     │   ├── SocketStateError       (also TypeError) a WebSocket call in the wrong state
@@ -34,6 +35,26 @@ class NotInHandler(UsageError):
 
 class StorageAccess(UsageError):
     """An actor's storage was used from a thread, an actor or a moment that does not own it."""
+
+
+class WrongThread(UsageError):
+    """Something of the actors' was used in a thread, or on an event loop, that is not theirs.
+
+    Attributes:
+        what: What was used.
+    """
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.what} was used in another thread, or on another event loop, than that of the "
+            "actors. Use it in async code there; from a thread, have the call made there: "
+            "call(stub.method, ...), which is asgi.call in a def route of FastAPI or a view of "
+            'Django, environ["perdure.call"] under WSGI, and call() of a mounted program'
+        )
 
 
 class TransactionClosed(UsageError):

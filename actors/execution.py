@@ -23,7 +23,7 @@ from typing import Any, Protocol
 from .channel import Outbound
 from .clock import Timer
 from .counters import counters
-from .errors import NotInHandler
+from .errors import NotInHandler, WrongThread
 from .gates import InputGate, Turn
 from .ids import DurableObjectId
 from .limits import ActorLimits
@@ -341,10 +341,13 @@ def current_execution(what: str) -> Execution:
 
     Raises:
         NotInHandler: No handler is running; the message names ``what`` was tried.
+        WrongThread: One is, and this is a thread that it has started.
     """
     execution = CURRENT.get()
     if execution is None:
         raise NotInHandler(f"{what} works only while a handler of a Worker or an actor is running")
+    if execution.thread != threading.get_ident():
+        raise WrongThread(what)
     return execution
 
 

@@ -1,29 +1,33 @@
 """How a value leaves an actor: copied where it can be, and as something to call where not.
 
 Lifted out of the bytes: stubs, ``RpcTarget`` objects and functions, streams of bytes, requests and
-responses. Headers and exceptions stand in the bytes, each in a form of its own.
+responses. Headers, blobs and exceptions stand in the bytes, each in a form of its own.
 """
 
 import types
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any, cast
 
 from ..storage.errors import LimitExceeded, ValueNotSerializable
 from ..storage.values import encode, encode_lifting
+from .blob import Blob
 from .body import BodyStream, IteratorSource, StreamSource
 from .capability import Sendable
 from .execution import CURRENT, Execution
 from .headers import Headers
 from .http import Request, Response
-from .parcel import INDEX, Packed, Parcel, size_bytes_of
+from .parcel import INDEX, WRITABLE, Packed, Parcel, size_bytes_of
 from .response_stream import let_go, piped, stream_through
 from .rpc import encode_error, name_of_argument
 from .rpc_target import RpcTarget
+from .writable_stream import WritableStream
 
 # The first byte of what stands in the bytes in a form of its own.
 HEADERS = b"h"
 EXCEPTION = b"e"
+BLOB = b"b"
 
 _EXPORTED = (
     RpcTarget,
@@ -128,6 +132,11 @@ class _Lifting:
             return EXCEPTION + encode_error(value, is_handlers=True)
         if isinstance(value, Headers):
             return HEADERS + encode([list(pair) for pair in value.fields.items()])
+        if isinstance(value, Blob):
+            return BLOB + encode([getattr(value, each.name) for each in fields(value)])
+        if isinstance(value, WritableStream):
+            lead = self(value.sink)
+            return None if lead is None else WRITABLE + lead[1:]
         if not self._is_item(value):
             return None
         payload = self._seen.get(id(value))

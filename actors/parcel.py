@@ -29,20 +29,32 @@ class Parcel:
         self.data = data
         self.items = items
 
-    def read(self, read_item: Callable[[Any], Any], read_inline: Callable[[bytes], Any]) -> Any:
-        """The value; what is lifted is given by the two functions.
+    def read(
+        self,
+        read_item: Callable[[Any], Any],
+        read_writable: Callable[[Any], Any],
+        read_inline: Callable[[bytes], Any],
+    ) -> Any:
+        """The value; what is lifted is given by the three functions.
+
+        Args:
+            read_item: Gives what an item is.
+            read_writable: Gives the stream whose writer is an item.
+            read_inline: Gives what stands in the bytes in a form of its own.
 
         Raises:
             ValueCorrupt: It is none.
         """
 
         def lower(payload: bytes) -> Any:
-            if payload[:1] == INDEX:
-                index = int.from_bytes(payload[1:], "big")
-                if index >= len(self.items):
-                    raise ValueError("there is no such item")
-                return read_item(self.items[index])
-            return read_inline(payload)
+            kind = payload[:1]
+            if kind not in {INDEX, WRITABLE}:
+                return read_inline(payload)
+            index = int.from_bytes(payload[1:], "big")
+            if index >= len(self.items):
+                raise ValueError("there is no such item")
+            item = self.items[index]
+            return read_item(item) if kind == INDEX else read_writable(item)
 
         return decode(self.data, lower)
 
@@ -57,6 +69,8 @@ Packed = bytes | Parcel
 
 # The first byte of what stands for an item; everything else is read where it stands.
 INDEX = b"i"
+# That of what stands for a stream to be written into, by what leads to it.
+WRITABLE = b"w"
 
 
 def size_bytes_of(packed: Packed) -> int:

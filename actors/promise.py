@@ -10,11 +10,12 @@ Rules for editing:
 import asyncio
 from collections.abc import Callable, Generator
 from functools import partial
+from threading import get_ident
 from typing import Any, Protocol
 
 from ..storage.values import decode
 from .capability import Capability, Sendable
-from .errors import ActorError, NoSuchMethod, ReservedMethod
+from .errors import ActorError, NoSuchMethod, ReservedMethod, WrongThread
 from .events import CallEvent, OnReply
 from .execution import CURRENT, DEFAULT_LIMITS, Execution
 from .packing import discard, pack, pack_call
@@ -22,6 +23,7 @@ from .parcel import Packed
 from .rpc import RESERVED, decode_error, encode_error
 from .scope import SCOPE, Scope
 from .sections import SelfCall
+from .threads import loop_of_actors
 
 READ = b""
 _GIVEN_UP = "the call whose answer this one is on was given up"
@@ -192,8 +194,44 @@ class RemoteMember(partial[RpcPromise]):
         return f"<RemoteMember {path}>"
 
 
+async def _as_async() -> None:
+    """What a remote method looks like to who asks whether it is async."""
+
+
+class _Unwrapped:
+    """A member called ``func``, and what a ``RemoteMember`` unwraps to.
+
+    Whoever asks whether something is a coroutine function unwraps ``partial`` objects by their
+    ``func`` until one is none, and looks at that for the attributes of functions (``inspect``).
+    Frameworks await such a thing on the loop; everything else they call in a thread.
+    """
+
+    __slots__ = ("_member",)
+
+    __name__ = "func"
+    __code__ = _as_async.__code__
+    __defaults__ = __kwdefaults__ = None
+
+    def __init__(self, member: RemoteMember) -> None:
+        self._member = member
+
+    def __call__(self, *args: Any, **kwargs: Any) -> RpcPromise:
+        return self._member(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> RemoteMember:
+        check_name(name)
+        return self._member._further(name)  # noqa: SLF001  # of this module
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._member.__await__()
+
+    def __repr__(self) -> str:
+        return repr(self._member)
+
+
 # Names of ``partial``'s own that may be those of attributes elsewhere.
-for _name in ("func", "args", "keywords"):
+setattr(RemoteMember, "func", property(lambda member: _Unwrapped(member._further("func"))))  # noqa: B010, SLF001  # as below; of this module
+for _name in ("args", "keywords"):
     setattr(RemoteMember, _name, property(partial(RemoteMember._further, name=_name)))  # noqa: SLF001  # of this module
 
 
@@ -230,11 +268,16 @@ def send(
         deliver: Hands it over.
         first: Its first arguments.
         leads_to: Says whether an execution would wait for itself; None if that cannot be.
+
+    Raises:
+        WrongThread: Actors do not live here.
     """
     execution = CURRENT.get()
     promise: RpcPromise
     if execution is None:
-        promise = RpcPromise(loop=asyncio.get_running_loop())
+        promise = RpcPromise(loop=loop_of_actors(_what(event)))
+    elif execution.thread != get_ident():
+        raise WrongThread(_what(event))
     elif execution.gate is execution.root or leads_to is None or not leads_to(execution):
         promise = RpcPromise(loop=execution.loop)
     else:
@@ -270,6 +313,10 @@ def deliver_on(value: Any, event: CallEvent, on_reply: OnReply) -> None:
         on_reply(None, encode_error(error))
     else:
         on_reply(answer, None)
+
+
+def _what(event: CallEvent) -> str:
+    return f"the stub's {event.method}()" if event.method else "a stub"
 
 
 def _had_not_begun(failure: bytes) -> bool:

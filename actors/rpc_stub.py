@@ -5,17 +5,19 @@ from functools import partial
 from typing import Any, Self
 
 from ..storage.values import decode
+from .blob import Blob
 from .body import BodyStream, StreamSource
 from .capability import Capability, Sendable
 from .errors import StubDisposed
 from .events import CallEvent
 from .headers import Headers
 from .http import Request, Response
-from .packing import EXCEPTION, HEADERS
+from .packing import BLOB, EXCEPTION, HEADERS
 from .parcel import Packed, Parcel
 from .promise import READ, RemoteMember, RpcPromise, call_capability, check_name, make_call
 from .rpc import decode_error
 from .scope import Scope
+from .writable_stream import WritableStream
 
 
 class RpcStub(Sendable):
@@ -104,7 +106,7 @@ def unpack(packed: Packed, scope: Scope | None) -> Any:
             opened[id(item)] = _opened(item, scope)
         return opened[id(item)]
 
-    value = packed.read(read_item, read_inline)
+    value = packed.read(read_item, partial(_writable, read_item), read_inline)
     packed.items = []
     return value
 
@@ -113,7 +115,13 @@ def peek(packed: Packed) -> Any:
     """Likewise, of an answer that somebody else will open: its streams stay closed."""
     if not isinstance(packed, Parcel):
         return decode(packed)
-    return packed.read(_peeked, read_inline)
+    return packed.read(_peeked, partial(_writable, _peeked), read_inline)
+
+
+def _writable(read_item: Callable[[Any], Any], item: Any) -> WritableStream:
+    if not isinstance(item, Capability):
+        raise ValueError("nobody can write into that")  # noqa: TRY004  # as of any other garbage
+    return WritableStream.leading_to(read_item(item))
 
 
 def read_inline(payload: bytes) -> Any:
@@ -121,8 +129,13 @@ def read_inline(payload: bytes) -> Any:
     kind, data = payload[:1], payload[1:]
     if kind == HEADERS:
         return Headers([(name, value) for name, value in decode(data)])
+    if kind == BLOB:
+        return Blob(*decode(data))
     if kind == EXCEPTION:
-        return decode_error(data)
+        try:
+            return decode_error(data)
+        except Exception as error:
+            raise ValueError(f"an exception that is none: {type(error).__name__}") from None
     raise ValueError(f"unknown kind of item: {kind!r}")
 
 

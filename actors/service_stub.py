@@ -2,33 +2,56 @@
 
 import asyncio
 from abc import abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
-from .capability import Capability, Sendable
+from .capability import Capability
 from .events import CallEvent, FetchEvent, OnReply
+from .fetcher import Fetcher, send_request
 from .http import Request, Response
-from .parcel import Packed
-from .promise import READ, RemoteMember, RpcPromise, call_capability, check_name, make_call
-from .rpc import RESERVED
-from .rpc_stub import unpack
-from .scope import Scope
-from .stub import request_of, send_request
+from .promise import READ, RpcPromise, call_capability, make_call
+from .state import NO_PROPS
+
+
+class ServiceAddress(NamedTuple):
+    """What a service is called in every process of a server.
+
+    Attributes:
+        worker: The Worker's name.
+        entrypoint: Its class; None for its assets.
+        props: What the class is told as ``ctx.props``, encoded; empty for nothing.
+    """
+
+    worker: str
+    entrypoint: str | None
+    props: bytes = NO_PROPS
 
 
 class Service(Capability):
-    """Leads to an entrypoint of a Worker."""
+    """Leads to an entrypoint of a Worker.
 
-    __slots__ = ()
+    Attributes:
+        address: Which one.
+    """
+
+    __slots__ = ("address",)
+
+    def __init__(self, address: ServiceAddress) -> None:
+        self.address = address
 
     @abstractmethod
     def deliver(self, event: CallEvent | FetchEvent, on_reply: OnReply) -> None:
         """Hand over a call, or a request."""
 
+    def with_props(self, props: bytes) -> "Service":
+        """The same, which is told ``props``, encoded; itself if nobody there is told any."""
+        del props
+        return self
+
     def as_stub(self) -> "ServiceStub":
         return ServiceStub(self)
 
 
-class ServiceStub(Sendable):
+class ServiceStub(Fetcher):
     """Calls another Worker, or this one: what a binding under ``services`` is.
 
     ``await stub.fetch(...)`` sends a request, which does not leave the process; any other name is a
@@ -36,46 +59,22 @@ class ServiceStub(Sendable):
     one call. A call is sent when it is made, not when it is awaited.
     """
 
-    __slots__ = ("_broken", "_service")
+    __slots__ = ("_service",)
 
     def __init__(self, service: Service) -> None:
+        super().__init__()
         self._service = service
-        self._broken: bytes | None = None
 
     def __repr__(self) -> str:
         return f"<ServiceStub {self._service!r}>"
 
-    def fetch(
-        self,
-        resource: str | Request,
-        *,
-        method: str | None = None,
-        headers: Any = None,
-        body: Any = None,
-    ) -> "asyncio.Future[Response]":
-        """Send a request to the entrypoint's ``fetch``, and give what it answers.
-
-        ``resource`` is a Request or an absolute URL; its host is not looked up.
-        """
-        request = request_of(resource, method, headers, body)
-        return send_request(self, request, self._service.deliver)
-
-    def __getattr__(self, method: str) -> RemoteMember:
-        if method.startswith("_") or method in RESERVED:
-            check_name(method)
-        return RemoteMember(self._call, method)
-
     # For the runtime.
 
-    def _member(self, name: str) -> RemoteMember:
-        check_name(name)
-        return RemoteMember(self._call, name)
+    def _send(self, request: Request) -> "asyncio.Future[Response]":
+        return send_request(self, request, self._service.deliver)
 
     def _to_capability(self) -> Capability:
         return self._service
-
-    def _open(self, packed: Packed, scope: Scope | None) -> Any:
-        return unpack(packed, scope)
 
     def _call(self, path: str, /, *args: Any, **kwargs: Any) -> RpcPromise:
         return call_capability(self, self._service, make_call(path, args, kwargs))

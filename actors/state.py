@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, overload
 
+from ..storage.values import decode
 from .actor import Actor
 from .durable_storage import DurableStorage
 from .errors import ActorReset
@@ -15,6 +16,8 @@ from .socket_calls import SocketCalls
 
 T = TypeVar("T")
 
+NO_PROPS = b""
+
 _WAITED_TOO_LONG = (
     "A call to blockConcurrencyWhile() in a Durable Object waited for too long. "
     "The call was canceled and the Durable Object was reset."
@@ -22,19 +25,26 @@ _WAITED_TOO_LONG = (
 
 
 class ExecutionContext:
-    """A Worker's ``ctx``."""
+    """A Worker's ``ctx``.
 
-    __slots__ = ("_execution",)
+    Attributes:
+        props: What the binding, or ``ctx.exports``, through which the Worker is called says of who
+            calls; empty for requests from outside. A copy of this call's own.
+    """
 
-    def __init__(self, execution: Execution) -> None:
+    __slots__ = ("_execution", "props")
+
+    def __init__(self, execution: Execution, props: bytes = NO_PROPS) -> None:
         self._execution = execution
+        self.props: dict[str, Any] = decode(props) if props else {}
 
     @property
     def exports(self) -> Any:
         """The program's own entrypoints and classes, as bindings to them would be.
 
-        ``ctx.exports.Greeter`` is a ``ServiceStub`` of the class ``Greeter``, and
-        ``ctx.exports.Room`` the namespace of ``Room``, if migrations have it.
+        ``ctx.exports.Greeter`` is a ``ServiceStub`` of the class ``Greeter``, whose
+        ``ctx.props`` are ``{"a": 1}`` in calls of ``ctx.exports.Greeter(props={"a": 1})``; and
+        ``ctx.exports.Room`` is the namespace of ``Room``, if migrations have it.
         """
         return self._execution.exports
 

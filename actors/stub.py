@@ -1,27 +1,21 @@
 """Stubs: what one piece of code calls another actor with."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from .capability import Capability, Sendable
+from .capability import Capability
 from .channel import ActorChannel
-from .events import CallEvent, FetchEvent, OnReply
-from .execution import CURRENT, Execution
+from .events import CallEvent, OnReply
+from .execution import Execution
+from .fetcher import Fetcher, send_request
 from .http import Request, Response
 from .ids import DurableObjectId
 from .limits import ActorLimits
 from .packing import pack_call
-from .parcel import Packed
-from .promise import READ, Origin, RemoteMember, RpcPromise, check_name, send
-from .response_stream import after_answer, let_go, stream_through
-from .rpc import RESERVED, decode_error
-from .rpc_stub import unpack
-from .scope import Scope
-from .sections import SelfCall
+from .promise import READ, RpcPromise, send
 
 
-class DurableObjectStub(Sendable):
+class DurableObjectStub(Fetcher):
     """Calls one actor. Making a stub sends nothing.
 
     ``await stub.fetch(...)`` sends a request; any other name is a method of the actor's class:
@@ -31,15 +25,15 @@ class DurableObjectStub(Sendable):
     built on is gone. Make a new stub to go on.
     """
 
-    __slots__ = ("_broken", "_channel", "_id", "_limits")
+    __slots__ = ("_channel", "_id", "_limits")
 
     def __init__(
         self, actor_id: DurableObjectId, channel: ActorChannel, limits: ActorLimits
     ) -> None:
+        super().__init__()
         self._id = actor_id
         self._channel = channel
         self._limits = limits
-        self._broken: bytes | None = None
 
     @property
     def id(self) -> DurableObjectId:
@@ -53,30 +47,11 @@ class DurableObjectStub(Sendable):
     def __repr__(self) -> str:
         return f"<DurableObjectStub {self._id.name or self._id}>"
 
-    def fetch(
-        self,
-        resource: str | Request,
-        *,
-        method: str | None = None,
-        headers: Any = None,
-        body: Any = None,
-    ) -> "asyncio.Future[Response]":
-        """Send a request to the actor's ``fetch``, and give what it answers.
+    # For the runtime.
 
-        ``resource`` is a Request or an absolute URL; its host is not looked up.
-
-        Raises:
-            ActorReset: The actor lost its memory meanwhile.
-            ActorOverloaded: Too many events wait for it.
-        """
-        request = request_of(resource, method, headers, body)
+    def _send(self, request: Request) -> "asyncio.Future[Response]":
         deliver = self._channel.deliver
         return send_request(self, request, deliver, self._id, leads_to=self._leads_to)
-
-    def __getattr__(self, method: str) -> RemoteMember:
-        if method.startswith("_") or method in RESERVED:
-            check_name(method)
-        return RemoteMember(self._call, method)
 
     def _call(self, method: str, /, *args: Any, **kwargs: Any) -> RpcPromise:
         limit = self._limits.rpc_message_size_bytes_max
@@ -90,77 +65,8 @@ class DurableObjectStub(Sendable):
     def _leads_to(self, execution: Execution) -> bool:
         return execution.actor_id == self._id
 
-    # For the runtime.
-
-    def _member(self, name: str) -> RemoteMember:
-        check_name(name)
-        return RemoteMember(self._call, name)
-
     def _to_capability(self) -> Capability:
         return ActorCapability(self._id, self._channel, self._limits)
-
-    def _open(self, packed: Packed, scope: Scope | None) -> Any:
-        return unpack(packed, scope)
-
-
-def request_of(resource: str | Request, method: str | None, headers: Any, body: Any) -> Request:
-    """The request that the arguments of ``fetch`` describe."""
-    if isinstance(resource, Request) and method is None and headers is None and body is None:
-        return resource
-    return Request(resource, method=method, headers=headers, body=body)
-
-
-def send_request(
-    origin: Origin,
-    request: Request,
-    deliver: Callable[..., None],
-    *first: object,
-    leads_to: Callable[[Execution], bool] | None = None,
-) -> "asyncio.Future[Response]":
-    """Call ``deliver(*first, event, on_reply)`` as soon as what was written is durable.
-
-    Args:
-        origin: What the request is sent with.
-        request: It.
-        deliver: Hands it over.
-        first: Its first arguments.
-        leads_to: Says whether an execution would wait for itself; None if that cannot be.
-    """
-    execution = CURRENT.get()
-    if execution is not None:
-        stream_through(execution, request)
-    sent = request.content
-    loop = asyncio.get_running_loop() if execution is None else execution.loop
-    future: asyncio.Future[Response]
-    if execution is not None and execution.gate is not execution.root:
-        is_itself = leads_to is not None and leads_to(execution)
-        future = SelfCall(execution.gate, loop) if is_itself else loop.create_future()
-    else:
-        future = loop.create_future()
-    if origin._broken is not None:  # noqa: SLF001  # a stub's, whose public names are remote
-        future.set_exception(decode_error(origin._broken))  # noqa: SLF001  # likewise
-        return future
-
-    def on_reply(answer: Any, failure: bytes | None) -> None:
-        after_answer(sent, answer)
-        if failure is not None:
-            error = decode_error(failure)
-            if getattr(error, "durable_object_reset", False):
-                origin._broken = failure  # noqa: SLF001  # likewise
-            if not future.done():
-                future.set_exception(error)
-        elif not future.done():
-            future.set_result(answer)
-        else:  # whoever called has been cancelled
-            let_go(answer)
-
-    event = FetchEvent(request)
-    if execution is None:
-        deliver(*first, event, on_reply)
-    else:
-        execution.check_may_call_out()
-        execution.emit(deliver, *first, event, on_reply)
-    return future
 
 
 class ActorCapability(Capability):

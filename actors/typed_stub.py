@@ -6,16 +6,29 @@ name at run time, as it always does.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
+
+from .promise import RemoteMember
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class RemoteAnswer(asyncio.Future[R]):
+    """What a call gives at once, as a checker sees an ``RpcPromise``: it can be awaited.
+
+    What is called on it before that is not looked at any closer.
+    """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> RemoteMember: ...
+
+
 class RemoteMethod(Protocol[P, R]):
     """A method as a stub has it: the same arguments, and what it gives is awaited."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[R]": ...
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> RemoteAnswer[R]: ...
 
 
 @overload

@@ -11,12 +11,13 @@ Rules for editing this file:
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import Any
 
 from yarl import URL
 
 from .delivery import check_delivery, sendable
-from .errors import SocketStateError
+from .errors import SocketStateError, WrongThread
 from .execution import Execution, current_execution
 from .gates import InputGate
 from .headers import HeadersInit
@@ -405,6 +406,8 @@ class WebSocket(SocketInbox):
     def _queue(self, frame: Sent | CloseFrame) -> None:
         owner = self.owner
         assert owner is not None, "only an accepted end sends"
+        if owner.turn is None and owner.thread != get_ident():
+            raise WrongThread("a WebSocket")
         if not self.unsent:
             owner.sessions.unsent.append(self)
         self.unsent.append(frame)

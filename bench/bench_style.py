@@ -4,7 +4,8 @@
 
 Both run on perdure in one process; one JSON line for each row, with the median of the ratios of
 repetitions in alternating order: 0.9 means that the Workers style does nine where the native one
-does ten.
+does ten. ``cpu`` is the same of processor time, native over Workers style, which neighbours of the
+machine disturb less.
 """
 
 import argparse
@@ -33,21 +34,27 @@ NAMES = (
 def compare(row: Row, folder: Path, options: argparse.Namespace, tools: Tools) -> dict[str, object]:
     servers: dict[str, Subject] = {}
     figures: dict[str, list[float]] = {"native": [], "workers": []}
+    costs: dict[str, list[float]] = {"native": [], "workers": []}
     try:
         servers["native"] = start_perdure(folder / "native")
         servers["workers"] = start_perdure(folder / "workers", app="workers_app")
         for repetition in range(options.repetitions + 1):
             for name in list(servers)[:: 1 if repetition % 2 else -1]:
-                figure, _ = row.measure(servers[name], options.seconds, tools)
+                cpu_s = servers[name].cpu_s()
+                figure, operations = row.measure(servers[name], options.seconds, tools)
                 if repetition:
                     figures[name].append(figure)
+                    costs[name].append((servers[name].cpu_s() - cpu_s) / operations * 1e6)
     finally:
         for server in servers.values():
             server.stop()
     ratios = [ours / native for native, ours in zip(*figures.values(), strict=True)]
+    cheaper = [native / ours for native, ours in zip(*costs.values(), strict=True)]
     found: dict[str, object] = {"what": row.name, "unit": row.unit}
     found["ratio"] = round(statistics.median(ratios), 2)
     found["spread"] = [round(min(ratios), 2), round(max(ratios), 2)]
+    found["cpu"] = round(statistics.median(cheaper), 2)
+    found["cpu_us"] = {name: round(statistics.median(all_), 1) for name, all_ in costs.items()}
     return found | {name: round(statistics.median(all_)) for name, all_ in figures.items()}
 
 

@@ -1,17 +1,20 @@
 """``perdure dev``: run a project while it is being written."""
 
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from socket import socket
 
 import click
 from rich.text import Text
 
 from ..runtime.config.access import with_local_origins
+from ..runtime.config.model import WorkerConfig
 from ..runtime.control.port import LOOPBACK
 from ..runtime.edge.request_record import RequestRecord
 from ..runtime.host.migration_plan import Confirm, agree
@@ -22,6 +25,7 @@ from ..runtime.supervised import SupervisedServer
 from .actors import counted
 from .bindings import programs
 from .dev_session import DevSession
+from .first_start import FirstStart
 from .migrations import ask, refuse
 from .options import (
     configs_option,
@@ -129,29 +133,38 @@ async def _serve(
 ) -> None:
     # What is written from here on is newer than what is started.
     config = project.config
-    files: Sources | None = None
-    if config.perdure.workers:
-        files = Sources(
-            config.path,
-            config.main,
-            project.data_dir,
-            project.env_files,
-            [(other.path, other.main) for other in config.others],
-        )
-    server = await start_server(
-        with_local_origins(project.config),
-        launch,
-        workers=project.config.perdure.workers or 0,
-        on_request=partial(_show, output),
-        confirm=confirm,
+    files = Sources(
+        config.path,
+        config.main,
+        project.data_dir,
+        project.env_files,
+        [(other.path, other.main) for other in config.others],
     )
+    on_request = partial(_show, output)
+
+    async def start(config: WorkerConfig, opened: Sequence[socket]) -> RunningServer:
+        nonlocal project
+        project = replace(project, config=config)
+        return await start_server(
+            config,
+            launch,
+            workers=config.perdure.workers or 0,
+            on_request=on_request,
+            confirm=confirm,
+            opened=opened,
+        )
+
+    first = FirstStart(launch, start, files, output, on_request)
+    server = await first.server(with_local_origins(config))
+    if server is None:
+        output.message("Stopped. Nothing was started.")
+        return
     if launch.port not in {0, server.port}:
         taken = f"Port {launch.port} is taken; using {server.port}. Choose one with --port."
         output.message(Text.assemble(("note: ", "note"), taken))
     session: DevSession | None = None
     async with AsyncExitStack() as meanwhile:
         if isinstance(server, SupervisedServer):
-            assert files is not None, "there are workers"
             assert launch.reread is not None, "given above"
             session = DevSession(server, output, launch.reread, confirm_later, DRAIN_S)
             await meanwhile.enter_async_context(session.running(files))
@@ -160,6 +173,7 @@ async def _serve(
             drain_s=DRAIN_S,
             on_ready=lambda: _introduce(output, project, server, session),
             on_stopping=lambda name: _tell_of_stop(output, name),
+            on_hangup=_stop_on_hangup(),
             failed=server.failed,
         )
     output.message(f"Stopped. All state is in {project.shown_data_dir}")
@@ -195,3 +209,20 @@ def _tell_of_stop(output: Output, signal_name: str) -> None:
     if signal_name == "SIGINT" and output.err.is_terminal:
         output.message()  # the terminal has written ^C where the cursor stood
     output.message("Stopping. Press Ctrl-C again to cut off running requests.")
+
+
+def _stop_on_hangup() -> Callable[[], None] | None:
+    """Return what ends the server in good order when its terminal is closed; None under nohup."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return None
+    # Of a terminal that has gone nobody can say any more that it was one.
+    shown = [stream.fileno() for stream in (sys.stdout, sys.stderr) if stream.isatty()]
+
+    def stop() -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in shown:
+            os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+        signal.raise_signal(signal.SIGTERM)
+
+    return stop

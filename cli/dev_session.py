@@ -20,7 +20,7 @@ from ..runtime.sources import Sources
 from ..runtime.supervised import SupervisedServer
 from ..storage.errors import PerdureError
 from .actors import counted
-from .failures import show_failure
+from .failures import show_failure, text_of
 from .keys import Keys
 from .output import Output
 from .problems import shown_path
@@ -135,7 +135,7 @@ class DevSession:
         except SupervisorStopping:
             return
         except PerdureError as error:
-            self._server.show_problem(str(error))
+            self._server.show_problem(text_of(error))
             show_failure(self._output, error)
             self._output.message(
                 Text(f"Not reloaded ({why}). What was there before goes on.", "warning")

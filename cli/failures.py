@@ -39,6 +39,11 @@ def exit_code_of(error: BaseException) -> int:
     return CONFIGURATION if isinstance(error, mendable) else OTHER
 
 
+def text_of(error: PerdureError) -> str:
+    """Return what its author reads of a program that cannot be used, in whichever process."""
+    return error.why if isinstance(error, ChildFailed) and error.is_usage else str(error)
+
+
 def show_failure(output: Output, error: BaseException) -> None:
     """Tell the operator what went wrong, where, and what to do."""
     if isinstance(error, WITH_PROBLEMS):

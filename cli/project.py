@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..runtime.assets.rules import problems_of_rules
 from ..runtime.config.data_dir import data_dir_of
 from ..runtime.config.document import find_config
 from ..runtime.config.errors import ConfigError, Problem
@@ -67,7 +68,8 @@ def open_projects(
     loaded = load_together(paths, env=env, var_overrides=overrides, env_files=env_files)
     config = loaded.config
     files = tuple(config.base_dir / name for name in env_files)
-    return Project(config, loaded.warnings, data_dir_of(config, data), files)
+    warnings = (*loaded.warnings, *problems_of_rules(config))
+    return Project(config, warnings, data_dir_of(config, data), files)
 
 
 def with_tls(project: Project, cert: Path | None, key: Path | None) -> Project:

@@ -1,5 +1,7 @@
 """``perdure actors import``, ``fork``, ``restore`` and ``delete``: what changes objects."""
 
+import re
+import shlex
 import time
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from .options import one_object, one_object_and
 from .output import Output
 from .shown import size
 
+# What looks like one, and may be another object's.
+BOOKMARK = re.compile(r"[0-9A-Fa-f]+(-[0-9A-Fa-f]+)+")
 agree_option = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 force_option = click.option(
     "--force", is_flag=True, help="Replace the data of an object that exists."
@@ -93,7 +97,7 @@ def delete_command(
             asking.answer(result)
             return
         asking.output.data(Text.assemble("Deleted ", (_named(result), "name")))
-        asking.output.message("To take that back: perdure actors restore, with the same names.")
+        asking.output.message(f"To take that back: {_restore(result)}")
 
     where.operate(talk)
 
@@ -142,8 +146,9 @@ def restore_command(
         if where.is_json:
             asking.answer(result)
             return
+        target = {"namespace": namespace, "name": name, "id": id_text}
         asking.output.data(Text.assemble("Restored to ", (result["bookmark"], "name")))
-        asking.output.message(f"To undo that: perdure actors restore --to {result['undo']}")
+        asking.output.message(f"To undo that: {_restore(target)} --to {result['undo']}")
 
     where.operate(talk)
 
@@ -151,7 +156,15 @@ def restore_command(
 def _state(text: str) -> tuple[str | None, int | None]:
     """Return a bookmark or a time, whichever ``text`` is."""
     time_ms = parse_moment(text, time.time_ns() // 1_000_000)
-    return (text, None) if time_ms is None else (None, time_ms)
+    if time_ms is not None:
+        return None, time_ms
+    if BOOKMARK.fullmatch(text) is None:
+        message = (
+            f"{text!r} is neither a bookmark (perdure bookmarks shows them) nor a time, such as "
+            '"2026-11-21 12:00", nor how long ago, such as 90s, 10m, 2h or 3d.'
+        )
+        raise click.BadParameter(message, param_hint="'--to'")
+    return text, None
 
 
 def _show_preview(output: Output, preview: Item, changes: list[Item]) -> None:
@@ -190,7 +203,13 @@ def _tell_replaced(asking: Asking, result: Item, verb: str) -> None:
     line = Text.assemble(f"{verb} ", (_named(result), "name"), f"  {size(result['size_bytes'])}")
     asking.output.data(line)
     if result["undo"] is not None:
-        asking.output.message(f"To undo that: perdure actors restore --to {result['undo']}")
+        asking.output.message(f"To undo that: {_restore(result)} --to {result['undo']}")
+
+
+def _restore(result: Item) -> str:
+    """Return the command that would restore the object, for a shell."""
+    which = ["--id", result["id"]] if result["name"] is None else [result["name"]]
+    return printable(shlex.join(["perdure", "actors", "restore", result["namespace"], *which]))
 
 
 def _named(result: Item) -> str:

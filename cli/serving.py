@@ -9,11 +9,13 @@ import asyncio
 import signal
 from asyncio import FIRST_COMPLETED
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..runtime.control.draining import StopAsked
 from ..runtime.fast_loop import find_fast_loop
 from ..storage.errors import StorageBroken
+
+T = TypeVar("T")
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -92,6 +94,24 @@ async def run_until_stopped(
         wanted_s = server.stop_asked.result()
         await _stop(server, drain_s if wanted_s is None else wanted_s, until=signals.get())
     finally:
+        _give_signals_back(loop)
+
+
+async def unless_stopped(work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what ``work`` gives, or None when a signal says stop before."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stopped.set)
+    task, signalled = asyncio.create_task(work), asyncio.create_task(stopped.wait())
+    either: set[asyncio.Future[Any]] = {task, signalled}
+    try:
+        await asyncio.wait(either, return_when=FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        signalled.cancel()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         _give_signals_back(loop)
 
 

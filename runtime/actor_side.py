@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
 from ..actors.actor import Actor, Handlers
@@ -18,14 +17,16 @@ from ..actors.errors import ActorReset
 from ..actors.execution import install_task_factory
 from ..actors.ids import DurableObjectId, IdFactory
 from ..actors.namespace import DurableObjectNamespace
-from ..actors.service_stub import ServiceStub
+from ..actors.service_stub import ServiceAddress, ServiceStub
 from ..actors.session import GOING_AWAY
+from ..actors.state import NO_PROPS
 from ..storage.alarm_index import AlarmIndex
 from ..storage.archive.archive import Retention
 from ..storage.errors import StorageBroken
 from ..storage.health import StoreHealth
 from ..storage.layout import FIRST_SLOT, Layout
 from ..storage.store import Store, StoreOptions
+from ..storage.values import encode
 from .assets.directory import AssetDirectory
 from .assets.service import AssetsService
 from .config.model import DurableObjectBinding, WorkerConfig
@@ -33,15 +34,15 @@ from .edge.outbound import HttpOutbound
 from .host.actor_host import ActorHost
 from .host.alarms import AlarmCounts, AlarmScheduler, AlarmTarget
 from .host.bindings import Env
-from .host.exports import Exports
+from .host.exports import Exports, LoopbackStub
 from .host.loader import ENTRYPOINT, App
 from .host.migration_plan import Namespace, NamespacesByWorker
 from .host.operations.house import House
 from .host.past import HostPast
 from .host.registry import ActorRegistry
-from .host.scheduled import CronSchedule, ScheduledEvent
+from .host.scheduled import CronSchedule
 from .host.scheduled_by_hand import ScheduledByHand
-from .host.services import WorkerService
+from .host.services import Services
 from .host.statistics import HostStatistics
 from .host.unserved import unserved_values
 from .host.worker import Worker
@@ -75,15 +76,6 @@ def _exporting(
         return construct(actor)
 
     return make
-
-
-def _fire(worker: Worker, event: ScheduledEvent) -> None:
-    worker.scheduled(event, _told)
-
-
-def _told(error: BaseException | None) -> None:
-    """What a cron trigger's handler has raised was told where it was raised."""
-    del error
 
 
 def _any(unique_key: str, raw_id: bytes) -> bool:
@@ -121,6 +113,7 @@ class ActorSide:
         index: When which actor is to be woken.
         store: Their databases; there from ``open_store`` on.
         env: The bindings and vars, as the program sees them.
+        services: What bindings to Workers lead to; there from ``assemble`` on.
         channels: What leads to all actors of a namespace, by its key; there from ``assemble`` on.
         host: The live actors; this and what follows is there from ``assemble`` on.
         worker: Runs the entrypoint.
@@ -158,6 +151,7 @@ class ActorSide:
         self._workers: Sequence[Worker] = ()
         self._exports: dict[str, Exports] = {}
         self._crons: Sequence[CronSchedule] = ()
+        self.services = Services()
         self.channels: dict[str, ActorChannel] = {}
         self.keep_alive = KeepAlive.of(config.perdure.socket_limits, clock)
         self.failed: asyncio.Future[StorageBroken] = loop.create_future()
@@ -254,13 +248,13 @@ class ActorSide:
             app.style.worker(loop, outbound, app.entrypoint, env, perdure.actor_limits)
             for app, env in zip(apps, envs, strict=True)
         ]
-        services = {app.config.name: (app, workers[at]) for at, app in enumerate(apps)}
+        for app, worker in zip(apps, workers, strict=True):
+            self._export(app, namespaces[app.config.name], worker)
         for app, env in zip(apps, envs, strict=True):
-            self._bind(app.config, env, namespaces, services, assets_are_live=assets_are_live)
-            self._export(app, namespaces[app.config.name], services)
+            self._bind(app.config, env, namespaces, assets_are_live=assets_are_live)
         self.env, self.worker, self._workers = envs[0], workers[0], workers
         self._crons = [
-            CronSchedule(app.config.crons, self._clock, partial(_fire, worker))
+            CronSchedule(app.config.crons, self._clock, worker.scheduled)
             for app, worker in zip(apps, workers, strict=True)
         ]
 
@@ -304,14 +298,13 @@ class ActorSide:
         self,
         app: App,
         namespaces: Mapping[str, Namespace],
-        services: Mapping[str, tuple[App, Worker]],
+        worker: Worker,
     ) -> None:
         """Fill a program's ``ctx.exports``."""
         name = app.config.name
-        _, worker = services[name]
+        own = self.services.add_program(name, worker, app.entrypoints)
         values: dict[str, Any] = {
-            entrypoint: ServiceStub(WorkerService(name, worker, cls))
-            for entrypoint, cls in app.entrypoints.items()
+            str(service.address.entrypoint): LoopbackStub(service) for service in own
         }
         for class_name, namespace in namespaces.items():
             if namespace.unique_key in self.channels:
@@ -332,7 +325,6 @@ class ActorSide:
         config: WorkerConfig,
         env: Env,
         namespaces: NamespacesByWorker,
-        services: Mapping[str, tuple[App, Worker]],
         *,
         assets_are_live: bool,
     ) -> None:
@@ -341,15 +333,15 @@ class ActorSide:
         for binding, namespace in _bound(config, namespaces):
             values[binding.name] = self._namespace(binding.name, namespace)
         for service in config.services:
-            if service.worker in services:
-                app, worker = services[service.worker]
-                entrypoint = app.entrypoints[service.entrypoint or ENTRYPOINT]
-                values[service.name] = ServiceStub(
-                    WorkerService(service.worker, worker, entrypoint)
-                )
+            props = encode(service.props, what="props") if service.props else NO_PROPS
+            address = ServiceAddress(service.worker, service.entrypoint or ENTRYPOINT, props)
+            if (found := self.services.find(address)) is not None:
+                values[service.name] = ServiceStub(found)
         if config.assets is not None and (name := config.assets.binding):
-            assets = AssetDirectory(config.assets, is_live=assets_are_live)
-            values[name] = ServiceStub(AssetsService(config.name, assets))
+            files = AssetDirectory(config.assets, is_live=assets_are_live)
+            assets = AssetsService(config.name, files)
+            self.services.add(assets)
+            values[name] = ServiceStub(assets)
         env.fill(values)
 
     def house(

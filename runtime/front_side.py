@@ -20,10 +20,12 @@ from .control.port import LOOPBACK, ControlPort
 from .edge.client_address import normal_address
 from .edge.firewall.firewall import Firewall
 from .edge.front import Answerer, Front
+from .edge.http_listener import HttpListener
 from .edge.outside import Outside
+from .edge.ports import BACKLOG, named, open_ports
 from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
-from .edge.tls_listener import BACKLOG, TlsListener
+from .edge.tls_listener import TlsListener
 from .errors import PortTaken
 from .sockets.client_socket import ClientSocket
 from .sockets.keepalive import KeepAlive
@@ -76,7 +78,7 @@ class FrontSide:
         self.host = ""
         self.port = 0
         self.firewall = Firewall.of(config, environment)
-        self.listener: asyncio.Server | TlsListener | None = None
+        self.listener: HttpListener | TlsListener | None = None
         self._certificates = _certificates_of(config)
 
     def assemble(
@@ -123,29 +125,23 @@ class FrontSide:
         Raises:
             PortTaken: Somebody else listens there, or the address is none of this machine's.
         """
-        self.listener = await on_free_port(self._open_port, host, port, port_is_fixed=port_is_fixed)
-        self.host, self.port = self.listener.sockets[0].getsockname()[:2]
+        sockets = await on_free_port(open_ports, host, port, port_is_fixed=port_is_fixed)
+        await self.listen_on(sockets, host)
 
-    async def listen_on(self, sockets: Sequence[socket.socket]) -> None:
-        """Take the connections of ports that somebody else has opened, who keeps copies."""
+    async def listen_on(self, sockets: Sequence[socket.socket], host: str = "") -> None:
+        """Take the connections of ports that are open; the sockets are its own from now on.
+
+        Args:
+            sockets: They listen.
+            host: What has led to them, if that is known here.
+        """
+        self.host, self.port = named(host, sockets)
         if self._certificates is None:
-            (first, *others) = sockets
-            assert not others, "one address"
-            self.listener = await self._loop.create_server(
-                self.front.server, sock=first, backlog=BACKLOG
-            )
+            plain = self.listener = HttpListener(self._loop, self.front.server)
+            await plain.listen_on(sockets, BACKLOG)
         else:
-            listener = self._tls_listener(self._certificates)
-            listener.listen_on(sockets)
-            self.listener = listener
-        self.host, self.port = self.listener.sockets[0].getsockname()[:2]
-
-    async def _open_port(self, host: str, port: int) -> "asyncio.Server | TlsListener":
-        if self._certificates is None:
-            return await self._loop.create_server(self.front.server, host, port, backlog=BACKLOG)
-        listener = self._tls_listener(self._certificates)
-        await listener.listen(host, port)
-        return listener
+            self.listener = self._tls_listener(self._certificates)
+            self.listener.listen_on(sockets)
 
     def _tls_listener(self, certificates: "Certificates") -> TlsListener:
         certificates.watch(self._loop)

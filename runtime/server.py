@@ -6,7 +6,8 @@ data directory -> catalog, migrations -> user's program -> actors -> Worker -> H
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -100,6 +101,7 @@ class Server:
         on_request: Callable[[RequestRecord], None] = ignore,
         confirm: Confirm = agree,
         clock: Clock | None = None,
+        opened: Sequence[socket.socket] = (),
     ) -> "Server":
         """Open the data directory, apply migrations, import the program, and listen.
 
@@ -113,6 +115,7 @@ class Server:
             on_request: Told of every request.
             confirm: Asked before migrations delete data.
             clock: The machine's, unless a test has another.
+            opened: Where ``host`` and ``port`` have led to already; copies of these are used.
 
         Raises:
             StorageError: The data directory cannot be used; the message says why.
@@ -125,7 +128,11 @@ class Server:
         """
 
         async def listen(server: "Server") -> None:
-            await server._front_side.listen(host, port, port_is_fixed=port_is_fixed)  # noqa: SLF001  # of our own class
+            front = server._front_side  # noqa: SLF001  # of our own class
+            if opened:
+                await front.listen_on([one.dup() for one in opened], host)
+            else:
+                await front.listen(host, port, port_is_fixed=port_is_fixed)
 
         loop = asyncio.get_running_loop()
         server = cls(config, clock or SystemClock(loop), loop)

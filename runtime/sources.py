@@ -8,7 +8,7 @@ missed between two questions, in folders that are new, or on file systems that t
 """
 
 import os
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -51,7 +51,7 @@ class Sources:
         self._folders: set[Path] = set()
         self._seen: _Seen = self._look()
 
-    async def changes(self) -> AsyncIterator[frozenset[Path]]:
+    async def changes(self) -> AsyncGenerator[frozenset[Path], None]:
         """Yield files that were written, made or deleted since the last ones were yielded.
 
         The first ones are those since this object was made.

@@ -1,6 +1,7 @@
 """Starting a server in the shape that its configuration asks for."""
 
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -75,6 +76,7 @@ async def start_server(
     workers: int,
     on_request: Callable[[RequestRecord], None],
     confirm: Confirm,
+    opened: Sequence[socket.socket] = (),
 ) -> RunningServer:
     """Start a server of one process, or of several.
 
@@ -84,6 +86,7 @@ async def start_server(
         workers: How many processes have actors; 0 for one process with everything.
         on_request: Told of every request.
         confirm: Asked before migrations delete data.
+        opened: Where the launch's address has led to already; copies of these are used.
 
     Raises:
         PerdureError: As ``Server.start`` and ``SupervisedServer.start``.
@@ -98,6 +101,7 @@ async def start_server(
             show_errors=launch.show_errors,
             on_request=on_request,
             confirm=confirm,
+            opened=opened,
         )
     return await SupervisedServer.start(
         config,
@@ -113,4 +117,5 @@ async def start_server(
         on_request=on_request,
         confirm=confirm,
         reread=launch.reread,
+        opened=opened,
     )

@@ -9,7 +9,7 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from functools import partial
@@ -24,8 +24,8 @@ from .control.draining import DrainArguments, StopAsked, ask_to_stop
 from .control.processes import ProcessesArguments
 from .control.server import ControlServer
 from .control.upgrading import UpgradeArguments, with_newer_edge
+from .edge.ports import named, open_ports
 from .edge.request_record import RequestRecord
-from .edge.tls_listener import BACKLOG
 from .errors import MigrationDeclined
 from .front_side import check_front_side, ignore, on_free_port, open_control_port, url_of
 from .held_directory import HeldDirectory
@@ -112,6 +112,7 @@ class SupervisedServer:
         on_request: Callable[[RequestRecord], None] = ignore,
         confirm: Confirm = agree,
         reread: Callable[[], WorkerConfig] | None = None,
+        opened: Sequence[socket.socket] = (),
     ) -> "SupervisedServer":
         """Start the processes that serve; apply migrations when all have imported the program.
 
@@ -129,24 +130,21 @@ class SupervisedServer:
             on_request: Told of every request, some hundredths of a second later.
             confirm: Asked before migrations delete data.
             reread: Reads the configuration anew when a reload is asked for; None for what it was.
+            opened: Where ``host`` and ``port`` have led to already; copies of these are used.
 
         Raises:
             ConfigError, CertificateRefused: As ``FrontSide`` does.
             StorageError: The data directory cannot be used; the message says why.
             ChildFailed: A process cannot serve, for instance as the program cannot be imported.
-            MigrationRefused: Configuration and data directory do not fit.
-            MigrationDeclined: ``confirm`` said no.
-            PortTaken: Somebody else listens there, or the address is none of this machine's.
+            MigrationRefused, MigrationDeclined, PortTaken: As ``Server.start``.
         """
         server = cls(config, asyncio.get_running_loop(), on_request)
         try:
             planned = await server._plan(data_dir, confirm)
-            listening = await server._open_port(host, port, port_is_fixed=port_is_fixed)
+            listening = await server._open_ports(host, port, port_is_fixed, opened)
             settings = ProcessSettings(
-                config,
-                *(data_dir, planned.all_namespaces, slot_names(workers), show_errors),
-                log_style or LogStyle(),
-                tells_requests=on_request is not ignore,
+                *(config, data_dir, planned.all_namespaces, slot_names(workers), show_errors),
+                *(log_style or LogStyle(), on_request is not ignore),
             )
             server._assemble(settings, listening, limits or SupervisionLimits())
             await server._start_processes(planned, routers)
@@ -167,14 +165,27 @@ class SupervisedServer:
             raise MigrationDeclined(planned)
         return planned
 
-    async def _open_port(self, host: str, port: int, *, port_is_fixed: bool) -> socket.socket:
-        listening = await on_free_port(_listen, host, port, port_is_fixed=port_is_fixed)
-        self._cleanup.callback(listening.close)
-        self.host, self.port = listening.getsockname()[:2]
+    async def _open_ports(
+        self,
+        host: str,
+        port: int,
+        port_is_fixed: bool,  # noqa: FBT001  # of start(), handed on
+        opened: Sequence[socket.socket],
+    ) -> Sequence[socket.socket]:
+        """Have what all routers listen at; those of an upgrade, too."""
+        listening: Sequence[socket.socket] = [one.dup() for one in opened]
+        if not listening:
+            listening = await on_free_port(open_ports, host, port, port_is_fixed=port_is_fixed)
+        for one in listening:
+            self._cleanup.callback(one.close)
+        self.host, self.port = named(host, listening)
         return listening
 
     def _assemble(
-        self, settings: ProcessSettings, listening: socket.socket, limits: SupervisionLimits
+        self,
+        settings: ProcessSettings,
+        listening: Sequence[socket.socket],
+        limits: SupervisionLimits,
     ) -> None:
         """Have what keeps the processes, none of which is started, and what the operator asks."""
         self._lines = Lines()
@@ -218,12 +229,15 @@ class SupervisedServer:
         return await tell_of_all(self._lines, self.supervisor.statistics(), told)
 
     def _supervise(
-        self, settings: ProcessSettings, listening: socket.socket, limits: SupervisionLimits
+        self,
+        settings: ProcessSettings,
+        listening: Sequence[socket.socket],
+        limits: SupervisionLimits,
     ) -> None:
         def given(settings: ProcessSettings, identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
             line = self._lines.open(identity)
-            return Settings(settings.encode(), [listening, line] if is_router else [line])
+            return Settings(settings.encode(), [*listening, line] if is_router else [line])
 
         def settings_of(identity: Identity) -> Settings:
             is_router = identity.place.role is Role.ROUTER
@@ -350,8 +364,3 @@ class SupervisedServer:
         await self._rolling.close()
         await self._rolling_desk.close()
         await self._cleanup.aclose()
-
-
-async def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)

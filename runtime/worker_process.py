@@ -15,10 +15,8 @@ from functools import partial
 
 from ..actors.channel import ActorChannel
 from ..actors.clock import SystemClock
-from ..actors.ids import DurableObjectId
 from ..actors.link import KeptSocket
 from ..actors.session import SERVICE_RESTART
-from ..actors.stub import ActorCapability
 from ..storage.alarm_index import AlarmIndex
 from ..storage.errors import InternalError
 from ..storage.layout import Layout
@@ -39,8 +37,8 @@ from .shards.link.errors import LinkBroken, LinkEnded
 from .shards.link.kinds import ROUTER, WORKER
 from .shards.link.link import Identity as LinkIdentity
 from .shards.link.link import Link
+from .shards.link.names import Names
 from .shards.link.opening import open_link
-from .shards.link.parcels import Nowhere, StubMaker
 from .shards.link.streams import Streams
 from .shards.operations.worker_desk import worker_desk
 from .shards.peers import OwnActors, Peers, ShardChannel
@@ -223,7 +221,10 @@ class WorkerDuty:
                 self._actors.host.namespaces,
                 is_older=self._identity.generation < peer.generation,
             )
-            calls = LinkCalls(link, streams, passing, actors=own, stub_of=self._stub_of(peer))
+            limits = self._settings.config.perdure.actor_limits
+            slot = peer.place.slot
+            named = Names(self._actors.channels, self._actors.services, limits, slot)
+            calls = LinkCalls(link, streams, passing, actors=own, named=named)
         self._taking |= {calls: peer.place.role, linked: peer.place.role}
 
         def forget(_: LinkEnded) -> None:
@@ -241,16 +242,6 @@ class WorkerDuty:
             self._peers[peer.place.slot].joined(link, calls)
         self._links[peer] = link
         link.when_ended(partial(self._link_ended, peer))
-
-    def _stub_of(self, peer: Identity) -> StubMaker:
-        """What makes of an actor's id, which ``peer`` has sent, what leads there."""
-        channels, limits = self._actors.channels, self._settings.config.perdure.actor_limits
-
-        def make(actor_id: DurableObjectId) -> ActorCapability:
-            channel = channels.get(actor_id.unique_key) or Nowhere(peer.place.slot)
-            return ActorCapability(actor_id, channel, limits)
-
-        return make
 
     def _resume(
         self, kept: KeptSocket, link: LinkedSocket, auto_response: tuple[str, str] | None

@@ -88,7 +88,7 @@ async def chromium(profile: Path, http: aiohttp.ClientSession) -> AsyncIterator[
         http: To talk to it.
     """
     if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
+        pytest.skip("there is no chromium here: `.ci/run packages` installs it")
     process = await asyncio.create_subprocess_exec(
         CHROMIUM,
         *FLAGS,

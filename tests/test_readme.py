@@ -1,11 +1,9 @@
 """The README's quick start, taken out of the README and done as it says."""
 
-import asyncio
 import json
 import re
 import shlex
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,8 +11,9 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from tests.cli.process import Processes, Running
+
 README = (Path(__file__).parent.parent / "README.md").read_text()
-READY = re.compile(r"Ready on (http://[\d.]+:\d+)")
 
 
 def files() -> dict[str, str]:
@@ -36,31 +35,16 @@ class Dev:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.url = URL()
-        self._process: asyncio.subprocess.Process | None = None
+        self._processes = Processes()
+        self._running: Running | None = None
 
     async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "perdure", "dev", "--port", "0"),
-            cwd=self.directory,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        assert self._process.stdout is not None
-        seen = ""
-        async for line in self._process.stdout:
-            seen += line.decode()
-            if ready := READY.search(seen):
-                self.url = URL(ready[1])
-                return
-        raise AssertionError(f"it ended before it was ready:\n{seen}")
+        self._running = await self._processes.start("dev", "--port", "0", cwd=self.directory)
+        self.url = URL(await self._running.ready())
 
     async def end(self, number: signal.Signals) -> int:
-        assert self._process is not None
-        if self._process.returncode is None:
-            self._process.send_signal(number)
-        await self._process.communicate()
-        assert self._process.returncode is not None
-        return self._process.returncode
+        assert self._running is not None
+        return (await self._running.stop(number)).code
 
 
 @pytest.fixture

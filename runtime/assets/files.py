@@ -92,7 +92,8 @@ def _fields(asset: Asset, request: Request, tag: str) -> CIMultiDict[str]:
 
 def _has_it(request: Request, tag: str) -> bool:
     known = ",".join(request.header_fields().getall("If-None-Match", ()))
-    return bool(known) and tag in {each.strip().removeprefix("W/") for each in known.split(",")}
+    tags = {each.strip().removeprefix("W/") for each in known.split(",")}
+    return tag in tags or known.strip() == "*"
 
 
 class FileSource:

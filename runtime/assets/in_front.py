@@ -1,11 +1,16 @@
 """Assets in front of a Worker: which requests are for a file, and which for the program."""
 
+import logging
+from collections.abc import Sequence
 from typing import Protocol
 
 from ...actors.http import Request
+from ..config.errors import Problem
 from ..config.model import AssetsConfig
 from ..host.worker import OnResponse
 from .directory import AssetDirectory, path_of, pattern_of
+
+log = logging.getLogger("perdure.server")
 
 # What the platform has there itself, and so have we (host/scheduled_by_hand.py).
 _PLATFORMS_OWN = "/cdn-cgi/"
@@ -54,7 +59,7 @@ class AssetsInFront:
             if found is None and not is_files:
                 self._worker.fetch(request, on_response)
             else:
-                self._assets.answer(request, found, on_response)
+                self._assets.answer(request, path, found, on_response)
 
         self._assets.when_current(ask, lambda error: on_response(None, error))
 
@@ -69,4 +74,10 @@ def in_front_of(worker: Answers, config: AssetsConfig | None, *, is_live: bool) 
     """
     if config is None:
         return worker
-    return AssetsInFront(AssetDirectory(config, is_live=is_live), worker)
+    assets = AssetDirectory(config, is_live=is_live, on_problems=_log)
+    return AssetsInFront(assets, worker)
+
+
+def _log(problems: Sequence[Problem]) -> None:
+    for problem in problems:
+        log.warning("assets.rule_ignored", extra={"where": problem.where, "why": problem.message})

@@ -94,7 +94,7 @@ def decoded(path: str) -> str:
 
 def _decoded_part(part: str) -> str:
     try:
-        return unquote_to_bytes(part).decode()
+        return unquote_to_bytes(part.encode(errors="surrogatepass")).decode()
     except UnicodeDecodeError:
         return part
 

@@ -4,9 +4,13 @@ from ...actors.errors import NoSuchMethod
 from ...actors.events import CallEvent, FetchEvent, OnReply
 from ...actors.http import Request, Response
 from ...actors.rpc import encode_error
-from ...actors.service_stub import Service
-from .directory import AssetDirectory, path_of
-from .lookup import Elsewhere, Found, encoded
+from ...actors.service_stub import Service, ServiceAddress
+from .directory import READ_METHODS, AssetDirectory, Destination, path_of
+from .lookup import Elsewhere, decoded, encoded
+from .redirects import Redirected
+
+# So many redirects are followed, as fetch has it.
+REDIRECTS_MAX = 20
 
 
 class AssetsService(Service):
@@ -17,14 +21,14 @@ class AssetsService(Service):
         assets: The files.
     """
 
-    __slots__ = ("_assets", "_name")
+    __slots__ = ("_assets",)
 
     def __init__(self, name: str, assets: AssetDirectory) -> None:
-        self._name = name
+        super().__init__(ServiceAddress(name, None))
         self._assets = assets
 
     def __repr__(self) -> str:
-        return f"the assets of {self._name}"
+        return f"the assets of {self.address.worker}"
 
     def deliver(self, event: CallEvent | FetchEvent, on_reply: OnReply) -> None:
         """Answer a request; there are no methods."""
@@ -37,15 +41,24 @@ class AssetsService(Service):
             on_reply(response, None if error is None else encode_error(error))
 
         def ask() -> None:
-            self._assets.answer(request, self._find(request), responded)
+            path, found = self._find(request)
+            self._assets.answer(request, encoded(decoded(path)), found, responded)
 
         self._assets.when_current(ask, lambda error: responded(None, error))
 
-    def _find(self, request: Request) -> Found | Elsewhere | None:
-        """What a request leads to, also by way of another path, if redirects are followed."""
-        find, path = self._assets.find, path_of(request)
+    def _find(self, request: Request) -> tuple[str, Destination | None]:
+        """What a request leads to, and where: maybe by way of redirects that it has followed."""
+        path = path_of(request)
         # A URL of the program's own has been put into a standard form, which is another one here.
-        found = find(path, with_missing=True, is_exact=False)
-        if isinstance(found, Elsewhere) and request.redirect == "follow":
-            found = find(encoded(found.path), with_missing=True, is_exact=False)
-        return found
+        found = self._assets.find(path, with_missing=True, is_exact=False)
+        if request.redirect != "follow" or request.method not in READ_METHODS:
+            return path, found
+        for _ in range(REDIRECTS_MAX):
+            if isinstance(found, Elsewhere):
+                path = encoded(found.path)
+            elif isinstance(found, Redirected) and found.to.startswith("/"):
+                path = found.path
+            else:
+                break
+            found = self._assets.find(path, with_missing=True, is_exact=False)
+        return path, found

@@ -10,15 +10,17 @@ from ...actors.events import CallEvent
 from ...actors.http import Request as NativeRequest
 from ...actors.http import Response as NativeResponse
 from ...actors.scope import Scope
+from ...actors.state import NO_PROPS, ExecutionContext
 from ..config.errors import Problem
 from ..host.loader import ENTRYPOINT, LoadError
 from ..host.scheduled import ScheduledEvent
 from ..host.worker import Worker
-from .handlers import FETCH, called, made_with, relaxed
+from .handlers import FETCH, FETCH_ARGUMENTS, called, made_with, places_of, relaxed
 from .js.http import Request as JsRequest
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import outgoing
+from .views.bindings import OURS, BindingViews
 from .views.env import EnvView
 from .views.state import ScheduledController, WorkerContext
 
@@ -29,13 +31,18 @@ GLOBAL_HANDLERS = (ON_FETCH, ON_SCHEDULED, "on_queue")
 class WorkersWorker(Worker):
     """Runs ``Default.fetch(self, request)`` of a program in Workers style."""
 
-    def __init__(self, *arguments: Any, view: EnvView) -> None:
+    def __init__(self, *arguments: Any, view: EnvView, views: BindingViews = OURS) -> None:
         super().__init__(*arguments)
         self._view = view
-        self._context = WorkerContext(self._ctx)
+        self._views = views
+        self._places: dict[type[Any], int] = {}
 
-    def instance_of(self, entrypoint: type[Any]) -> Any:
-        return made_with(entrypoint, self._context, self._view)
+    def context_of(self, props: bytes) -> WorkerContext:
+        """``ctx`` of one request, or one call."""
+        return WorkerContext(ExecutionContext(self, props), self._views)
+
+    def instance_of(self, entrypoint: type[Any], props: bytes = NO_PROPS) -> Any:
+        return made_with(entrypoint, self.context_of(props), self._view)
 
     def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
         return called(instance, event, scope)
@@ -47,7 +54,16 @@ class WorkersWorker(Worker):
         fetch = getattr(instance, FETCH, None)
         if fetch is None:
             raise TypeError(f"Method {FETCH} does not exist")
-        return fetch(Request.of(request))
+        places = self._places.get(type(instance))
+        if places is None:
+            places = self._places[type(instance)] = places_of(fetch, FETCH_ARGUMENTS)
+        if places == 1:
+            return fetch(self.seen(request))
+        return fetch(*(self.seen(request), None, None)[:places])
+
+    def seen(self, request: NativeRequest) -> Any:
+        """A request as the program sees it."""
+        return Request.of(request)
 
     def handle_scheduled(self, event: ScheduledEvent) -> Any:
         scheduled = getattr(self.instance_of(self._entrypoint), SCHEDULED, None)
@@ -74,7 +90,7 @@ def entrypoint_of_globals(module: ModuleType, main: Path) -> type[WorkerEntrypoi
         raise LoadError(Problem(main, "", None, None, message, hint))
     found = vars(module).get(ON_SCHEDULED)
     return _entrypoint_calling(
-        None if handler is None else relaxed(handler, 3),
+        None if handler is None else relaxed(handler, FETCH_ARGUMENTS),
         None if found is None else relaxed(found, 3),
     )
 

@@ -21,17 +21,15 @@ from ...actors.http import Request as NativeRequest
 from ...actors.http import Response as NativeResponse
 from ...actors.limits import ActorLimits
 from ...actors.scope import SCOPE, Scope
-from ...actors.state import DurableObjectState
+from ...actors.state import NO_PROPS, DurableObjectState
 from ..host.bindings import Env
 from ..host.worker import Worker
 from .entrypoint import WorkersWorker
-from .handlers import ALARM, FETCH, HANDLERS, WorkersHandlers, called
+from .handlers import ALARM, HANDLERS, WorkersHandlers, called
 from .js.http import Request
 from .replies import native_response
-from .views.env import BindingViews, EnvView, bind
-from .views.raw import RawContext, RawFetcher, RawNamespace, raw_incoming, raw_outgoing
-
-RAW = BindingViews(RawNamespace, RawFetcher)
+from .views.env import EnvView, bind
+from .views.raw import RAW, RawContext, raw_incoming, raw_outgoing
 
 
 class ExternalSdk:
@@ -154,10 +152,8 @@ class SdkHandlers(WorkersHandlers):
         found = super()._find(name)
         return None if found is None else self._sdk.guarded(found, self._actor)
 
-    def handle(self, event: Event) -> Any:
-        if isinstance(event, FetchEvent):
-            return self._handler(FETCH, 1)(self._sdk.request(event.request))
-        return super().handle(event)
+    def _seen(self, request: NativeRequest) -> Any:
+        return self._sdk.request(request)
 
     def call(self, event: CallEvent) -> Any:
         name = event.method.partition(".")[0]
@@ -178,11 +174,11 @@ class SdkWorker(WorkersWorker):
     """Runs an entrypoint that derives from the SDK's."""
 
     def __init__(self, *arguments: Any, view: EnvView, sdk: ExternalSdk) -> None:
-        super().__init__(*arguments, view=view)
+        super().__init__(*arguments, view=view, views=RAW)
         self._sdk = sdk
 
-    def instance_of(self, entrypoint: type[Any]) -> Any:
-        return entrypoint(self._context, self._view)
+    def instance_of(self, entrypoint: type[Any], props: bytes = NO_PROPS) -> Any:
+        return entrypoint(self.context_of(props), self._view)
 
     def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
         return called(instance, event, scope, self._sdk.incoming)
@@ -190,11 +186,8 @@ class SdkWorker(WorkersWorker):
     def result_of(self, result: Any) -> Any:
         return self._sdk.outgoing(result)
 
-    def handle(self, instance: Any, request: NativeRequest) -> Any:
-        fetch = getattr(instance, FETCH, None)
-        if fetch is None:
-            raise TypeError(f"Method {FETCH} does not exist")
-        return fetch(self._sdk.request(request))
+    def seen(self, request: NativeRequest) -> Any:
+        return self._sdk.request(request)
 
     def response_of(self, result: Any) -> NativeResponse:
         return self._sdk.response(result)

@@ -169,6 +169,8 @@ class Installed:
 
     def _forget_own_copies(self) -> None:
         """Let the next program not get the copy of ``workers`` that this one has brought."""
+        if not self._paths:
+            return
         for name, module in list(sys.modules.items()):
             file = getattr(module, "__file__", None) or ""
             if name.partition(".")[0] in _TOPS and file.startswith(tuple(self._paths)):

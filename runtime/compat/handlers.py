@@ -13,6 +13,7 @@ from ...actors.alarm import AlarmInfo
 from ...actors.errors import ReservedMethod
 from ...actors.events import CallEvent, Event, FetchEvent
 from ...actors.handlers import NativeHandlers
+from ...actors.http import Request as NativeRequest
 from ...actors.promise import READ
 from ...actors.receiving import find
 from ...actors.rpc_stub import unpack
@@ -30,6 +31,8 @@ from .views.state import AlarmInfoView, DurableObjectContext
 FETCH, ALARM = "fetch", "alarm"
 MESSAGE, CLOSE, ERROR = "webSocketMessage", "webSocketClose", "webSocketError"
 HANDLERS = (FETCH, ALARM, MESSAGE, CLOSE, ERROR)
+# The request, env and ctx; a class, which has the latter two itself, gets None for them.
+FETCH_ARGUMENTS = 3
 
 
 class WorkersHandlers(NativeHandlers):
@@ -72,14 +75,21 @@ class WorkersHandlers(NativeHandlers):
             fetch = self._fetch
             if fetch is None:
                 fetch = self._fetch = self._fetch_handler()
-            return fetch(Request.of(event.request))
+            return fetch(self._seen(event.request))
         return super().handle(event)
 
+    def _seen(self, request: NativeRequest) -> Any:
+        """A request as the program sees it."""
+        return Request.of(request)
+
     def _fetch_handler(self) -> Callable[..., Any]:
-        if not self._prefix:
-            return self._handler(FETCH, 1)
-        handler, instance = self._handler(FETCH, 3), self._instance
-        return lambda request: handler(request, instance.env, instance.ctx)
+        handler, instance = self._find(FETCH), self._instance
+        if handler is not None and places_of(handler, FETCH_ARGUMENTS) == 1:
+            return handler
+        call = self._handler(FETCH, FETCH_ARGUMENTS)
+        if self._prefix:
+            return lambda request: call(request, instance.env, instance.ctx)
+        return lambda request: call(request, None, None)
 
     def call(self, event: CallEvent) -> Any:
         name = event.method.partition(".")[0]
@@ -169,23 +179,29 @@ def _takes(method: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any
 
 def relaxed(function: Callable[..., Any], arguments_max: int) -> Callable[..., Any]:
     """``function``, called with as many of the arguments, at most so many, as it has places for."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # something written in C says nothing of itself
-        return function
-    places = 0
-    for parameter in parameters:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return function
-        if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}:
-            places += 1
-    if places >= arguments_max:
+    places = places_of(function, arguments_max)
+    if places == arguments_max:
         return function
 
     def call(*arguments: Any) -> Any:
         return function(*arguments[:places])
 
     return call
+
+
+def places_of(function: Callable[..., Any], arguments_max: int) -> int:
+    """How many arguments ``function`` takes by position, at most ``arguments_max``."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # something written in C says nothing of itself
+        return arguments_max
+    places = 0
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            return arguments_max
+        if parameter.kind in {parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD}:
+            places += 1
+    return min(places, arguments_max)
 
 
 def construct_in_workers_style(

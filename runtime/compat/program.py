@@ -15,12 +15,14 @@ from ..config.model import WorkerConfig
 from ..host.bindings import Env
 from ..host.loader import ENTRYPOINT, App, load_apps
 from ..host.style import NATIVE, Style
+from ..host.unserved import unserved_bindings
 from ..host.worker import Worker
 from .finder import install, is_ours
 from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
 
 if TYPE_CHECKING:
     from .external_sdk import ExternalSdk
+    from .views.bindings import BindingViews
 
 # What the platform does by itself for programs of today.
 _FLAGS_OF_TODAY = {
@@ -96,22 +98,60 @@ class WorkersStyle:
         self._config = config
         self._has_globals = may_have_global_handlers(config)
         self._sdk: ExternalSdk | None = None
-        later = [each.name for each in config.bindings] + [each.name for each in config.services]
-        self.env = EnvView(config.vars, later=later)
-        self.names = {"env": self.env, "patch_env": partial(patched, self.env)}
+        services = [each.name for each in config.services]
+        if config.assets is not None and config.assets.binding:
+            services.append(config.assets.binding)
+        early: dict[str, Callable[[Any], Any]] = dict.fromkeys(services, self._early_service)
+        early |= dict.fromkeys((each.name for each in config.bindings), self._early_namespace)
+        self.env = EnvView({**config.vars, **unserved_bindings(config)}, early)
+        self.names = {
+            "env": self.env,
+            "import_from_javascript": self._import_from_javascript,
+            "patch_env": partial(patched, self.env),
+        }
 
     def imported(self, module: ModuleType) -> None:
         """See what SDK it has imported; let functions answer, if the configuration is that old."""
         from .entrypoint import entrypoint_of_globals  # noqa: PLC0415  # as above
 
-        workers = sys.modules.get("workers") if has_own_sdk(self._config) else None
-        if workers is not None and not is_ours(workers) and vars(workers).keys() >= _OF_THE_SDK:
+        workers = self._own_workers()
+        if workers is not None and vars(workers).keys() >= _OF_THE_SDK:
             self._use(workers)
             return
         if self._has_globals:
             found = entrypoint_of_globals(module, self._config.main)
             if found is not None:
                 setattr(module, ENTRYPOINT, found)
+
+    def _import_from_javascript(self, module_name: str) -> Any:
+        """``workers.import_from_javascript``, which knows the program's ``cloudflare:workers``."""
+        from .pyodide.modules import WorkersModule  # noqa: PLC0415  # as above
+        from .sdk.entrypoints import import_from_javascript, wait_until  # noqa: PLC0415  # as above
+
+        if module_name == "cloudflare:workers":
+            return WorkersModule(lambda: self.env, wait_until)
+        return import_from_javascript(module_name)
+
+    def _own_workers(self) -> ModuleType | None:
+        """The module ``workers`` that the program has brought, if it has imported it."""
+        found = sys.modules.get("workers") if has_own_sdk(self._config) else None
+        return None if found is None or is_ours(found) else found
+
+    def _early_namespace(self, native: Any) -> Any:
+        return self._early_views().of_namespace(native)
+
+    def _early_service(self, native: Any) -> Any:
+        return self._early_views().of_service(native)
+
+    def _early_views(self) -> "BindingViews":
+        """What the program sees bindings as while it is imported."""
+        if self._own_workers() is not None:
+            from .views.raw import RAW  # noqa: PLC0415  # as above
+
+            return RAW
+        from .views.bindings import OURS  # noqa: PLC0415  # as above
+
+        return OURS
 
     def _use(self, workers: ModuleType) -> None:
         """Speak to the program by its own copy of the SDK."""

@@ -23,7 +23,7 @@ def is_in_workers_style(config: WorkerConfig) -> bool:
     flags = config.compatibility_flags
     if WORKERS_FLAG in flags or any(flag.startswith(f"{WORKERS_FLAG}_") for flag in flags):
         return True
-    return "workers" in set(_imported_by(config.main))
+    return _imports(config.main, "workers")
 
 
 def may_have_global_handlers(config: WorkerConfig) -> bool:
@@ -39,12 +39,22 @@ def has_own_sdk(config: WorkerConfig) -> bool:
     return EXTERNAL_SDK_FLAG in config.compatibility_flags
 
 
-def _imported_by(main: Path) -> Iterator[str]:
-    """The top-level modules that a file imports anywhere; none if it cannot be read."""
+def _imports(main: Path, wanted: str) -> bool:
+    """Whether a file imports a top-level module anywhere; not if it cannot be read."""
     try:
-        tree = ast.parse(main.read_bytes())
+        text = main.read_bytes()
+        # To parse it takes longer than most of what a start does. A name may be spelt with
+        # letters that only look like those of ASCII.
+        if text.isascii() and wanted.encode() not in text:
+            return False
+        tree = ast.parse(text)
     except (OSError, SyntaxError, ValueError):  # whoever imports it says what is wrong
-        return
+        return False
+    return wanted in set(_imported_by(tree))
+
+
+def _imported_by(tree: ast.Module) -> Iterator[str]:
+    """The top-level modules that a file imports anywhere."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)

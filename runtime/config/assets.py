@@ -8,8 +8,6 @@ from .report import Table, shown
 KEYS = ("directory", "binding", "run_worker_first", "html_handling", "not_found_handling")
 HTML_HANDLING = ("auto-trailing-slash", "force-trailing-slash", "drop-trailing-slash", "none")
 NOT_FOUND_HANDLING = ("single-page-application", "404-page", "none")
-# Files of wrangler's that would change what is answered.
-NOT_READ = ("_headers", "_redirects")
 ONLY_NEGATIVE = (
     "Only negative `run_worker_first` rules were provided; must provide at least 1 "
     "non-negative rule"
@@ -51,10 +49,6 @@ def _look_at(table: Table, written: str, directory: Path) -> None:
             f'The directory specified by "{table.name("directory")}" does not exist: {written}'
         )
         table.report.warning(key, message, "Until it does, no request is answered with a file.")
-    for name in NOT_READ:
-        if (directory / name).is_file():
-            message = f'"{name}" in the directory of assets is not read by perdure.'
-            table.report.warning(key, message, "Have the Worker do it: see run_worker_first.")
 
 
 def _read_first(table: Table) -> bool | tuple[str, ...]:

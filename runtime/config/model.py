@@ -41,6 +41,7 @@ class ServiceBinding:
         service: The Worker's name.
         environment: Of that Worker; None for its top level.
         entrypoint: The class that answers; None for ``Default``.
+        props: What that class is told by this binding, as ``ctx.props``.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ServiceBinding:
     environment: str | None = None
     entrypoint: str | None = None
     line: int | None = None
+    props: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def worker(self) -> str:

@@ -36,6 +36,7 @@ def _read_service(entry: Table) -> ServiceBinding | None:
         )
         entry.report.error(entry.key(key), message)
     entry.warn_of_unknown_keys(KEYS)
+    props = entry.find_table("props")
     if wrong:
         return None
     service, environment = str(entry.values["service"]), entry.values.get("environment")
@@ -46,6 +47,7 @@ def _read_service(entry: Table) -> ServiceBinding | None:
         environment=str(environment) if environment else None,
         entrypoint=str(entrypoint) if entrypoint else None,
         line=entry.report.line(entry.path),
+        props={} if props is None else dict(props.values),
     )
 
 

@@ -1,6 +1,7 @@
 """What a client sees when user code raised: everything in development, nothing in production."""
 
 import html
+import json
 import re
 import traceback
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ section h2 span { color: var(--dim); font-weight: 400; }
 pre { margin: 0; padding: .5rem 0; font: 13px/1.6 ui-monospace, monospace; overflow-x: auto; }
 pre div { padding: 0 .9rem; white-space: pre; } pre div.hot { background: var(--mark); }
 pre i { color: var(--dim); font-style: normal; display: inline-block; width: 3.2em; }
+pre.text { padding: .8rem .9rem; }
 details { color: var(--dim); } details pre { color: var(--fg); padding: .8rem .9rem; }
 """
 
@@ -45,14 +47,36 @@ def error_page(error: BaseException, method: str, url: str) -> str:
     """A page with the user's frames, the innermost first, each with its lines of source."""
     title = _title(error)
     sections = "".join(_frame_section(*frame) for frame in _frames(error))
+    return _page(
+        title,
+        f"<p class=where>{html.escape(method)} {html.escape(url)}</p>"
+        f"{sections}<details><summary>Whole traceback</summary>"
+        f"<pre>{html.escape(error_text(error))}</pre></details>",
+    )
+
+
+def problem_page(problem: str, changed_path: str) -> str:
+    """A page of a program that cannot be started, which is loaded again when that has changed.
+
+    Args:
+        problem: Why.
+        changed_path: What is asked there is answered when the page is out of date.
+    """
+    return _page(
+        "The program cannot be started",
+        "<p class=where>Mend it and save: this page is then loaded again.</p>"
+        f"<section><pre class=text>{html.escape(problem)}</pre></section>"
+        f"<script>fetch({json.dumps(changed_path)}).then(answer => "
+        "answer.status == 204 && location.reload()).catch(() => {})</script>",
+    )
+
+
+def _page(title: str, content: str) -> str:
     return (
         "<!doctype html><html lang=en><meta charset=utf-8>"
         "<meta name=viewport content='width=device-width,initial-scale=1'>"
         f"<title>{html.escape(title.splitlines()[0])}</title><style>{_STYLE}</style><main>"
-        f"<h1>{html.escape(title)}</h1>"
-        f"<p class=where>{html.escape(method)} {html.escape(url)}</p>"
-        f"{sections}<details><summary>Whole traceback</summary>"
-        f"<pre>{html.escape(error_text(error))}</pre></details></main></html>"
+        f"<h1>{html.escape(title)}</h1>{content}</main></html>"
     )
 
 

@@ -24,7 +24,6 @@ from .http_protocol import HttpProtocol, plain_answer
 
 log = logging.getLogger("perdure.edge")
 
-BACKLOG = 1024
 # Others want their turn of the loop too.
 ACCEPTS_PER_TURN_MAX = 64
 # When the system has no more descriptors; asyncio's servers wait as long.
@@ -91,16 +90,8 @@ class TlsListener:
         self._done = self._failed = self._late = self._plain = 0
         self.sockets: Sequence[socket.socket] = ()
 
-    async def listen(self, host: str, port: int) -> Self:
-        """Begin to accept.
-
-        Raises:
-            OSError: Somebody else listens there, or the address is none of this machine's.
-        """
-        return self.listen_on(await _bind(self._loop, host, port))
-
     def listen_on(self, sockets: Sequence[socket.socket]) -> Self:
-        """Likewise, at ports that are open already; the sockets are the listener's from now on."""
+        """Begin to accept, at ports that are open; the sockets are the listener's from now on."""
         self.sockets = list(sockets)
         for listening in self.sockets:
             listening.setblocking(False)  # noqa: FBT003  # the socket's own form
@@ -220,26 +211,3 @@ class TlsListener:
 def _wake(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-async def _bind(loop: asyncio.AbstractEventLoop, host: str, port: int) -> Sequence[socket.socket]:
-    found = await loop.getaddrinfo(
-        host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    sockets: list[socket.socket] = []
-    try:
-        for family, kind, number, _, address in dict.fromkeys(found):
-            listening = socket.socket(family, kind, number)
-            sockets.append(listening)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            listening.bind((address[0], port, *address[2:]))
-            port = port or listening.getsockname()[1]  # of all the addresses of a name
-            listening.listen(BACKLOG)
-            listening.settimeout(0)
-    except OSError:
-        for listening in sockets:
-            listening.close()
-        raise
-    return sockets

@@ -5,45 +5,41 @@ aiohttp is spoken to as a server of ASGI is: one side that answers, whichever se
 
 import asyncio
 from pathlib import Path
+from typing import Unpack
 
 from aiohttp import WSMsgType, web
 
 from ..config.model import WorkerConfig
 from .asgi_application import AsgiApplication
 from .asgi_request import Message, Scope
-from .mount import Mount
+from .mount import Mount, MountOptions
+
+MOUNT = web.AppKey("perdure.MOUNT", Mount)
+"""Where an ``aiohttp_app`` has its program: ``rooms[perdure.MOUNT].env`` are the bindings."""
 
 _PATTERN = "/{tail:.*}"
 _SHOWN_PATTERN = "/{tail}"
 
 
 def aiohttp_app(
-    config: str | Path | WorkerConfig = "wrangler.toml",
-    *,
-    data_dir: str | Path | None = None,
-    env: str | None = None,
-    show_errors: bool = False,
-    delete_data: bool = False,
+    config: str | Path | WorkerConfig = "wrangler.toml", **options: Unpack[MountOptions]
 ) -> web.Application:
     """Make an application of aiohttp of a perdure program, to be run or to be a subapp.
 
     Its data directory is opened when the application starts, and let go of when that shuts down.
+    ``app[perdure.MOUNT]`` has the program's ``env``, and ``call`` for other threads.
 
     Args:
         config: The configuration file, or one that is read.
-        data_dir: Where its state is kept; else as the configuration says.
-        env: The environment to choose.
-        show_errors: Clients see tracebacks.
-        delete_data: Carry out migrations that delete data, which is refused else.
+        options: ``data_dir``, ``env``, ``show_errors`` and ``delete_data``: see ``MountOptions``.
 
     Raises:
         ConfigError: The configuration cannot be used.
     """
-    mount = Mount(
-        config, data_dir=data_dir, env=env, show_errors=show_errors, delete_data=delete_data
-    )
+    mount = Mount(config, **options)
     inner = AsgiApplication(mount)
     app = web.Application()
+    app[MOUNT] = mount
 
     async def handle(request: web.Request) -> web.StreamResponse:
         exchange = _Exchange(request)

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any, Unpack
 
 from ...actors.http import Request, Response, UpgradeSocket
 from ...actors.response_stream import let_go
@@ -15,7 +17,7 @@ from ..server import Server
 from .asgi_answer import AsgiAnswer
 from .asgi_request import HostedBody, HostedRequest, Message, Receive, Scope, Send
 from .hosted_socket import HostedSocket
-from .mount import Mount
+from .mount import Mount, MountOptions
 
 log = logging.getLogger("perdure.embedded")
 
@@ -36,12 +38,7 @@ _HANDSHAKE = frozenset(
 
 
 def asgi(
-    config: str | Path | WorkerConfig = "wrangler.toml",
-    *,
-    data_dir: str | Path | None = None,
-    env: str | None = None,
-    show_errors: bool = False,
-    delete_data: bool = False,
+    config: str | Path | WorkerConfig = "wrangler.toml", **options: Unpack[MountOptions]
 ) -> "AsgiApplication":
     """Make an ASGI application of a perdure program, for any server of ASGI or to be mounted.
 
@@ -50,18 +47,12 @@ def asgi(
 
     Args:
         config: The configuration file, or one that is read.
-        data_dir: Where its state is kept; else as the configuration says.
-        env: The environment to choose.
-        show_errors: Clients see tracebacks.
-        delete_data: Carry out migrations that delete data, which is refused else.
+        options: ``data_dir``, ``env``, ``show_errors`` and ``delete_data``: see ``MountOptions``.
 
     Raises:
         ConfigError: The configuration cannot be used.
     """
-    mount = Mount(
-        config, data_dir=data_dir, env=env, show_errors=show_errors, delete_data=delete_data
-    )
-    return AsgiApplication(mount)
+    return AsgiApplication(Mount(config, **options))
 
 
 class AsgiApplication:
@@ -74,6 +65,28 @@ class AsgiApplication:
 
     def __repr__(self) -> str:
         return f"<perdure.asgi {self._mount.config.path}>"
+
+    @property
+    def env(self) -> Any:
+        """The program's bindings and vars, for the application it is mounted in.
+
+        ``await rooms.env.ROOM.get_by_name("lobby").join("me")``, on the event loop of the server.
+
+        Raises:
+            NotOpen: No lifespan has opened the program yet, or it has ended.
+        """
+        return self._mount.env
+
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call an actor from another thread, as a ``def`` route is: wait for the answer, return it.
+
+        ``rooms.call(rooms.env.ROOM.get_by_name("lobby").join, "me")``.
+
+        Raises:
+            NotOpen: No lifespan has opened the program yet, or it has ended.
+            UsageError: This is the server's own thread: await the call there.
+        """
+        return self._mount.call(function, *args, **kwargs)
 
     def lifespan(self, app: object = None) -> AbstractAsyncContextManager[None]:
         """Open the program, and close it at the end: for an application it is mounted in.

@@ -1,11 +1,14 @@
 """One program that is mounted in another server: opened once, counted, closed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
+from ...actors.errors import WrongThread
+from ...actors.threads import call_on
 from ...storage.errors import DirectoryInUse, UsageError
 from ..config.data_dir import data_dir_of
 from ..config.load import load
@@ -41,6 +44,33 @@ class ServedTwice(UsageError):
         )
 
 
+class NotOpen(UsageError):
+    """A mounted program was asked for something while it is not open."""
+
+    def __str__(self) -> str:
+        return (
+            "this program is not open: it is from the start of its lifespan to the end. Give it to "
+            "the application (FastAPI(lifespan=rooms.lifespan)), or keep it open within a lifespan "
+            "of yours (async with rooms.lifespan():)"
+        )
+
+
+class MountOptions(TypedDict, total=False):
+    """How a program is mounted.
+
+    Attributes:
+        data_dir: Where its state is kept; else as the configuration says.
+        env: The environment to choose.
+        show_errors: Clients see tracebacks.
+        delete_data: Carry out migrations that delete data, which is refused else.
+    """
+
+    data_dir: str | Path | None
+    env: str | None
+    show_errors: bool
+    delete_data: bool
+
+
 class Mount:
     """A program, opened when it is first needed.
 
@@ -49,22 +79,16 @@ class Mount:
         sockets: The WebSockets that are open.
     """
 
-    def __init__(
-        self,
-        config: str | Path | WorkerConfig,
-        *,
-        data_dir: str | Path | None = None,
-        env: str | None = None,
-        show_errors: bool = False,
-        delete_data: bool = False,
-    ) -> None:
+    def __init__(self, config: str | Path | WorkerConfig, **options: Unpack[MountOptions]) -> None:
+        check_options(options)
         if not isinstance(config, WorkerConfig):
-            config = load(Path(config), env=env).config
+            config = load(Path(config), env=options.get("env")).config
+        data_dir = options.get("data_dir")
         # The port, and what it takes to encrypt, are the other server's.
         self.config = replace(config, perdure=replace(config.perdure, tls=None))
         self._data_dir = data_dir_of(config, None if data_dir is None else Path(data_dir))
-        self.show_errors = show_errors
-        self._delete_data = delete_data
+        self.show_errors = options.get("show_errors", False)
+        self._delete_data = options.get("delete_data", False)
         self.sockets: set[HostedSocket] = set()
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,6 +98,35 @@ class Mount:
     def is_open(self) -> bool:
         """The data directory is."""
         return self._server is not None
+
+    @property
+    def env(self) -> Any:
+        """The program's bindings and vars.
+
+        Raises:
+            NotOpen: It is not.
+            WrongThread: Another event loop than the program's is running here.
+        """
+        if self._server is None:
+            raise NotOpen
+        try:
+            is_elsewhere = asyncio.get_running_loop() is not self._loop
+        except RuntimeError:  # a thread, which may have it for call()
+            is_elsewhere = False
+        if is_elsewhere:
+            raise WrongThread("env")
+        return self._server.env
+
+    def call(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call ``function`` on the program's event loop, for another thread; see ``call_on``.
+
+        Raises:
+            NotOpen: It is not.
+            UsageError: This is that loop's own thread: await the call there.
+        """
+        if self._server is None or self._loop is None:
+            raise NotOpen
+        return call_on(self._loop, function, *args, **kwargs)
 
     async def open(self) -> Server:
         """The running program; who comes first starts it.
@@ -137,3 +190,11 @@ class Mount:
             yield
         finally:
             await self.close()
+
+
+def check_options(options: MountOptions) -> None:
+    """Raise when something is among them that is no option, as a call with keywords would."""
+    unknown = sorted(options.keys() - MountOptions.__annotations__.keys())
+    if unknown:
+        known = ", ".join(MountOptions.__annotations__)
+        raise TypeError(f"{unknown[0]!r} is no option of a mounted program; there are {known}")

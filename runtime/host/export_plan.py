@@ -26,6 +26,7 @@ from .migration_plan import (
     MigrationRefused,
     Namespace,
     PlannedStep,
+    Planning,
     Recorded,
     Renamed,
     Transferred,
@@ -73,32 +74,16 @@ def _next_tag(applied: Sequence[str]) -> str:
     return tag
 
 
-class _Planning:
-    """One comparison: the namespaces as the classes so far leave them."""
+class _Planning(Planning):
+    """One run of ``plan_exports``."""
 
     def __init__(
         self, config: WorkerConfig, exports: Sequence[ExportedClass], recorded: Recorded
     ) -> None:
-        self._config = config
+        super().__init__(config, recorded)
         self._exports = {one.name: one for one in exports}
-        self._problems: list[Problem] = []
         self._owners = {r.unique_key: r.worker for r in recorded.namespaces if r.state == "live"}
         self._keys = {record.unique_key for record in recorded.namespaces}
-        self._workers = recorded.workers
-        self.live: dict[str, Namespace] = {}
-        self._theirs: dict[tuple[str, str], Namespace] = {}
-        for record in recorded.namespaces:
-            if record.state != "live":
-                continue
-            namespace = Namespace(record.unique_key, record.class_name, record.storage)
-            if record.worker == config.name:
-                self.live[record.class_name] = namespace
-            else:
-                self._theirs[record.worker, record.class_name] = namespace
-
-    def raise_problems(self) -> None:
-        if self._problems:
-            raise MigrationRefused(*self._problems)
 
     def changes(self) -> Iterator[Change]:
         """Make ``live`` what is declared: deletions first, then renames, then what is new."""
@@ -168,15 +153,7 @@ class _Planning:
             self.live[one.name] = found
             yield Transferred(script, one.name, found)
             return
-        if script in self._workers:
-            has = ", ".join(theirs for worker, theirs in self._theirs if worker == script)
-            why, hint = f"it has {has or 'no classes'}", "Write the name the class has there."
-        else:
-            why = "the data directory knows no Worker of this name"
-            hint = f"Start with the data directory that {script} used: --data DIR"
-        self._refuse(
-            one, f'The class "{one.name}" of "{script}" cannot be taken over: {why}.', hint
-        )
+        self._refuse(one, *self._not_taken_over(script, one.name))
 
     def _heir_of(self, names: Sequence[str]) -> str | None:
         """Return the Worker that has a namespace which began here under one of the names."""

@@ -13,7 +13,7 @@ of the first program.
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -247,7 +247,7 @@ def _import_main(config: WorkerConfig, start: WorkerConfig) -> ModuleType:
         sys.modules.pop(path.stem, None)  # they share all other modules
     else:
         _make_way(path.parent, {program.main.stem for program in start.programs})
-        _programs[directory] = frozenset(sys.modules)
+        _programs[directory] = frozenset(_modules_from({directory}))
     before = list(sys.path)
     sys.path[:] = [directory, *(entry for entry in before if entry != directory)]
     try:
@@ -277,8 +277,9 @@ def _refusal_of(path: Path) -> tuple[str, str] | None:
     loaded = sys.modules.get(name)
     origin = getattr(loaded, "__file__", None)
     if loaded is not None and not _is_of_a_program(name):
-        message = f"{path.name} would take the place of the installed module {name} ({origin})."
-        return message, "Give the file another name, for instance main.py."
+        message = f"{path.name} would take the place of the loaded module {name} ({origin})."
+        free = "worker.py" if name == "main" else "main.py"
+        return message, f"Give the file another name, for instance {free}."
     return None
 
 
@@ -297,12 +298,12 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-# Directory of each program loaded by this process: the modules there were before it.
+# Directory of each program loaded by this process: what was imported from it before.
 _programs: dict[str, frozenset[str]] = {}
 
 
 def _forget_earlier_programs() -> None:
-    for name in [name for name in sys.modules if _is_of_a_program(name)]:
+    for name in _modules_of_programs():
         del sys.modules[name]
 
 
@@ -318,7 +319,7 @@ def _make_way(directory: Path, mains: Collection[str]) -> None:
     It is told of, but not of ``mains``: their names are often the same, and nobody imports them.
     """
     forgotten = set()
-    for name in [name for name in sys.modules if _is_of_a_program(name)]:
+    for name in _modules_of_programs():
         top = name.partition(".")[0]
         if (directory / f"{top}.py").exists() or (directory / top).is_dir():
             forgotten.add(top)
@@ -333,14 +334,37 @@ def _is_of_a_program(name: str) -> bool:
     A program's directory may hold its virtual environment, so lying below it says nothing: the
     file of the top-level module must lie right in it, where ``sys.path`` finds it.
     """
-    top = sys.modules.get(name.partition(".")[0])
-    file = getattr(top, "__file__", None)
+    directory = _directory_of(sys.modules.get(name.partition(".")[0]))
+    return directory in _programs and name not in _programs[directory]
+
+
+def _modules_of_programs() -> Sequence[str]:
+    """Return the names of all modules of which that is so."""
+    return [name for name in _modules_from(_programs) if _is_of_a_program(name)]
+
+
+def _modules_from(directories: Container[str]) -> Sequence[str]:
+    """Return the modules that were found right in one of some directories, with their own.
+
+    Each start of a program asks, and there are thousands of modules: only those at the top are
+    looked at.
+    """
+    loaded = list(sys.modules.items())
+    tops = {
+        name for name, module in loaded if "." not in name and _directory_of(module) in directories
+    }
+    return [name for name, _ in loaded if name.partition(".")[0] in tops] if tops else []
+
+
+def _directory_of(module: ModuleType | None) -> str | None:
+    """Return the directory in which a top-level module was found; None for one without a file."""
+    file = getattr(module, "__file__", None)
     if file is None:
-        return False
-    directory, _, file_name = file.rpartition("/")  # Path takes many times as long, and all ask
+        return None
+    directory, _, file_name = file.rpartition("/")  # Path takes many times as long
     if file_name.startswith("__init__."):
         directory = directory.rpartition("/")[0]
-    return directory in _programs and name not in _programs[directory]
+    return str(directory)
 
 
 def _from_user_code(trace: TracebackType | None) -> TracebackType | None:

@@ -216,25 +216,6 @@ def plan(
     )
 
 
-def lost_bindings(config: WorkerConfig, plan: MigrationPlan) -> Iterator[Problem]:
-    """Yield bindings to classes that another Worker of the same start does not have.
-
-    Args:
-        config: All of them.
-        plan: Theirs.
-    """
-    namespaces = plan.all_namespaces
-    for program in config.programs:
-        for index, binding in enumerate(program.bindings):
-            script, name = program.owner_of(binding), binding.class_name
-            if script == program.name or script not in namespaces or name in namespaces[script]:
-                continue
-            key = path_text(("durable_objects", "bindings", index, "class_name"))
-            message = f'The Worker "{script}" has no objects of "{name}".'
-            hint = f"Its configuration has {', '.join(namespaces[script]) or 'none'}."
-            yield Problem(program.path, key, binding.line, None, message, hint)
-
-
 def other_worker(
     config: WorkerConfig, recorded: Recorded, others: Collection[str]
 ) -> Problem | None:
@@ -296,13 +277,16 @@ def free_key(worker: str, class_name: str, taken: Collection[str]) -> str:
     return key
 
 
-class _Planning:
-    """One run of ``plan``: the namespaces as the steps so far leave them."""
+class Planning:
+    """One comparison: the namespaces as what was planned so far leaves them.
+
+    Attributes:
+        live: Those of the Worker, by their classes.
+    """
 
     def __init__(self, config: WorkerConfig, recorded: Recorded) -> None:
         self._problems: list[Problem] = []
         self._config = config
-        self._applied = len(recorded.applied_tags)
         self._workers = recorded.workers
         self.live: dict[str, Namespace] = {}
         self._theirs: dict[tuple[str, str], Namespace] = {}
@@ -314,13 +298,31 @@ class _Planning:
                     self.live[name] = namespace
                 else:
                     self._theirs[worker, name] = namespace
-        self._owners = {record.unique_key: record.worker for record in recorded.namespaces}
-        # Class name: the Worker that has taken the class over since; None when unknown.
-        self._heirs: dict[str, str | None] = {}
 
     def raise_problems(self) -> None:
         if self._problems:
             raise MigrationRefused(*self._problems)
+
+    def _not_taken_over(self, script: str, name: str) -> tuple[str, str]:
+        """Tell why a class of another Worker is not there to be taken over, and what to do."""
+        if script in self._workers:
+            has = ", ".join(theirs for worker, theirs in self._theirs if worker == script)
+            why, hint = f"it has {has or 'no classes'}", "Write the name the class has there."
+        else:
+            why = "the data directory knows no Worker of this name"
+            hint = f"Start with the data directory that {script} used: --data DIR"
+        return f'The class "{name}" of "{script}" cannot be taken over: {why}.', hint
+
+
+class _Planning(Planning):
+    """One run of ``plan``, step by step."""
+
+    def __init__(self, config: WorkerConfig, recorded: Recorded) -> None:
+        super().__init__(config, recorded)
+        self._applied = len(recorded.applied_tags)
+        self._owners = {record.unique_key: record.worker for record in recorded.namespaces}
+        # Class name: the Worker that has taken the class over since; None when unknown.
+        self._heirs: dict[str, str | None] = {}
 
     def check_applied(self) -> None:
         """Check that the steps which were applied say what they said when they were."""
@@ -394,14 +396,7 @@ class _Planning:
         return self._put(Namespace(key, name, storage), name)
 
     def _refuse_transfer(self, step: MigrationStep, index: int, transfer: TransferredClass) -> None:
-        script, name = transfer.from_script, transfer.from_class
-        if script in self._workers:
-            has = ", ".join(theirs for worker, theirs in self._theirs if worker == script)
-            why, hint = f"it has {has or 'no classes'}", "Write the name the class has there."
-        else:
-            why = "the data directory knows no Worker of this name"
-            hint = f"Start with the data directory that {script} used: --data DIR"
-        message = f'The class "{name}" of "{script}" cannot be taken over: {why}.'
+        message, hint = self._not_taken_over(transfer.from_script, transfer.from_class)
         place = self._config.migrations.index(step)
         key = path_text(("migrations", place, "transferred_classes", index))
         self._refuse(message, hint, key, step.line)

@@ -10,7 +10,8 @@ Rules for editing this file:
     that is ``deleting`` may be in their place, in the trash, or nowhere.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from ...storage.catalog import (
@@ -27,6 +28,7 @@ from ...storage.layout import Layout
 from ...storage.marks import Marks
 from ..config.errors import Problem
 from ..config.model import WorkerConfig
+from ..config.positions import path_text
 from .export_plan import plan_exports
 from .migration_plan import (
     Change,
@@ -36,7 +38,6 @@ from .migration_plan import (
     MigrationRefused,
     Recorded,
     Renamed,
-    lost_bindings,
     plan,
 )
 
@@ -88,9 +89,28 @@ async def plan_for(config: WorkerConfig, layout: Layout) -> MigrationPlan:
     first, *others = plans
     # Each has seen all deletions that are not finished; the first one finishes them.
     planned = replace(first, others=tuple(replace(other, unfinished=()) for other in others))
-    if problems := list(lost_bindings(config, planned)):
+    if problems := list(_lost_bindings(config, planned)):
         raise MigrationRefused(*problems)
     return planned
+
+
+def _lost_bindings(config: WorkerConfig, plan: MigrationPlan) -> Iterator[Problem]:
+    """Yield bindings to classes that another Worker of the same start does not have.
+
+    Args:
+        config: All of them.
+        plan: Theirs.
+    """
+    namespaces = plan.all_namespaces
+    for program in config.programs:
+        for index, binding in enumerate(program.bindings):
+            script, name = program.owner_of(binding), binding.class_name
+            if script == program.name or script not in namespaces or name in namespaces[script]:
+                continue
+            key = path_text(("durable_objects", "bindings", index, "class_name"))
+            message = f'The Worker "{script}" has no objects of "{name}".'
+            hint = f"Its configuration has {', '.join(namespaces[script]) or 'none'}."
+            yield Problem(program.path, key, binding.line, None, message, hint)
 
 
 class NamespaceAlarms(Protocol):
@@ -117,28 +137,11 @@ async def apply(
         marks: Likewise.
         now_ms: Unix time in milliseconds.
     """
+    ground = _Ground(catalog, directory, alarms, marks, now_ms)
     for unique_key in planned.unfinished:
-        await _bury(unique_key, catalog, directory, alarms, marks, now_ms)
+        await ground.bury(unique_key)
     for each in planned.plans:
-        await _apply_one(each, catalog, directory, alarms, marks, now_ms)
-
-
-async def _apply_one(
-    planned: MigrationPlan,
-    catalog: Catalog,
-    directory: DataDirectory,
-    alarms: NamespaceAlarms,
-    marks: Marks,
-    now_ms: int,
-) -> None:
-    await catalog.record_worker(planned.worker)
-    for step in planned.steps:
-        changes = tuple(_to_record(change) for change in step.changes)
-        await catalog.apply(CatalogStep(planned.worker, step.tag, now_ms, changes))
-        for change in step.changes:
-            if isinstance(change, Deleted):
-                key = change.namespace.unique_key
-                await _bury(key, catalog, directory, alarms, marks, now_ms)
+        await ground.apply(each)
 
 
 async def carry_out(
@@ -161,19 +164,32 @@ async def carry_out(
         await apply(planned, catalog, directory, alarms, marks, now_ms)
 
 
-async def _bury(
-    unique_key: str,
-    catalog: Catalog,
-    directory: DataDirectory,
-    alarms: NamespaceAlarms,
-    marks: Marks,
-    now_ms: int,
-) -> None:
-    """Go on with the deletion of a namespace that is ``deleting``, wherever it stopped."""
-    directory.move_to_trash(unique_key, now_ms)
-    alarms.remove_namespace(unique_key)
-    marks.clear_namespace(unique_key)
-    await catalog.mark_deleted(unique_key)
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """All that a plan changes; see ``apply``."""
+
+    catalog: Catalog
+    directory: DataDirectory
+    alarms: NamespaceAlarms
+    marks: Marks
+    now_ms: int
+
+    async def apply(self, planned: MigrationPlan) -> None:
+        """Carry out the plan of one Worker."""
+        await self.catalog.record_worker(planned.worker)
+        for step in planned.steps:
+            changes = tuple(_to_record(change) for change in step.changes)
+            await self.catalog.apply(CatalogStep(planned.worker, step.tag, self.now_ms, changes))
+            for change in step.changes:
+                if isinstance(change, Deleted):
+                    await self.bury(change.namespace.unique_key)
+
+    async def bury(self, unique_key: str) -> None:
+        """Go on with the deletion of a namespace that is ``deleting``, wherever it stopped."""
+        self.directory.move_to_trash(unique_key, self.now_ms)
+        self.alarms.remove_namespace(unique_key)
+        self.marks.clear_namespace(unique_key)
+        await self.catalog.mark_deleted(unique_key)
 
 
 def _to_record(change: Change) -> CatalogChange:

@@ -7,12 +7,16 @@ Assumes:
 Rules for editing this file:
     What was missed, while nobody ran or the loop was held up, is not made up for: a trigger fires
     in its minute, or not at all.
+    Runs of one trigger may overlap, as on the platform, and that is told; but those that never end
+    do not become more and more.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from ...actors.clock import Clock, Timer
 from ..config.cron import Cron
@@ -20,6 +24,8 @@ from ..config.cron import Cron
 log = logging.getLogger("perdure.host")
 
 MINUTE_MS = 60_000
+# Of one trigger, at a time: what the platform has of one for each minute, which it ends after 15.
+RUNS_MAX = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +41,24 @@ class ScheduledEvent:
     scheduled_time: int
 
 
+# An event, and what is called once its run has ended, maybe at once.
+Fire = Callable[[ScheduledEvent, Callable[[BaseException | None], None]], None]
+
+
 class CronSchedule:
     """Fires the triggers of a Worker.
 
     Args:
         crons: They, as the configuration has them.
         clock: Tells the time.
-        fire: Given each event; it does not raise.
+        fire: Runs the handler of each event; it does not raise, and tells of errors itself.
     """
 
-    def __init__(
-        self, crons: Sequence[str], clock: Clock, fire: Callable[[ScheduledEvent], None]
-    ) -> None:
+    def __init__(self, crons: Sequence[str], clock: Clock, fire: Fire) -> None:
         self._crons = [Cron.parse(text) for text in dict.fromkeys(crons)]
         self._clock = clock
         self._fire = fire
+        self._runs = Counter[str]()
         self._timer: Timer | None = None
         self._minute = 0  # the last one that was looked at
 
@@ -78,6 +87,21 @@ class CronSchedule:
             time = datetime.fromtimestamp(minute * 60, UTC)
             due = [cron.text for cron in self._crons if cron.fires_at(time)]
             for text in due:
-                log.debug("cron.fired", extra={"cron": text})
-                self._fire(ScheduledEvent(text, minute * MINUTE_MS))
+                self._run(ScheduledEvent(text, minute * MINUTE_MS))
         self._wait()
+
+    def _run(self, event: ScheduledEvent) -> None:
+        cron = event.cron
+        fields = {"cron": cron, "runs": self._runs[cron]}
+        if self._runs[cron] >= RUNS_MAX:
+            log.error("scheduled.skipped", extra=fields)
+            return
+        if self._runs[cron]:
+            log.warning("scheduled.overlaps", extra=fields)
+        log.debug("cron.fired", extra={"cron": cron})
+        self._runs[cron] += 1
+        self._fire(event, partial(self._ended, cron))
+
+    def _ended(self, cron: str, error: BaseException | None) -> None:
+        del error  # it was told where it was raised
+        self._runs[cron] -= 1

@@ -4,7 +4,8 @@ import inspect
 import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, get_overloads
 
 from ...actors.base import DurableObject
 from ...actors.rpc import RESERVED
@@ -33,12 +34,13 @@ def typed_env(config: WorkerConfig, classes: Mapping[str, type[DurableObject]]) 
     stubs = {name: cls for name, cls in classes.items() if name in bound}
     members = [*_members(config, stubs)]
     lines = [HEADER]
-    if imports := [*_imports(members, stubs)]:
+    bodies = {name: [*_stub_class(name, cls)] for name, cls in stubs.items()}
+    if imports := [*_imports([*members, *chain(*bodies.values())], stubs)]:
         lines += ["", *imports]
     if stubs:
         lines += ["", "if TYPE_CHECKING:", *_class_imports(stubs)]
-        for name, cls in stubs.items():
-            lines += ["", *(f"    {line}".rstrip() for line in _stub_class(name, cls))]
+        for body in bodies.values():
+            lines += ["", *(f"    {line}".rstrip() for line in body)]
     lines += ["", "", "class Env:", '    """The bindings and vars of this Worker."""']
     if members:
         lines += ["", *(f"    {member}" for member in members)]
@@ -76,12 +78,12 @@ def _imports(members: Sequence[str], stubs: Mapping[str, type[DurableObject]]) -
 
 
 def _class_imports(stubs: Mapping[str, type[DurableObject]]) -> Iterator[str]:
-    helpers = {_kind(cls, name) for cls in stubs.values() for name in methods_of(cls)}
+    helpers = {_kind(cls, name) for cls in stubs.values() for name in _plain_methods_of(cls)}
     if helpers:
         yield f"    from perdure.actors.typed_stub import {', '.join(sorted(helpers))}"
         yield ""
     for name, cls in sorted(stubs.items()):
-        if methods_of(cls):
+        if _plain_methods_of(cls):
             yield f"    from {cls.__module__} import {name}"
 
 
@@ -92,7 +94,10 @@ def _stub_class(name: str, cls: type[DurableObject]) -> Iterator[str]:
     if methods:
         yield ""
     for method in methods:
-        yield f"    {method} = {_kind(cls, method)}({name}.{method})"
+        if _has_overloads(cls, method):
+            yield f"    {method}: Any  # overloaded: a ParamSpec would take its first form for all"
+        else:
+            yield f"    {method} = {_kind(cls, method)}({name}.{method})"
 
 
 def methods_of(cls: type[DurableObject]) -> Sequence[str]:
@@ -104,6 +109,15 @@ def methods_of(cls: type[DurableObject]) -> Sequence[str]:
             if not name.startswith("_") and name not in RESERVED and name not in ours:
                 found[name] = None
     return [name for name in found if callable(getattr(cls, name, None)) and _is_name(name)]
+
+
+def _has_overloads(cls: type[DurableObject], method: str) -> bool:
+    found = getattr(cls, method)
+    return inspect.isroutine(found) and bool(get_overloads(found))
+
+
+def _plain_methods_of(cls: type[DurableObject]) -> Sequence[str]:
+    return [method for method in methods_of(cls) if not _has_overloads(cls, method)]
 
 
 def _kind(cls: type[DurableObject], method: str) -> str:

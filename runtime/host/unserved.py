@@ -103,10 +103,7 @@ class Unserved:
 
 def unserved_values(config: WorkerConfig) -> dict[str, Any]:
     """Return what stands for the bindings that nothing serves, and for those to other Workers."""
-    values: dict[str, Any] = {}
-    for binding in config.unserved:
-        alternative = ALTERNATIVES.get(binding.key, ALTERNATIVE)
-        values[binding.name] = Unserved(binding.name, binding.kind, alternative)
+    values: dict[str, Any] = {**unserved_bindings(config)}
     for service in config.services:
         values[service.name] = Unserved(service.name, "service", _elsewhere(service.worker))
     for namespace in config.bindings:
@@ -114,6 +111,16 @@ def unserved_values(config: WorkerConfig) -> dict[str, Any]:
             alternative = _elsewhere(namespace.script_name)
             values[namespace.name] = Unserved(namespace.name, "Durable Object", alternative)
     return values
+
+
+def unserved_bindings(config: WorkerConfig) -> dict[str, Unserved]:
+    """Return what stands for the bindings that nothing serves."""
+    return {
+        binding.name: Unserved(
+            binding.name, binding.kind, ALTERNATIVES.get(binding.key, ALTERNATIVE)
+        )
+        for binding in config.unserved
+    }
 
 
 def _elsewhere(worker: str) -> str:

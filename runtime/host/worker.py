@@ -19,7 +19,7 @@ from ...actors.limits import ActorLimits
 from ...actors.response_stream import stream_through
 from ...actors.rpc import is_fatal
 from ...actors.scope import SCOPE, Scope
-from ...actors.state import ExecutionContext
+from ...actors.state import NO_PROPS, ExecutionContext
 from ...actors.targets import LocalTargets, call
 from ...actors.task import ActorTask
 from ...actors.told_errors import tell_of_error
@@ -52,12 +52,15 @@ class Worker(Execution):
         super().__init__(loop, outbound, limits)
         self._entrypoint = entrypoint
         self._env = env
-        self._ctx = ExecutionContext(self)
         self.targets = LocalTargets()
         self.farewells: list[Callable[[], Coroutine[Any, Any, None]]] = []
 
     def fetch(
-        self, request: Request, on_response: OnResponse, entrypoint: type[Any] | None = None
+        self,
+        request: Request,
+        on_response: OnResponse,
+        entrypoint: type[Any] | None = None,
+        props: bytes = NO_PROPS,
     ) -> None:
         """Have ``request`` answered; ``on_response`` is called once, maybe at once.
 
@@ -65,15 +68,16 @@ class Worker(Execution):
             request: It.
             on_response: See above.
             entrypoint: A class of the program; None for its ``Default``.
+            props: What it is told as ``ctx.props``, encoded.
         """
-        turn = _RequestTurn(self, request, on_response, entrypoint or self._entrypoint)
+        turn = _RequestTurn(self, request, on_response, entrypoint or self._entrypoint, props)
         if watch.tracer is not None:
             turn.trace = watch.tracer.event(self, turn, request)
         self.resume(turn)
 
-    def instance_of(self, entrypoint: type[Any]) -> Any:
+    def instance_of(self, entrypoint: type[Any], props: bytes = NO_PROPS) -> Any:
         """Make what handles one request, or one call."""
-        return entrypoint(self._ctx, self._env)
+        return entrypoint(ExecutionContext(self, props), self._env)
 
     def call_on(self, instance: Any, event: CallEvent, scope: Scope | None) -> Any:
         """Call the method of ``instance`` that ``event`` names."""
@@ -137,6 +141,7 @@ class _RequestTurn:
     __slots__ = (
         "_entrypoint",
         "_on_response",
+        "_props",
         "_request",
         "_scope",
         "_worker",
@@ -147,10 +152,16 @@ class _RequestTurn:
     handler = "fetch"
 
     def __init__(
-        self, worker: Worker, request: Request, on_response: OnResponse, entrypoint: type[Any]
+        self,
+        worker: Worker,
+        request: Request,
+        on_response: OnResponse,
+        entrypoint: type[Any],
+        props: bytes,
     ) -> None:
         self._worker = worker
         self._entrypoint = entrypoint
+        self._props = props
         self._request = request
         self._on_response = on_response
         self._scope = Scope()
@@ -180,7 +191,7 @@ class _RequestTurn:
 
     def _handle(self) -> Any:
         worker = self._worker
-        return worker.handle(worker.instance_of(self._entrypoint), self._request)
+        return worker.handle(worker.instance_of(self._entrypoint, self._props), self._request)
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():

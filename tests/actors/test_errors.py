@@ -24,6 +24,7 @@ from perdure.actors.errors import (
     StorageAccess,
     StubDisposed,
     TransactionClosed,
+    WrongThread,
 )
 from perdure.actors.rpc import decode_error, encode_error
 from perdure.storage.errors import PerdureError, UsageError
@@ -31,6 +32,7 @@ from perdure.storage.errors import PerdureError, UsageError
 ERRORS: list[Exception] = [
     NotInHandler("fetch() works only while a handler runs"),
     StorageAccess("from another thread"),
+    WrongThread("a stub"),
     TransactionClosed("it has ended"),
     GateDeadlock("it would wait for itself"),
     SocketStateError("not accepted"),

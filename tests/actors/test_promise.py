@@ -1,6 +1,7 @@
 """What a call gives at once."""
 
 import asyncio
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ async def test_calls_wait_for_what_they_are_called_on(world: World) -> None:
     assert [await first, await second, await read] == [1, 3, "of the counter"]
     assert isinstance(promise, RpcPromise)
     assert await promise.add(1) == 4, "it can be called when it is there, too"
+    world.close()
+
+
+async def test_frameworks_take_a_remote_method_for_an_async_function(world: World) -> None:
+    """They look through objects of ``partial`` to find out, and await it then on the loop."""
+    method = world.stub(Room).counter
+    assert inspect.iscoroutinefunction(method)
+    assert inspect.iscoroutinefunction(method.func)
+    assert repr(method.func.of) == "<RemoteMember counter.func.of>"
     world.close()
 
 

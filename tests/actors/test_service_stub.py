@@ -7,7 +7,7 @@ from perdure.actors.events import CallEvent, FetchEvent, OnReply
 from perdure.actors.http import Response
 from perdure.actors.promise import READ
 from perdure.actors.rpc import encode_error
-from perdure.actors.service_stub import Service, ServiceStub
+from perdure.actors.service_stub import Service, ServiceAddress, ServiceStub
 from perdure.storage.values import decode, encode
 
 
@@ -15,6 +15,7 @@ class Noted(Service):
     """Notes what it is given, and answers with it."""
 
     def __init__(self) -> None:
+        super().__init__(ServiceAddress("math", "Default"))
         self.events: list[CallEvent | FetchEvent] = []
 
     def __repr__(self) -> str:

@@ -80,7 +80,7 @@ async def test_a_task_that_cancels_itself_is_cancelled_at_its_next_await(spawn: 
     async def work() -> None:
         tasks[0].cancel("self")
         reached.append("after cancel")
-        await asyncio.sleep(5)
+        await asyncio.Event().wait()
         reached.append("after await")
 
     tasks.append(spawn(work()))
@@ -204,7 +204,7 @@ async def test_cancelling_reaches_through_a_task_that_is_awaited(spawn: Spawn) -
     inner_tasks: list[Any] = []
 
     async def outer() -> None:
-        inner_tasks.append(asyncio.create_task(asyncio.sleep(5)))
+        inner_tasks.append(asyncio.create_task(asyncio.Event().wait()))
         await inner_tasks[0]
 
     task = spawn(outer())

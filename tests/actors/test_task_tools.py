@@ -121,7 +121,7 @@ async def test_cancelling_a_group_cancels_its_children(spawn: Spawn) -> None:
 
     async def work() -> None:
         async with asyncio.TaskGroup() as group:
-            children.append(group.create_task(asyncio.sleep(5)))
+            children.append(group.create_task(asyncio.Event().wait()))
 
     task = spawn(work())
     await turns(3)

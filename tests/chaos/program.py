@@ -67,6 +67,6 @@ MAIN = """
                 return Response("<!doctype html>", headers={"Content-Type": "text/html"})
             name = request.parsed_url.path.split("/")[2]
             if name == "hang":
-                time.sleep(3600)
+                time.sleep(3600)  # it hangs: its supervisor ends it
             return await self.env.ROOM.get_by_name(name).fetch(request)
 """

@@ -79,7 +79,7 @@ async def test_a_worker_that_hangs_is_reported_with_its_stack_and_replaced(
 
 
 async def test_a_worker_that_is_stopped_for_less_than_the_limit_goes_on(
-    start: Start, tmp_path: Path
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = await start(limits=NEVER)
 
@@ -87,7 +87,7 @@ async def test_a_worker_that_is_stopped_for_less_than_the_limit_goes_on(
         room = min(run.rooms)
         pid = run.pid_of(room)
         os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(3)
+        await run.until(lambda: told(caplog, "child.silent"), "report of a worker that is stopped")
         os.kill(pid, signal.SIGCONT)
         before = sum(client.answers_of[pid] for client in run.clients)
         await run.until(

@@ -71,6 +71,17 @@ def test_a_secret_that_the_firewall_lacks_is_told(
     assert invoke("check", "-c", config).exit_code == 0
 
 
+def test_a_line_of_the_assets_rules_that_is_none_is_told(invoke: Invoke, project: Path) -> None:
+    config, public = project / "wrangler.toml", project / "public"
+    public.mkdir()
+    (public / "_headers").write_text("/*\n  X-Frame-Options\n  X-A: 1\n")
+    config.write_text(config.read_text() + '\n[assets]\ndirectory = "public"\n')
+    result = invoke("check", "-c", config)
+    assert result.exit_code == 0
+    assert "_headers:2: warning: Expected a colon-separated header pair" in result.stderr
+    assert result.stdout.endswith("Ready to start. 1 warning.\n")
+
+
 def test_warnings_are_told_and_counted(invoke: Invoke, project: Path) -> None:
     config = project / "wrangler.toml"
     config.write_text("queue = 1\n" + config.read_text())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.cli.failures import exit_code_of, show_failure, show_summary
+from perdure.cli.failures import exit_code_of, show_failure, show_summary, text_of
 from perdure.cli.output import Output
 from perdure.cli.version import VERSION
 from perdure.runtime.config.errors import ConfigError, Problem, Severity
@@ -104,3 +104,9 @@ def test_a_list_ends_with_its_number(capsys: pytest.CaptureFixture[str]) -> None
     warning = Problem(None, "", None, None, "", severity=Severity.WARNING)
     show_summary(Output(), [PROBLEM, warning])
     assert capsys.readouterr().err == "1 error, 1 warning. Nothing was started or changed.\n"
+
+
+def test_an_author_reads_nothing_of_the_process_in_which_the_program_was_imported() -> None:
+    assert text_of(ChildFailed(WORKER, "main.py:1: error", is_usage=True)) == "main.py:1: error"
+    assert text_of(ChildFailed(WORKER, "x")) == "worker 0 did not come to serve: x"
+    assert text_of(UsageError("x")) == "x"

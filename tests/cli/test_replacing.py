@@ -38,7 +38,7 @@ def test_an_export_is_imported_under_another_name(ask: Invoke, root: Path, tmp_p
     assert again.exit_code == 2
     assert "Room copy exists already\n  Replace its data with --force" in again.stderr
     forced = ask("import", "Room", "copy", tmp_path / "a.sqlite", "--force")
-    assert "To undo that: perdure actors restore --to 0" in forced.stderr
+    assert "To undo that: perdure actors restore Room copy --to 0" in forced.stderr
 
 
 def test_a_fork(ask: Invoke, root: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_deleted_object_comes_back(ask: Invoke, root: Path) -> None:
     assert "say --yes" in refused.stderr
     result = ask("delete", "Room", "lobby", "--yes")
     assert result.stdout == "Deleted Room lobby\n"
-    assert "perdure actors restore" in result.stderr
+    assert result.stderr == "To take that back: perdure actors restore Room lobby\n"
     assert ask("list").stderr == "0 objects.\n"
     listed = ask("list", "--deleted")
     assert listed.stdout.splitlines()[1].split()[:2] == ["Room", "lobby"]
@@ -84,8 +84,15 @@ def test_a_restore_shows_what_would_change_and_can_be_undone(
     assert look(root, "a") == 2
 
 
-def test_a_bookmark_that_was_mistyped_is_refused(ask: Invoke) -> None:
+def test_what_is_no_state_is_refused_with_what_would_be_one(ask: Invoke) -> None:
     result = ask("restore", "Room", "lobby", "--to", "yesterday", "--yes")
+    assert result.exit_code == 2
+    for part in ("'yesterday'", "perdure bookmarks", "10m"):
+        assert part in result.stderr
+
+
+def test_a_bookmark_that_was_mistyped_is_refused(ask: Invoke) -> None:
+    result = ask("restore", "Room", "lobby", "--to", "00000001-0000-1234", "--yes")
     assert result.exit_code == 1
     assert "error: " in result.stderr
     assert "Traceback" not in result.stderr

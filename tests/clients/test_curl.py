@@ -24,7 +24,7 @@ CURL = shutil.which("curl")
 async def curl(town: Town, query: str = "") -> AsyncIterator[tuple[Wire, Answer]]:
     """The bytes that curl shows, and the head that it got."""
     if CURL is None:
-        pytest.skip("curl is not installed")
+        pytest.skip("there is no curl here: `.ci/run packages` installs it")
     process = await asyncio.create_subprocess_exec(
         *(CURL, "--silent", "--include", "--no-buffer", "--max-time", "60"),
         *("-H", "Connection: Upgrade", "-H", "Upgrade: websocket"),

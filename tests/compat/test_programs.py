@@ -1,8 +1,11 @@
 """Programs with the habits of code in the wild: older ones, frameworks, and mixins."""
 
+import asyncio
+
 import aiohttp
 
 from tests.compat.conftest import PROGRAMS, Start
+from tests.wire import PATIENCE_S
 
 
 async def said(answer: aiohttp.ClientResponse) -> tuple[int, str]:
@@ -68,3 +71,34 @@ def test_no_program_knows_perdure() -> None:
     texts = {path: path.read_text() for path in PROGRAMS.rglob("*.py")}
     assert texts
     assert [path for path, text in texts.items() if "perdure" in text] == []
+
+
+async def test_what_is_read_from_env_at_import_serves_later(
+    program: Start, http: aiohttp.ClientSession
+) -> None:
+    url = await program("at_import")
+    assert await (await http.get(f"{url}/vars")).json() == [3, 3, [4, 4]]
+    total, three, is_same, refusal = await (await http.get(f"{url}/bindings")).json()
+    assert (total, three, is_same) == (6, 3, True)
+    assert refusal.startswith("Error: Disallowed operation called within global scope")
+    cache, sockets = await (await http.get(f"{url}/missing")).json()
+    assert cache == (
+        "the KV namespace binding CACHE is not available on perdure; "
+        "keep values in an actor's storage.kv"
+    )
+    assert sockets == (
+        "NotSupportedError: cloudflare:sockets.connect is not available on perdure: "
+        "use asyncio.open_connection"
+    )
+
+
+async def test_functions_of_workers_serve_a_handler(
+    program: Start, http: aiohttp.ClientSession
+) -> None:
+    url = await program("at_import")
+    assert await (await http.get(f"{url}/on")).json() == "begun"
+    async with asyncio.timeout(PATIENCE_S):
+        while await (await http.get(f"{url}/later")).json() != 3:
+            await asyncio.sleep(0)
+    called_off = "AbortError: The operation was aborted"
+    assert await (await http.get(f"{url}/off")).json() == ["reached", called_off, called_off]

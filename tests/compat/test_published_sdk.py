@@ -39,7 +39,7 @@ JSON: dict[str, Any] = {
     },
     "messages": [
         ["workers.response", 207, "> bbody"],
-        ["sent", "RPC.", "RPC."],
+        ["serialization.", "RPC.", "RPC."],
         [True, True],
         [{"total": 2}, {"total": 5}],
     ],

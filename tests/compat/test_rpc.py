@@ -8,6 +8,7 @@ from perdure.runtime.config.together import load_together
 from tests.compat.conftest import PROGRAMS
 from tests.serving import Serving
 
+UNSENDABLE = 'Could not serialize object of type "{}". This type does not support serialization.'
 FILES = [PROGRAMS / "rpc" / "wrangler.jsonc", PROGRAMS / "rpc" / "prices" / "wrangler.toml"]
 
 
@@ -23,7 +24,23 @@ async def test_functions_stubs_and_services_work_as_there(
         "service": [203, {"price": 8}],
         "methods": [{"price": 4, "currency": "?"}, "USD", 1],
         "callbacks": [[2, 6], 2, "6 EUR"],
+        "blobs": ["text", "text/plain", 2, "a.csv", 5, [3, "a.csv", 3]],
+        "streams": [["a", "b", "end"], "ab", "onetwo", "onetwo", "onetwo", ["x"]],
+        "refused": [
+            ["DataCloneError", "AbortSignal serialization is not enabled."],
+            *(
+                ["DataCloneError", UNSENDABLE.format(name)]
+                for name in ("DurableObjectNamespace", "DurableObjectId", "ExecutionContext", "URL")
+            ),
+        ],
         "passed_on": "6 EUR",
+        "props": [
+            ["hello ann", "hello bob", "hello eve", "who is it?"],
+            "hello ann",
+            ["hello bob", "hello bob"],
+            ["read", 2, {"rights": ["read", "sell"]}],
+            {},
+        ],
         "exports": [1, "6 EUR"],
     }
     for name, expected in transcript.items():

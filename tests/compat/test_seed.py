@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 import aiohttp
 import pytest
 
+from tests.child_forks import can_fork, fork_children
 from tests.compat.conftest import PROGRAMS, Client, Start
 from tests.serving import INLINE, SPLIT
 
@@ -37,7 +38,9 @@ def test_the_text_is_the_original_but_for_whitespace(original: str, ours: str) -
 
 
 @pytest.fixture(params=[INLINE, SPLIT])
-def shape(request: pytest.FixtureRequest) -> str:
+def shape(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if can_fork():
+        fork_children(monkeypatch)
     return str(request.param)
 
 

@@ -119,6 +119,25 @@ class Room(DurableObject):
     def echo(self, *args, **kwargs):
         return [list(args), kwargs] if kwargs else list(args)
 
+    async def write_into(self, stream, chunks, *, is_closed=True):
+        for chunk in chunks:
+            await stream.write(chunk)
+        if is_closed:
+            await stream.close()
+
+    async def write_and_fail(self, stream):
+        async with stream:
+            await stream.write(b"some")
+            raise LookupError("in the middle")
+
+    def sink(self):
+        self.heard = []
+        heard = self.heard
+        return WritableStream(heard.append, lambda: heard.append("end"))
+
+    def what_was_heard(self):
+        return [each if each == "end" else each.decode() for each in self.heard]
+
     def same(self, value):
         return value
 
@@ -721,3 +740,70 @@ async def test_names_of_the_stubs_own_are_nobody_elses(run: Asked) -> None:
             (await raised(other.neighbour.id))[0],
         ]
     """) == ["opened", "not at all", "opened", 42, "NoSuchMethod", "NoSuchMethod"]
+
+
+async def test_blobs_are_values(run: Asked) -> None:
+    assert await run("""
+        blob = Blob(b"\\0\\1", "image/png")
+        file = Blob(b"text", "text/plain", "a.txt", 5)
+        back = await other.same({"blob": blob, "files": [file, file]})
+        return [back == {"blob": blob, "files": [file, file]}, back["blob"].size,
+                (await other.same(Blob(b""))).filename]
+    """) == [True, 2, None]
+
+
+async def test_who_is_given_a_stream_to_write_into_writes_here(run: Asked) -> None:
+    assert await run("""
+        heard = []
+
+        async def write(chunk):
+            await asyncio.sleep(0)
+            heard.append(chunk.decode())
+
+        stream = WritableStream(write, lambda: heard.append("end"))
+        await other.write_into(stream, [b"a", b"b"])
+        again = await raised(other.write_into(stream, [b"c"]))
+        return [heard, again]
+    """) == [["a", "b", "end"], ["UsageError", "this stream is closed"]]
+
+
+async def test_chunks_arrive_in_order_although_nobody_waits_for_each(run: Asked) -> None:
+    assert await run("""
+        sink = await other.sink()
+        writes = [sink.write(bytes([97 + number])) for number in range(20)]
+        await asyncio.gather(*writes)
+        wrong = await raised(sink.write("text"))
+        await sink.close()
+        return ["".join((await other.what_was_heard())), wrong]
+    """) == [
+        "abcdefghijklmnopqrstend",
+        ["InvalidArgument", "a stream takes bytes, not str"],
+    ]
+
+
+async def test_a_stream_that_is_not_closed_is_aborted_with_why(run: Asked) -> None:
+    assert await run("""
+        heard, ended = [], asyncio.Event()
+
+        def abort(error):
+            heard.append([type(error).__name__, str(error)])
+            ended.set()
+
+        def stream():
+            ended.clear()
+            return WritableStream(lambda chunk: heard.append(chunk.decode()), abort=abort)
+
+        failed = await raised(other.write_and_fail(stream()))
+        await asyncio.wait_for(ended.wait(), 10)
+        await other.write_into(stream(), [b"left"], is_closed=False)
+        await asyncio.wait_for(ended.wait(), 10)
+        return [failed[0], heard]
+    """) == [
+        "LookupError",
+        [
+            "some",
+            ["LookupError", "in the middle"],
+            "left",
+            ["UsageError", "nobody writes into this stream any more, and it was not closed"],
+        ],
+    ]

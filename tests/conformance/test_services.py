@@ -15,6 +15,12 @@ FRONT = """
         async def greet(self, who):
             return f"hello {who} of {self.env.NAME}"
 
+        def props(self):
+            return self.ctx.props
+
+        async def fetch(self, request):
+            return Response(f"{request.method} with {self.ctx.props}")
+
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
             what = request.parsed_url.path.strip("/")
@@ -54,6 +60,41 @@ FRONT = """
         async def socket(self, request):
             return await self.env.MATH.fetch(request)
 
+        async def props(self, request):
+            props = {"plan": "free", "limits": [1]}
+            greeter = self.ctx.exports.Greeter(props=props)
+            props["plan"] = "changed later"
+            told = [await self.env.TOLD.props(), await self.env.MATH.props()]
+            told += [await greeter.props(), await self.ctx.exports.Greeter.props()]
+            response = await self.env.TOLD.fetch("http://math/props")
+            told.append(await response.text())
+            return Response.json([*told, self.ctx.props])
+
+        async def sent(self, request):
+            greeter = self.ctx.exports.Greeter(props={"plan": "free"})
+            told = []
+            for name in "abcdefgh":  # in several processes, if there are several
+                room = self.ctx.exports.Room.get_by_name(name)
+                given, held = await room.hand_out(), await room.echo([greeter])
+                response = await held[0].fetch("http://any/")
+                found = [await room.told(greeter), await given.props(), await response.text()]
+                found += [await room.hand_out().props(), repr(held[0])]
+                assert await (await room.echo(self.env.MATH)).add(1, 2) == 3
+                told.append(found == [
+                    [{"plan": "free"}, "GET with {'plan': 'free'}"],
+                    {"room": name},
+                    "GET with {'plan': 'free'}",
+                    {"room": name},
+                    "<ServiceStub app.Greeter>",
+                ] or found)
+            return Response.json(told)
+
+        async def unsendable(self, request):
+            try:
+                self.ctx.exports.Greeter(props={"room": self.ctx.exports.Room})
+            except TypeError as error:
+                return Response(str(error))
+
         async def exports(self, request):
             room = self.ctx.exports.Room.get_by_name("x")
             told = [await self.ctx.exports.Greeter.greet("eve"), await room.enter("eve")]
@@ -62,6 +103,16 @@ FRONT = """
             return Response.json(told)
 
     class Room(DurableObject):
+        async def told(self, greeter):
+            response = await greeter.fetch("http://any/")
+            return [await greeter.props(), await response.text()]
+
+        def echo(self, value):
+            return value
+
+        def hand_out(self):
+            return self.ctx.exports.Greeter(props={"room": self.ctx.id.name})
+
         async def enter(self, who):
             greeting = await self.ctx.exports.Greeter.greet(who)
             return [greeting, self.ctx.id.name, dir(self.ctx.exports)]
@@ -92,7 +143,12 @@ MATH = """
                 server.accept()
                 server.add_event_listener("message", lambda event: server.send(event.data[::-1]))
                 return Response(None, status=101, web_socket=client)
+            if request.url.endswith("/props"):
+                return Response.json(self.ctx.props)
             return Response(f"{request.method} {await request.text()} in {self.env.NAME}")
+
+        def props(self):
+            return self.ctx.props
 
         @property
         def name(self):
@@ -116,6 +172,7 @@ def write(serve: Serving) -> WorkerConfig:
         ServiceBinding("MATH", "math"),
         ServiceBinding("ADMIN", "math", entrypoint="Admin"),
         ServiceBinding("ME", "app", entrypoint="Greeter"),
+        ServiceBinding("TOLD", "math", props={"who": "front", "rights": ["read"]}),
     ]
     steps = [MigrationStep("v1", new_sqlite_classes=("Room",))]
     return replace(front, services=services, migrations=steps, others=(math,))
@@ -174,3 +231,30 @@ async def test_a_program_reaches_what_it_has_itself_without_bindings(serve: Serv
             False,
             False,
         ]
+
+
+async def test_an_entrypoint_is_told_what_the_binding_says_of_its_caller(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    free = {"plan": "free", "limits": [1]}
+    async with ClientSession() as session, session.get(f"{server.url}/props") as response:
+        assert await response.json() == [
+            {"who": "front", "rights": ["read"]},
+            {},
+            free,
+            {},
+            '{"who": "front", "rights": ["read"]}',
+            {},
+        ]
+
+
+async def test_props_are_plain_values(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.get(f"{server.url}/unsendable") as response:
+        assert "DurableObjectNamespace" in await response.text()
+
+
+async def test_a_stub_of_a_worker_can_be_sent_and_keeps_its_props(serve: Serving) -> None:
+    server = await serve.start(write(serve))
+    async with ClientSession() as session, session.get(f"{server.url}/sent") as response:
+        assert response.status == 200, await response.text()
+        assert await response.json() == [True] * 8

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import random
-import sys
+import signal
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+
+from tests.cli.process import Processes, Running
 
 log = logging.getLogger(__name__)
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
@@ -54,36 +56,30 @@ class Ledger:
 class ServerProcess:
     """``perdure serve`` on a port of its own."""
 
-    def __init__(self, data_dir: Path, log: Path) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._processes = Processes()
+        self._running: Running | None = None
+        self._said = ""
         self.url = ""
 
     async def start(self) -> None:
-        with self._log.open("ab") as log:
-            self._process = process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "perdure", "serve", "--workers", "0", "-c", str(CONFIG)),
-                *("--port", "0", "--data", str(self._data_dir)),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-            )
-        assert process.stdout is not None
+        self._running = await self._processes.start(
+            *("serve", "--workers", "0", "-c", CONFIG, "--port", "0", "--data", self._data_dir)
+        )
         async with asyncio.timeout(READY_S):
-            line = (await process.stdout.readline()).decode()
-        assert line.startswith("Ready on http://"), line
-        self.url = line.removeprefix("Ready on ").strip()
+            self.url = await self._running.ready()
 
     def log(self) -> str:
-        return self._log.read_text()
+        """What those said that were killed."""
+        return self._said
 
     async def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed or closed."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
+        running, self._running = self._running, None
+        if running is not None:
+            running.send(signal.SIGKILL)
+            self._said += (await running.ended()).err
 
 
 async def count(
@@ -142,7 +138,7 @@ async def test_what_was_acknowledged_survives_kill_nine(tmp_path: Path) -> None:
     log.warning("PERDURE_CRASH_SEED=%s", SEED)  # shown when the test fails
     moments = random.Random(SEED)
     ledger = Ledger()
-    server = ServerProcess(tmp_path / "data", tmp_path / "log")
+    server = ServerProcess(tmp_path / "data")
     try:
         for _ in range(ROUNDS):
             await server.start()
@@ -151,6 +147,7 @@ async def test_what_was_acknowledged_survives_kill_nine(tmp_path: Path) -> None:
         await server.start()
         await check(server, ledger)
     except AssertionError as failure:
+        await server.kill()
         failure.add_note("The server's log:\n" + server.log())
         raise
     finally:

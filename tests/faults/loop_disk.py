@@ -125,12 +125,12 @@ class LoopDisk:
 def why_no_loop_disk(directory: Path) -> str:
     """Return why there can be no such disk here; "" if there can."""
     if os.geteuid() != 0:
-        return "loop devices need root"
+        return "loop devices need root: run the tests as root"
     try:
         with LoopDisk(directory, "trial", size_mib=8):
             return ""
     except FileNotFoundError as error:
-        return f"loop devices need {error.filename}"
+        return f"loop devices need {error.filename}: `.ci/run packages` installs it"
     except subprocess.CalledProcessError as error:
         return f"there are no loop devices here: {error.stderr.strip()}"
 

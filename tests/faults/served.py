@@ -2,11 +2,16 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
+
+from tests.cli.forks import Forked, can_be_forked
 
 CONFIG = Path(__file__).parents[2] / "examples" / "counter" / "wrangler.toml"
 _READY_S = 60
@@ -31,7 +36,7 @@ class Served:
         self.pid = 0
         self._data_dir = data_dir
         self._wrapper = wrapper
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: asyncio.subprocess.Process | Forked | None = None
 
     async def start(self) -> None:
         """Start it, and wait until it answers."""
@@ -47,22 +52,20 @@ class Served:
 
     async def launch(self) -> None:
         """Start it, whatever becomes of it."""
-        self._process = await asyncio.create_subprocess_exec(
-            *(
-                *self._wrapper,
-                sys.executable,
-                "-m",
-                "perdure",
-                "serve",
-                "--workers",
-                "0",
-                "-c",
-                str(CONFIG),
-            ),
+        words = [
+            *("serve", "--workers", "0", "-c", str(CONFIG)),
             *("--port", "0", "--data", str(self._data_dir)),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        ]
+        if not self._wrapper and can_be_forked({}):
+            self._process = await Forked.start(
+                words, cwd=Path.cwd(), env=os.environ, stdin=DEVNULL, stdout=PIPE
+            )
+        else:
+            self._process = await asyncio.create_subprocess_exec(
+                *(*self._wrapper, sys.executable, "-m", "perdure", *words),
+                stdout=PIPE,
+                stderr=PIPE,
+            )
         self.pid = self._process.pid
 
     async def ended(self) -> tuple[int, str]:
@@ -76,7 +79,7 @@ class Served:
     async def stop(self) -> None:
         """SIGTERM; it must end in good order."""
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(signal.SIGTERM)
         code, said = await self.ended()
         assert code == 0, said
 

@@ -18,7 +18,8 @@ import pytest
 from tests.faults.turns import KEY, actor_id
 
 needs_strace = pytest.mark.skipif(
-    shutil.which("strace") is None, reason="errors are injected with strace, which is not here"
+    shutil.which("strace") is None,
+    reason="errors are injected with strace, which is not here: `.ci/run packages` installs it",
 )
 # The actor whose file fails, where it is one actor's.
 VICTIM = 3

@@ -1,6 +1,7 @@
 """All mutants."""
 
 from tests.mutants.alarms import ALARMS
+from tests.mutants.assets import ASSETS
 from tests.mutants.compression import COMPRESSION
 from tests.mutants.edge import EDGE
 from tests.mutants.elsewhere import ELSEWHERE
@@ -9,9 +10,11 @@ from tests.mutants.outputs import OUTPUTS
 from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
+from tests.mutants.rpc import RPC
 from tests.mutants.sessions import SESSIONS
 from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
+from tests.mutants.starting import STARTING
 from tests.mutants.tls import TLS
 
 MUTANTS = (
@@ -28,4 +31,7 @@ MUTANTS = (
     *EDGE,
     *TLS,
     *SLOTS,
+    *ASSETS,
+    *STARTING,
+    *RPC,
 )

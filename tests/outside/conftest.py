@@ -31,7 +31,9 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that makes a disk slow; see slow_disk.c."""
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("there is no C compiler here, to make a disk slow with")
+        pytest.skip(
+            "there is no C compiler here, to make a disk slow with: `.ci/run packages` installs one"
+        )
     path = tmp_path_factory.mktemp("shim") / "slow_disk.so"
     source = str(HERE / "slow_disk.c")
     subprocess.run([compiler, "-shared", "-fPIC", "-o", path, source, "-ldl"], check=True)
@@ -90,7 +92,9 @@ async def watch(tmp_path: Path, shim: Path) -> AsyncIterator[Watch]:
     """Serve the program with its gate ``"whole"`` or ``"broken"``: ``await watch("whole")``."""
     strace = shutil.which("strace")
     if strace is None:
-        pytest.skip("there is no strace here, to watch a server with")
+        pytest.skip(
+            "there is no strace here, to watch a server with: `.ci/run packages` installs it"
+        )
     processes: list[asyncio.subprocess.Process] = []
     outsides: list[web.AppRunner] = []
 

@@ -165,6 +165,7 @@ async def test_an_ipv6_address_stands_in_brackets(serve: Serving) -> None:
 
 async def test_a_name_of_the_machine_will_do(serve: Serving) -> None:
     server = await serve(MAIN, objects=["Counter"], host="localhost")
+    assert server.url == f"http://localhost:{server.port}"
     assert await get(server, "/a/add") == 1
 
 

@@ -39,7 +39,7 @@ class Changes:
 @asynccontextmanager
 async def watching(root: Path) -> AsyncIterator[Changes]:
     sources = Sources(root / "wrangler.toml", root / "src" / "main.py", root / "data")
-    async with aclosing(sources.changes()) as told:  # type: ignore[type-var]  # a generator
+    async with aclosing(sources.changes()) as told:
         yield Changes(root, told)
 
 
@@ -62,7 +62,7 @@ async def test_files_elsewhere_are_told_of_if_they_are_named(root: Path, tmp_pat
     other = tmp_path / "elsewhere" / "values"
     other.parent.mkdir()
     sources = Sources(root / "wrangler.toml", root / "src" / "main.py", root / "data", [other])
-    async with aclosing(sources.changes()) as told:  # type: ignore[type-var]  # a generator
+    async with aclosing(sources.changes()) as told:
         other.write_text("A=1")
         assert await anext(told) == {other}
 
@@ -95,7 +95,7 @@ async def test_files_of_workers_that_are_started_with_it_are_told_of(
         *(root / "wrangler.toml", root / "src" / "main.py", root / "data"),
         beside=[(other / "wrangler.toml", other / "src" / "hall.py")],
     )
-    async with aclosing(sources.changes()) as told:  # type: ignore[type-var]  # a generator
+    async with aclosing(sources.changes()) as told:
         changes = Changes(tmp_path, told)
         for name in ("other/wrangler.toml", "other/src/hall.py", "other/.dev.vars"):
             (tmp_path / name).write_text("22")

@@ -91,9 +91,8 @@ async def running(
     server = await SupervisedServer.start(
         config,
         data_dir=data_dir,
-        host="127.0.0.1",
         workers=workers,
-        **{"port": 0, "log_style": LogStyle("error"), **options},
+        **{"host": "127.0.0.1", "port": 0, "log_style": LogStyle("error"), **options},
     )
     try:
         yield server
@@ -278,6 +277,37 @@ async def test_a_port_that_is_taken(serve: Serving, tmp_path: Path) -> None:
             config, tmp_path / "two", workers=1, port=server.port, port_is_fixed=False
         ) as other:
             assert other.port > server.port
+
+
+async def test_a_name_is_listened_at_with_all_its_addresses_also_after_an_upgrade(
+    serve: Serving, tmp_path: Path
+) -> None:
+    config = serve.write(MAIN, objects=["Room"])
+    options: dict[str, Any] = {"host": "localhost", "workers": 1, "routers": 2}
+    async with running(config, tmp_path / "data", **options) as server:
+        assert server.url == f"http://localhost:{server.port}"
+        for count in range(1, 5):
+            async with aiohttp.ClientSession() as session:
+                for address in ("127.0.0.1", "[::1]"):
+                    url = f"http://{address}:{server.port}/{len(address)}/add"
+                    assert (await get(session, url))[0] == count
+            if count == 2:
+                assert (await server.upgrade()).routers == 2
+
+
+async def test_ports_that_are_open_already_stay_open_when_it_ends(
+    serve: Serving, tmp_path: Path
+) -> None:
+    config = serve.write(MAIN, objects=["Room"])
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port = ours.getsockname()[1]
+        for count in (1, 2):
+            async with (
+                running(config, tmp_path / "data", workers=1, opened=[ours]) as server,
+                aiohttp.ClientSession() as session,
+            ):
+                assert server.port == port
+                assert (await get(session, f"{server.url}/a/add"))[0] == count
 
 
 async def test_a_migration_that_deletes_is_asked_about(serve: Serving, tmp_path: Path) -> None:

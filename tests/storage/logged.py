@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
@@ -27,6 +27,21 @@ T = TypeVar("T")
 one_log = pytest.mark.parametrize("bench", [pytest.param(1, id="one log")], indirect=True)
 
 
+class Calls(SimpleQueue[Callable[[], None]]):
+    """What a store's threads have left to be called, and whoever waits for that."""
+
+    wake: Callable[[], object] | None = None
+
+    def put(
+        self, call: Callable[[], None], block: bool = True, timeout: float | None = None
+    ) -> None:
+        super().put(call, block, timeout)
+        wake = self.wake
+        if wake is not None:
+            with suppress(RuntimeError):  # that loop has ended; the next one looks first
+                wake()
+
+
 class Bench:
     """One data directory, opened again and again."""
 
@@ -34,7 +49,7 @@ class Bench:
         self.root = root
         self.logs = logs
         self.others: dict[Path, list[Store]] = {}
-        self.calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self.calls = Calls()
         self.failures: list[StorageBroken] = []
         self.alarms: Alarms = {}
         self.stores: list[Store] = []
@@ -102,14 +117,22 @@ class Bench:
         """Wait for ``work``; the loop runs meanwhile."""
 
         async def run() -> T:
+            pulse = asyncio.Event()
+            loop = asyncio.get_running_loop()
+            self.calls.wake = lambda: loop.call_soon_threadsafe(pulse.set)
             task = asyncio.ensure_future(work)
+            task.add_done_callback(lambda _: pulse.set())
             while not task.done():
+                pulse.clear()
                 while not self.calls.empty():
                     self.calls.get()()
-                await asyncio.sleep(0)
+                await pulse.wait()
             return task.result()
 
-        return asyncio.run(run())
+        try:
+            return asyncio.run(run())
+        finally:
+            self.calls.wake = None
 
     def move(self, source: Store, target: Store, actor: bytes = A) -> Move:
         """Have an actor of one store in another."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stress.conftest import IS_FULL, Start
+from tests.stress.conftest import IS_FULL, LOOK_S, Start
 from tests.stress.crowd import Guest, crowd
 from tests.wire import BINARY, CONTINUATION, TEXT, close_frame, frame
 
@@ -63,6 +63,7 @@ def test_those_that_vanished_are_found_and_the_others_stay(start: Start, kind: s
             assert time.monotonic() < deadline, server.closes()
             alive.send(frame(TEXT, "are they gone?"))
             assert alive.answer_pings_until_text() == "are they gone?"
+            time.sleep(10 * LOOK_S)  # each look at the state is work for the server
         assert server.get("/room") == 1
     assert server.errors() == []
 

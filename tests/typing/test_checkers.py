@@ -27,10 +27,11 @@ GREETING = "hello"
 """
 # A line that ends in "wrong" is one where each of the two has to complain; no other line is.
 PROGRAM = """\
-from typing import Any, assert_type
+from typing import Any, assert_type, overload
 from dataclasses import dataclass
 
-from perdure import DurableObject, DurableObjectNamespace, Request, Response, WorkerEntrypoint
+from perdure import DurableObject, DurableObjectNamespace, Request, Response
+from perdure import RpcTarget, WorkerEntrypoint
 from perdure_env import Env
 
 
@@ -39,7 +40,22 @@ class User:
     name: str
 
 
+class Member(RpcTarget):
+    async def say(self, text: str) -> int:
+        return len(text)
+
+
 class Room(DurableObject):
+    @overload
+    async def find(self, key: str) -> str: ...
+    @overload
+    async def find(self, key: int) -> int: ...
+    async def find(self, key: str | int) -> str | int:
+        return key
+
+    async def member(self) -> Member:
+        return Member()
+
     async def join(self, user: User, *, loud: bool = False) -> int:
         return len(user.name)
 
@@ -60,6 +76,11 @@ class Default(WorkerEntrypoint):
         assert_type(await room.members(), list[str])
         assert_type(await room.version(), str)
         assert_type(room.name, str | None)
+        await room.find("a")
+        await room.find(5)
+        assert_type(await room.member(), Member)
+        length: int = await room.member().say("hello")
+        print(length)
         assert_type(self.env.GREETING, str)
         await room.join("a")  # wrong
         await room.join()  # wrong

@@ -4,33 +4,32 @@
     Default = asgi.entrypoint(app)
 
 ``scope["env"]`` has the bindings; in FastAPI, a parameter has them with ``asgi.env`` as default.
+What a framework runs in a thread calls actors with ``asgi.call(env.ROOM.get_by_name("a").go, 1)``.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ....actors.base import WorkerEntrypoint
-from ....actors.execution import current_execution
-from ....actors.http import Request, Response
+from ....actors.errors import NotInHandler
+from ....actors.execution import CURRENT, current_execution
+from ....actors.http import Response
+from ....actors.threads import call_on
 from ....storage.errors import UsageError
 from .asgi_http import AsgiApp, scope_of, serve_http
 from .asgi_websocket import serve_websocket
+from .entrypoint import entrypoint_of
 from .incoming import native_request
 from .lifespan import state_of
 from .options import Options
 
-__all__ = ["Options", "entrypoint", "fetch", "websocket"]  # and ``env``, where FastAPI is
+__all__ = ["Options", "call", "entrypoint", "fetch", "websocket"]  # and ``env``, where FastAPI is
 
 
 def entrypoint(app: AsgiApp, *, options: Options | None = None) -> type[WorkerEntrypoint]:
     """A class to be ``Default``: every request and every WebSocket goes to ``app``."""
-
-    class Default(WorkerEntrypoint):
-        """Answers with an ASGI application."""
-
-        async def fetch(self, request: Request) -> Response:
-            return await fetch(app, request, self.env, self.ctx, options=options)
-
-    return Default
+    return entrypoint_of(partial(fetch, options=options), app)
 
 
 async def fetch(
@@ -73,6 +72,29 @@ async def websocket(app: AsgiApp, req: object, env: object = None) -> Response:
     if not request.is_upgrade:
         raise UsageError("asgi.websocket() needs a request with the header 'Upgrade: websocket'")
     return await fetch(app, request, env)
+
+
+def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call ``function`` where actors live, from a thread that a framework has started.
+
+    Such are ``def`` routes of FastAPI and Starlette, and views of Django that are not async.
+
+    Args:
+        function: A stub's method, or anything else to be called on the event loop.
+        args: Its arguments.
+        kwargs: Likewise.
+
+    Returns:
+        What it gives; what can be awaited is awaited first.
+
+    Raises:
+        NotInHandler: The thread does not belong to a request.
+        UsageError: This is the event loop's own thread: await the call there.
+    """
+    execution = CURRENT.get()
+    if execution is None or execution.is_over:
+        raise NotInHandler("asgi.call() works only in a thread that answers a request")
+    return call_on(execution.loop, function, *args, **kwargs)
 
 
 def __getattr__(name: str) -> Any:

@@ -119,7 +119,7 @@ async def serve_http(
 
     async def run() -> None:
         await app(scope, exchange.receive, exchange.send)
-        if not answer.is_complete:
+        if not answer.is_complete and not answer.ended.done():  # nobody is there to be told
             raise ProtocolMisused("ASGI", "has returned before the end of its answer")
 
     return await run_answering(run(), answer, execution)

@@ -56,6 +56,9 @@ class WebSocketExchange:
         self._socket: _HeldSocket | None = None
         self._messages: SocketIterator | None = None
         self._closed: CloseEvent | None = None
+        # The application has said whether it takes the connection.
+        self._decided: asyncio.Future[None] = execution.loop.create_future()
+        self.answer.ended.add_done_callback(self._decide)
         self._is_announced = False
         self._is_denied = self._has_closed = False
         self._turn_size_bytes = 0
@@ -65,10 +68,9 @@ class WebSocketExchange:
         if not self._is_announced:
             self._is_announced = True
             return {"type": "websocket.connect"}
+        if self._messages is None:  # some listen in one task and accept in another
+            await asyncio.shield(self._decided)
         if self._messages is None:
-            if not self._is_denied:
-                raise ProtocolMisused("ASGI", "wants a message before it has accepted")
-            await asyncio.shield(self.answer.ended)
             return _disconnect(1006, "")
         try:
             message = await anext(self._messages)
@@ -120,6 +122,11 @@ class WebSocketExchange:
         self._socket = server
         self.answer.is_complete = True
         self.answer.response.set_result(response)
+        self._decide()
+
+    def _decide(self, _: object = None) -> None:
+        if not self._decided.done():
+            self._decided.set_result(None)
 
     def _heard_close(self, event: SocketEvent) -> None:
         assert isinstance(event, CloseEvent), "it listens to these"

@@ -9,10 +9,13 @@ bindings, and ``environ["perdure.call"](env.ROOM.get_by_name("a").join, "me")`` 
 waits for what it gives.
 """
 
+from functools import partial
+
 from ....actors.base import WorkerEntrypoint
 from ....actors.execution import current_execution
-from ....actors.http import Request, Response
+from ....actors.http import Response
 from ....storage.errors import UsageError
+from .entrypoint import entrypoint_of
 from .incoming import native_request
 from .options import Options
 from .wsgi_call import WsgiApp, serve_wsgi
@@ -22,14 +25,7 @@ __all__ = ["Options", "entrypoint", "fetch"]
 
 def entrypoint(app: WsgiApp, *, options: Options | None = None) -> type[WorkerEntrypoint]:
     """A class to be ``Default``: every request goes to ``app``."""
-
-    class Default(WorkerEntrypoint):
-        """Answers with a WSGI application."""
-
-        async def fetch(self, request: Request) -> Response:
-            return await fetch(app, request, self.env, self.ctx, options=options)
-
-    return Default
+    return entrypoint_of(partial(fetch, options=options), app)
 
 
 async def fetch(

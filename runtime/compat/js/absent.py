@@ -36,6 +36,12 @@ INSTEAD = {
     "eval": "there is no JavaScript here; write it in Python",
 }
 
+MODULES = {
+    "cloudflare:email": "use smtplib, or aiosmtplib from PyPI",
+    "cloudflare:sockets": "use asyncio.open_connection",
+    "cloudflare:workflows": "go through the steps in an actor's alarms",
+}
+
 
 class Absent(JsProxy):
     """A name that is known and cannot be used; calling it or asking it for anything raises."""
@@ -57,6 +63,27 @@ class Absent(JsProxy):
 
     def __repr__(self) -> str:
         return f"<{vars(self)['_said'][0]}: not available on perdure>"
+
+
+class AbsentModule(JsProxy, js_name="Module"):
+    """A module of the platform's: names can be taken out of it, and none of them be used."""
+
+    def __init__(self, name: str, instead: str) -> None:
+        vars(self)["_said"] = (name, instead)
+
+    def __getattr__(self, name: str) -> Absent:
+        if name.startswith("__"):  # what Python asks of any object
+            raise AttributeError(name)
+        module, instead = vars(self)["_said"]
+        return Absent(f"{module}.{name}", instead)
+
+    def __repr__(self) -> str:
+        return f"<{vars(self)['_said'][0]}: not available on perdure>"
+
+
+def absent_module(name: str) -> AbsentModule | None:
+    """The module of this name, if Python programs are known to import it."""
+    return AbsentModule(name, MODULES[name]) if name in MODULES else None
 
 
 ABSENT = {what: Absent(what, instead) for what, instead in INSTEAD.items()}

@@ -2,18 +2,20 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ....actors.blob import Blob as NativeBlob
 from ....actors.form import File as NativeFile
 from .buffers import ArrayBuffer, JsBuffer, Uint8Array, bytes_of
 from .objects import text_of
 from .options import options_of
+from .pairs import Pairs
 from .promises import Promise
 from .proxies import JsProxy, is_nullish
 from .pyproxies import unwrapped
 from .streams import ReadableStream
-from .values import JsIterator, JsList
+from .values import NATIVE_VIEWS
 
 
 class Blob(JsProxy):
@@ -62,6 +64,10 @@ class Blob(JsProxy):
         stream.end()
         return stream
 
+    def as_sent(self) -> NativeBlob:
+        """What is sent for it."""
+        return NativeBlob(self.data, self.type)
+
 
 class File(Blob):
     """A Blob with a name."""
@@ -71,6 +77,20 @@ class File(Blob):
         given = options_of(options, more, ("lastModified",))
         self.name = text_of(name)
         self.lastModified = int(given.get("lastModified", time.time_ns() // 1_000_000))
+
+    def as_sent(self) -> NativeBlob:
+        return NativeBlob(self.data, self.type, self.name, self.lastModified)
+
+
+def blob_of(native: NativeBlob) -> Blob:
+    """The Blob, or the File, that somebody has sent."""
+    if native.filename is None:
+        return Blob.of(native.data, native.content_type)
+    options = {"type": native.content_type, "lastModified": native.last_modified_ms}
+    return File([native.data], native.filename, options)
+
+
+NATIVE_VIEWS[NativeBlob] = blob_of
 
 
 def _part(part: Any) -> bytes:
@@ -83,11 +103,11 @@ def _part(part: Any) -> bytes:
     return text_of(held).encode("utf-8", "replace")
 
 
-class FormData(JsProxy):
+class FormData(Pairs):
     """Names with texts and files, in order."""
 
     def __init__(self, init: Any = None) -> None:
-        self._pairs: list[tuple[str, str | File]] = []
+        super().__init__()
         if isinstance(init, Mapping):
             for name, value in init.items():
                 self.append(name, value)
@@ -109,45 +129,7 @@ class FormData(JsProxy):
 
     def set(self, name: Any, value: Any, filename: Any = None) -> None:
         """Let this be the only value of the name."""
-        pair = (text_of(name), _field(value, filename))
-        index = next((i for i, known in enumerate(self._pairs) if known[0] == pair[0]), None)
-        if index is None:
-            self._pairs.append(pair)
-        else:
-            rest = [known for known in self._pairs[index + 1 :] if known[0] != pair[0]]
-            self._pairs[index:] = [pair, *rest]
-
-    def get(self, name: Any, default: Any = None) -> Any:
-        """The first value; None when there is none."""
-        return next((value for known, value in self._pairs if known == text_of(name)), default)
-
-    def getAll(self, name: Any) -> JsList:
-        return JsList(value for known, value in self._pairs if known == text_of(name))
-
-    def has(self, name: Any) -> bool:
-        return any(known == text_of(name) for known, _ in self._pairs)
-
-    def delete(self, name: Any) -> None:
-        self._pairs = [known for known in self._pairs if known[0] != text_of(name)]
-
-    def entries(self) -> JsIterator:
-        return JsIterator(JsList(pair) for pair in list(self._pairs))
-
-    def keys(self) -> JsIterator:
-        return JsIterator([name for name, _ in self._pairs])
-
-    def values(self) -> JsIterator:
-        return JsIterator([value for _, value in self._pairs])
-
-    def forEach(self, callback: Callable[..., Any]) -> None:
-        for name, value in list(self._pairs):
-            callback(value, name, self)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.entries())
-
-    def __contains__(self, name: object) -> bool:
-        return self.has(name)
+        self._put((text_of(name), _field(value, filename)))
 
     def encoded(self) -> tuple[bytes, str]:
         """The form as a body of the type ``multipart/form-data``, and that type."""

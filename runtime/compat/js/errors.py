@@ -9,7 +9,12 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ....actors.errors import InvalidClose, SocketLimitExceeded, SocketStateError
+from ....actors.errors import (
+    InvalidClose,
+    NotInHandler,
+    SocketLimitExceeded,
+    SocketStateError,
+)
 from ....actors.http_errors import (
     BodyAlreadyUsed,
     ImmutableHeaders,
@@ -103,6 +108,8 @@ def _name_and_message(error: Exception) -> tuple[str, str]:
     text = str(error)
     for native, spelled in _SPELLINGS:
         text = text.replace(native, spelled)
+    if isinstance(error, NotInHandler):
+        return "Error", f"Disallowed operation called within global scope: {text}"
     if isinstance(error, InvalidClose):
         is_length = "123 bytes" in text
         return "SyntaxError" if is_length else "InvalidAccessError", text

@@ -5,6 +5,7 @@ import http
 from collections.abc import Callable
 from typing import Any
 
+from ....actors.execution import current_execution
 from ....actors.fetch import fetch as native_fetch
 from ....actors.headers import Headers as NativeHeaders
 from ....actors.http import Request as NativeRequest
@@ -102,6 +103,10 @@ class Request(Body):
         """For ``fetch``: the signal, if one was given or asked for."""
         return self._signal
 
+    def take_signal(self, signal: AbortSignal) -> None:
+        """For the SDK: be called off by it."""
+        self._signal = signal
+
     def clone(self) -> "Request":
         """The same once more; both bodies can be read."""
         with platform_errors():
@@ -185,10 +190,7 @@ class Response(Body):
 
     @property
     def statusText(self) -> str:
-        text = self.native.status_text
-        if not text and self.native.status in http.HTTPStatus._value2member_map_:
-            return http.HTTPStatus(self.native.status).phrase
-        return text
+        return words_of(self.native)
 
     @property
     def ok(self) -> bool:
@@ -219,6 +221,13 @@ class Response(Body):
         return repr(self.native)
 
 
+def words_of(response: NativeResponse) -> str:
+    """The words after the status; the usual ones, where there are some, if it was given none."""
+    if not response.status_text and response.status in http.HTTPStatus._value2member_map_:
+        return http.HTTPStatus(response.status).phrase
+    return response.status_text
+
+
 def _text(value: Any) -> str | None:
     return None if is_nullish(value) else str(getattr(value, "value", value))
 
@@ -227,8 +236,10 @@ def fetch(resource: Any, init: Any = None, **more: Any) -> Promise:
     """Send a request; options come as an object or as keyword arguments.
 
     Raises:
-        JsException: When awaited: the network failed, or it was aborted.
+        JsException: No handler is running; when awaited: the network failed, or it was aborted.
     """
+    with platform_errors():
+        current_execution("fetch()")
     return fetch_by(native_fetch, resource, init, **more)
 
 

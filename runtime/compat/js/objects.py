@@ -39,6 +39,9 @@ def entries_of(value: Any) -> list[tuple[str, Any]]:
         return [(str(name), item) for name, item in held.items()]
     if isinstance(held, list | tuple | str):
         return [(str(index), item) for index, item in enumerate(held)]
+    # Not own_entries() for env, whose public names are all the program's bindings.
+    if (entries := getattr(type(held), "__js_entries__", None)) is not None:
+        return list(entries(held))
     if hasattr(held, "__dict__"):
         return list(vars(held).items())
     return []

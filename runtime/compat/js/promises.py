@@ -23,7 +23,8 @@ class Promise(JsProxy):
         self._outcome: tuple[Any, BaseException | None] | None = None
         self._waiting: list[asyncio.Future[Any]] = []
         if executor is not None:
-            self._source = future = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._source = _followed(future)
 
             def resolve(value: Any = None) -> None:
                 if not future.done():
@@ -53,8 +54,9 @@ class Promise(JsProxy):
         if isinstance(value, Promise):
             return value
         self = cls()
-        if isawaitable(value):
-            self._source = value
+        held = unwrapped(value)  # to_js makes proxies of coroutines
+        if isawaitable(held):
+            self._source = held
         else:
             self._outcome = (value, None)
         return self
@@ -177,6 +179,13 @@ def _settled(end: Any) -> JsDict:
 async def _called(callback: Callable[..., Any], *arguments: Any) -> Any:
     result = unwrapped(callback)(*arguments)
     return await result if isawaitable(result) else result
+
+
+async def _followed(future: "asyncio.Future[Any]") -> Any:
+    """What a promise comes to that was resolved, maybe with another promise."""
+    value = await future
+    held = unwrapped(value)
+    return await held if isawaitable(held) else value
 
 
 def as_error(reason: Any) -> BaseException:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from ....actors.body import StreamSource
+from ....actors.body import BodyStream, StreamSource
 from .buffers import JsBuffer, Uint8Array, bytes_of
 from .errors import TypeError_, js_error
 from .options import options_of
@@ -55,7 +55,7 @@ class ReadableStream(JsProxy):
         del strategy
         options = options_of(source, more, ("start", "pull", "cancel", "type"))
         self.chunks: deque[Any] = deque()
-        self.native: StreamSource | None = None
+        self.native: StreamSource | BodyStream | None = None
         self.locked = False
         self.is_disturbed = False
         self._pull = unwrapped(options.get("pull"))
@@ -74,7 +74,7 @@ class ReadableStream(JsProxy):
                 self._starting = asyncio.ensure_future(begun)
 
     @classmethod
-    def of(cls, source: StreamSource) -> "ReadableStream":
+    def of(cls, source: StreamSource | BodyStream) -> "ReadableStream":
         """The stream of a native body."""
         self = cls()
         self.native = source
@@ -139,7 +139,7 @@ class ReadableStream(JsProxy):
                 raise self._failure
             return True, None
 
-    async def _native_chunk(self, source: StreamSource) -> tuple[bool, Any]:
+    async def _native_chunk(self, source: StreamSource | BodyStream) -> tuple[bool, Any]:
         chunk = await source.read_chunk()
         if chunk:
             return False, Uint8Array(chunk)
@@ -249,6 +249,8 @@ class ReadableStream(JsProxy):
         if self.locked or self.is_disturbed:
             raise TypeError_(_LOCKED if self.locked else "This ReadableStream has been read.")
         self.locked = True
+        if isinstance(self.native, BodyStream):
+            return self.native.take()
         return ChunkSource(self) if self.native is None else self.native
 
 

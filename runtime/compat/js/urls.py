@@ -2,7 +2,7 @@
 """``URL`` and ``URLSearchParams``."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, urljoin, urlsplit
 
@@ -10,8 +10,8 @@ from yarl import URL as Yarl  # noqa: N811  # the name is JavaScript's here
 
 from .errors import TypeError_
 from .objects import text_of
+from .pairs import Pairs
 from .proxies import JsProxy, is_nullish
-from .values import JsIterator, JsList
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
@@ -21,10 +21,11 @@ _HASH = "%!$&'()*+,;=:@/?-._~[]|{}^\\#"
 _JUNK = re.compile(r"[\t\r\n]")
 
 
-class URLSearchParams(JsProxy):
+class URLSearchParams(Pairs):
     """Names and values of a query, in order: made of a text, an object, pairs, or another."""
 
     def __init__(self, init: Any = None, **more: str) -> None:
+        super().__init__()
         self._pairs = [*_pairs_of(init), *more.items()]
         self._changed: Callable[[str], None] | None = None
 
@@ -47,13 +48,6 @@ class URLSearchParams(JsProxy):
     def size(self) -> int:
         return len(self._pairs)
 
-    def get(self, name: Any, default: Any = None) -> Any:
-        """The first value; None when there is none."""
-        return next((value for known, value in self._pairs if known == text_of(name)), default)
-
-    def getAll(self, name: Any) -> JsList:
-        return JsList(value for known, value in self._pairs if known == text_of(name))
-
     def has(self, name: Any, value: Any = None) -> bool:
         """Whether the name is there, with this value if one is given."""
         found = self.getAll(name)
@@ -65,13 +59,7 @@ class URLSearchParams(JsProxy):
 
     def set(self, name: Any, value: Any) -> None:
         """Let this be the only value of the name, where the first was."""
-        name, pair = text_of(name), (text_of(name), text_of(value))
-        index = next((i for i, known in enumerate(self._pairs) if known[0] == name), None)
-        if index is None:
-            self._pairs.append(pair)
-        else:
-            rest = [known for known in self._pairs[index + 1 :] if known[0] != name]
-            self._pairs[index:] = [pair, *rest]
+        self._put((text_of(name), text_of(value)))
         self._tell()
 
     def delete(self, name: Any, value: Any = None) -> None:
@@ -86,27 +74,8 @@ class URLSearchParams(JsProxy):
         self._pairs.sort(key=lambda pair: pair[0].encode("utf-16-be", "surrogatepass"))
         self._tell()
 
-    def entries(self) -> JsIterator:
-        return JsIterator(JsList(pair) for pair in list(self._pairs))
-
-    def keys(self) -> JsIterator:
-        return JsIterator([name for name, _ in self._pairs])
-
-    def values(self) -> JsIterator:
-        return JsIterator([value for _, value in self._pairs])
-
-    def forEach(self, callback: Callable[..., Any]) -> None:
-        for name, value in list(self._pairs):
-            callback(value, name, self)
-
     def own_entries(self) -> list[tuple[str, Any]]:
         return []
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.entries())
-
-    def __contains__(self, name: object) -> bool:
-        return self.has(name)
 
     def toString(self) -> str:
         return "&".join(f"{_form(name)}={_form(value)}" for name, value in self._pairs)

@@ -247,7 +247,12 @@ def from_native(value: Any) -> Any:
         return JsList(from_native(item) for item in value)
     if kind is bytes or kind is bytearray or kind is memoryview:
         return ArrayBuffer(value)
-    return value
+    view = NATIVE_VIEWS.get(kind)
+    return value if view is None else view(value)
+
+
+# What native objects are seen as that calls carry; more are added by who has them.
+NATIVE_VIEWS: dict[type[Any], Callable[[Any], Any]] = {}
 
 
 def to_native(value: Any) -> Any:

@@ -190,11 +190,21 @@ async def pyfetch(
     try:
         response = await (fetcher or fetch)(request, given | {"signal": signal})
     except JsException as error:
-        if error.name == "AbortError":
-            raise AbortError(error.message) from None
-        raise OSError(error.message) from error
+        raise failure_of(error) from error
     url = request if isinstance(request, str) else getattr(request, "url", "")
     return FetchResponse(str(url), response, controller, signal)
+
+
+def failure_of(error: BaseException) -> BaseException:
+    """What Python code gets for the error of a request: an OSError, unless it is none of ours.
+
+    What an ``AbortSignal`` was given as its reason may be anything.
+    """
+    if not isinstance(error, JsException):
+        return error
+    if error.name == "AbortError":
+        return AbortError(error.message)
+    return OSError(error.message)
 
 
 def open_url(url: str) -> io.StringIO:

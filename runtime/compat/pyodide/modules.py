@@ -6,6 +6,7 @@ import types
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
+from ..js.absent import absent_module
 from ..js.errors import Error, NotAvailable
 from ..js.namespace import globalThis, make_module
 from ..js.promises import Promise
@@ -182,7 +183,7 @@ def make_entrypoint_helper(
         "What the platform's SDK asks of its runtime.",
         {
             "cloudflareWorkersModule": workers,
-            "cloudflareSocketsModule": JsDict(),
+            "cloudflareSocketsModule": absent_module("cloudflare:sockets"),
             "doAnImport": doAnImport,
             "patch_env_helper": patch_env_helper,
             "patchWaitUntil": lambda _ctx: None,

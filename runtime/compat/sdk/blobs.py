@@ -5,26 +5,33 @@ from typing import Any, Self
 
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
+from ..js.buffers import JsBuffer
 
 __all__ = ["Blob", "File"]
+
+_SINGLE = (str, bytes, bytearray, memoryview, JsBuffer, JsBlob)
 
 
 class Blob:
     """Binary data that has a type.
 
     Args:
-        parts: str, bytes, Blobs or objects of ``js``.
-        content_type: What it says it is.
+        parts: One of, or several of: str, bytes, Blobs or objects of ``js``.
+        content_type: What it says it is; when nothing is said, what a single Blob said.
         endings: "transparent" or "native"; it is accepted, and line endings stay as they are.
     """
 
     js_object: JsBlob
 
     def __init__(
-        self, parts: Iterable[Any], content_type: str | None = None, endings: str | None = None
+        self,
+        parts: Iterable[Any] | Any,
+        content_type: str | None = None,
+        endings: str | None = None,
     ) -> None:
         del endings
-        self.js_object = JsBlob(_parts(parts), type=content_type or "")
+        parts = _parts(parts)
+        self.js_object = JsBlob(_listed(parts), type=content_type or _said_by(parts, "type") or "")
 
     @classmethod
     def of(cls, js_object: JsBlob) -> Self:
@@ -73,17 +80,20 @@ class File(Blob):
 
     def __init__(
         self,
-        parts: Iterable[Any],
+        parts: Iterable[Any] | Any,
         filename: str,
         content_type: str | None = None,
         endings: str | None = None,
         last_modified: int | None = None,
     ) -> None:
         del endings
-        options: dict[str, Any] = {"type": content_type or ""}
+        parts = _parts(parts)
+        options: dict[str, Any] = {"type": content_type or _said_by(parts, "type") or ""}
+        if last_modified is None:
+            last_modified = _said_by(parts, "lastModified")
         if last_modified is not None:
             options["lastModified"] = last_modified
-        self.js_object = JsFile(_parts(parts), filename, **options)
+        self.js_object = JsFile(_listed(parts), filename, **options)
 
     @property
     def name(self) -> str:
@@ -96,6 +106,18 @@ class File(Blob):
         return int(self.js_object.lastModified)
 
 
-def _parts(parts: Iterable[Any]) -> list[Any]:
-    given = [parts] if isinstance(parts, str | bytes) else parts
-    return [getattr(part, "js_object", part) for part in given]
+def _parts(parts: Any) -> Any:
+    """What was given, as ``js`` has it: one thing, or a list."""
+    parts = getattr(parts, "js_object", parts)
+    if isinstance(parts, _SINGLE):
+        return parts
+    return [getattr(part, "js_object", part) for part in parts]
+
+
+def _listed(parts: Any) -> list[Any]:
+    return parts if isinstance(parts, list) else [parts]
+
+
+def _said_by(parts: Any, name: str) -> Any:
+    """What a single Blob says of itself, which one that is made of it says too."""
+    return getattr(parts, name, None) if isinstance(parts, JsBlob) else None

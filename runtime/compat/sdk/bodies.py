@@ -13,6 +13,7 @@ from ..js.blobs import FormData as JsFormData
 from ..js.bodies import native_body
 from ..js.buffers import JsBuffer
 from ..js.headers import Headers as JsHeaders
+from ..js.objects import text_of
 from ..js.proxies import JsProxy, is_nullish
 from ..js.streams import ReadableStream
 from ..js.urls import URLSearchParams
@@ -147,9 +148,7 @@ def fields_of(headers: Any) -> Any:
     if isinstance(headers, JsProxy):
         headers = to_native(headers)
     if isinstance(headers, Mapping):
-        return [
-            (name, value if type(value) is str else str(value)) for name, value in headers.items()
-        ]
+        return [(name, text_of(value)) for name, value in headers.items()]
     if isinstance(headers, list | tuple):
-        return [(name, value if type(value) is str else str(value)) for name, value in headers]
+        return [(name, text_of(value)) for name, value in headers]
     raise TypeError("Received unexpected type for headers argument")

@@ -2,13 +2,14 @@
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn
+from typing import Any
 
 from ....actors.base import DurableObject, WorkerEntrypoint
 from ....actors.errors import ActorAborted
 from ....actors.execution import current_execution
 from ....storage.errors import UsageError
-from ..js.errors import NotAvailable
+from ..js.absent import absent_module
+from ..js.errors import platform_errors
 from ..js.http import Request as JsRequest
 from ..views.state import DurableObjectContext
 from .messages import Request
@@ -53,24 +54,27 @@ def wait_until(awaitable: Awaitable[Any]) -> None:
     """Go on with ``awaitable`` after the response has left; its failure is logged.
 
     Raises:
-        NotInHandler: No handler is running.
+        JsException: No handler is running.
     """
-    current_execution("wait_until()").wait_until(awaitable)
+    with platform_errors():
+        current_execution("wait_until()").wait_until(awaitable)
 
 
 waitUntil = wait_until
 
 
-def import_from_javascript(module_name: str) -> NoReturn:
-    """There is no JavaScript to import from.
+def import_from_javascript(module_name: str) -> Any:
+    """A module of the platform's: what is in it raises ``NotAvailable`` when it is used.
 
     Raises:
-        NotAvailable: Always.
+        ImportError: It is none of those that Python programs import.
     """
     if not isinstance(module_name, str):
         raise UsageError(f"a module's name is a str, not {type(module_name).__name__}")
-    raise NotAvailable(
-        f"import_from_javascript({module_name!r})",
-        "there is no JavaScript here. What cloudflare:workers and cloudflare:sockets offer is in "
-        "the module workers, and in asyncio",
+    if (module := absent_module(module_name)) is not None:
+        return module
+    raise ImportError(
+        f"Failed to import {module_name!r}: it is not available on perdure, where there is no "
+        "JavaScript; use a Python package",
+        name=module_name,
     )

@@ -1,11 +1,16 @@
 """``workers.fetch``: requests to anywhere."""
 
+import asyncio
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from ....actors.fetch import fetch as native_fetch
 from ....actors.http import Request as NativeRequest
-from .messages import Response, native_request
+from ....actors.http import Response as NativeResponse
+from ..js.abort import AbortSignal
+from ..js.proxies import is_nullish
+from ..pyodide.fetching import failure_of
+from .messages import Response, native_request, signal_of
 
 __all__ = ["fetch"]
 
@@ -17,26 +22,34 @@ def fetch(resource: Any, **options: Any) -> "Fetching":
 
     Args:
         resource: An absolute URL, a Request, or one of ``js``.
-        options: ``method``, ``headers``, ``body``, ``redirect``; ``fetcher``, a binding to send
-            it through. Others, ``cf`` among them, are of no effect.
+        options: ``method``, ``headers``, ``body``, ``redirect``; ``signal``, which calls it off;
+            ``fetcher``, a binding to send it through, or a binding's ``fetch``. Others, ``cf``
+            among them, are of no effect.
 
     Raises:
-        OSError: The network failed (when awaited). An HTTP error status is an answer.
+        OSError: The network failed, or it was called off (when awaited). An HTTP error status is
+            an answer.
     """
     fetcher = options.pop("fetcher", None)
-    if fetcher is not None:
-        sent: Fetching = fetcher.fetch(resource, **options)
+    if not is_nullish(fetcher):
+        sent: Fetching = getattr(fetcher, "fetch", fetcher)(resource, **options)
         return sent
     return fetch_with(native_fetch, resource, options)
 
 
 def fetch_with(
-    send: Callable[[NativeRequest], Any], resource: Any, options: Mapping[str, Any]
+    send: Callable[[NativeRequest], "asyncio.Future[NativeResponse]"],
+    resource: Any,
+    options: Mapping[str, Any],
 ) -> "Fetching":
     """Send a request by ``send``."""
+    signal = signal_of(resource, options)
     if options:
         options = {name: options[name] for name in _OF_REQUESTS if options.get(name) is not None}
-    return Fetching(send(native_request(resource, options)))
+    native = native_request(resource, options)
+    if signal is None:
+        return Fetching(send(native))
+    return _Abortable(None if signal.aborted else send(native), signal)
 
 
 class Fetching:
@@ -49,3 +62,27 @@ class Fetching:
 
     def __await__(self) -> Generator[Any, None, Response]:
         return Response.of((yield from self._native.__await__()))
+
+
+class _Abortable(Fetching):
+    """One that somebody may call off, or has before it was sent."""
+
+    __slots__ = ("_signal",)
+
+    def __init__(
+        self, native: "asyncio.Future[NativeResponse] | None", signal: AbortSignal
+    ) -> None:
+        super().__init__(native)
+        self._signal = signal
+        if native is not None:
+            signal.when_aborted(native.cancel)
+
+    def __await__(self) -> Generator[Any, None, Response]:
+        if self._native is None:
+            raise failure_of(self._signal.error())
+        try:
+            return (yield from super().__await__())
+        except asyncio.CancelledError:
+            if self._signal.aborted:
+                raise failure_of(self._signal.error()) from None
+            raise

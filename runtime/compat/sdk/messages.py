@@ -13,9 +13,12 @@ from typing import Any, Self
 from ....actors.http import Request as NativeRequest
 from ....actors.http import Response as NativeResponse
 from ....storage.errors import PerdureError
+from ..js.abort import AbortSignal
 from ..js.errors import RangeError, js_error
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
+from ..js.http import words_of
+from ..js.proxies import is_nullish
 from .bodies import FieldsMapping, Message, body_for, fields_of
 from .forms import FormData
 
@@ -31,7 +34,7 @@ class Request(Message):
 
     Args:
         input: An absolute URL, a Request, or one of ``js``.
-        other_options: ``method``, ``headers``, ``body``, ``redirect``, ``cf``.
+        other_options: ``method``, ``headers``, ``body``, ``redirect``, ``cf``, ``signal``.
     """
 
     native: NativeRequest
@@ -39,6 +42,8 @@ class Request(Message):
     def __init__(self, input: Any, **other_options: Any) -> None:  # the SDK's name
         self.native = native_request(input, other_options)
         self._cf = other_options.get("cf")
+        if (signal := signal_of(input, other_options)) is not None:
+            self.js_object.take_signal(signal)
 
     @classmethod
     def of(cls, native: NativeRequest) -> Self:
@@ -105,6 +110,22 @@ class Request(Message):
         copy = Request.of(self.native.clone())
         copy._cf = self._cf  # noqa: SLF001  # of our own class
         return copy
+
+
+def signal_of(resource: Any, options: Mapping[str, Any]) -> AbortSignal | None:
+    """What calls off a request that is made of these, if anything does.
+
+    Raises:
+        TypeError: ``signal`` is none.
+    """
+    signal = options.get("signal")
+    if is_nullish(signal):
+        if isinstance(resource, Request):
+            resource = getattr(resource.native, "view", None)
+        return resource.given_signal if isinstance(resource, JsRequest) else None
+    if not isinstance(signal, AbortSignal):
+        raise TypeError(f"signal is an AbortSignal of js, not {type(signal).__name__}")
+    return signal
 
 
 def native_request(resource: Any, options: Mapping[str, Any]) -> NativeRequest:
@@ -238,13 +259,12 @@ class Response(Message):
     def __repr__(self) -> str:
         native = self.native
         parts = [f"status={native.status}"]
-        if native.status_text:
-            parts.append(f"status_text={native.status_text!r}")
+        if self.status_text:
+            parts.append(f"status_text={self.status_text!r}")
         if kind := native.header_fields().get("Content-Type"):
             parts.append(f"content_type={kind!r}")
         if native.url:
             parts.append(f"url={native.url!r}")
-        parts.append(f"type={self.type!r}")
         return f"Response({', '.join(parts)})"
 
     @cached_property
@@ -264,8 +284,8 @@ class Response(Message):
 
     @property
     def status_text(self) -> str:
-        """The words that came with the status."""
-        return self.native.status_text
+        """The words that came with the status, or the usual ones."""
+        return words_of(self.native)
 
     @property
     def ok(self) -> bool:

@@ -10,22 +10,35 @@ from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, Self
 
+from ....actors.blob import Blob as NativeBlob
+from ....actors.body import BodyStream
 from ....actors.capability import Sendable
 from ....actors.http import Request as NativeRequest
 from ....actors.http import Response as NativeResponse
+from ....actors.ids import DurableObjectId
+from ....actors.namespace import DurableObjectNamespace
 from ....actors.rpc_stub import RpcStub
 from ....actors.service_stub import ServiceStub
+from ....actors.state import DurableObjectState, ExecutionContext
+from ....actors.websocket import WebSocket as NativeWebSocket
+from ....actors.writable_stream import WritableStream as NativeWritable
+from ....storage.errors import ValueNotSerializable
+from ..js.abort import AbortSignal
 from ..js.blobs import Blob as JsBlob
 from ..js.blobs import File as JsFile
 from ..js.blobs import FormData as JsFormData
+from ..js.blobs import blob_of
 from ..js.buffers import ArrayBuffer
+from ..js.errors import DOMException, js_error
 from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import PyProxy, unwrapped
+from ..js.sent_streams import native_readable, native_writable, writable_of
+from ..js.streams import ReadableStream, WritableStream
 from ..js.values import JsDict, JsList, from_native, to_native
 from .blobs import Blob, File
-from .fetch import fetch_with
+from .fetch import fetch, fetch_with
 from .forms import FormData
 from .messages import Request, Response
 
@@ -33,6 +46,15 @@ __all__ = ["python_from_rpc", "python_to_rpc"]
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 _REFUSED = (tuple, bytearray, re.Pattern)
+# What views lead to and no call carries.
+_STAYS = (
+    DurableObjectId,
+    DurableObjectNamespace,
+    DurableObjectState,
+    ExecutionContext,
+    JsProxy,
+    NativeWebSocket,
+)
 _WRAPPED: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (JsRequest, lambda value: Request.of(value.native)),
     (JsResponse, lambda value: Response.of(value.native)),
@@ -60,7 +82,7 @@ def outgoing(value: Any) -> Any:
     if isinstance(value, PyProxy):
         return outgoing(unwrapped(value))
     if isinstance(value, JsProxy):
-        return to_native(value)
+        return _proxied(value)
     if isinstance(value, _REFUSED) or inspect.isawaitable(value):
         raise TypeError(f"{kind.__name__} cannot be sent over RPC.")
     if isinstance(value, dict):
@@ -72,10 +94,38 @@ def outgoing(value: Any) -> Any:
     if isinstance(value, memoryview | array):
         return value.tobytes()
     if not isinstance(value, type) and (held := getattr(value, "js_object", None)) is not None:
-        return to_native(held)
+        return outgoing(held)
     if callable(value) and not isinstance(value, type | Sendable):
         return _called_with_views(value)
     return value
+
+
+def _proxied(value: JsProxy) -> Any:
+    for kind, send in _SENT:
+        if isinstance(value, kind):
+            return send(value)
+    native = to_native(value)
+    if isinstance(native, _STAYS) and not isinstance(native, BaseException):
+        message = f'Could not serialize object of type "{type(value).js_name}". '
+        raise _refusal(message + "This type does not support serialization.")
+    return native
+
+
+def _refusal(message: str) -> DOMException:
+    return DOMException(message, "DataCloneError")
+
+
+def _refuse_signal(_: AbortSignal) -> Any:
+    # As on the platform, where a flag that no date brings would let it pass.
+    raise _refusal("AbortSignal serialization is not enabled.")
+
+
+_SENT: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
+    (JsBlob, lambda value: value.as_sent()),
+    (ReadableStream, native_readable),
+    (WritableStream, native_writable),
+    (AbortSignal, _refuse_signal),
+)
 
 
 def _called_with_views(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -140,7 +190,10 @@ class Member(Remote):
     def __call__(self, *args: Any, **kwargs: Any) -> "Pending":
         if kwargs:
             kwargs = {name: outgoing(value) for name, value in kwargs.items()}
-        return Pending(self.native(*map(outgoing, args), **kwargs))
+        try:
+            return Pending(self.native(*map(outgoing, args), **kwargs))
+        except ValueNotSerializable as error:
+            raise js_error(error) from error
 
     def __await__(self) -> Generator[Any, None, Any]:
         return incoming((yield from self.native.__await__()))
@@ -189,15 +242,24 @@ class ServiceView(Remote):
 
     __slots__ = ()
 
-    def fetch(self, resource: Any, **options: Any) -> Any:
-        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``."""
-        return fetch_with(self.native.fetch, resource, options)
+    def fetch(self, *arguments: Any, **options: Any) -> Any:
+        """Send a request to its ``fetch``; arguments are those of ``workers.fetch``.
+
+        Raises:
+            TypeError: There are more by position than there; the text is the same.
+        """
+        if len(arguments) == 1:
+            return fetch_with(self.native.fetch, arguments[0], options)
+        return fetch(*arguments, **options, fetcher=self)
 
 
 # What Python code sees native objects as that came from somewhere; more are added by who has them.
 VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     RpcStub: StubOfTarget,
     ServiceStub: ServiceView,
+    BodyStream: ReadableStream.of,
+    NativeBlob: lambda native: _from_proxy(blob_of(native)),
+    NativeWritable: writable_of,
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }

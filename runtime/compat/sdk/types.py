@@ -41,4 +41,5 @@ class FetchKwargs(TypedDict, total=False):
     method: str
     redirect: str | None
     cf: RequestInitCfProperties | None
+    signal: Any
     fetcher: Any

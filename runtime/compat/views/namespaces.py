@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 from ....actors.ids import NAME_SIZE_BYTES_MAX, DurableObjectId, InvalidActorId
 from ....actors.namespace import DurableObjectNamespace
-from ....actors.service_stub import ServiceStub
 from ....actors.stub import DurableObjectStub
 from ..js.proxies import JsProxy
 from ..js.values import to_native
@@ -97,10 +96,13 @@ class NamespaceView(JsProxy, js_name="DurableObjectNamespace"):
             )
         return self.make_stub(self.native.get(id.native), id)
 
+    @spelled
     def getByName(self, name: Any, options: Any = None, **more: Any) -> Any:
         """A stub for the object of that name; nothing is sent."""
         del options, more
-        actor_id = self.idFromName(name)
+        if self._jurisdiction is None:  # its id is seldom asked for
+            return self.make_stub(self.native.get_by_name(str(name)))
+        actor_id = self._id_within(str(name), self._jurisdiction)
         return self.make_stub(self.native.get(actor_id.native), actor_id)
 
     def jurisdiction(self, jurisdiction: str) -> "NamespaceView":
@@ -118,25 +120,26 @@ def _check_jurisdiction(name: Any) -> None:
 class StubView(ServiceView):
     """Calls one object."""
 
-    __slots__ = ("id", "name")
+    __slots__ = ("_actor_id",)
 
-    def __init__(self, native: DurableObjectStub, actor_id: DurableObjectIdView) -> None:
+    def __init__(
+        self, native: DurableObjectStub, actor_id: DurableObjectIdView | None = None
+    ) -> None:
         super().__init__(native)
-        self.id = actor_id
-        self.name = actor_id.name
+        self._actor_id = actor_id
 
-    @classmethod
-    def of(cls, native: DurableObjectStub) -> "StubView":
-        """The view of a stub that somebody has sent."""
-        return cls(native, DurableObjectIdView(native.id))
+    @property
+    def id(self) -> DurableObjectIdView:
+        """Which object it is."""
+        if self._actor_id is None:
+            self._actor_id = DurableObjectIdView(self.native.id)
+        return self._actor_id
 
-
-def binding_view(value: Any) -> "NamespaceView | ServiceView | None":
-    """The view of what a binding is; None if nothing else stands for it."""
-    if isinstance(value, DurableObjectNamespace):
-        return NamespaceView(value)
-    return ServiceView(value) if isinstance(value, ServiceStub) else None
+    @property
+    def name(self) -> str | None:
+        """The name that its id was made from, or None."""
+        return self.id.name
 
 
 NamespaceView.make_stub = StubView
-VIEWS[DurableObjectStub] = StubView.of
+VIEWS[DurableObjectStub] = StubView

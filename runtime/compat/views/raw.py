@@ -26,6 +26,7 @@ from ..js.proxies import JsProxy
 from ..js.pyproxies import PyProxy, unwrapped
 from ..js.values import JsDict, JsList, from_native
 from ..sdk.transfer import outgoing
+from .bindings import BindingViews, props_of
 from .names import spelled
 from .namespaces import DurableObjectIdView, NamespaceView
 from .state import DurableObjectContext
@@ -130,15 +131,12 @@ class RawFetcher(JsProxy, js_name="Fetcher"):
 class RawStub(RawFetcher, js_name="DurableObject"):
     """Calls one object."""
 
-    def __init__(self, native: DurableObjectStub, actor_id: DurableObjectIdView) -> None:
+    def __init__(
+        self, native: DurableObjectStub, actor_id: DurableObjectIdView | None = None
+    ) -> None:
         super().__init__(native)
-        self.id = actor_id
-        self.name = actor_id.name
-
-    @classmethod
-    def of(cls, native: DurableObjectStub) -> "RawStub":
-        """The view of a stub that somebody has sent."""
-        return cls(native, DurableObjectIdView(native.id))
+        self.id = DurableObjectIdView(native.id) if actor_id is None else actor_id
+        self.name = self.id.name
 
 
 class RawRpcStub(RawMember, js_name="JsRpcStub"):
@@ -162,6 +160,17 @@ class RawNamespace(NamespaceView, js_name="DurableObjectNamespace"):
     """All objects of one class; its stubs are raw."""
 
     make_stub = RawStub
+
+
+class RawLoopback(RawFetcher, js_name="LoopbackServiceStub"):
+    """Calls an entrypoint of the program's own."""
+
+    def __call__(self, options: Any = None, **more: Any) -> RawFetcher:
+        """One whose ``ctx.props`` are ``options.props`` in each call."""
+        return RawFetcher(self.native(props=props_of(options, more)))
+
+
+RAW = BindingViews(RawNamespace, RawFetcher, RawLoopback)
 
 
 class RawStorage(JsProxy, js_name="DurableObjectStorage"):
@@ -203,7 +212,7 @@ class RawContext(DurableObjectContext, js_name="DurableObjectState"):
     """
 
     def __init__(self, native: DurableObjectState, guard: Guard) -> None:
-        super().__init__(native)
+        super().__init__(native, RAW)
         self._guard = guard
         self.storage: Any = RawStorage(StorageView(native.storage), guard)
 
@@ -221,7 +230,7 @@ class RawContext(DurableObjectContext, js_name="DurableObjectState"):
 _VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     RpcStub: RawRpcStub,
     ServiceStub: RawFetcher,
-    DurableObjectStub: RawStub.of,
+    DurableObjectStub: RawStub,
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }

@@ -11,38 +11,56 @@ from ...host.exports import Exports
 from ...host.scheduled import ScheduledEvent
 from ..js.dates import Date
 from ..js.proxies import JsProxy
-from ..js.values import JsDict, JsList
+from ..js.values import JsDict, JsList, from_native
 from ..js.websockets import WebSocket, WebSocketRequestResponsePair
+from .bindings import OURS, BindingViews
 from .names import as_key, spelled
-from .namespaces import DurableObjectIdView, binding_view
+from .namespaces import DurableObjectIdView
 from .storage import StorageView
 
 
-class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
-    """An object's ``ctx``.
+class ContextView(JsProxy, js_name="ExecutionContext"):
+    """What every ``ctx`` has.
 
-    Attributes:
-        id: Whose ctx this is.
-        storage: What the object keeps.
+    Args:
+        native: Perdure's.
+        views: What ``exports`` are seen as.
     """
 
-    def __init__(self, native: DurableObjectState) -> None:
+    def __init__(
+        self, native: DurableObjectState | ExecutionContext, views: BindingViews = OURS
+    ) -> None:
         self.native = native
-        self.id = DurableObjectIdView(native.id)
-        self.storage = StorageView(native.storage)
+        self._views = views
 
     def __getattr__(self, name: str) -> Any:
         if name == "exports":
-            return ExportsView(self.native.exports)
-        if name == "props":
-            return JsDict()
+            return ExportsView(self.native.exports, self._views)
         raise AttributeError(
             f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
         )
 
     def waitUntil(self, promise: Awaitable[Any]) -> None:
-        """Go on with ``promise`` after the reply has left."""
+        """Go on with ``promise`` after the reply, or the response, has left."""
         self.native.wait_until(promise)
+
+
+class DurableObjectContext(ContextView, js_name="DurableObjectState"):
+    """An object's ``ctx``.
+
+    Attributes:
+        id: Whose ctx this is.
+        storage: What the object keeps.
+        props: Empty: nobody says anything of an object.
+    """
+
+    native: DurableObjectState
+
+    def __init__(self, native: DurableObjectState, views: BindingViews = OURS) -> None:
+        super().__init__(native, views)
+        self.id = DurableObjectIdView(native.id)
+        self.storage = StorageView(native.storage)
+        self.props = JsDict()
 
     @spelled
     def blockConcurrencyWhile(self, callback: Callable[[], Any]) -> Any:
@@ -105,24 +123,15 @@ class DurableObjectContext(JsProxy, js_name="DurableObjectState"):
         return self.native.get_hibernatable_web_socket_event_timeout()
 
 
-class WorkerContext(JsProxy, js_name="ExecutionContext"):
+class WorkerContext(ContextView, js_name="ExecutionContext"):
     """A Worker's ``ctx``."""
 
-    def __init__(self, native: ExecutionContext) -> None:
-        self.native = native
+    native: ExecutionContext
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "exports":
-            return ExportsView(self.native.exports)
-        if name == "props":
-            return JsDict()
-        raise AttributeError(
-            f"ctx has no {name} on perdure; docs/workers-compatibility.md lists all"
-        )
-
-    def waitUntil(self, promise: Awaitable[Any]) -> None:
-        """Go on with ``promise`` after the response has left."""
-        self.native.wait_until(promise)
+    @cached_property
+    def props(self) -> Any:
+        """What the binding, or ``ctx.exports``, through which it is called says of who calls."""
+        return from_native(self.native.props)
 
     def passThroughOnException(self) -> None:
         """Accepted; there is no origin behind perdure that a request could pass on to."""
@@ -170,10 +179,12 @@ class ScheduledController(JsProxy, js_name="ScheduledController"):
 class ExportsView(JsProxy, js_name="Object"):
     """``ctx.exports``: the program's own entrypoints and classes, as bindings to them."""
 
-    def __init__(self, native: Exports) -> None:
+    def __init__(self, native: Exports, views: BindingViews = OURS) -> None:
         self.native = native
+        self._views = views
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return binding_view(getattr(vars(self)["native"], name))
+        own = vars(self)
+        return own["_views"].of(getattr(own["native"], name))

@@ -23,7 +23,6 @@ class Plan:
         seccomp: Number of the descriptor that has the filter.
         status: Number of the descriptor that bubblewrap tells the program's start and end on.
         block: Number of a descriptor that bubblewrap waits for before it starts the program.
-        disable_userns: Whether this bubblewrap can forbid further user namespaces.
     """
 
     sources: Mapping[str, str]
@@ -31,7 +30,6 @@ class Plan:
     seccomp: int
     status: int
     block: int | None = None
-    disable_userns: bool = False
 
 
 def environment(options: WallOptions, system: SystemFolders) -> dict[str, str]:
@@ -44,7 +42,7 @@ def environment(options: WallOptions, system: SystemFolders) -> dict[str, str]:
 def arguments(options: WallOptions, system: SystemFolders, plan: Plan) -> list[str]:
     """What bubblewrap is told, without the program that it is to start. The order counts."""
     return [
-        *namespaces(options, plan),
+        *namespaces(options),
         *(
             word
             for name, value in environment(options, system).items()
@@ -58,12 +56,10 @@ def arguments(options: WallOptions, system: SystemFolders, plan: Plan) -> list[s
     ]
 
 
-def namespaces(options: WallOptions, plan: Plan) -> Iterator[str]:
+def namespaces(options: WallOptions) -> Iterator[str]:
     yield "--unshare-all"
     if options.network is Network.HOST:
         yield "--share-net"
-    if plan.disable_userns:
-        yield from ("--unshare-user", "--disable-userns")
     yield from ("--uid", str(UID_INSIDE), "--gid", str(UID_INSIDE), "--cap-drop", "ALL")
     yield from ("--hostname", "sandbox", "--die-with-parent", "--new-session", "--clearenv")
 

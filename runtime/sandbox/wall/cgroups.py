@@ -120,6 +120,7 @@ class ControlGroup:
             with contextlib.suppress(FileNotFoundError):
                 (self.folders["pids"] / "pids.max").write_text("0")
         for pid in self.pids():
+            assert pid > 0, "0 is what a process of another pid namespace is seen as, and us all"
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -162,7 +163,11 @@ def settings(version: int, limits: WallLimits) -> dict[str, dict[str, str]]:
     pids = {"pids.max": str(limits.processes)}
     if version == 1:
         return {
-            "memory": {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory},
+            "memory": {
+                "memory.limit_in_bytes": memory,
+                "memory.memsw.limit_in_bytes": memory,
+                "memory.swappiness": "0",  # where swap is there and not accounted
+            },
             "pids": pids,
             "cpu": {"cpu.cfs_period_us": str(PERIOD_US), "cpu.cfs_quota_us": quota},
         }

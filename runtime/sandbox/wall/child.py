@@ -7,6 +7,7 @@ the promise, and each step says on what it depends; nothing here is tried again 
 parent has to be told of everything that is raised.
 """
 
+import errno
 import fcntl
 import os
 import signal
@@ -123,6 +124,9 @@ def stage(staged: Mapping[str, str]) -> None:
     opened = {path: os.open(path, os.O_PATH | os.O_NOFOLLOW) for path in staged}
     flags = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount_tmpfs(find_stage(), flags, "mode=0755,size=64k")
+    for path, descriptor in opened.items():
+        if stat.S_ISLNK(os.fstat(descriptor).st_mode):
+            raise OSError(errno.ELOOP, "it is a link, and was none when it was named", path)
     for path, target in staged.items():
         if Path(f"/proc/self/fd/{opened[path]}").is_dir():
             Path(target).mkdir()
@@ -138,7 +142,7 @@ def allow_tunnels() -> None:
     To open it is no right yet: an interface can be made only where one has a network of one's own.
     """
     kernel.unshare_mounts()
-    number = os.stat(TUNNELS).st_rdev
+    number = TUNNELS.stat().st_rdev
     kernel.mount_tmpfs(str(TUNNELS.parent), kernel.MS_NOSUID, "mode=0755,size=4k")
     os.mknod(TUNNELS, stat.S_IFCHR, number)
     TUNNELS.chmod(0o666)

@@ -47,6 +47,11 @@ def bind(source: str, target: str) -> None:
     check(call, f"mount --bind {source} {target}")
 
 
+def join_namespace(descriptor: int) -> None:
+    """Be in the namespace that ``descriptor`` is of."""
+    check(libc.setns(descriptor, 0), "setns")
+
+
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when ``parent`` ends; leave now if it already has.
 

@@ -39,9 +39,11 @@ FORBIDDING = (
     (
         "kernel/apparmor_restrict_unprivileged_userns",
         "1",
-        "Give bubblewrap a profile (Ubuntu: apt-get install apparmor-profiles, and link "
-        "bwrap-userns-restrict from /usr/share/apparmor/extra-profiles into /etc/apparmor.d), "
-        "or set sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+        (
+            "Give bubblewrap a profile (Ubuntu: apt-get install apparmor-profiles, and link "
+            "bwrap-userns-restrict from /usr/share/apparmor/extra-profiles into /etc/apparmor.d), "
+            "or set sysctl kernel.apparmor_restrict_unprivileged_userns=0"
+        ),
     ),
 )
 
@@ -113,7 +115,7 @@ def examine_apart() -> Machine:
 
 def findings() -> Iterator[Finding]:
     try:
-        path, _ = find_bubblewrap()
+        path = find_bubblewrap()
         yield found("bubblewrap", version(path))
     except WallRefused as refused:
         yield missing("bubblewrap", refused)

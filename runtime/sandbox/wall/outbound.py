@@ -2,7 +2,8 @@
 
 It is one process for each such sandbox, outside the wall, as the sandbox's user; it makes an
 interface in the sandbox's network, and ordinary connections of what arrives there. This machine's
-loopback is not reachable through it; other addresses of this machine and of its networks are.
+loopback is not reachable through it, nor are a cloud's services for its machines (`routes.py`);
+other addresses of this machine and of its networks are.
 """
 
 import contextlib
@@ -16,9 +17,10 @@ from dataclasses import dataclass
 from .cgroups import ControlGroup
 from .child import Start, become
 from .errors import WallRefused
+from .routes import close_routes
 
 NS_GET_USERNS = 0xB701  # linux/nsfs.h: the user namespace that a namespace belongs to
-READY_WITHIN_MS = 5_000
+READY_WITHIN_S = 5.0
 INSTALL = (
     "Install slirp4netns (Debian: apt-get install slirp4netns) and let its user open "
     '/dev/net/tun, or write network = "none" or network = "host" under [perdure.sandbox]'
@@ -83,15 +85,19 @@ def open_way_out(pid: int, uid: int | None, group: ControlGroup | None) -> Outbo
     child = os.fork()
     if child == 0:
         become(start)
-    for descriptor in set(there.values()):
+    for descriptor in (null, ready_there, leash_there, failure_there):
         os.close(descriptor)
     way = Outbound(child, leash)
     try:
-        if select.select([ready], [], [], READY_WITHIN_MS / 1000)[0] and os.read(ready, 1):
+        if select.select([ready], [], [], READY_WITHIN_S)[0] and os.read(ready, 1):
+            close_routes(user, network)
             return way
         way.end()
         said = os.read(failure, 4096).decode(errors="replace").strip()
         raise WallRefused(f"slirp4netns made no network: {said or 'it did not say why'}", INSTALL)
+    except OSError as error:
+        way.end()
+        raise WallRefused(f"routes could not be set: {error}", INSTALL) from error
     finally:
-        os.close(ready)
-        os.close(failure)
+        for descriptor in (ready, failure, user, network):
+            os.close(descriptor)

@@ -1,13 +1,11 @@
 """Starts a program behind a wall, and ends it so that nothing of it is left."""
 
 import contextlib
-import functools
 import json
 import os
 import select
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Container
 from pathlib import Path
@@ -160,9 +158,8 @@ def read_now(descriptor: int) -> bytes:
         return b""
 
 
-@functools.cache
-def find_bubblewrap() -> tuple[str, bool]:
-    """Where bubblewrap is, and whether it can forbid further user namespaces.
+def find_bubblewrap() -> str:
+    """Where bubblewrap is.
 
     Raises:
         WallRefused: It is not installed.
@@ -170,8 +167,7 @@ def find_bubblewrap() -> tuple[str, bool]:
     path = shutil.which("bwrap")
     if path is None:
         raise WallRefused("bubblewrap is not here", INSTALL)
-    told = subprocess.run([path, "--help"], capture_output=True, check=False)  # noqa: S603 - no input
-    return path, b"--disable-userns" in told.stdout + told.stderr
+    return path
 
 
 def start_wall(options: WallOptions) -> Wall:
@@ -187,6 +183,8 @@ def start_wall(options: WallOptions) -> Wall:
     walled, is_root = options.isolation is not Isolation.NONE, os.geteuid() == 0
     if walled and is_root != (options.uid is not None):
         raise InvalidArgument("a wall has a uid of its own if it is started by root, and only then")
+    if options.workspace.is_symlink() or not options.workspace.is_dir():
+        raise WallRefused(f"{options.workspace} is no folder", "Make it one, and no link to one")
     with contextlib.ExitStack() as closing:
         start = Preparation(options, closing)
         return start.without_wall() if options.isolation is Isolation.NONE else start.with_wall()
@@ -241,7 +239,7 @@ class Preparation:
 
     def with_wall(self) -> Wall:
         options = self.options
-        program, disable_userns = find_bubblewrap()
+        program = find_bubblewrap()
         system = find_system()
         if options.network is Network.OUTBOUND:
             find_slirp()
@@ -266,7 +264,6 @@ class Preparation:
             seccomp=self.file(content),
             status=self.place(self.pipe("status")),
             block=self.place(self.passing(blocked)) if waits else None,
-            disable_userns=disable_userns,
         )
         words = "".join(f"{word}\0" for word in arguments(options, system, plan))
         wall = self.fork(

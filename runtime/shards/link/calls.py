@@ -54,7 +54,7 @@ from .messages import (
     read_response,
     write_request,
 )
-from .parcels import Parcels, StubMaker
+from .parcels import Named, Parcels
 from .received_calls import Entrypoint, ReceivedCalls
 from .streams import IncomingBody, Streams, rebuilt
 
@@ -91,7 +91,7 @@ class LinkCalls:
         sockets: What becomes of WebSockets that responses carry.
         actors: Who gets the events that come; None where there are no actors.
         entrypoint: Who gets the requests that are for no actor; None likewise.
-        stub_of: Gives what leads to an actor whose stub has come; None where none come.
+        named: Finds what stubs lead to that have come; None where none come.
     """
 
     def __init__(
@@ -102,13 +102,13 @@ class LinkCalls:
         *,
         actors: ActorChannel | None = None,
         entrypoint: Entrypoint | None = None,
-        stub_of: StubMaker | None = None,
+        named: Named | None = None,
     ) -> None:
         self._link = link
         self._streams = streams
         self._sockets = sockets
         self._waiting: dict[int, Waiting] = {}
-        self._parcels = Parcels(link, streams, sockets, self, stub_of)
+        self._parcels = Parcels(link, streams, sockets, self, named)
         self._received = ReceivedCalls(link, streams, sockets, self._parcels, actors, entrypoint)
         self._sent_count = 0
         link.handle(REPLY, self._on_reply)

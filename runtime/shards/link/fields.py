@@ -187,7 +187,7 @@ def is_response(value: Any) -> bool:
 
 
 # What an item of a packed value is; see parcels.py.
-OF_SENDER, OF_RECEIVER, OF_ACTOR, OF_STREAM, OF_REQUEST, OF_RESPONSE = range(6)
+OF_SENDER, OF_RECEIVER, OF_ACTOR, OF_STREAM, OF_REQUEST, OF_RESPONSE, OF_SERVICE = range(7)
 _ITEMS: dict[int, tuple[Fits, ...]] = {
     OF_SENDER: (is_number,),
     OF_RECEIVER: (is_number,),
@@ -195,6 +195,7 @@ _ITEMS: dict[int, tuple[Fits, ...]] = {
     OF_STREAM: (is_number,),
     OF_REQUEST: (is_request,),
     OF_RESPONSE: (is_response,),
+    OF_SERVICE: (is_text, or_none(is_text), is_bytes),
 }
 
 

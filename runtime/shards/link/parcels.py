@@ -7,6 +7,7 @@
            | [3, number]                    a stream
            | [4, request]
            | [5, response]
+           | [6, worker, entrypoint, props]  leads to a Worker; each process has all
 
 Each end gives what it sends numbers of its own count, and keeps it until the other end has given it
 back as often as it has got it (RELEASE): so one that is on its way once more while it is given back
@@ -18,27 +19,38 @@ stays.
 
 import contextlib
 import threading
-from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
 from ....actors.capability import Capability
-from ....actors.channel import ActorChannel
-from ....actors.events import CallEvent, Delivered, OnReply
+from ....actors.events import CallEvent, OnReply
 from ....actors.http import Request, Response
 from ....actors.ids import DurableObjectId
 from ....actors.parcel import Packed, Parcel
-from ....actors.rpc import encode_error
+from ....actors.service_stub import Service, ServiceAddress
 from ....actors.stub import ActorCapability
-from .errors import ClassGone, LinkBroken, LinkEnded
-from .fields import OF_ACTOR, OF_RECEIVER, OF_REQUEST, OF_RESPONSE, OF_SENDER, OF_STREAM
+from .errors import LinkBroken, LinkEnded
+from .fields import (
+    OF_ACTOR,
+    OF_RECEIVER,
+    OF_REQUEST,
+    OF_RESPONSE,
+    OF_SENDER,
+    OF_SERVICE,
+    OF_STREAM,
+)
 from .framing import Frame
 from .kinds import RELEASE
 from .link import Link
 from .messages import SocketPassing, read_request, read_response, write_request, write_response
 from .streams import Streams
 
-StubMaker = Callable[[DurableObjectId], Capability]
+
+class Named(Protocol):
+    """Finds what leads to things that have a name in every process. ``Names`` is one."""
+
+    def actor(self, actor_id: DurableObjectId) -> Capability: ...
+    def service(self, address: ServiceAddress) -> Capability: ...
 
 
 class TargetCalls(Protocol):
@@ -55,7 +67,7 @@ class Parcels:
         streams: Of the same link.
         sockets: What becomes of WebSockets that responses carry.
         calls: Sends calls on what the other end has.
-        stub_of: Gives what leads to an actor; None where no stubs come.
+        named: Finds what stubs lead to that have come; None where none come.
     """
 
     def __init__(
@@ -64,13 +76,13 @@ class Parcels:
         streams: Streams,
         sockets: SocketPassing,
         calls: TargetCalls,
-        stub_of: StubMaker | None,
+        named: Named | None,
     ) -> None:
         self._link = link
         self._streams = streams
         self._sockets = sockets
         self._calls = calls
-        self._stub_of = stub_of
+        self._named = named
         self._sent: dict[int, _Sent] = {}
         self._numbers: dict[int, int] = {}  # by the identity of what is in _sent
         self._sent_count = 0
@@ -126,6 +138,8 @@ class Parcels:
         if isinstance(item, ActorCapability):
             actor_id = item.actor_id
             return [OF_ACTOR, actor_id.unique_key, actor_id.raw, actor_id.name]
+        if isinstance(item, Service):
+            return [OF_SERVICE, *item.address]
         if isinstance(item, RemoteCapability) and item.parcels is self:
             return [OF_RECEIVER, item.number]
         if isinstance(item, Capability):
@@ -163,10 +177,12 @@ class Parcels:
             return self._receive(fields[0])
         if kind == OF_RECEIVER:
             return self.find(fields[0])
-        if kind == OF_ACTOR:
-            if self._stub_of is None:
-                raise LinkBroken("a stub of an actor, where nobody has any")
-            return self._stub_of(DurableObjectId(*fields))
+        if kind in {OF_ACTOR, OF_SERVICE}:
+            if self._named is None:
+                raise LinkBroken("a stub of an actor or a Worker, where nobody has any")
+            if kind == OF_ACTOR:
+                return self._named.actor(DurableObjectId(*fields))
+            return self._named.service(ServiceAddress(*fields))
         if kind == OF_STREAM:
             return self._streams.receive(fields[0])
         if kind == OF_REQUEST:
@@ -250,14 +266,3 @@ class RemoteCapability(Capability):
             soon = self._loop.call_soon if is_ours else self._loop.call_soon_threadsafe
             with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the link
                 soon(self._link.send, [RELEASE, self.number, self.times])
-
-
-class Nowhere(ActorChannel):
-    """Leads to actors of a class that this process does not have."""
-
-    def __init__(self, slot: str) -> None:
-        self._slot = slot
-
-    def deliver(self, actor_id: DurableObjectId, event: Delivered, on_reply: OnReply) -> None:
-        del actor_id, event
-        on_reply(None, encode_error(ClassGone(self._slot)))

@@ -24,7 +24,7 @@ def workerd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with running_workerd(tmp_path_factory.mktemp("workerd")) as url:
             yield url
     except Missing:
-        pytest.skip("there is no workerd here, to compare with")
+        pytest.skip("there is no workerd here, to compare with: `.ci/run peer` installs it")
 
 
 @pytest.fixture

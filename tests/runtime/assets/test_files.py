@@ -53,11 +53,12 @@ def test_head_tells_of_what_a_get_would_bring(tmp_path: Path) -> None:
 def test_who_has_it_does_not_get_it_again(tmp_path: Path) -> None:
     one = asset(tmp_path / "file", b"abc")
     tag = got(one).header_fields()["ETag"]
-    for known in (tag, f"W/{tag}", f'"other", {tag}'):
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         response = got(one, If_None_Match=known)
         assert (response.status, response.content) == (304, None)
         assert response.header_fields()["ETag"] == tag
-    assert got(one, If_None_Match='"other"').status == 200
+    for other in ('"other"', "", tag.strip('"')):
+        assert got(one, If_None_Match=other).status == 200
     asset(tmp_path / "file", b"abcd")
     assert got(one, If_None_Match=tag).status == 200
 
@@ -102,6 +103,27 @@ async def test_a_file_that_changes_on_the_way_does_not_look_whole(tmp_path: Path
         await source.read_chunk()
     source.cancel()
     assert await source.read_chunk() == b""
+
+
+async def test_a_short_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    one = asset(path, b"before")
+    pread, contents = os.pread, [b"meanwhile", b"and again"]
+
+    def change_and_read(descriptor: int, size: int, at: int) -> bytes:
+        if contents:
+            path.write_bytes(contents.pop(0))
+        return pread(descriptor, size, at)
+
+    monkeypatch.setattr(os, "pread", change_and_read)
+    response = got(one)
+    assert await response.bytes() == b"and again"
+    assert response.header_fields()["Content-Length"] == "9"
+    contents += [b"x" * size for size in range(1, 5)]
+    with pytest.raises(AssetChanged):
+        got(one)
 
 
 def test_another_content_has_another_tag(tmp_path: Path) -> None:

@@ -98,6 +98,7 @@ def test_missing_files_are_answered_as_the_configuration_says() -> None:
 def test_a_path_is_decoded_part_by_part() -> None:
     assert decoded("/a%20b//c%2Fd") == "/a b/c/d"
     assert decoded("/%C3%BC/%FF/%zz") == "/ü/%FF/%zz"
+    assert decoded("/\udcff%41") == "/\udcff%41"
 
 
 def test_a_path_is_encoded_as_javascript_would() -> None:

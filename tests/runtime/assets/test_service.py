@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
@@ -109,7 +109,20 @@ async def test_a_file_that_has_gone_is_not_there(tmp_path: Path) -> None:
 
 
 TRICKS = ("..", "%2e%2e", "..%2f", ".", "%2f", "%5c", "%00", "%C0%AE%C0%AE", "..;", "~")
-NAMES = ("link", "folder", "public", "secret", "secret.html", "a", "up", "b", "index.html")
+NAMES = (
+    "r",
+    "s",
+    "_redirects",
+    "link",
+    "folder",
+    "public",
+    "secret",
+    "secret.html",
+    "a",
+    "up",
+    "b",
+    "index.html",
+)
 ASCII = st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="?#")
 PARTS = st.sampled_from([*TRICKS, *NAMES]) | st.text(ASCII, max_size=4)
 PATHS = st.lists(PARTS, max_size=6).map(lambda parts: "/" + "/".join(parts))
@@ -127,6 +140,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("index.html", "a/index.html", "a.html", "a/b"):
         (public / name).write_text("public")
     (public / ".env").write_text("SECRET")
+    (public / "_redirects").write_text("/r/* /:splat 200\n/s/* /:splat\n")
     (public / "link").symlink_to("../secret")
     (public / "link.html").symlink_to("../secret.html")
     (public / "folder").symlink_to("..")
@@ -135,6 +149,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(PATHS, st.sampled_from(HTML_HANDLING), st.sampled_from(NOT_FOUND_HANDLING))
+@example("/link", HTML_HANDLING[0], "none")
+@example("/r/link", HTML_HANDLING[0], "none")
+@example("/folder/secret", HTML_HANDLING[0], "none")
 def test_no_path_leads_outside(house: Path, path: str, html: str, missing: str) -> None:
     async def get(path: str) -> tuple[int, str]:
         config = AssetsConfig(house, html_handling=html, not_found_handling=missing)

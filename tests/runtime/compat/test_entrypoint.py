@@ -55,6 +55,21 @@ async def test_default_gets_a_request_and_has_env_and_ctx(world: World) -> None:
     assert await (await ask(world, Default)).text() == "hello http://a/"
 
 
+async def test_fetch_takes_as_many_of_request_env_and_ctx_as_it_has_places_for(
+    world: World,
+) -> None:
+    class WithNone(WorkerEntrypoint):
+        def fetch(self) -> Response:
+            return Response("none")
+
+    class WithThree(WorkerEntrypoint):
+        def fetch(self, request: Request, env: Any, ctx: Any) -> Response:
+            return Response(f"{request.url} {env} {ctx}")
+
+    assert await (await ask(world, WithNone)).text() == "none"
+    assert await (await ask(world, WithThree)).text() == "http://a/ None None"
+
+
 async def test_a_default_without_fetch_says_so(world: World) -> None:
     class Default(WorkerEntrypoint):
         pass

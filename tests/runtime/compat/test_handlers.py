@@ -180,6 +180,23 @@ async def test_a_mixin_that_never_calls_ours_has_ctx_and_env(world: World) -> No
     assert await stub_of(world, Mixed).what() == [True, "one", True]
 
 
+async def test_fetch_takes_as_many_of_request_env_and_ctx_as_it_has_places_for(
+    world: World,
+) -> None:
+    class WithNone(DurableObject):
+        def fetch(self) -> Response:
+            return Response("none")
+
+    class WithThree(DurableObject):
+        def fetch(self, request: Request, env: Any, ctx: Any) -> Response:
+            return Response(f"{request.url} {env} {ctx}")
+
+    assert await (await stub_of(world, WithNone).fetch("http://a/")).text() == "none"
+    assert (
+        await (await stub_of(world, WithThree).fetch("http://a/")).text() == "http://a/ None None"
+    )
+
+
 def test_surplus_arguments_are_dropped() -> None:
     assert relaxed(lambda: 0, 2)(1, 2) == 0
     assert relaxed(lambda a: a, 2)(1, 2) == 1

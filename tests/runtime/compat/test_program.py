@@ -11,6 +11,7 @@ from perdure.runtime.compat.program import WorkersStyle, load_programs
 from perdure.runtime.config.load import load
 from perdure.runtime.host.loader import App, LoadError
 from perdure.runtime.host.style import NATIVE
+from perdure.runtime.host.unserved import BindingUnavailable
 
 
 @pytest.fixture(autouse=True)
@@ -47,17 +48,12 @@ def test_a_program_in_workers_style_has_that_style(tmp_path: Path) -> None:
     assert vars(app.entrypoint)["env_at_import"] is app.style.env
 
 
-def test_while_it_is_imported_its_vars_are_there_and_its_bindings_are_not(tmp_path: Path) -> None:
-    main = """
-from workers import WorkerEntrypoint, DurableObject, env
-class Room(DurableObject): pass
-class Default(WorkerEntrypoint):
-    greeting = env.GREETING
-    room = env.ROOM
-"""
-    toml = """
+TOML_OF_A_ROOM = """
 [vars]
 GREETING = "hello"
+[[kv_namespaces]]
+binding = "CACHE"
+id = "0"
 [[durable_objects.bindings]]
 name = "ROOM"
 class_name = "Room"
@@ -65,10 +61,32 @@ class_name = "Room"
 tag = "v1"
 new_sqlite_classes = ["Room"]
 """
-    with pytest.raises(
-        LoadError, match=r"env\.ROOM is not there yet while the program is imported"
-    ):
-        project(tmp_path, main, toml)
+
+
+def test_while_it_is_imported_it_can_read_vars_and_keep_bindings(tmp_path: Path) -> None:
+    main = """
+from workers import WorkerEntrypoint, DurableObject, env
+greeting, rooms, cache = env.GREETING, env.ROOM, env.CACHE
+class Room(DurableObject): pass
+class Default(WorkerEntrypoint): pass
+"""
+    module = project(tmp_path, main, TOML_OF_A_ROOM).module
+    assert module.greeting == "hello"
+    assert module.rooms.constructor.name == "DurableObjectNamespace"
+    with pytest.raises(BindingUnavailable, match="CACHE is not available on perdure"):
+        module.cache.get("key")
+
+
+def test_while_it_is_imported_bindings_are_not_used(tmp_path: Path) -> None:
+    main = """
+from workers import WorkerEntrypoint, DurableObject, env
+class Room(DurableObject): pass
+class Default(WorkerEntrypoint):
+    room = env.ROOM.getByName("one")
+"""
+    said = r"Disallowed operation called within global scope.*env\.ROOM can be kept"
+    with pytest.raises(LoadError, match=said):
+        project(tmp_path, main, TOML_OF_A_ROOM)
 
 
 def test_a_native_one_has_none(tmp_path: Path) -> None:

@@ -59,12 +59,6 @@ def test_what_will_be_missed_is_warned_of(
     )
     (tmp_path / "public").mkdir()
     assert load_text(text).warnings == ()
-    for name in ("_headers", "_redirects"):
-        (tmp_path / "public" / name).touch()
-    assert [warning.message for warning in load_text(text).warnings] == [
-        '"_headers" in the directory of assets is not read by perdure.',
-        '"_redirects" in the directory of assets is not read by perdure.',
-    ]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,9 @@ def test_minutes_and_hours_have_lists_ranges_and_steps() -> None:
     assert fired("*/20 9-10 * * *", "2026-03-01") == [
         f"2026-03-01 {time}" for time in ("09:00", "09:20", "09:40", "10:00", "10:20", "10:40")
     ]
+    assert fired("7/20 3-10/4 * * *", "2026-03-01") == [
+        f"2026-03-01 {hour:02}:{minute:02}" for hour in (3, 7) for minute in (7, 27, 47)
+    ]
     assert fired("59 23 * * *", "2026-03-01") == ["2026-03-01 23:59"]
     assert fired("5,50/5 1,2-6/2 * * *", "2026-03-01", 1) == [
         f"2026-03-01 {hour:02}:{minute:02}" for hour in (1, 2, 4, 6) for minute in (5, 50, 55)

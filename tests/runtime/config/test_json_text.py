@@ -36,6 +36,7 @@ VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,  # more take long to make, and show no more
 )
 BLANKS = st.sampled_from(["", " ", "\n", "// [,]\n", '/* {"}, */', "/**/ /* , */"])
 

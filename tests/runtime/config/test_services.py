@@ -54,6 +54,16 @@ def test_wrong_services_are_told_in_wranglers_words(
     ]
 
 
+def test_props_are_a_table(
+    load_text: Callable[..., LoadedConfig], errors_of: Callable[..., Sequence[str]]
+) -> None:
+    text = HEAD + 'services = [{ binding = "A", service = "b", props = %s }]'
+    (service,) = load_text(text % '{ who = "me", deep = [{ a = 1 }] }').config.services
+    assert service.props == {"who": "me", "deep": [{"a": 1}]}
+    (error,) = errors_of(text % '"me"')
+    assert error.endswith('The field "services[0].props" should be an object but got "me".')
+
+
 def test_services_are_not_inherited(problems_of: Callable[..., Sequence[Problem]]) -> None:
     text = 'services = [{ binding = "A", service = "b" }]\n[env.prod]\n'
     (problem,) = problems_of(HEAD + text, "prod")

@@ -67,6 +67,11 @@ def test_a_binding_to_a_worker_that_is_not_started_is_a_warning(tmp_path: Path) 
     assert all("another -c" in problem.hint for problem in loaded.warnings)
 
 
+def test_what_is_worth_saying_of_each_of_them_is_said(tmp_path: Path) -> None:
+    paths = [write(tmp_path, name, "odd = 1\n") for name in ("chat", "hall")]
+    assert [warning.file for warning in load_together(paths).warnings] == paths
+
+
 def test_two_of_one_name_are_refused(tmp_path: Path) -> None:
     one = write(tmp_path, "chat")
     (tmp_path / "copy").mkdir()

@@ -83,6 +83,7 @@ async def test_another_server_goes_on_where_one_has_stopped(requests: list[bytes
         await loop.connect_accepted_socket(partial(other.server, descriptor), descriptor)
         assert (await wire.answer()).text == "/a 0"
         assert other.admission.statistics().open == 1
+        other.connection.close_if_idle()
         await other.server.shutdown(1)
 
 

@@ -113,3 +113,14 @@ async def test_open_websockets_are_told_of_the_end(
         socket = await http.ws_connect(f"{url}/ws")
         message, _ = await asyncio.gather(socket.receive(), stack.aclose())
         assert (message.type, message.data) == (WSMsgType.CLOSE, 1001)
+
+
+async def test_the_application_around_it_calls_actors(config: WorkerConfig) -> None:
+    rooms = perdure.aiohttp_app(config)
+    app = web.Application()
+    app.add_subapp("/rooms", rooms)
+    async with running(app):
+        mount = rooms[perdure.MOUNT]
+        room = mount.env.ROOM.get_by_name("lobby")
+        assert await room.count() == 0
+        assert await asyncio.to_thread(mount.call, room.count) == 0

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 import perdure
 from perdure.runtime.config.model import WorkerConfig
+from perdure.runtime.embedded.mount import NotOpen
 from tests.serving import Serving
 
 from .conftest import MAIN, in_hypercorn, in_uvicorn
@@ -276,3 +277,13 @@ async def test_a_configuration_file_is_read(
         assert json.loads(await response.text()) == 0
     assert (tmp_path / "elsewhere").is_dir()
     assert str(config.path) in repr(app)
+
+
+async def test_the_application_around_it_calls_actors(config: WorkerConfig) -> None:
+    rooms = perdure.asgi(config)
+    with pytest.raises(NotOpen):
+        _ = rooms.env
+    async with rooms.lifespan():
+        room = rooms.env.ROOM.get_by_name("lobby")
+        assert await room.count() == 0
+        assert await asyncio.to_thread(rooms.call, room.count) == 0

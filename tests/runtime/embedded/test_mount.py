@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from perdure import UsageError
+from perdure import UsageError, WrongThread
 from perdure.runtime.config.model import WorkerConfig
-from perdure.runtime.embedded.mount import Mount, ServedTwice
+from perdure.runtime.embedded.mount import Mount, NotOpen, ServedTwice
 from perdure.runtime.errors import MigrationDeclined
 from perdure.runtime.host.operations.errors import OperatorError
 from tests.serving import Serving
@@ -75,3 +75,32 @@ async def test_data_is_deleted_only_when_that_was_said(serve: Serving, tmp_path:
         await Mount(second, data_dir=tmp_path / "data").open()
     async with Mount(second, data_dir=tmp_path / "data", delete_data=True).lifespan():
         pass
+
+
+async def test_the_embedding_program_calls_actors_itself(config: WorkerConfig) -> None:
+    mount = Mount(config)
+    with pytest.raises(NotOpen, match=r"lifespan=rooms\.lifespan"):
+        _ = mount.env
+    with pytest.raises(NotOpen):
+        mount.call(str)
+    async with mount.lifespan():
+        room = mount.env.ROOM.get_by_name("lobby")
+        assert await room.count() == 0
+        with pytest.raises(WrongThread, match=r"call\(\) of a mounted program"):
+            await asyncio.to_thread(room.count)
+        assert await asyncio.to_thread(mount.call, room.count) == 0
+
+        async def elsewhere() -> None:
+            await mount.env.ROOM.get_by_name("lobby").count()
+
+        with pytest.raises(WrongThread, match="another event loop"):
+            await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
+        with pytest.raises(UsageError, match="await"):
+            mount.call(room.count)
+    with pytest.raises(NotOpen):
+        _ = mount.env
+
+
+def test_an_option_that_there_is_not_is_refused(config: WorkerConfig) -> None:
+    with pytest.raises(TypeError, match=r"'dta_dir' is no option .* data_dir, env"):
+        Mount(config, dta_dir="x")  # type: ignore[call-arg]  # it is the point

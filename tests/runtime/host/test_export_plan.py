@@ -155,6 +155,27 @@ def test_a_class_is_taken_over_from_another_worker_once() -> None:
     assert told(config(ROOM), ours) == []
 
 
+def test_a_class_that_is_taken_over_is_stored_as_it_was() -> None:
+    it = config(ExportedClass("Room", "expecting-transfer", transfer_from="old"))
+    theirs = at(record("old-Room", "Room", worker="old", storage="kv"), workers=["old"])
+    problem = refusal(it, theirs)
+    assert problem.message == 'The class "Room" was created with "legacy-kv", which is for good.'
+
+
+def test_two_new_classes_never_have_one_key() -> None:
+    before = at(record("chat-A", "A", state="deleted"))
+    made = plan_exports(config(ExportedClass("A"), ExportedClass("A-2")), before)
+    assert [namespace.unique_key for namespace in made.namespaces.values()] == [
+        "chat-A-2",
+        "chat-A-2-2",
+    ]
+
+
+def test_a_tag_is_given_once() -> None:
+    before = at(tags=["exports:2"])
+    assert [step.tag for step in plan_exports(config(ROOM), before).steps] == ["exports:3"]
+
+
 def test_a_class_that_is_not_there_cannot_be_taken_over() -> None:
     it = config(ExportedClass("Room", "expecting-transfer", transfer_from="old", line=3))
     assert "knows no Worker" in refusal(it, Recorded()).message
@@ -183,6 +204,14 @@ def test_a_class_that_was_taken_over_does_not_begin_anew_by_mistake() -> None:
     assert 'transferred_to = "new"' in problem.hint
     moved = refusal(config(MOVED, ExportedClass("Hall")), taken)
     assert moved.message == 'The objects of "Hall" were taken over by "new".'
+
+
+def test_a_later_class_of_the_name_that_was_taken_over_counts_too() -> None:
+    before = record("chat-Room", "Room", state="deleted")
+    taken = record("chat-Room-2", "Hall", worker="new")
+    assert 'taken over by "new"' in refusal(config(ROOM), at(before, taken)).message
+    other = record("chat-Room-two", "Hall", worker="new")
+    assert told(config(ROOM), at(before, other)) == ["create Room (SQLite)"]
 
 
 async def test_a_real_directory_goes_from_migrations_through_exports(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -175,11 +176,23 @@ def test_a_main_that_would_hide_a_module(tmp_path: Path, name: str, message: str
     assert problem.hint == "Give the file another name, for instance main.py."
 
 
+def test_a_main_of_the_name_of_a_module_that_the_server_was_started_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where ``uvicorn main:app`` runs a file that mounts a program called main.py."""
+    started = ModuleType("main")
+    started.__file__ = "/srv/main.py"
+    monkeypatch.setitem(sys.modules, "main", started)
+    (problem,) = refusal(write(tmp_path, DEFAULT, "main.py")).problems
+    assert "the loaded module main (/srv/main.py)" in problem.message
+    assert problem.hint == "Give the file another name, for instance worker.py."
+
+
 def test_a_main_that_would_replace_an_imported_library(tmp_path: Path) -> None:
     main = write(tmp_path, DEFAULT, "pytest.py")
     (problem,) = refusal(main).problems
     assert problem.message == (
-        f"pytest.py would take the place of the installed module pytest ({pytest.__file__})."
+        f"pytest.py would take the place of the loaded module pytest ({pytest.__file__})."
     )
     assert sys.modules["pytest"] is pytest
 

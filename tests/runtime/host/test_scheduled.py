@@ -1,16 +1,34 @@
 """Cron triggers fire in their minutes, each once."""
 
-from perdure.runtime.host.scheduled import MINUTE_MS, CronSchedule, ScheduledEvent
+from collections.abc import Callable
+
+import pytest
+
+from perdure.runtime.host.scheduled import MINUTE_MS, RUNS_MAX, CronSchedule, ScheduledEvent
 from tests.world import FakeClock
 
 START_S = 1_767_225_600.0  # 2026-01-01 00:00 UTC, a Thursday
 
 
-def schedule(*crons: str, at_s: float = START_S) -> tuple[FakeClock, list[ScheduledEvent]]:
-    clock = FakeClock()
+class WallClock(FakeClock):
+    """One that can be set back; timers go by another one, as they do."""
+
+    back_ms = 0
+
+    def time_ms(self) -> int:
+        return super().time_ms() - self.back_ms
+
+
+def schedule(*crons: str, at_s: float = START_S) -> tuple[WallClock, list[ScheduledEvent]]:
+    clock = WallClock()
     clock.now_s = at_s
     fired: list[ScheduledEvent] = []
-    CronSchedule(crons, clock, fired.append).start()
+
+    def fire(event: ScheduledEvent, on_done: Callable[[BaseException | None], None]) -> None:
+        fired.append(event)
+        on_done(None)
+
+    CronSchedule(crons, clock, fire).start()
     return clock, fired
 
 
@@ -49,17 +67,57 @@ def test_what_was_missed_is_not_made_up() -> None:
 def test_a_clock_that_is_set_back_fires_nothing_twice() -> None:
     clock, fired = schedule("* * * * *")
     clock.advance(120)
-    clock.now_s -= 90
+    clock.back_ms = 90_000
     clock.advance(240)
-    assert minutes(fired) == sorted(set(minutes(fired)))
-    assert minutes(fired)[-1] == 4
+    assert minutes(fired) == [1, 2, 3, 4]
 
 
 def test_nothing_fires_once_it_is_closed() -> None:
     clock = FakeClock()
     fired: list[ScheduledEvent] = []
-    it = CronSchedule(["* * * * *"], clock, fired.append)
+    it = CronSchedule(["* * * * *"], clock, lambda event, _: fired.append(event))
     it.start()
     it.close()
     clock.advance(300)
     assert fired == []
+
+
+def test_runs_may_overlap_which_is_told_but_not_more_and_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = FakeClock()
+    clock.now_s = START_S
+    running: list[Callable[[BaseException | None], None]] = []
+    CronSchedule(["* * * * *"], clock, lambda _, on_done: running.append(on_done)).start()
+    clock.advance(60)
+    assert caplog.records == []
+    clock.advance(60)
+    assert [record.message for record in caplog.records] == ["scheduled.overlaps"]
+    clock.advance(60 * RUNS_MAX)
+    assert len(running) == RUNS_MAX
+    assert [record.message for record in caplog.records][-3:] == [
+        "scheduled.overlaps",
+        "scheduled.skipped",
+        "scheduled.skipped",
+    ]
+    running[0](RuntimeError("told elsewhere"))
+    clock.advance(60)
+    assert len(running) == RUNS_MAX + 1
+    for on_done in running[1:]:
+        on_done(None)
+    caplog.clear()
+    clock.advance(60)
+    assert caplog.records == []
+    assert len(running) == RUNS_MAX + 2
+
+
+def test_triggers_do_not_wait_for_each_other(caplog: pytest.LogCaptureFixture) -> None:
+    clock = FakeClock()
+    clock.now_s = START_S
+    fired: list[str] = []
+    CronSchedule(
+        ["*/2 * * * *", "1-59/2 * * * *"], clock, lambda event, _: fired.append(event.cron)
+    ).start()
+    clock.advance(120)
+    assert len(fired) == 2
+    assert caplog.records == []

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import overload
 
 from perdure import DurableObject
 from perdure.runtime.config.model import (
@@ -34,6 +35,23 @@ class Room(Base):
 def test_methods_are_those_that_can_be_called() -> None:
     assert methods_of(Room) == ["leave", "join", "version"]
     assert methods_of(DurableObject) == []
+
+
+class Store(DurableObject):
+    @overload
+    def find(self, key: str) -> str: ...
+    @overload
+    def find(self, key: int) -> int: ...
+    def find(self, key: str | int) -> str | int:
+        return key
+
+
+def test_overloaded_methods_are_not_given_one_form_for_all(tmp_path: Path) -> None:
+    text = typed_env(Serving(tmp_path).write("", objects=["Store"]), {"Store": Store})
+    assert "        find: Any  # overloaded" in text
+    assert "import TYPE_CHECKING, Any" in text
+    assert "remote" not in text
+    assert "import Store" not in text
 
 
 def test_the_text_names_bindings_vars_and_methods(tmp_path: Path) -> None:

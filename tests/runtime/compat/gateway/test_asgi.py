@@ -3,7 +3,7 @@
 import aiohttp
 import pytest
 
-from perdure import Request, UsageError
+from perdure import NotInHandler, Request, UsageError
 from perdure.gateway import asgi
 from tests.serving import Serving
 
@@ -83,3 +83,8 @@ async def _app(scope: object, receive: object, send: object) -> None:
 def test_there_is_nothing_else() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'serve'"):
         asgi.serve
+
+
+def test_call_belongs_into_a_thread_of_a_request() -> None:
+    with pytest.raises(NotInHandler, match="answers a request"):
+        asgi.call(str)

@@ -50,6 +50,18 @@ def in_a_thread():
     import threading
     return threading.current_thread() is not threading.main_thread()
 
+@app.get("/in-a-thread/{{number}}")
+def count_in_a_thread(number: int, env=asgi.env):
+    return {{"total": asgi.call(env.COUNTER.get_by_name("a").add, number)}}
+
+@app.get("/wrong/{{number}}")
+def count_wrongly(number: int, env=asgi.env):
+    return {{"total": env.COUNTER.get_by_name("a").add(number)}}
+
+@app.get("/count-later")
+async def count_later(tasks: BackgroundTasks, env=asgi.env):
+    tasks.add_task(env.COUNTER.get_by_name("a").add, 1)
+
 @app.get("/lines")
 async def lines():
     async def produce():
@@ -100,6 +112,32 @@ async def test_fastapi(serve: Serving, http: aiohttp.ClientSession) -> None:
         assert (response.status, await response.text()) == (500, "Internal Server Error")
     async with http.get(f"{server.url}/openapi.json") as response:
         assert "/count/{number}" in (await response.json())["paths"]
+
+
+async def test_routes_in_threads_have_actors_called_on_the_loop(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    server = await serve(FASTAPI, objects=["Counter"])
+    async with http.get(f"{server.url}/in-a-thread/3") as response:
+        assert await response.json() == {"total": 3}
+    async with http.get(f"{server.url}/wrong/3") as response:
+        assert response.status == 500, "and nothing was added"
+    async with http.get(f"{server.url}/in-a-thread/1") as response:
+        assert await response.json() == {"total": 4}
+
+
+async def test_a_call_of_an_actor_can_be_a_background_task(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    """Starlette asks whether the method is async: it is, though it is not written so."""
+    server = await serve(FASTAPI, objects=["Counter"])
+    async with http.get(f"{server.url}/count-later") as response:
+        assert response.status == 200
+    total = 0
+    while not total:
+        async with http.get(f"{server.url}/count/0") as response:
+            total = (await response.json())["total"]
+    assert total == 1
 
 
 async def test_a_websocket_of_fastapi_calls_actors(

@@ -145,7 +145,6 @@ async def talk(scope, receive, send):
         ("raise ValueError('mine')", 500, "ValueError: mine"),
         ("await send({'type': 'websocket.accept', 'subprotocol': 'x'})", 500, "offers none"),
         ("await send({'type': 'websocket.send', 'text': 'x'})", 500, "before it has accepted"),
-        ("await receive()", 500, "wants a message before"),
         (
             DENIAL,
             401,
@@ -168,6 +167,29 @@ async def test_an_upgrade_can_be_refused(
     async with http.get(server.url, headers=headers) as response:
         assert response.status == status
         assert body in await response.text()
+
+
+async def test_one_task_may_listen_before_another_has_accepted(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    """Quart does so, and Django Channels."""
+    server = await serve(
+        HEAD
+        + """
+async def talk(scope, receive, send):
+    listening = asyncio.create_task(receive())
+    await asyncio.sleep(0)
+    assert not listening.done()
+    await send({"type": "websocket.close" if scope["path"] == "/no" else "websocket.accept"})
+    heard.put_nowait(await listening)
+"""
+    )
+    async with http.ws_connect(server.url) as socket:
+        await socket.send_str("hello")
+        assert await told(http, server.url) == "{'type': 'websocket.receive', 'text': 'hello'}"
+    with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+        await http.ws_connect(f"{server.url}/no")
+    assert "'websocket.disconnect'" in await told(http, server.url)
 
 
 @pytest.mark.inline("the brake takes hold later where the client is in another process")

@@ -1,10 +1,11 @@
 """What the platform has and perdure does not."""
 
 import types
+from typing import Any
 
 import pytest
 
-from perdure.runtime.compat.js.absent import ABSENT
+from perdure.runtime.compat.js.absent import ABSENT, absent_module
 from perdure.runtime.compat.js.errors import NotAvailable
 
 
@@ -31,3 +32,16 @@ def test_each_says_its_name_and_an_alternative(js: types.ModuleType, name: str) 
     ):
         thing.anything
     assert not hasattr(thing, "__len__")
+
+
+def test_names_of_a_module_can_be_taken_and_not_be_used() -> None:
+    module: Any = absent_module("cloudflare:email")
+    assert repr(module) == "<cloudflare:email: not available on perdure>"
+    taken = module.EmailMessage
+    with pytest.raises(NotAvailable, match=r"cloudflare:email\.EmailMessage is not available"):
+        taken.new("a", "b", "text")
+    assert not hasattr(module, "__path__")
+
+
+def test_of_other_modules_nothing_is_known() -> None:
+    assert absent_module("node:crypto") is None

@@ -74,6 +74,7 @@ def test_what_is_no_json_is_a_syntax_error(text: str, js: types.ModuleType) -> N
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=20,  # more take long to make, and show no more
     )
 )
 def test_the_text_is_json(value: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from perdure.runtime.compat.js.promises import Promise, as_error, run_at_once
 from perdure.runtime.compat.js.proxies import JsException
+from perdure.runtime.compat.pyodide.conversion import to_js
 
 
 async def later(value: Any) -> Any:
@@ -116,3 +117,17 @@ async def test_what_need_not_wait_runs_at_once() -> None:
     assert run_at_once(Promise.resolve(6)) == (True, 6)
     assert run_at_once(later(7)) == (False, None)
     assert run_at_once(asyncio.get_running_loop().create_future()) == (False, None)
+
+
+async def test_what_python_awaits_is_awaited_through_a_proxy_too() -> None:
+    async def give(value: int) -> int:
+        return value
+
+    promises = to_js([give(1), Promise.resolve(2), 3])
+    assert await Promise.all(promises) == [1, 2, 3]
+
+
+async def test_one_that_is_resolved_with_another_comes_to_what_that_does() -> None:
+    assert await Promise(lambda resolve, _reject: resolve(Promise.resolve(5))) == 5
+    with pytest.raises(JsException, match="no"):
+        await Promise(lambda resolve, _reject: resolve(Promise.reject("no")))

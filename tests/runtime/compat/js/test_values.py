@@ -149,6 +149,7 @@ PLAIN = st.recursive(
     | st.text()
     | st.binary(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,  # more take long to make, and show no more
 )
 
 

@@ -61,3 +61,4 @@ def test_no_headers_are_none() -> None:
     assert fields_of(None) is None
     assert fields_of({}) is None
     assert fields_of({"a": 1}) == [("a", "1")]
+    assert fields_of([("a", True), ("b", 1.0)]) == [("a", "true"), ("b", "1")]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 import perdure
-from perdure.actors.errors import NotInHandler
 from perdure.runtime.compat.js.errors import NotAvailable
 from perdure.runtime.compat.js.http import Request as JsRequest
+from perdure.runtime.compat.js.proxies import JsException
 from perdure.runtime.compat.sdk import entrypoints
 from perdure.runtime.compat.sdk.messages import Request
 from perdure.storage.errors import UsageError
@@ -56,13 +56,21 @@ async def test_work_goes_on_after_the_handler(workers: World) -> None:
 
 async def test_outside_of_a_handler_nothing_goes_on() -> None:
     later = asyncio.sleep(0)
-    with pytest.raises(NotInHandler):
+    with pytest.raises(JsException, match="Disallowed operation called within global scope"):
         entrypoints.wait_until(later)
     later.close()
 
 
+def test_modules_of_the_platform_say_what_to_use_instead() -> None:
+    connect = entrypoints.import_from_javascript("cloudflare:sockets").connect
+    said = r"cloudflare:sockets\.connect is not available on perdure: use asyncio"
+    with pytest.raises(NotAvailable, match=said):
+        connect("example.com:25")
+
+
 def test_there_is_no_javascript() -> None:
-    with pytest.raises(NotAvailable, match="is not available on perdure"):
-        entrypoints.import_from_javascript("cloudflare:sockets")
+    with pytest.raises(ImportError, match="it is not available on perdure") as raised:
+        entrypoints.import_from_javascript("node:crypto")
+    assert raised.value.name == "node:crypto"
     with pytest.raises(UsageError, match="a module's name is a str"):
         entrypoints.import_from_javascript(5)  # type: ignore[arg-type]  # that is the point

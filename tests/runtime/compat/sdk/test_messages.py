@@ -79,15 +79,16 @@ def test_headers_of_another_type_are_refused() -> None:
 def test_a_status_is_a_number_or_one_of_pythons() -> None:
     assert Response("", HTTPStatus.NOT_FOUND).status == 404
     assert Response("", status=299, status_text="Odd").status_text == "Odd"
+    assert Response("", status=299).status_text == ""
+    assert Response("", status=201).status_text == "Created"
     with pytest.raises(JsException, match="range 200 to 599"):
         Response("", status=99)
 
 
 def test_a_response_says_what_it_is() -> None:
-    response = Response("x", status_text="OK")
+    response = Response("x")
     assert repr(response) == (
-        "Response(status=200, status_text='OK', content_type='text/plain;charset=UTF-8', "
-        "type='default')"
+        "Response(status=200, status_text='OK', content_type='text/plain;charset=UTF-8')"
     )
 
 

@@ -32,6 +32,7 @@ from perdure.runtime.compat.sdk.transfer import (
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=20,  # more take long to make, and show no more
 )
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from perdure.runtime.compat.js.objects import Object
+from perdure.runtime.compat.js.proxies import JsException
 from perdure.runtime.compat.views.env import EnvView, bind, patched
 from perdure.runtime.compat.views.namespaces import NamespaceView
-from perdure.runtime.host.bindings import Env
 from tests.world import World
 
 
@@ -24,6 +25,15 @@ async def test_bindings_and_vars_are_attributes(workers: World) -> None:
     await workers.inside(script)
 
 
+async def test_object_keys_are_bindings_and_vars(workers: World) -> None:
+    def script(lab: Any) -> None:
+        assert lab.env.LAB is not None  # a view that is kept from now on
+        assert sorted(Object.keys(lab.env)) == ["GREETING", "JSON", "LAB"]
+        assert ["LAB", lab.env.LAB] in Object.entries(lab.env)
+
+    await workers.inside(script)
+
+
 def test_before_it_is_filled_it_says_what_is_missing() -> None:
     with pytest.raises(AttributeError, match="env has no ROOM"):
         EnvView().ROOM
@@ -34,12 +44,23 @@ def test_before_it_is_filled_vars_are_there() -> None:
     assert (env.GREETING, env.JSON.a) == ("hello", [1])
 
 
-def test_before_it_is_filled_bindings_are_said_to_come() -> None:
-    env = EnvView({"GREETING": "hello"}, later=["ROOM"])
-    with pytest.raises(AttributeError, match=r"env\.ROOM is not there yet"):
-        env.ROOM
-    bind(env, Env({"ROOM": "a room"}))
-    assert env.ROOM == "a room"
+async def test_before_it_is_filled_a_binding_can_be_kept_and_not_be_used(workers: World) -> None:
+    env = EnvView({"GREETING": "hello"}, early={"LAB": NamespaceView})
+    kept = env.LAB
+    assert isinstance(kept, NamespaceView)
+    assert env.LAB is kept
+    assert "LAB" in dir(env)
+    assert repr(kept)
+    with pytest.raises(JsException, match="Disallowed operation called within global scope"):
+        kept.idFromName("a")
+
+    def script(lab: Any) -> None:
+        bind(env, lab.env._native)
+        assert kept.idFromName("a") == lab.env.LAB.idFromName("a")
+        assert env.LAB is kept
+        assert kept.native is lab.env.LAB.native
+
+    await workers.inside(script)
 
 
 async def test_it_is_read_only(workers: World) -> None:
@@ -59,6 +80,8 @@ async def test_entries_can_be_replaced_for_a_while(workers: World) -> None:
             with patched(env, EXTRA=2):
                 assert (env.LAB, env.EXTRA) == ("another", 2)
             assert env.EXTRA == 1
+        with patched(env, [("LAB", "a pair")]):
+            assert env.LAB == "a pair"
         assert env.LAB is before
         assert not hasattr(env, "EXTRA")
 

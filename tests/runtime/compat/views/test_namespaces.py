@@ -56,6 +56,14 @@ async def test_a_jurisdiction_has_ids_of_its_own(workers: World) -> None:
     await workers.inside(script)
 
 
+async def test_what_cannot_be_sent_is_a_data_clone_error(workers: World) -> None:
+    def script(lab: Any) -> None:
+        with pytest.raises(JsException, match=r"^DataCloneError: .*argument 1 of method\(\)"):
+            lab.env.LAB.getByName("other").method(object())
+
+    await workers.inside(script)
+
+
 async def test_calls_convert_what_goes_and_what_comes(workers: World) -> None:
     async def script(lab: Any) -> None:
         stub = lab.env.LAB.getByName("other", {"locationHint": "weur"})

@@ -27,6 +27,15 @@ def test_what_is_called_on_an_answer_waits_for_it() -> None:
     assert 'method "color"' in str(decode_error(failure))
 
 
+def test_what_is_called_on_an_answer_is_done_in_order() -> None:
+    answer = Answer(lambda *_: None, 1, is_fetch=False)
+    order: list[int] = []
+    for number in range(5):
+        answer.call(CallEvent("size", b""), lambda *_, number=number: order.append(number))
+    answer.give(encode({"size": 5}), None)
+    assert order == [0, 1, 2, 3, 4]
+
+
 def test_what_fails_fails_what_waits_for_it() -> None:
     answer = Answer(lambda *_: None, 1, is_fetch=False)
     replies = given(answer, "size")

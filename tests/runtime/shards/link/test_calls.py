@@ -17,6 +17,7 @@ from perdure.actors.http import Request, Response
 from perdure.actors.ids import DurableObjectId
 from perdure.actors.packing import pack_call
 from perdure.actors.rpc import decode_error, encode_error
+from perdure.actors.rpc_stub import unpack
 from perdure.actors.socket_pair import WebSocketPair
 from perdure.runtime.shards.link import calls as module
 from perdure.runtime.shards.link import opening
@@ -29,7 +30,7 @@ from perdure.runtime.shards.link.link import Link
 from perdure.runtime.shards.link.opening import open_link
 from perdure.runtime.shards.link.streams import Streams
 from perdure.storage.errors import LimitExceeded
-from perdure.storage.values import decode, encode
+from perdure.storage.values import encode, encode_lifting
 from tests.runtime.shards.link.ends import (
     A_WORKER,
     ANOTHER_WORKER,
@@ -292,6 +293,11 @@ REQUEST: list[Any] = ["GET", "http://x/", [], None, "manual", None, False, True]
 OK: list[Any] = [200, "", [], None, "", False, None, True]
 
 
+def lifted(payload: bytes) -> bytes:
+    """A value in which something stands in a form of its own."""
+    return encode_lifting([len], "it", lambda part: payload if part is len else None)
+
+
 @pytest.mark.parametrize(
     ("lie", "reason"),
     [
@@ -299,6 +305,10 @@ OK: list[Any] = [200, "", [], None, "", False, None, True]
         ([REPLY, 2, encode(1)], "call 2 cannot be answered so"),
         ([RESPONSE, 1, OK, None], "call 1 cannot be answered so"),
         ([REPLY, 1, b"no value"], "its value is none"),
+        ([REPLY, 1, [lifted(b"e" + encode({})), []]], "its value is none"),
+        ([REPLY, 1, [lifted(b"b" + encode([])), []]], "its value is none"),
+        ([REPLY, 1, [lifted(b"w\0\0\0\0"), [[3, 1]]]], "its value is none"),
+        ([REPLY, 1, [lifted(b"i\0\0\0\0"), []]], "its value is none"),
         ([FAILURE, 1, b"no failure"], "a failure that is none"),
         ([FAILURE, 1, encode({"module": 5})], "a failure that is none"),
         ([RESPONSE, 2, [*OK[:6], ["0", 2, 77], True], None], "there is no socket"),
@@ -316,7 +326,7 @@ async def test_a_process_that_answers_with_lies_is_cut_off_and_its_calls_fail_on
 
     def on_reply(name: str, value: Any, failure: bytes | None) -> None:
         if name == "call" and failure is None:
-            decode(value)  # as a stub reads it: raises ValueCorrupt
+            unpack(value, None)  # as a stub reads it: raises ValueCorrupt
         answers[name].append((value, failure))
 
     calls.deliver(ID, CallEvent("m", NO_ARGUMENTS), partial(on_reply, "call"))

@@ -14,7 +14,15 @@ REQUEST: list[Any] = ["GET", "http://x/", [], None, "manual", None, False, True]
 RESPONSE = [200, "", [], b"body", "", False, ["1", 2, 3], True]
 PACKED = [
     b"value",
-    [[0, 1], [1, 2], [2, "key", ID, None], [3, 4], [4, REQUEST], [5, RESPONSE]],
+    [
+        [0, 1],
+        [1, 2],
+        [2, "key", ID, None],
+        [3, 4],
+        [4, REQUEST],
+        [5, RESPONSE],
+        [6, "app", "Default", b""],
+    ],
 ]
 EXAMPLES: dict[int, list[Any]] = {
     kinds.HELLO: ["0.1.0", 1, WORKER, "0", 7],
@@ -150,6 +158,8 @@ def test_nobody_of_an_unknown_role_may_send_anything() -> None:
         [b"value", [[0]]],
         [b"value", [[0, -1]]],
         [b"value", [[2, "key", b"short", None]]],
+        [b"value", [[6, "app", 5, b""]]],
+        [b"value", [[6, "app", None, None]]],
         [b"value", [[4, RESPONSE]]],
         [b"value", None],
     ],

@@ -20,6 +20,10 @@ class Default(WorkerEntrypoint):
         currency = options.currency if options else "?"
         return {"price": item.size * self.env.FACTOR, "currency": currency}
 
+    async def rights(self):
+        props = self.ctx.props
+        return [props.rights[0], props["rights"].length, props.to_py()]
+
     async def each(self, items, tell):
         """Tell of the price of each; give a function that says the total."""
         total = 0

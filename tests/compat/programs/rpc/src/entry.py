@@ -1,10 +1,18 @@
 """A shop: calls between Workers and objects, with functions and options in them."""
 
+import asyncio
 import json
 
+import js
 from js import JSON, Object
-from pyodide.ffi import create_proxy, to_js
-from workers import DurableObject, Response, WorkerEntrypoint
+from pyodide.ffi import JsException, create_proxy, to_js
+from workers import Blob, DurableObject, File, Response, WorkerEntrypoint
+
+
+def fill(controller):
+    for text in ("one", "two"):
+        controller.enqueue(js.TextEncoder.new().encode(text))
+    controller.close()
 
 
 class Cart(DurableObject):
@@ -25,11 +33,53 @@ class Cart(DurableObject):
         answer = await prices.price(self.items[0], currency=self.env.CURRENCY)
         return f"{answer.price} {answer['currency']}"
 
+    async def echo(self, value):
+        return value
+
+    async def size_of(self, file):
+        return [file.size, file.name, len(await file.bytes())]
+
+    async def write_into(self, stream):
+        writer = stream.getWriter()
+        for text in ("a", "b"):
+            await writer.write(js.TextEncoder.new().encode(text))
+        await writer.close()
+
+    async def read(self, stream):
+        return "".join([bytes(chunk).decode() async for chunk in stream])
+
+    async def readable(self):
+        return js.ReadableStream.new(start=create_proxy(fill))
+
+    async def writable(self):
+        self.heard = []
+
+        async def write(chunk, controller=None):
+            self.heard.append(bytes(chunk).decode())
+
+        return js.WritableStream.new(write=write)
+
+    async def taken(self):
+        return self.heard
+
+    async def greeted(self, greeter):
+        assert self.ctx.props == {}
+        answer = await greeter.fetch("https://any/")
+        return [await greeter.greet(), await answer.text()]
+
     async def pair(self):
         return {"first": self.items[0], "size": self.size}
 
     async def size(self):
         return len(self.items)
+
+
+class Greeter(WorkerEntrypoint):
+    async def greet(self):
+        return f"hello {self.ctx.props.who}" if "who" in self.ctx.props else "who is it?"
+
+    async def fetch(self, request):
+        return Response(await self.greet())
 
 
 class Default(WorkerEntrypoint):
@@ -79,6 +129,55 @@ class Default(WorkerEntrypoint):
         exports = self.ctx.exports
         cart = exports.Cart.getByName("other")
         return [await cart.add({"name": "x", "size": 1}), await exports.Default.passed_on()]
+
+    async def props(self):
+        greeter = self.ctx.exports.Greeter
+        options = to_js({"props": {"who": "ann"}}, dict_converter=Object.fromEntries)
+        stubs = [greeter(options), greeter({"props": {"who": "bob"}}), greeter(props={"who": "eve"})]
+        told = [await stub.greet() for stub in [*stubs, greeter]]
+        request = await stubs[0].fetch("https://any/")
+        passed = await self.cart.greeted(stubs[1])
+        rights = await self.env.TOLD.rights()
+        return [told, await request.text(), passed, rights, self.ctx.props]
+
+    async def blobs(self):
+        file = js.File.new(["a,b"], "a.csv", type="text/csv", lastModified=5)
+        sent = [js.Blob.new(["te", "xt"], type="text/plain"), Blob(["by"]), file]
+        blob, plain, file = await self.cart.echo(sent)
+        assert isinstance(file, File) and not isinstance(blob, File)
+        told = [await blob.text(), blob.content_type, plain.size, file.name, file.last_modified]
+        return [*told, await self.cart.size_of(file)]
+
+    async def streams(self):
+        heard = []
+
+        async def write(chunk, controller=None):
+            heard.append(bytes(chunk).decode())
+
+        sink = js.WritableStream.new(write=create_proxy(write), close=create_proxy(lambda: heard.append("end")))
+        await self.cart.write_into(sink)
+        identity = js.TransformStream.new()
+        writing = asyncio.ensure_future(self.cart.write_into(identity.writable))
+        piped = [bytes(chunk).decode() async for chunk in identity.readable]
+        await writing
+        made = js.ReadableStream.new(start=create_proxy(fill))
+        read = await self.cart.read(made)
+        back = [bytes(chunk).decode() async for chunk in await self.cart.readable()]
+        passed = await self.cart.read(await self.cart.readable())
+        into = await self.cart.writable()
+        writer = into.getWriter()
+        await writer.write(js.TextEncoder.new().encode("x"))
+        await writer.close()
+        return [heard, "".join(piped), read, "".join(back), passed, await self.cart.taken()]
+
+    async def refused(self):
+        told = []
+        for value in (js.AbortController.new().signal, self.env.CART, self.cart.id, self.ctx, js.URL.new("https://a/")):
+            try:
+                await self.cart.echo([value])
+            except JsException as error:
+                told.append([error.name, error.message])
+        return told
 
     async def passed_on(self):
         return await self.cart.priced(self.env.PRICES)
