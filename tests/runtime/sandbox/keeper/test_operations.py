@@ -290,9 +290,9 @@ async def test_a_shell_does_what_is_typed_and_ends_as_it_is_told(sandboxes: Sand
 
 async def test_who_hangs_up_ends_the_shell(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
-    async with sandbox.stream("terminal", command="exec bash --norc", env={"PS1": "> "}) as stream:
+    async with sandbox.stream("terminal", command="exec bash --norc") as stream:
         items = aiter(stream)
-        while b"> " not in await next_output(items):
+        while b"bash-" not in await next_output(items):
             pass
         stream.end()
         assert (await stream.answer())["signal"] == "SIGHUP"
