@@ -345,7 +345,11 @@ class AskSide:
             descriptor = self._channel.take_descriptor() if answer.pop(DESCRIPTOR, None) else -1
             del self.questions[number]
             question.is_open = False
-            question.on_answer(answer, descriptor)
+            try:
+                question.on_answer(answer, descriptor)
+            except Garbled:
+                self.questions[number] = question  # it has no answer yet: ``lost`` gives it one
+                raise
         elif kind in RAW_KINDS:
             question.came(len(payload))
             question.on_data(kind, payload)

@@ -162,8 +162,9 @@ class Run:
                 self._exchange.consumed(cost(len(self._inbox.popleft())))
         elif self._is_terminal:
             if self._exchange.has_ended and not self._inbox:
-                # Who typed has hung up. (A Ctrl-D may be lost while a shell changes modes.)
-                self._signal(signal.SIGHUP)
+                # Who typed has hung up, which no shell can miss: a Ctrl-D is lost while it changes
+                # modes, and a SIGHUP while it begins to read.
+                self._hang_up()
             self._watch()
         elif self._inbox:
             self._reactor.watch(self._stdin, writes=self._feed)

@@ -32,7 +32,7 @@ async def sandboxes(launcher: tuple[LauncherProcess, Path]) -> AsyncIterator[San
 async def walled(launcher: tuple[LauncherProcess, Path]) -> AsyncIterator[Sandboxes]:
     """Behind walls, where this machine can give them."""
     if not os.access("/usr/bin/bwrap", os.X_OK):
-        pytest.skip("bubblewrap is not here")
+        pytest.skip("there is no bubblewrap here, to make a wall of")
     sandboxes = Sandboxes(launcher[1], launcher[0], "bubblewrap")
     yield sandboxes
     await sandboxes.close()

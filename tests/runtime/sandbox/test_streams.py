@@ -260,3 +260,18 @@ def test_an_error_has_a_form(error: object) -> None:
 
 def test_an_answer_without_an_error_has_none() -> None:
     assert error_of({"exit_code": 0}) is None
+
+
+def test_one_whose_answer_was_garbled_gets_another(pair: Pair) -> None:
+    answers = list[Json]()
+
+    def answered(answer: Json, _: int) -> None:
+        if "error" not in answer:
+            raise Garbled("no answer at all")
+        answers.append(answer)
+
+    pair.ask_side.ask({"op": "x"}, answered)
+    with pytest.raises(Garbled):
+        pair.ask_side.frame(ANSWER, 1, b"{}")
+    pair.ask_side.lost({"error": "over"})
+    assert answers == [{"error": "over"}]
