@@ -19,7 +19,7 @@ def main(arguments: list[str]) -> None:
         socket.socket(fileno=int(listening)),
         int(life),
         start_walled,
-        lambda name: remove_leftovers(wall_name(name)),
+        lambda name: remove_leftovers(wall_name(Path(folder, name))),
     ).run()
 
 

@@ -1,7 +1,10 @@
 """Starts agents behind walls: what a sandbox's settings mean for its wall."""
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from ..wall.options import Isolation, Network, WallLimits, WallOptions
@@ -9,12 +12,15 @@ from ..wall.start import Wall, start_wall
 from .housing import DESCRIPTOR_INSIDE, Need, is_walled, python
 
 PROGRAM_INSIDE = "/perdure/agent.pyc"
-NAME_SIZE = 32  # of the 64 digits of an actor's id: enough to be the only one
+_NAME_SIZE = 32
 
 
-def wall_name(name: str) -> str:
-    """Return what the wall of a sandbox is called: its control group has that name."""
-    return name[:NAME_SIZE]
+def wall_name(folder: Path) -> str:
+    """Return what the wall of a sandbox is called: its control group has that name.
+
+    Two servers on one machine may have sandboxes of one id, but not in one folder.
+    """
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:_NAME_SIZE]
 
 
 def limits_of(settings: Mapping[str, Any]) -> WallLimits:
@@ -31,7 +37,7 @@ def start_walled(need: Need) -> Wall:
     """
     settings = need.settings
     options = WallOptions(
-        name=wall_name(need.name),
+        name=wall_name(need.workspace.parent),
         workspace=need.workspace,
         command=(
             python(),

@@ -13,6 +13,7 @@ from perdure.runtime.sandbox.addresses import socket_address
 from perdure.runtime.sandbox.asking import SandboxLost, SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection, _launch
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
+from perdure.runtime.sandbox.keeper.walled import wall_name
 from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive, processes_with, text_of, until
 
 pytestmark = pytest.mark.slow
@@ -71,23 +72,34 @@ async def test_without_a_launcher_nothing_starts(tmp_path: Path) -> None:
         await SandboxConnection.open(tmp_path, NAME, OPEN)
 
 
-async def test_the_end_of_the_pipes_holder_ends_everything(tmp_path: Path) -> None:
-    folder = tmp_path / "sandboxes"
+@pytest.mark.parametrize("isolation", ["none", "bubblewrap"])
+async def test_the_end_of_the_pipes_holder_ends_everything(tmp_path: Path, isolation: str) -> None:
+    if isolation != "none" and not os.access("/usr/bin/bwrap", os.X_OK):
+        pytest.skip("there is no bubblewrap here, to make a wall of")
+    folder, mark = tmp_path / "sandboxes", f"mark-{os.getpid()}"
     command = [sys.executable, "-c", HOLDER, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        launcher = int(holder.stdout.readline())
-        connections = [await SandboxConnection.open(folder, f"{i:064x}", OPEN) for i in range(3)]
-        command_line = "trap '' TERM HUP; setsid sleep 1000 & sleep 1000"
-        for connection in connections:
-            await connection.ask("start", command=command_line)
-        holder.kill()
-        holder.wait()
+        try:
+            assert holder.stdout is not None
+            launcher = int(holder.stdout.readline())
+            settings = {"isolation": isolation, "env": {"MARK": mark}}
+            names = [f"{i:064x}" for i in range(3)]
+            connections = [await SandboxConnection.open(folder, name, settings) for name in names]
+            for connection in connections:
+                command_line = "trap '' TERM HUP; setsid sleep 1000 & sleep 1000"
+                await connection.ask("start", command=command_line)
+            until(lambda: len(processes_with(mark)) >= 9)
+        finally:
+            holder.kill()
     for connection in connections:
         assert await connection.is_lost() == "The server has ended"
         connection.close()
-    until(lambda: not is_alive(launcher) and not processes_with(str(folder)))
+    until(lambda: not is_alive(launcher) and not processes_with(mark))
+    until(lambda: not processes_with(str(folder)))
     assert sorted(path.name for path in folder.rglob("*.sock")) == []
+    for name in names:
+        groups = Path("/sys/fs/cgroup").rglob(f"perdure-{wall_name(folder / name)}")
+        assert sorted(groups) == []
 
 
 async def test_keepers_outlive_their_launcher_and_the_next_one_finds_them(tmp_path: Path) -> None:

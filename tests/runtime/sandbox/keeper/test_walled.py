@@ -16,8 +16,12 @@ def test_limits_are_what_was_said_and_else_what_is_usual() -> None:
     assert limits_of({"limits": {"processes": 7}}) == WallLimits(processes=7)
 
 
-def test_the_name_of_a_wall_fits_a_control_group() -> None:
-    assert wall_name("ab" * 32) == "ab" * 16
+def test_the_name_of_a_wall_is_that_of_no_other_folder(tmp_path: Path) -> None:
+    names = {
+        wall_name(tmp_path / one / other) for one in "ab" for other in ("0" * 64, "0" * 63 + "1")
+    }
+    assert len(names) == 4
+    assert all(len(name) == 32 for name in names)
 
 
 def test_an_agent_without_a_wall_is_started_in_its_workspace(tmp_path: Path) -> None:
