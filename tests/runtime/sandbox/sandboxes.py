@@ -1,5 +1,6 @@
 """Real sandboxes for tests: a launcher, keepers, agents, and what becomes of them."""
 
+import contextlib
 import os
 import secrets
 import time
@@ -67,6 +68,15 @@ def processes_with(text: str) -> list[int]:
             continue
         if text.encode() in told:
             found.append(int(path.name))
+    return found
+
+
+def open_files(pid: int) -> list[str]:
+    """What a process has open, which may change meanwhile."""
+    found = []
+    for path in list(Path(f"/proc/{pid}/fd").iterdir()):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(path))
     return found
 
 

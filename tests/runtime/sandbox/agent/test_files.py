@@ -6,7 +6,7 @@ import pytest
 
 from perdure.runtime.sandbox.asking import Output, SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection
-from tests.runtime.sandbox.sandboxes import Sandboxes, text_of, until
+from tests.runtime.sandbox.sandboxes import Sandboxes, open_files, text_of, until
 
 pytestmark = pytest.mark.slow
 
@@ -214,5 +214,4 @@ async def test_who_reads_no_further_leaves_no_file_open(sandboxes: Sandboxes) ->
         async with sandbox.stream("read_file", path="file") as stream:
             async for _ in stream:
                 break
-    folder = Path(f"/proc/{agent}/fd")
-    until(lambda: not any("file" in os.readlink(path) for path in list(folder.iterdir())))
+    until(lambda: not any(name.endswith("/workspace/file") for name in open_files(int(agent))))

@@ -88,6 +88,7 @@ def test_this_user_is_ours() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 def test_another_user_is_not() -> None:
     address = f"\0perdure-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as client:

@@ -14,7 +14,14 @@ from perdure.runtime.sandbox.asking import SandboxLost, SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection, _launch
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 from perdure.runtime.sandbox.keeper.walled import wall_name
-from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive, processes_with, text_of, until
+from tests.runtime.sandbox.sandboxes import (
+    Sandboxes,
+    is_alive,
+    open_files,
+    processes_with,
+    text_of,
+    until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -139,12 +146,12 @@ async def test_a_keeper_has_nothing_open_of_the_launchers_or_others(sandboxes: S
     sandbox = await sandboxes.open(NAME)
     agent = int(await text_of(sandbox, "echo $PPID"))
     keeper = int(Path(f"/proc/{agent}/stat").read_text().rpartition(")")[2].split()[1])
-    kinds = [os.readlink(path) for path in Path(f"/proc/{keeper}/fd").iterdir()]
+    kinds = open_files(keeper)
     # Where it listens, the agent, the worker.
     assert sum(kind.startswith("socket:") for kind in kinds) == 3
     assert [kind for kind in kinds if kind.endswith("keeper.lock")] == [
         str(sandboxes.folder / NAME / "keeper.lock")
     ]
-    of_agent = [os.readlink(path) for path in Path(f"/proc/{agent}/fd").iterdir()]
+    of_agent = open_files(agent)
     assert sum(kind.startswith("socket:") for kind in of_agent) == 1
     assert not any("sandboxes" in kind for kind in of_agent)

@@ -24,19 +24,20 @@ def read_all(ring: Ring, position: int, size: int) -> tuple[int, list[tuple[int,
 def test_a_reader_gets_the_newest_bytes_in_order_and_learns_what_it_missed(
     writes: list[tuple[int, int]], size: int
 ) -> None:
-    ring, whole = Ring(CAPACITY_BYTES_MIN), list[tuple[int, int]]()
+    ring, kinds, whole = Ring(CAPACITY_BYTES_MIN), bytearray(), bytearray()
     for number, (kind, length) in enumerate(writes):
         data = bytes([number % 256]) * length
         ring.append(kind, data)
-        whole += [(kind, byte) for byte in data]
+        kinds += bytes([kind]) * length
+        whole += data
         assert ring.cost_bytes <= CAPACITY_BYTES_MIN
     missed, found = read_all(ring, 0, max(size, 50))
-    flat = [(kind, byte) for kind, data in found for byte in data]
     assert ring.end == len(whole)
-    assert flat == whole[missed:]
+    assert b"".join(data for _, data in found) == whole[missed:]
+    assert b"".join(bytes([kind]) * len(data) for kind, data in found) == kinds[missed:]
     assert missed == ring.start == sum(ring.dropped.values())
     for kind in (STDOUT, STDERR):
-        assert ring.dropped[kind] == sum(each == kind for each, _ in whole[:missed])
+        assert ring.dropped[kind] == kinds[:missed].count(kind)
 
 
 def test_what_is_small_is_joined_and_what_alternates_costs_what_it_takes() -> None:
