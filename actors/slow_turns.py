@@ -64,4 +64,5 @@ def handler_of(turn: Any) -> str:
 def name_of(function: Any) -> str:
     """The name of a method or coroutine without its class: ``Room.add`` is ``add``."""
     name = str(getattr(function, "__qualname__", None) or type(function).__qualname__)
+    name = name.rpartition("<locals>.")[2]  # of a function inside another one, its own
     return _OURS.get(name) or name.partition(".")[2] or name

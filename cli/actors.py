@@ -18,6 +18,7 @@ from .operating import Asking, Item, Where, with_place
 from .options import one_object, one_object_and
 from .output import Output
 from .problems import shown_path
+from .ranges import WholeNumber
 from .shown import distance, moment_or_nothing, size
 
 _ID_DIGITS_SHOWN = 16
@@ -51,7 +52,7 @@ def actors() -> None:
 @actors.command("list")
 @click.argument("namespace", required=False)
 @click.option("--match", metavar="PATTERN", help='Names or ids that fit, for instance "user-*".')
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
+@click.option("--limit", type=WholeNumber(1), metavar="N", help="At most so many.")
 @click.option("--deleted", is_flag=True, help="Those in the trash instead.")
 @with_place
 def list_command(

@@ -18,7 +18,8 @@ MISSING = "(not available)"
 
 def has_bindings(config: WorkerConfig) -> bool:
     """Tell whether a program finds anything in ``env``."""
-    return bool(config.bindings or config.services or config.unserved or config.vars)
+    served = config.bindings or config.services or (config.assets and config.assets.binding)
+    return bool(served or config.unserved or config.vars)
 
 
 def programs(config: WorkerConfig) -> Iterator[RenderableType]:
@@ -48,6 +49,10 @@ def bindings_table(config: WorkerConfig) -> Padding:
         where = f"{file_name}:{service.line}" if service.line else file_name
         entrypoint = f".{service.entrypoint}" if service.entrypoint else ""
         table.add_row(service.name, "Service", f"{service.worker}{entrypoint}", where)
+    if config.assets is not None and config.assets.binding is not None:
+        where = f"{file_name}:{config.assets.line}" if config.assets.line else file_name
+        files = printable(shown_path(config.assets.directory))
+        table.add_row(config.assets.binding, "Assets", files, where)
     for unserved in config.unserved:
         where = f"{file_name}:{unserved.line}" if unserved.line else file_name
         kind = unserved.kind[0].upper() + unserved.kind[1:]

@@ -10,6 +10,7 @@ from .actors import counted
 from .columns import Column
 from .operating import Asking, Item, Where, with_place
 from .options import one_object
+from .ranges import WholeNumber
 from .shown import distance, moment, size
 
 
@@ -22,7 +23,7 @@ Examples:
 @one_object
 @click.option(
     "--limit",
-    type=click.IntRange(1, 100_000),
+    type=WholeNumber(1, 100_000),
     default=20,
     show_default=True,
     metavar="N",

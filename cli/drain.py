@@ -11,6 +11,7 @@ from ..runtime.control.draining import DrainArguments
 from ..runtime.control.protocol import Failure, OperationFailed
 from ..storage.layout import Layout
 from .operating import Asking, Item, Where, with_place
+from .ranges import Amount
 
 # After its timeout a server cuts off what is left, and tidies up; so long that takes at most.
 _END_S = 30.0
@@ -32,7 +33,7 @@ Examples:
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0.0),
+    type=Amount(0.0),
     metavar="SECONDS",
     help="How long running requests and handlers may take; what takes longer is cut off. "
     "Default: perdure.limits.shutdown_timeout_s, under perdure dev 2.",

@@ -9,6 +9,7 @@ from ..runtime.observe.printable import printable
 from .actors import counted
 from .operating import Asking, Where, with_place
 from .options import one_object
+from .ranges import WholeNumber
 
 
 @click.command(
@@ -22,7 +23,7 @@ Codes of your own are 4000 to 4999."""
 @click.option("--tag", metavar="TAG", help="Only WebSockets that were accepted with this tag.")
 @click.option(
     "--code",
-    type=click.IntRange(1000, 4999),
+    type=WholeNumber(1000, 4999),
     default=POLICY_VIOLATION,
     show_default=True,
     metavar="CODE",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..runtime.config.settings import ROUTERS_MAX, WORKERS_MAX
+from .ranges import WholeNumber
 
 config_option = click.option(
     "-c",
@@ -67,7 +68,7 @@ host_option = click.option(
 )
 port_option = click.option(
     "--port",
-    type=click.IntRange(0, 65_535),
+    type=WholeNumber(0, 65_535),
     metavar="PORT",
     help="The port to listen on; 0 takes any free one. Default: 8787.",
 )
@@ -86,14 +87,14 @@ tls_key_option = click.option(
 )
 control_port_option = click.option(
     "--control-port",
-    type=click.IntRange(0, 65_535),
+    type=WholeNumber(0, 65_535),
     metavar="PORT",
     help="Serve /metrics and /health on this port of 127.0.0.1; 0 takes any free one. "
     "Default: [perdure] control_port, else nowhere.",
 )
 workers_option = click.option(
     "--workers",
-    type=click.IntRange(0, WORKERS_MAX),
+    type=WholeNumber(0, WORKERS_MAX),
     metavar="N",
     help="Have the program run in N processes of its own, which may come and go while sockets "
     "stay; 0 runs all in one process. Default: [perdure] workers, else one for each processor "
@@ -101,7 +102,7 @@ workers_option = click.option(
 )
 routers_option = click.option(
     "--routers",
-    type=click.IntRange(1, ROUTERS_MAX),
+    type=WholeNumber(1, ROUTERS_MAX),
     metavar="N",
     help="Have N processes for the connections of clients, beside workers. "
     "Default: [perdure] routers, else 1.",

@@ -2,9 +2,11 @@
 
 import click
 
+from ..runtime.config.settings import WORKERS_MAX
 from ..runtime.control.changes import ResizeArguments
 from .actors import counted
 from .operating import Asking, Where, with_place
+from .ranges import WholeNumber
 
 
 @click.command(
@@ -12,7 +14,7 @@ from .operating import Asking, Where, with_place
 Examples:
   perdure resize 4"""
 )
-@click.argument("workers", type=click.IntRange(1), metavar="WORKERS")
+@click.argument("workers", type=WholeNumber(1, WORKERS_MAX), metavar="WORKERS")
 @with_place
 def resize(workers: int, where: Where) -> None:
     """Have a running server go on with WORKERS worker processes.

@@ -8,6 +8,7 @@ from .actors import counted
 from .columns import Column, Columns
 from .operating import Asking, Item, Where, with_place
 from .options import one_object_and
+from .ranges import WholeNumber
 from .shown import cell, row_object
 
 
@@ -22,7 +23,7 @@ Examples:
 @click.option("--write", is_flag=True, help="Let it write; all statements are done, or none.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, 1_000_000),
+    type=WholeNumber(1, 1_000_000),
     default=ROWS_MAX,
     show_default=True,
     metavar="N",

@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from ..storage.errors import StorageError, UsageError
 from .config.changed_settings import for_routers, for_the_next_start
 from .config.model import WorkerConfig
+from .config.settings import WORKERS_MAX
 from .errors import MigrationDeclined
 from .held_directory import HeldDirectory
 from .host.migration_plan import Confirm, Created, MigrationPlan
@@ -41,8 +42,6 @@ Given = Callable[[ProcessSettings, Identity], Settings]
 
 # What waits for a worker, does so for 30 s (shards/peers.py): the new ones need a part of it.
 DRAIN_S_MAX = 20.0
-# Each is a process, with a log of its own.
-WORKERS_MAX = 512
 
 
 class NotSoMany(UsageError):

@@ -17,6 +17,7 @@ from ..host.scheduled import ScheduledEvent
 from ..host.worker import Worker
 from .handlers import FETCH, FETCH_ARGUMENTS, called, made_with, places_of, relaxed
 from .js.http import Request as JsRequest
+from .pyodide.suspending import WISH, run, suspendable
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import outgoing
@@ -57,9 +58,8 @@ class WorkersWorker(Worker):
         places = self._places.get(type(instance))
         if places is None:
             places = self._places[type(instance)] = places_of(fetch, FETCH_ARGUMENTS)
-        if places == 1:
-            return fetch(self.seen(request))
-        return fetch(*(self.seen(request), None, None)[:places])
+        arguments = (self.seen(request), None, None)[:places]
+        return run(fetch, *arguments) if WISH.is_there else fetch(*arguments)
 
     def seen(self, request: NativeRequest) -> Any:
         """A request as the program sees it."""
@@ -69,7 +69,7 @@ class WorkersWorker(Worker):
         scheduled = getattr(self.instance_of(self._entrypoint), SCHEDULED, None)
         if scheduled is None:
             raise TypeError(f"Method {SCHEDULED} does not exist")
-        return relaxed(scheduled, 3)(ScheduledController(event), None, None)
+        return suspendable(relaxed(scheduled, 3))(ScheduledController(event), None, None)
 
     def response_of(self, result: Any) -> NativeResponse:
         return native_response(result)

@@ -27,6 +27,7 @@ from ..host.worker import Worker
 from .entrypoint import WorkersWorker
 from .handlers import ALARM, HANDLERS, WorkersHandlers, called
 from .js.http import Request
+from .pyodide.suspending import WISH
 from .replies import native_response
 from .views.env import EnvView, bind
 from .views.raw import RAW, RawContext, raw_incoming, raw_outgoing
@@ -49,6 +50,7 @@ class ExternalSdk:
         # Earlier ones raise nothing, and reset the object at once.
         entrypoints = inspect.getmodule(self.durable_object)
         self.abort: type[BaseException] = getattr(entrypoints, "DurableObjectAbort", ActorAborted)
+        WISH.is_there = True  # parts of it use run_sync, and import it while a handler runs
         self.to_python: Callable[[Any], Any] = module.python_from_rpc
         self.to_javascript: Callable[[Any], Any] = module.python_to_rpc
 

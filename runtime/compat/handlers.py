@@ -6,6 +6,7 @@ platform's names, hands them views, and reads the native reply out of what they 
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ...actors.actor import Actor
@@ -22,6 +23,7 @@ from ...actors.state import DurableObjectState
 from .js.errors import js_error
 from .js.values import JsDict
 from .js.websockets import WebSocket
+from .pyodide.suspending import WISH, run, suspendable
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import incoming, outgoing
@@ -64,7 +66,7 @@ class WorkersHandlers(NativeHandlers):
         found = self._find(name)
         if found is None:
             raise TypeError(f"Method {self._prefix}{name} does not exist")
-        return relaxed(found, arguments_max)
+        return suspendable(relaxed(found, arguments_max))
 
     def _find(self, name: str) -> Callable[..., Any] | None:
         found: Callable[..., Any] | None = getattr(self._instance, self._prefix + name, None)
@@ -85,7 +87,7 @@ class WorkersHandlers(NativeHandlers):
     def _fetch_handler(self) -> Callable[..., Any]:
         handler, instance = self._find(FETCH), self._instance
         if handler is not None and places_of(handler, FETCH_ARGUMENTS) == 1:
-            return handler
+            return suspendable(handler)
         call = self._handler(FETCH, FETCH_ARGUMENTS)
         if self._prefix:
             return lambda request: call(request, instance.env, instance.ctx)
@@ -162,11 +164,12 @@ def _call(
     """
     taken = map(convert, args)
     if not kwargs:
-        return method(*taken)
+        return run(method, *taken) if WISH.is_there else method(*taken)
     positional, named = list(taken), {name: convert(v) for name, v in kwargs.items()}
+    call = partial(method, *positional, **named)
     if not _takes(method, positional, named):
-        return method(*positional, JsDict(named))
-    return method(*positional, **named)
+        call = partial(method, *positional, JsDict(named))
+    return run(call) if WISH.is_there else call()
 
 
 def _takes(method: Callable[..., Any], args: list[Any], kwargs: Mapping[str, Any]) -> bool:

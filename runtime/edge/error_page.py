@@ -22,9 +22,11 @@ p.where { color: var(--dim); margin: 0 0 1.5rem; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   margin: 0 0 1rem; overflow: hidden; }
 section h2 { font: 600 13px/1.4 ui-monospace, monospace; margin: 0; padding: .6rem .9rem;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  overflow-wrap: anywhere; }
+section h2 + pre { border-top: 1px solid var(--line); }
 section h2 span { color: var(--dim); font-weight: 400; }
 pre { margin: 0; padding: .5rem 0; font: 13px/1.6 ui-monospace, monospace; overflow-x: auto; }
+pre.code { display: grid; grid-template-columns: minmax(max-content, 1fr); }
 pre div { padding: 0 .9rem; white-space: pre; } pre div.hot { background: var(--mark); }
 pre i { color: var(--dim); font-style: normal; display: inline-block; width: 3.2em; }
 pre.text { padding: .8rem .9rem; }
@@ -115,7 +117,8 @@ def _frame_section(filename: str, line: int, name: str) -> str:
         f"<div{' class=hot' if number == line else ''}><i>{number}</i>{html.escape(text)}</div>"
         for number, text in _source_around(filename, line)
     )
-    return f"<section><h2>{where}</h2><pre>{rows}</pre></section>"
+    code = f"<pre class=code>{rows}</pre>" if rows else ""  # a file that is not here has none
+    return f"<section><h2>{where}</h2>{code}</section>"
 
 
 def _source_around(filename: str, line: int) -> Sequence[tuple[int, str]]:

@@ -51,7 +51,7 @@ def unnameable(config: WorkerConfig) -> Sequence[str]:
     """What ``env`` has under names that no class can say."""
     names = [
         *(binding.name for binding in config.bindings),
-        *(service.name for service in config.services),
+        *_services(config),
         *(unserved.name for unserved in config.unserved),
         *config.vars,
     ]
@@ -133,15 +133,22 @@ def _members(config: WorkerConfig, stubs: Mapping[str, type[DurableObject]]) -> 
             yield f'{binding.name}: "DurableObjectNamespace[{binding.class_name}Stub]"'
         else:  # a class of another Worker, which this one cannot import
             yield f"{binding.name}: DurableObjectNamespace"
-    for service in config.services:
-        if _is_name(service.name):
-            yield f"{service.name}: ServiceStub"
+    for service in _services(config):
+        if _is_name(service):
+            yield f"{service}: ServiceStub"
     for unserved in config.unserved:
         if _is_name(unserved.name):
             yield f"{unserved.name}: Any"
     for name, value in config.vars.items():
         if _is_name(name):
             yield f"{name}: {_type_of(value)}"
+
+
+def _services(config: WorkerConfig) -> Iterator[str]:
+    """Name what leads to other Workers, and to the files of this one."""
+    yield from (service.name for service in config.services)
+    if config.assets is not None and config.assets.binding is not None:
+        yield config.assets.binding
 
 
 def _type_of(value: Any) -> str:

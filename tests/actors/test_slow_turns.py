@@ -221,3 +221,10 @@ def test_names_are_without_the_class() -> None:
     assert name_of(Room.later) == "later"
     assert name_of(name_of) == "name_of"
     assert name_of(object()) == "object"
+
+    class Inner:
+        def later(self) -> None: ...
+
+    def inner() -> None: ...
+
+    assert (name_of(Inner.later), name_of(inner)) == ("later", "inner")

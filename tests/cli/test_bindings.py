@@ -1,10 +1,14 @@
 """The table shows what is there, and no secret."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from perdure.cli.bindings import bindings_table
+import pytest
+
+from perdure.cli.bindings import bindings_table, has_bindings
 from perdure.cli.output import make_console
 from perdure.cli.project import open_project
+from perdure.runtime.config.model import AssetsConfig, WorkerConfig
 
 
 def rendered(project: Path, *variables: str, width: int = 80) -> str:
@@ -31,6 +35,21 @@ def test_each_binding_and_var_has_a_row(project: Path) -> None:
         '  RULES     Variable        {"max":3}  wrangler.toml',
         "",
     ]
+
+
+def test_the_binding_of_assets_has_a_row(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    add(project, '[assets]\ndirectory = "public"\nbinding = "FILES"')
+    rows = [line.split() for line in rendered(project).splitlines()]
+    assert ["FILES", "Assets", "public", "wrangler.toml:12"] in rows
+
+
+def test_a_worker_with_files_in_env_has_bindings(tmp_path: Path) -> None:
+    files = tmp_path / "public"
+    config = WorkerConfig("w", tmp_path / "main.py", tmp_path / "wrangler.toml", tmp_path)
+    assert not has_bindings(config)
+    assert not has_bindings(replace(config, assets=AssetsConfig(files)))
+    assert has_bindings(replace(config, assets=AssetsConfig(files, binding="FILES")))
 
 
 def test_what_may_be_a_secret_is_hidden(project: Path) -> None:

@@ -102,3 +102,24 @@ async def test_functions_of_workers_serve_a_handler(
             await asyncio.sleep(0)
     called_off = "AbortError: The operation was aborted"
     assert await (await http.get(f"{url}/off")).json() == ["reached", called_off, called_off]
+
+
+async def test_functions_that_are_not_async_wait(
+    program: Start, http: aiohttp.ClientSession
+) -> None:
+    url = await program("suspending")
+    transcript = {
+        "tea": "3",
+        "waits": '["waits", "opens", "goes on"]',
+        "object": "now, later",
+        "fails": "LookupError: nothing of that",
+        "nested": '[3, "inner", true]',
+        "timeout": "TimeoutError",
+        "both": "[[1, 2], true]",
+    }
+    for path, text in transcript.items():
+        assert await said(await http.get(f"{url}/{path}")) == (200, text), path
+    async with http.ws_connect(f"{url}/ws") as socket:
+        for word in ("now", "then"):
+            await socket.send_str(word)
+            assert await socket.receive_str(timeout=PATIENCE_S) == f"{word} later"

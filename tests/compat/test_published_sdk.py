@@ -161,3 +161,6 @@ async def test_its_wsgi(url: str, http: aiohttp.ClientSession) -> None:
     answer = await http.get(f"{url}/wsgi/x?query")
     assert (answer.status, answer.headers["X-Path"]) == (203, "/wsgi/x")
     assert await answer.text() == "query!"
+    body = b"x" * 100_000
+    answer = await http.post(f"{url}/wsgi/x?query", data=body)
+    assert await answer.read() == b"query" + body + b"!"

@@ -15,6 +15,7 @@ from tests.mutants.sessions import SESSIONS
 from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
 from tests.mutants.starting import STARTING
+from tests.mutants.suspending import SUSPENDING
 from tests.mutants.tls import TLS
 
 MUTANTS = (
@@ -34,4 +35,5 @@ MUTANTS = (
     *ASSETS,
     *STARTING,
     *RPC,
+    *SUSPENDING,
 )

@@ -14,6 +14,7 @@ import pytest
 
 from perdure.runtime.config.load import load
 from perdure.runtime.config.model import WorkerConfig
+from perdure.runtime.config.settings import WORKERS_MAX
 from perdure.runtime.errors import MigrationDeclined
 from perdure.runtime.host.migration_plan import MigrationPlan
 from perdure.runtime.rolling import NotSoMany
@@ -268,7 +269,7 @@ async def test_other_numbers_of_workers_without_a_client_noticing(
                 await get(crowd.session, f"{server.url}/clock/{name}/when") for name in NAMES
             ]
         assert (await server.resize(2)).moved_partitions == 0
-        for number in (0, 513):
+        for number in (0, WORKERS_MAX + 1):
             with pytest.raises(NotSoMany):
                 await server.resize(number)
         retired = tmp_path / "data" / "log" / "2"

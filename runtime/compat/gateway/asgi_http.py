@@ -117,12 +117,12 @@ async def serve_http(
     exchange = HttpExchange(request, execution.loop)
     answer = exchange.answer
 
-    async def run() -> None:
+    async def application() -> None:
         await app(scope, exchange.receive, exchange.send)
         if not answer.is_complete and not answer.ended.done():  # nobody is there to be told
             raise ProtocolMisused("ASGI", "has returned before the end of its answer")
 
-    return await run_answering(run(), answer, execution)
+    return await run_answering(application(), answer, execution)
 
 
 async def run_answering(

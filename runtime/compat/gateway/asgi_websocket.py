@@ -198,7 +198,7 @@ async def serve_websocket(
         extensions={"websocket.http.response": {}},
     )
 
-    async def run() -> None:
+    async def application() -> None:
         try:
             await app(scope, exchange.receive, exchange.send)
         except BaseException as error:
@@ -209,4 +209,4 @@ async def serve_websocket(
             problem = "has returned without accepting the WebSocket, or refusing it"
             raise ProtocolMisused("ASGI", problem)
 
-    return await run_answering(run(), exchange.answer, execution)
+    return await run_answering(application(), exchange.answer, execution)

@@ -23,4 +23,5 @@ def entrypoint_of(
         async def fetch(self, request: Request) -> Response:
             return await answer(*first, request, self.env, self.ctx)
 
+    Default.__qualname__ = "Default"  # as logs and traces call it
     return Default

@@ -193,19 +193,3 @@ def as_error(reason: Any) -> BaseException:
     if isinstance(reason, BaseException):
         return js_error(reason)
     return JsException(reason)
-
-
-def run_at_once(awaitable: Awaitable[Any]) -> tuple[bool, Any]:
-    """Run ``awaitable`` until it is done or would have to wait.
-
-    Returns:
-        Whether it is done, and its value. One that would have to wait is left: it is closed.
-    """
-    steps = awaitable.__await__()
-    try:
-        next(iter(steps))
-    except StopIteration as end:
-        return True, end.value
-    if (close := getattr(steps, "close", None)) is not None:
-        close()
-    return False, None

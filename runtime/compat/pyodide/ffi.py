@@ -8,12 +8,12 @@ from ..js.buffers import ArrayBuffer, JsBuffer, TypedArray
 from ..js.containers import Map as JsMap
 from ..js.containers import Map as JsMutableMap
 from ..js.promises import Promise as JsPromise
-from ..js.promises import run_at_once
 from ..js.proxies import JsException, JsNull, JsProxy, jsnull
 from ..js.pyproxies import PyProxy
 from ..js.values import JsIterator, JsList
 from ..js.websockets import WebSocket
 from .conversion import ConversionError, to_js
+from .suspending import CannotSuspend, can_wait, wait_for
 
 JsArray = JsList
 JsTypedArray = TypedArray
@@ -30,31 +30,18 @@ class InternalError(Exception):
     """As Pyodide's; nothing here raises it."""
 
 
-class CannotSuspend(RuntimeError):
-    """``run_sync`` was asked to wait: CPython cannot leave a function in its middle."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "run_sync() cannot wait on perdure: what it was given is not done yet, and CPython "
-            "cannot suspend a function that is not async. Await it instead."
-        )
-
-
 def run_sync(awaitable: Awaitable[Any]) -> Any:
-    """The result of what need not wait: storage, for instance, and bodies that are here already.
+    """The result of ``awaitable``; other events go on while it is waited for.
 
     Raises:
-        CannotSuspend: It would have to wait. It is given up then.
+        CannotSuspend: It would have to wait, and no handler is running. It is given up then.
     """
-    is_done, result = run_at_once(awaitable)
-    if not is_done:
-        raise CannotSuspend
-    return result
+    return wait_for(awaitable)
 
 
 def can_run_sync() -> bool:
-    """No: ``run_sync`` does not wait here, and who can do without it should."""
-    return False
+    """Whether ``run_sync`` can wait here."""
+    return can_wait()
 
 
 def create_proxy(obj: Any, /, *, capture_this: bool = False, roundtrip: bool = True) -> JsProxy:

@@ -15,6 +15,7 @@ from ..js.pyproxies import unwrapped
 from ..js.values import JsDict
 from . import fetching, ffi
 from .relaxed_call import relaxed_call, relaxed_wrap
+from .suspending import WISH
 
 VERSION = "0.29.0"
 """Of Pyodide: the one whose behaviour these modules have."""
@@ -60,6 +61,23 @@ def _module(name: str, documentation: str, names: Mapping[str, Any]) -> types.Mo
     return module
 
 
+def _make_ffi() -> types.ModuleType:
+    names = {name: getattr(ffi, name) for name in ffi.__all__}
+    waiting = {name: names[name] for name in ("run_sync", "can_run_sync")}
+    module = _module("pyodide.ffi", "Between Python and JavaScript.", names)
+
+    def look_up(name: str) -> Any:
+        if name not in waiting:
+            raise AttributeError(f"module 'pyodide.ffi' has no attribute {name!r}")
+        WISH.is_there = True  # handlers cost a little more from now on
+        return waiting[name]
+
+    for name in waiting:
+        delattr(module, name)
+    vars(module)["__getattr__"] = look_up
+    return module
+
+
 def make_modules() -> dict[str, types.ModuleType]:
     """``js``, ``pyodide`` and what is below it, by their full names; one set for a process."""
     in_code = {
@@ -69,11 +87,7 @@ def make_modules() -> dict[str, types.ModuleType]:
     }
     modules = {
         "js": make_module(),
-        "pyodide.ffi": _module(
-            "pyodide.ffi",
-            "Between Python and JavaScript.",
-            {name: getattr(ffi, name) for name in ffi.__all__},
-        ),
+        "pyodide.ffi": _make_ffi(),
         "pyodide.http": _module(
             "pyodide.http",
             "Requests to the network.",

@@ -82,7 +82,7 @@ def test_frames_of_ours_have_no_section(tmp_path: Path) -> None:
     there.add_note('  File "/elsewhere/theirs.py", line 3, in step')
     page = error_page(there, "GET", "/")
     assert f"{ours}/actors/task.py:3 <span>" not in page
-    assert "<h2>/elsewhere/theirs.py:3 <span>in step</span></h2><pre></pre>" in page
+    assert "<h2>/elsewhere/theirs.py:3 <span>in step</span></h2></section>" in page
 
 
 def test_source_that_is_gone_or_shorter_now_is_left_out(tmp_path: Path) -> None:

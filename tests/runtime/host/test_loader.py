@@ -194,6 +194,7 @@ def test_a_main_that_would_replace_an_imported_library(tmp_path: Path) -> None:
     assert problem.message == (
         f"pytest.py would take the place of the loaded module pytest ({pytest.__file__})."
     )
+    assert problem.hint == "Give the file another name, for instance main.py."
     assert sys.modules["pytest"] is pytest
 
 

@@ -6,6 +6,7 @@ from typing import overload
 
 from perdure import DurableObject
 from perdure.runtime.config.model import (
+    AssetsConfig,
     DurableObjectBinding,
     ServiceBinding,
     UnservedBinding,
@@ -104,6 +105,7 @@ def test_what_leads_to_other_workers_has_the_types_that_are_known(tmp_path: Path
         bindings=[DurableObjectBinding("HALL", "Hall", "hall")],
         services=[ServiceBinding("MATH", "math"), ServiceBinding("no-name", "math")],
         unserved=[UnservedBinding("BUCKET", "r2_buckets", "R2 bucket")],
+        assets=AssetsConfig(tmp_path, binding="FILES"),
     )
     assert (
         typed_env(config, {})
@@ -120,7 +122,14 @@ class Env:
 
     HALL: DurableObjectNamespace
     MATH: ServiceStub
+    FILES: ServiceStub
     BUCKET: Any
 '''
     )
     assert unnameable(config) == ["no-name"]
+    unnamed = replace(config, assets=AssetsConfig(tmp_path, binding="no-files"))
+    assert "no-files" not in typed_env(unnamed, {})
+    assert unnameable(unnamed) == ["no-name", "no-files"]
+    assert "ServiceStub" not in typed_env(
+        replace(config, services=[], assets=AssetsConfig(tmp_path)), {}
+    )

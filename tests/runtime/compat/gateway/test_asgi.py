@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from perdure import NotInHandler, Request, UsageError
-from perdure.gateway import asgi
+from perdure.gateway import asgi, wsgi
 from tests.serving import Serving
 
 ECHO = """\
@@ -83,6 +83,13 @@ async def _app(scope: object, receive: object, send: object) -> None:
 def test_there_is_nothing_else() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'serve'"):
         asgi.serve
+
+
+def test_entrypoints_are_called_default_in_logs_and_traces() -> None:
+    async def app(scope: object, receive: object, send: object) -> None: ...
+
+    made = (asgi.entrypoint(app), wsgi.entrypoint(lambda environ, start_response: []))
+    assert [each.__qualname__ for each in made] == ["Default", "Default"]
 
 
 def test_call_belongs_into_a_thread_of_a_request() -> None:

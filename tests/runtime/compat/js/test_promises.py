@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from perdure.runtime.compat.js.promises import Promise, as_error, run_at_once
+from perdure.runtime.compat.js.promises import Promise, as_error
 from perdure.runtime.compat.js.proxies import JsException
 from perdure.runtime.compat.pyodide.conversion import to_js
 
@@ -107,16 +107,6 @@ async def test_who_else_awaits_hears_of_a_cancelled_run() -> None:
 def test_reasons_are_raised_as_errors() -> None:
     assert str(as_error("text")) == "Error: text"
     assert str(as_error(OSError("x"))) == "Error: x"
-
-
-async def test_what_need_not_wait_runs_at_once() -> None:
-    async def ready() -> int:
-        return 5
-
-    assert run_at_once(ready()) == (True, 5)
-    assert run_at_once(Promise.resolve(6)) == (True, 6)
-    assert run_at_once(later(7)) == (False, None)
-    assert run_at_once(asyncio.get_running_loop().create_future()) == (False, None)
 
 
 async def test_what_python_awaits_is_awaited_through_a_proxy_too() -> None:
