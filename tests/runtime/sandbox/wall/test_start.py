@@ -22,10 +22,17 @@ def options(*command, **more):
         os.chown(workspace, 210_000, 210_000)
         more = {"uid": 210_000} | more
     return WallOptions(name=f"test-{os.getpid()}", workspace=workspace, command=command, **more)
-def inside(name):
-    # all processes of that name here
-    return [int(p.name) for p in Path("/proc").glob("[0-9]*")
-            if name in (p / "cmdline").read_bytes().decode(errors="replace").split("\\0")]
+def inside(word):
+    # all processes here that have this word in their command
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\\0")
+        except OSError:
+            continue  # it has ended meanwhile
+        if word.encode() in words:
+            found.append(int(folder.name))
+    return found
 """
 
 
@@ -133,8 +140,11 @@ def test_all_of_it_ends_with_the_process_that_started_it(folder: Path) -> None:
 from perdure.runtime.sandbox.wall.cgroups import remove_leftovers
 starter = os.fork()
 if starter == 0:
-    wall = start_wall(options("/bin/sh", "-c", "trap '' TERM HUP INT; sleep 1234568"))
-    time.sleep(30)
+    try:
+        wall = start_wall(options("/bin/sh", "-c", "trap '' TERM HUP INT; sleep 1234568"))
+        time.sleep(30)
+    finally:
+        os._exit(0)
 while not inside("1234568"):
     time.sleep(0.01)
 ends = [os.pidfd_open(pid) for pid in inside("1234568")]
