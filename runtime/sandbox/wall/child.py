@@ -149,7 +149,8 @@ def allow_tunnels() -> None:
 
 
 def restore_signals() -> None:
-    """Handle and block no signal: Python ignores two, and programs inherit what is ignored."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    """Ignore and block no signal: Python ignores two, nohup another, and programs inherit that."""
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -1,6 +1,9 @@
 """What a machine gives is found by trying, and told with what to do about the rest."""
 
 import os
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,22 +62,28 @@ def test_where_nothing_is_installed_everything_is_told_and_what_to_do() -> None:
     assert "apt-get install slirp4netns" in told_to_do["slirp4netns"]
 
 
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that everybody can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="perdure-wall-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.mark.usefixtures("bubblewrap")
-def test_a_bubblewrap_that_fails_is_quoted(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_bubblewrap_that_fails_is_quoted(reachable: Path) -> None:
     """As one does whose kernel makes no user namespaces."""
-    folder = tmp_path_factory.mktemp("failing")
-    program = folder / "bwrap"
+    program = reachable / "bwrap"
     program.write_text("#!/bin/sh\necho 'bwrap: No permissions' >&2\nexit 1\n")
     program.chmod(0o755)
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
     told = apart(
         """
         from perdure.runtime.sandbox.wall import machine
         found = machine.examine()
         tell([found.level, [[f.what, f.detail, f.what_to_do] for f in found.missing]])
         """,
-        PATH=f"{folder}:{os.environ['PATH']}",
+        PATH=f"{reachable}:{os.environ['PATH']}",
     )
     level, missing = told
     assert level == "none"
