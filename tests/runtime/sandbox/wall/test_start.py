@@ -14,6 +14,8 @@ from .conftest import PYTHON, Warden, apart
 MIB = 1 << 20
 PRELUDE = """
 import select, tempfile, time
+from perdure.runtime.sandbox.wall.cgroups import remove_leftovers
+from perdure.runtime.sandbox.wall.errors import WallRefused
 from perdure.runtime.sandbox.wall.options import Isolation, WallLimits, WallOptions
 from perdure.runtime.sandbox.wall.start import start_wall
 def options(*command, **more):
@@ -137,7 +139,6 @@ def test_all_of_it_ends_with_the_process_that_started_it(folder: Path) -> None:
     told = run(
         folder,
         """
-from perdure.runtime.sandbox.wall.cgroups import remove_leftovers
 starter = os.fork()
 if starter == 0:
     try:
@@ -179,6 +180,22 @@ tell([told, [wall.end().cause for wall in walls][:2]])
     assert told == [["has it", "has it", str(errno.ECONNREFUSED)], ["ended", "ended"]]
 
 
+def test_without_control_groups_all_of_it_is_ended_as_well(folder: Path) -> None:
+    told = run(
+        folder,
+        """
+from perdure.runtime.sandbox.wall import start
+start.create = lambda *_, **__: None  # as where none can be had
+wall = start_wall(options("/bin/sh", "-c", "sleep 1234569 & sleep 1234569"))
+while len(inside("1234569")) < 2:
+    time.sleep(0.01)
+wall.end()
+tell(inside("1234569"))
+""",
+    )
+    assert told == []
+
+
 def test_no_descriptor_is_left_with_who_started_it(folder: Path) -> None:
     told = run(
         folder,
@@ -191,14 +208,23 @@ for how in ({}, {"isolation": Isolation.NONE}):
     wall = start_wall(options("/bin/true", **how))
     select.select([wall.pidfd], [], [], 10)
     wall.end()
+refused = []
+for failing in (options("/nowhere", isolation=Isolation.NONE),
+                options("/bin/true", read_only={"/x": Path("/nowhere")})):
+    try:
+        start_wall(failing)
+    except WallRefused as error:
+        refused.append("/nowhere" in error.missing)
 try:
-    start_wall(options("/nowhere", isolation=Isolation.NONE))
-except Exception as refused:
-    pass
-tell([before, opened(), os.path.exists(f"/proc/self/task/{os.getpid()}/children")])
+    os.waitpid(-1, os.WNOHANG)
+    children = True
+except ChildProcessError:
+    children = False
+tell([before, opened(), refused, children, remove_leftovers(failing.name)])
 """,
     )
     assert told[0] == told[1]
+    assert told[2:] == [[True, True], False, False]
 
 
 def test_root_names_a_user_and_nobody_else_does(folder: Path) -> None:
@@ -223,7 +249,6 @@ def test_a_workspace_that_is_no_folder_is_refused(folder: Path, what: str) -> No
         folder,
         f"""
 import dataclasses
-from perdure.runtime.sandbox.wall.errors import WallRefused
 other = dataclasses.replace(options("/bin/ls"), workspace=Path(os.environ["FOLDER"], "{what}"))
 try:
     start_wall(other)
