@@ -25,6 +25,7 @@ from ..storage.errors import (
     ValueCorrupt,
     ValueNotSerializable,
 )
+from .abort_signal import AbortSignal
 from .alarm import AlarmInfo
 from .auto_response import WebSocketRequestResponsePair
 from .base import DurableObject, WorkerEntrypoint
@@ -81,6 +82,7 @@ from .websocket import WebSocket
 from .writable_stream import WritableStream
 
 __all__ = [
+    "AbortSignal",
     "ActorAborted",
     "ActorError",
     "ActorOverloaded",

@@ -12,13 +12,14 @@ from typing import Any, cast
 
 from ..storage.errors import LimitExceeded, ValueNotSerializable
 from ..storage.values import encode, encode_lifting
+from .abort_signal import AbortSignal, payload_of
 from .blob import Blob
 from .body import BodyStream, IteratorSource, StreamSource
 from .capability import Sendable
 from .execution import CURRENT, Execution
 from .headers import Headers
 from .http import Request, Response
-from .parcel import INDEX, WRITABLE, Packed, Parcel, size_bytes_of
+from .parcel import INDEX, SIGNAL, WRITABLE, Packed, Parcel, size_bytes_of
 from .response_stream import let_go, piped, stream_through
 from .rpc import encode_error, name_of_argument
 from .rpc_target import RpcTarget
@@ -28,6 +29,7 @@ from .writable_stream import WritableStream
 HEADERS = b"h"
 EXCEPTION = b"e"
 BLOB = b"b"
+ABORTED = b"a"
 
 _EXPORTED = (
     RpcTarget,
@@ -137,6 +139,8 @@ class _Lifting:
         if isinstance(value, WritableStream):
             lead = self(value.sink)
             return None if lead is None else WRITABLE + lead[1:]
+        if isinstance(value, AbortSignal):
+            return self._signal(value)
         if not self._is_item(value):
             return None
         payload = self._seen.get(id(value))
@@ -144,6 +148,12 @@ class _Lifting:
             payload = self._seen[id(value)] = INDEX + len(self.items).to_bytes(4, "big")
             self.items.append(value)
         return payload
+
+    def _signal(self, value: AbortSignal) -> bytes | None:
+        if value.is_aborted:
+            return ABORTED + payload_of(value.reason)
+        lead = self(value.telling())
+        return None if lead is None else SIGNAL + lead[1:]
 
     def _is_item(self, value: Any) -> bool:
         if isinstance(value, Sendable | Request | Response | BodyStream):

@@ -32,14 +32,14 @@ class Parcel:
     def read(
         self,
         read_item: Callable[[Any], Any],
-        read_writable: Callable[[Any], Any],
+        read_led: Callable[[bytes, Any], Any],
         read_inline: Callable[[bytes], Any],
     ) -> Any:
         """The value; what is lifted is given by the three functions.
 
         Args:
             read_item: Gives what an item is.
-            read_writable: Gives the stream whose writer is an item.
+            read_led: Gives what an item leads to, of the kind that stands first.
             read_inline: Gives what stands in the bytes in a form of its own.
 
         Raises:
@@ -48,13 +48,13 @@ class Parcel:
 
         def lower(payload: bytes) -> Any:
             kind = payload[:1]
-            if kind not in {INDEX, WRITABLE}:
+            if kind not in {INDEX, WRITABLE, SIGNAL}:
                 return read_inline(payload)
             index = int.from_bytes(payload[1:], "big")
             if index >= len(self.items):
                 raise ValueError("there is no such item")
             item = self.items[index]
-            return read_item(item) if kind == INDEX else read_writable(item)
+            return read_item(item) if kind == INDEX else read_led(kind, item)
 
         return decode(self.data, lower)
 
@@ -71,6 +71,8 @@ Packed = bytes | Parcel
 INDEX = b"i"
 # That of what stands for a stream to be written into, by what leads to it.
 WRITABLE = b"w"
+# That of what stands for a signal, by the stream that tells of it.
+SIGNAL = b"s"
 
 
 def size_bytes_of(packed: Packed) -> int:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, Self
 
 from ..storage.values import decode
+from .abort_signal import AbortSignal, reason_of
 from .blob import Blob
 from .body import BodyStream, StreamSource
 from .capability import Capability, Sendable
@@ -12,8 +13,8 @@ from .errors import StubDisposed
 from .events import CallEvent
 from .headers import Headers
 from .http import Request, Response
-from .packing import BLOB, EXCEPTION, HEADERS
-from .parcel import Packed, Parcel
+from .packing import ABORTED, BLOB, EXCEPTION, HEADERS
+from .parcel import SIGNAL, Packed, Parcel
 from .promise import READ, RemoteMember, RpcPromise, call_capability, check_name, make_call
 from .rpc import decode_error
 from .scope import Scope
@@ -106,7 +107,7 @@ def unpack(packed: Packed, scope: Scope | None) -> Any:
             opened[id(item)] = _opened(item, scope)
         return opened[id(item)]
 
-    value = packed.read(read_item, partial(_writable, read_item), read_inline)
+    value = packed.read(read_item, partial(_led, read_item), read_inline)
     packed.items = []
     return value
 
@@ -115,10 +116,14 @@ def peek(packed: Packed) -> Any:
     """Likewise, of an answer that somebody else will open: its streams stay closed."""
     if not isinstance(packed, Parcel):
         return decode(packed)
-    return packed.read(_peeked, partial(_writable, _peeked), read_inline)
+    return packed.read(_peeked, partial(_led, _peeked), read_inline)
 
 
-def _writable(read_item: Callable[[Any], Any], item: Any) -> WritableStream:
+def _led(read_item: Callable[[Any], Any], kind: bytes, item: Any) -> WritableStream | AbortSignal:
+    if kind == SIGNAL:
+        if not isinstance(item, StreamSource):
+            raise ValueError("nobody can tell of that")  # as below
+        return AbortSignal.told_by(read_item(item))
     if not isinstance(item, Capability):
         raise ValueError("nobody can write into that")  # noqa: TRY004  # as of any other garbage
     return WritableStream.leading_to(read_item(item))
@@ -131,6 +136,8 @@ def read_inline(payload: bytes) -> Any:
         return Headers([(name, value) for name, value in decode(data)])
     if kind == BLOB:
         return Blob(*decode(data))
+    if kind == ABORTED:
+        return AbortSignal.aborted(reason_of(data))
     if kind == EXCEPTION:
         try:
             return decode_error(data)

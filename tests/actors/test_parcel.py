@@ -18,14 +18,18 @@ def a_value(index: int) -> bytes:
 
 def test_items_are_read_where_they_stand() -> None:
     parcel = Parcel(a_value(1), ["first", "second"])
-    assert parcel.read(str.upper, repr, lambda payload: payload) == {"x": ["SECOND"]}
+    assert parcel.read(str.upper, lambda kind, item: (kind, item), lambda payload: payload) == {
+        "x": ["SECOND"]
+    }
     assert size_bytes_of(parcel) == len(parcel.data)
     assert size_bytes_of(b"123") == 3
 
 
 def test_an_item_that_is_not_there_is_damage() -> None:
     with pytest.raises(ValueCorrupt, match="no such item"):
-        Parcel(a_value(2), ["first", "second"]).read(str.upper, repr, lambda payload: payload)
+        Parcel(a_value(2), ["first", "second"]).read(
+            str.upper, lambda kind, item: (kind, item), lambda payload: payload
+        )
 
 
 async def test_streams_can_be_sent_once() -> None:

@@ -27,11 +27,16 @@ async def test_functions_stubs_and_services_work_as_there(
         "blobs": ["text", "text/plain", 2, "a.csv", 5, [3, "a.csv", 3]],
         "streams": [["a", "b", "end"], "ab", "onetwo", "onetwo", "onetwo", ["x"]],
         "refused": [
-            ["DataCloneError", "AbortSignal serialization is not enabled."],
-            *(
-                ["DataCloneError", UNSENDABLE.format(name)]
-                for name in ("DurableObjectNamespace", "DurableObjectId", "ExecutionContext", "URL")
-            ),
+            ["DataCloneError", UNSENDABLE.format(name)]
+            for name in ("DurableObjectNamespace", "DurableObjectId", "ExecutionContext", "URL")
+        ],
+        "signals": [
+            [
+                [False, True, "enough"],
+                [False, True, "AbortError: The operation was aborted"],
+            ],
+            [True, True, "Error: from the start"],
+            "OSError: from the start",
         ],
         "passed_on": "6 EUR",
         "props": [

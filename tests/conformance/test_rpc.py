@@ -186,6 +186,19 @@ class Room(DurableObject):
     def release(self):
         self.gate.set()
 
+    async def until_called_off(self, signal):
+        known = signal.is_aborted
+        reason = await signal.wait()
+        return [known, signal.is_aborted, type(reason).__name__, str(reason)]
+
+    async def until_released(self, signal):
+        told = asyncio.ensure_future(signal.wait())
+        await self.gate.wait()
+        return told.done()
+
+    async def passes_on(self, signal):
+        return await self.neighbour.until_called_off(signal)
+
     @property
     def population(self):
         return 42
@@ -765,6 +778,54 @@ async def test_who_is_given_a_stream_to_write_into_writes_here(run: Asked) -> No
         again = await raised(other.write_into(stream, [b"c"]))
         return [heard, again]
     """) == [["a", "b", "end"], ["UsageError", "this stream is closed"]]
+
+
+async def test_who_is_given_a_signal_is_told_when_it_is_time_and_why(run: Asked) -> None:
+    assert await run("""
+        time, asked = asyncio.Event(), asyncio.Event()
+
+        async def wait():
+            asked.set()
+            await time.wait()
+            return LookupError("gone home")
+
+        signal = AbortSignal(wait)
+        calls = [other.until_called_off(signal), other.passes_on({"it": signal}["it"])]
+        await asked.wait()
+        time.set()
+        told = [await call for call in calls]
+        for reason in (KeyError("k"), "enough", {"code": 7}, object):
+            told.append(await other.until_called_off(AbortSignal.aborted(reason)))
+        return told
+    """) == [
+        [False, True, "LookupError", "gone home"],
+        [False, True, "LookupError", "gone home"],
+        [True, True, "KeyError", "'k'"],
+        [True, True, "str", "enough"],
+        [True, True, "dict", "{'code': 7}"],
+        [True, True, "str", "<class 'object'>"],
+    ]
+
+
+async def test_nobody_waits_for_a_signal_once_the_handler_has_ended(run: Asked) -> None:
+    assert await run("""
+        begun, ended = asyncio.Event(), asyncio.Event()
+
+        async def wait():
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+        call = other.until_released(AbortSignal(wait))
+        await begun.wait()
+        is_early = ended.is_set()
+        await other.release()
+        told = await call
+        await asyncio.wait_for(ended.wait(), 10)
+        return [is_early, told, await other.open()]
+    """) == [False, False, "opened"]
 
 
 async def test_chunks_arrive_in_order_although_nobody_waits_for_each(run: Asked) -> None:

@@ -23,6 +23,9 @@ _PARCELS = "tests/runtime/shards/link/test_parcels.py::"
 _ANSWERS = "tests/runtime/shards/link/test_answers.py::"
 _CALLS = "tests/runtime/shards/link/test_calls.py::"
 _STREAM = "tests/actors/test_writable_stream.py::"
+_SIGNAL = (
+    "tests/conformance/test_rpc.py::test_who_is_given_a_signal_is_told_when_it_is_time_and_why"
+)
 
 
 def _is_deletion(node: ast.AST) -> bool:
@@ -91,6 +94,24 @@ _STUBS = (
         branch_on("_is_over"),
         never,
         (_STREAM + "test_what_is_written_reaches_its_functions_as_bytes",),
+    ),
+    Mutant(
+        "a signal that is aborted arrives as one that is not yet",
+        "actors/packing.py",
+        "_Lifting._signal",
+        branch_on("is_aborted"),
+        never,
+        (_SIGNAL,),
+    ),
+    Mutant(
+        "a signal whose stream has ended is aborted for no reason",
+        "actors/abort_signal.py",
+        "AbortSignal._read",
+        branch_on("told"),
+        never,
+        (
+            "tests/actors/test_abort_signal.py::test_who_waits_for_one_that_nobody_tells_of_is_cancelled",
+        ),
     ),
 )
 

@@ -10,7 +10,7 @@ from ....actors.http import Response as NativeResponse
 from ..js.abort import AbortSignal
 from ..js.proxies import is_nullish
 from ..pyodide.fetching import failure_of
-from .messages import Response, native_request, signal_of
+from .messages import Request, Response, native_request, signal_of
 
 __all__ = ["fetch"]
 
@@ -43,6 +43,10 @@ def fetch_with(
     options: Mapping[str, Any],
 ) -> "Fetching":
     """Send a request by ``send``."""
+    if type(resource) is Request and not options:
+        native = resource.native
+        if getattr(native, "view", None) is None:  # handed on as it came: nearly always
+            return Fetching(send(native))
     signal = signal_of(resource, options)
     if options:
         options = {name: options[name] for name in _OF_REQUESTS if options.get(name) is not None}

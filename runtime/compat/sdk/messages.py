@@ -212,7 +212,7 @@ class Response(Message):
                 body,
                 200 if status is None else int(status),
                 status_text=status_text,
-                headers=fields_of(headers),
+                headers=None if headers is None else fields_of(headers),
                 web_socket=web_socket.native if web_socket else None,
             )
         except PerdureError as error:

@@ -4,12 +4,12 @@ A native codec carries them; here is what the platform refuses, and what it give
 """
 
 import inspect
-import re
 from array import array
 from collections.abc import Callable, Generator
 from datetime import datetime
 from typing import Any, Self
 
+from ....actors.abort_signal import AbortSignal as NativeSignal
 from ....actors.blob import Blob as NativeBlob
 from ....actors.body import BodyStream
 from ....actors.capability import Sendable
@@ -34,6 +34,8 @@ from ..js.http import Request as JsRequest
 from ..js.http import Response as JsResponse
 from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import PyProxy, unwrapped
+from ..js.regexp import RegExp
+from ..js.sent_signals import native_signal, signal_from
 from ..js.sent_streams import native_readable, native_writable, writable_of
 from ..js.streams import ReadableStream, WritableStream
 from ..js.values import JsDict, JsList, from_native, to_native
@@ -45,7 +47,7 @@ from .messages import Request, Response
 __all__ = ["python_from_rpc", "python_to_rpc"]
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
-_REFUSED = (tuple, bytearray, re.Pattern)
+_REFUSED = (tuple, bytearray)
 # What views lead to and no call carries.
 _STAYS = (
     DurableObjectId,
@@ -83,8 +85,10 @@ def outgoing(value: Any) -> Any:
         return outgoing(unwrapped(value))
     if isinstance(value, JsProxy):
         return _proxied(value)
-    if isinstance(value, _REFUSED) or inspect.isawaitable(value):
-        raise TypeError(f"{kind.__name__} cannot be sent over RPC.")
+    if isinstance(value, _REFUSED):
+        raise TypeError(f"{kind} cannot be sent over RPC.")
+    if inspect.isawaitable(value):
+        raise TypeError(f"Awaitable {kind} cannot be sent over RPC.")
     if isinstance(value, dict):
         return {key: outgoing(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -115,16 +119,16 @@ def _refusal(message: str) -> DOMException:
     return DOMException(message, "DataCloneError")
 
 
-def _refuse_signal(_: AbortSignal) -> Any:
-    # As on the platform, where a flag that no date brings would let it pass.
-    raise _refusal("AbortSignal serialization is not enabled.")
+def _refuse_pattern(value: RegExp) -> Any:
+    raise TypeError(f"{value.js_name} cannot be sent over RPC.")
 
 
 _SENT: tuple[tuple[type[Any], Callable[[Any], Any]], ...] = (
     (JsBlob, lambda value: value.as_sent()),
     (ReadableStream, native_readable),
     (WritableStream, native_writable),
-    (AbortSignal, _refuse_signal),
+    (AbortSignal, native_signal),
+    (RegExp, _refuse_pattern),
 )
 
 
@@ -260,6 +264,7 @@ VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     BodyStream: ReadableStream.of,
     NativeBlob: lambda native: _from_proxy(blob_of(native)),
     NativeWritable: writable_of,
+    NativeSignal: signal_from,
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }

@@ -1,7 +1,6 @@
 """What crosses between objects, by the SDK's rules."""
 
 import inspect
-import re
 from array import array
 from collections.abc import Awaitable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from perdure.runtime.compat.js.buffers import ArrayBuffer, Uint8Array
 from perdure.runtime.compat.js.http import Request as JsRequest
 from perdure.runtime.compat.js.http import Response as JsResponse
 from perdure.runtime.compat.js.proxies import jsnull
+from perdure.runtime.compat.js.regexp import RegExp
 from perdure.runtime.compat.js.values import JsDict, JsList
 from perdure.runtime.compat.pyodide.ffi import create_proxy
 from perdure.runtime.compat.sdk.blobs import Blob
@@ -62,11 +62,11 @@ def nobody_awaits() -> Awaitable[None]:
 @pytest.mark.parametrize(
     ("value", "name"),
     [
-        ((1,), "tuple"),
-        (bytearray(b""), "bytearray"),
-        (re.compile("a"), "Pattern"),
-        (nobody_awaits(), "Later"),
-        ({"a": [(1,)]}, "tuple"),
+        ((1,), "<class 'tuple'>"),
+        (bytearray(b""), "<class 'bytearray'>"),
+        (RegExp("a"), "RegExp"),
+        (nobody_awaits(), "Awaitable <class '.*Later'>"),
+        ({"a": [(1,)]}, "<class 'tuple'>"),
     ],
 )
 def test_what_the_platform_refuses_is_refused(value: Any, name: str) -> None:

@@ -6,7 +6,7 @@ import json
 import js
 from js import JSON, Object
 from pyodide.ffi import JsException, create_proxy, to_js
-from workers import Blob, DurableObject, File, Response, WorkerEntrypoint
+from workers import Blob, DurableObject, File, Response, WorkerEntrypoint, fetch
 
 
 def fill(controller):
@@ -47,6 +47,20 @@ class Cart(DurableObject):
 
     async def read(self, stream):
         return "".join([bytes(chunk).decode() async for chunk in stream])
+
+    async def until_aborted(self, signal):
+        before, heard = signal.aborted, asyncio.Event()
+        signal.addEventListener("abort", lambda event: heard.set())
+        if not before:
+            await heard.wait()
+        reason = signal.reason
+        return [before, signal.aborted, reason if isinstance(reason, str) else f"{reason.name}: {reason.message}"]
+
+    async def fetched(self, signal):
+        try:
+            await fetch("http://127.0.0.1:1/", signal=signal)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}"
 
     async def readable(self):
         return js.ReadableStream.new(start=create_proxy(fill))
@@ -170,9 +184,20 @@ class Default(WorkerEntrypoint):
         await writer.close()
         return [heard, "".join(piped), read, "".join(back), passed, await self.cart.taken()]
 
+    async def signals(self):
+        controller = js.AbortController.new()
+        controllers = [controller, js.AbortController.new()]
+        calls = [self.cart.until_aborted(each.signal) for each in controllers]
+        await self.cart.size()
+        controller.abort("enough")
+        controllers[1].abort()
+        controllers[1].abort("too late")
+        known = js.AbortSignal.abort(js.Error.new("from the start"))
+        return [[await call for call in calls], await self.cart.until_aborted(known), await self.cart.fetched(known)]
+
     async def refused(self):
         told = []
-        for value in (js.AbortController.new().signal, self.env.CART, self.cart.id, self.ctx, js.URL.new("https://a/")):
+        for value in (self.env.CART, self.cart.id, self.ctx, js.URL.new("https://a/")):
             try:
                 await self.cart.echo([value])
             except JsException as error:
