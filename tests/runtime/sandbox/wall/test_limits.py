@@ -60,7 +60,7 @@ def test_the_processes_of_another_user_are_limited_as_that_user() -> None:
         lines = Path(f"/proc/{child}/limits").read_text().splitlines()
         os.kill(child, 9)
         try:
-            limit_processes(1, 7, 210_001)
+            limit_processes(os.getpid(), 7, 210_001)
         except OSError as error:
             refused = type(error).__name__
         tell([next(line for line in lines if "processes" in line).split()[2:4], refused])
