@@ -83,6 +83,7 @@ def become(start: Start) -> None:
             os.setgroups([])  # before the uid, which takes the right to do it
             os.setresgid(start.uid, start.uid, start.uid)
             os.setresuid(start.uid, start.uid, start.uid)
+        kernel.drop_ambient_capabilities()  # a unit's; bubblewrap starts with none only
         kernel.die_with(start.parent)  # after the uid, whose change takes it back
         restore_signals()
         os.execve(start.argv[0], list(start.argv), dict(start.environment))  # noqa: S606 - no shell

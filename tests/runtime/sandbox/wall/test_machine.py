@@ -92,6 +92,15 @@ def test_a_bubblewrap_that_fails_is_quoted(reachable: Path) -> None:
     assert problem[2]
 
 
+def test_a_bubblewrap_without_the_options_that_are_needed_is_too_old() -> None:
+    assert machine.judge_bubblewrap("bubblewrap 0.8.0 (/usr/bin/bwrap)").is_there
+    assert machine.judge_bubblewrap("bubblewrap 1.0.0 (/usr/bin/bwrap)").is_there
+    assert machine.judge_bubblewrap("of unknown version (/usr/bin/bwrap)").is_there
+    old = machine.judge_bubblewrap("bubblewrap 0.6.1 (/usr/bin/bwrap)")
+    assert not old.is_there
+    assert "0.7" in old.what_to_do
+
+
 def test_settings_of_kernels_that_forbid_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, forbids, what_to_do in machine.FORBIDDING:
         values = {f"/proc/sys/{name}": forbids}

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,47 @@ tell([before, opened(), refused, children, remove_leftovers(failing.name)])
     )
     assert told[0] == told[1]
     assert told[2:] == [[True, True], False, False]
+
+
+def test_a_server_with_rights_of_its_units_gives_none_of_them_away() -> None:
+    """An ordinary user whose unit lets it listen below 1024: AmbientCapabilities=."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts sandboxes as root")
+    base = tempfile.mkdtemp(prefix="perdure-wall-", dir="/var/tmp")
+    try:
+        os.chmod(base, 0o777)
+        told = run(
+            Path(base),
+            """
+import ctypes, dataclasses
+from perdure.runtime.sandbox.wall.kernel import check, libc
+from perdure.runtime.sandbox.wall.seccomp import filter_program
+from perdure.runtime.sandbox.wall import start, system_folders
+filter_program()
+system = dataclasses.replace(system_folders.find_system(), private=())
+start.find_system = lambda: system  # without Python's folder, which may be root's
+BIND = 1 << 10
+check(libc.prctl(8, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+rights = (ctypes.c_uint32 * 6)(BIND, BIND, BIND, 0, 0, 0)
+check(libc.capset(header, rights), "capset")
+check(libc.prctl(47, 2, 10, 0, 0), "PR_CAP_AMBIENT_RAISE")
+check(libc.prctl(4, 1, 0, 0, 0), "PR_SET_DUMPABLE")
+here, there = os.pipe()
+wall = start_wall(options("/usr/bin/grep", "CapEff", "/proc/self/status", best_effort=True,
+                          descriptors={1: there}))
+select.select([wall.pidfd], [], [], 10)
+ending = wall.end()
+os.close(there)
+tell([os.read(here, 100).decode().split(), ending.said])
+""",
+        )
+    finally:
+        shutil.rmtree(base)
+    assert told == [["CapEff:", "0" * 16], ""]
 
 
 def test_root_names_a_user_and_nobody_else_does(folder: Path) -> None:
