@@ -83,6 +83,7 @@ def become(start: Start) -> None:
             os.setgroups([])  # before the uid, which takes the right to do it
             os.setresgid(start.uid, start.uid, start.uid)
             os.setresuid(start.uid, start.uid, start.uid)
+        kernel.drop_ambient_capabilities()  # a unit's; bubblewrap starts with none only
         kernel.die_with(start.parent)  # after the uid, whose change takes it back
         restore_signals()
         os.execve(start.argv[0], list(start.argv), dict(start.environment))  # noqa: S606 - no shell
@@ -149,7 +150,8 @@ def allow_tunnels() -> None:
 
 
 def restore_signals() -> None:
-    """Handle and block no signal: Python ignores two, and programs inherit what is ignored."""
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    """Ignore and block no signal: Python ignores two, nohup another, and programs inherit that."""
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -33,7 +33,7 @@ class Ending:
     """How it ended; ``usage`` is the last before that."""
 
     cause: Cause
-    exit_code: int | None  # None: ended by a signal
-    signal: int | None
+    exit_code: int | None  # behind a wall as a shell tells it: 128 and the number of a signal
+    signal: int | None  # without a wall, or if bubblewrap itself was killed; exit_code is None then
     said: str  # the last that it wrote on standard error, 4 KiB at most
     usage: Usage

@@ -13,6 +13,7 @@ MS_BIND = 4096
 MS_REC = 16384
 MS_PRIVATE = 1 << 18
 PR_SET_PDEATHSIG = 1
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.mount.argtypes = (
@@ -50,6 +51,11 @@ def bind(source: str, target: str) -> None:
 def join_namespace(descriptor: int) -> None:
     """Be in the namespace that ``descriptor`` is of."""
     check(libc.setns(descriptor, 0), "setns")
+
+
+def drop_ambient_capabilities() -> None:
+    """Have no right pass to the program that is executed: not those of systemd's units either."""
+    check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "prctl(PR_CAP_AMBIENT)")
 
 
 def die_with(parent: int) -> None:

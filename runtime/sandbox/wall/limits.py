@@ -1,5 +1,7 @@
 """The limits of single processes, which are there on every machine."""
 
+import errno
+import os
 import resource
 
 from .options import WallLimits
@@ -39,10 +41,37 @@ def set_rlimits(limits: WallLimits, *, memory_of_one: bool) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def limit_processes(pid: int, count: int) -> None:
+def limit_processes(pid: int, count: int, uid: int | None) -> None:
     """Let the user of process ``pid`` have ``count`` processes in its user namespace.
 
     Set from outside once that namespace is there: set earlier it would count all processes that
     this user has on this machine. Kernels before 5.14 count these anyway.
+
+    Args:
+        pid: The first process inside.
+        count: Of processes and threads.
+        uid: Who that user is, if it is not this process's: one sets limits of one's own processes
+            without any right, and root may not have the one to set those of others.
+
+    Raises:
+        OSError: It could not be done.
     """
-    resource.prlimit(pid, resource.RLIMIT_NPROC, (count, count))
+    if uid is None:
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (count, count))
+        return
+    child = os.fork()
+    if child == 0:
+        code = errno.EPERM
+        try:
+            os.setgroups([])
+            os.setresgid(uid, uid, uid)
+            os.setresuid(uid, uid, uid)
+            resource.prlimit(pid, resource.RLIMIT_NPROC, (count, count))
+            code = 0
+        except OSError as error:
+            code = error.errno or code
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code:
+        raise OSError(code, os.strerror(code), "prlimit(RLIMIT_NPROC)")

@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import json
 import os
+import re
 import select
 import shutil
 import subprocess
@@ -27,6 +28,7 @@ from .start import find_bubblewrap, start_wall
 
 UID = 199_999  # as root: whom a trial runs as; those of sandboxes begin above it
 WITHIN_S = 10.0
+OLDEST = (0, 7)  # the first bubblewrap that can limit a file system in memory (--size)
 LIMITS = WallLimits(memory_bytes=64 << 20, processes=32)
 IN_A_CONTAINER = (
     "In a container, allow it to make user namespaces and to mount /proc (Docker: --security-opt "
@@ -115,8 +117,7 @@ def examine_apart() -> Machine:
 
 def findings() -> Iterator[Finding]:
     try:
-        path = find_bubblewrap()
-        yield found("bubblewrap", version(path))
+        yield judge_bubblewrap(version(find_bubblewrap()))
     except WallRefused as refused:
         yield missing("bubblewrap", refused)
     try:
@@ -142,6 +143,17 @@ def findings() -> Iterator[Finding]:
             yield not_found("slirp4netns", f"there is no {TUNNELS}", needed)
     except WallRefused as refused:
         yield missing("slirp4netns", refused)
+
+
+def judge_bubblewrap(its_version: str) -> Finding:
+    """Whether it has the options that a wall is made with; what says no version is new enough."""
+    numbers = re.search(r"(\d+)\.(\d+)", its_version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) >= OLDEST:
+        return found("bubblewrap", its_version)
+    to_do = (
+        f"Install version {OLDEST[0]}.{OLDEST[1]} or newer, as Debian 12 and Ubuntu 24.04 have it"
+    )
+    return not_found("bubblewrap", f"{its_version} is too old", to_do)
 
 
 def found(what: str, detail: str) -> Finding:

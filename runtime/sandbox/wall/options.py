@@ -84,8 +84,15 @@ class WallOptions:
             if not path.is_absolute():
                 raise InvalidArgument(f"a path outside is absolute: {path}")
         for inside in self.read_only:
-            if not inside.startswith("/") or ".." in inside.split("/"):
+            if not inside.strip("/") or inside[0] != "/" or ".." in inside.split("/"):
                 raise InvalidArgument(f"a path inside is absolute and without '..': {inside!r}")
+        for name in self.environment:
+            if not name or "=" in name:
+                raise InvalidArgument(f"a variable of the environment cannot be called {name!r}")
+        # What follows one would be a word of bubblewrap's own, which mounts whatever it is told to.
+        texts = (*self.command, *self.read_only, *self.environment, *self.environment.values())
+        if any("\0" in text for text in texts):
+            raise InvalidArgument("commands, paths and environments have no zero bytes in them")
 
     def seen_at(self, inside: str) -> str:
         """Where what the program would find at ``inside`` is, with or without a wall."""

@@ -25,7 +25,6 @@ from .system_folders import SystemFolders, files_of_etc, find_system
 
 SAID_BYTES_MAX = 4096
 STARTED_WITHIN_S = 5.0
-LOOK_AGAIN_S = 0.002
 SIGNAL_OF_A_SHELL = 128  # bubblewrap gives its program's end as a shell would
 INSTALL = (
     "Install bubblewrap (Debian: apt-get install bubblewrap), "
@@ -92,10 +91,23 @@ class Wall:
                 self.outbound = None
             if self.group is not None:
                 self.group.remove(max(0.0, deadline - time.monotonic()))
+            elif "inside" in self._descriptors:
+                self._end_inside(deadline)
             self._is_down = True
             for descriptor in self._descriptors.values():
                 os.close(descriptor)
         return ending
+
+    def _end_inside(self, deadline: float) -> None:
+        """End the first process inside, and with it all others, which the kernel ends before it.
+
+        It ends with bubblewrap only once it has asked for that, which takes it some milliseconds.
+        """
+        inside = self._descriptors["inside"]
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(inside, signal.SIGKILL)
+        if not select.select([inside], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise WallStands(self.options.name, [])
 
     def _reap(self, cause: Cause, how: int) -> Ending | None:
         if self._ending is not None:
@@ -185,9 +197,13 @@ def start_wall(options: WallOptions) -> Wall:
         raise InvalidArgument("a wall has a uid of its own if it is started by root, and only then")
     if options.workspace.is_symlink() or not options.workspace.is_dir():
         raise WallRefused(f"{options.workspace} is no folder", "Make it one, and no link to one")
-    with contextlib.ExitStack() as closing:
-        start = Preparation(options, closing)
-        return start.without_wall() if options.isolation is Isolation.NONE else start.with_wall()
+    try:
+        with contextlib.ExitStack() as closing:
+            start = Preparation(options, closing)
+            return start.with_wall() if walled else start.without_wall()
+    except OSError as error:
+        to_do = "See what the kernel says: a limit of this server, of processes or files, perhaps"
+        raise WallRefused(f"it could not be started: {error}", to_do) from error
 
 
 class Preparation:
@@ -197,10 +213,21 @@ class Preparation:
         self.options = options
         self.closing = closing
         self.kept: dict[str, int] = {}
+        self.group: ControlGroup | None = None
+        self.has_started = False
+        closing.callback(self.clear_up)
         null = self.passing(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
         self.there = {0: null, 1: null, **options.descriptors}
         if 2 not in self.there:
             self.there[2] = self.pipe("said")
+
+    def clear_up(self) -> None:
+        """Leave nothing of a start that has failed."""
+        if not self.has_started:
+            for descriptor in self.kept.values():
+                os.close(descriptor)
+            if self.group is not None:
+                self.group.remove(within_s=1.0)
 
     def passing(self, descriptor: int) -> int:
         """Have it closed here after the start."""
@@ -231,7 +258,6 @@ class Preparation:
         options = self.options
         argv = tuple(options.seen_at(word) for word in options.command)
         return self.fork(
-            None,
             argv=(shutil.which(argv[0]) or argv[0], *argv[1:]),
             environment=environment(options, find_system()),
             folder=str(options.workspace),
@@ -244,8 +270,8 @@ class Preparation:
         if options.network is Network.OUTBOUND:
             find_slirp()
         content = filter_program()
-        group = create(options.name, options.limits, best_effort=options.best_effort)
-        has = group.folders if group is not None else {}
+        self.group = create(options.name, options.limits, best_effort=options.best_effort)
+        has = self.group.folders if self.group is not None else {}
         sources = outside(options, system)
         staged = None
         if options.uid is not None:
@@ -267,7 +293,6 @@ class Preparation:
         )
         words = "".join(f"{word}\0" for word in arguments(options, system, plan))
         wall = self.fork(
-            group,
             # Not on the command line, which all users of this machine can read: it has secrets.
             argv=(program, "--args", str(self.file(words.encode())), "--", *options.command),
             environment={},  # the first process inside is bubblewrap, and /proc shows it
@@ -284,16 +309,17 @@ class Preparation:
         """Do from outside what bubblewrap has not got, and have it start the program."""
         try:
             inside = wall.first_inside()
+            wall.keep("inside", os.pidfd_open(inside))
             if self.options.network is Network.OUTBOUND:
                 wall.outbound = open_way_out(inside, self.options.uid, wall.group)
             if "pids" not in has:
-                limit_processes(inside, self.options.limits.processes)
+                limit_processes(inside, self.options.limits.processes, self.options.uid)
             os.write(go, b"!")
         except BaseException:
             wall.end()
             raise
 
-    def fork(self, group: ControlGroup | None, **how: Any) -> Wall:
+    def fork(self, **how: Any) -> Wall:
         """Start the child, and return once it is the program that was named.
 
         Raises:
@@ -302,25 +328,24 @@ class Preparation:
         failure, failure_there = os.pipe()
         parent = os.getpid()
         start = Start(
-            descriptors=self.there, failure=failure_there, parent=parent, group=group, **how
+            descriptors=self.there, failure=failure_there, parent=parent, group=self.group, **how
         )
-        pid = os.fork()
-        if pid == 0:
-            become(start)
-        os.close(failure_there)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                become(start)
+        finally:
+            os.close(failure_there)
         with open(failure, "rb") as pipe:  # noqa: PTH123 - it has no path
             said = pipe.read().decode(errors="replace")  # ends when the program begins
-        if not said:
-            wall = Wall(self.options, pid, group)
-            for name, descriptor in self.kept.items():
-                wall.keep(name, descriptor)
-            return wall
-        os.waitpid(pid, 0)
-        for descriptor in self.kept.values():
-            os.close(descriptor)
-        if group is not None:
-            group.remove(within_s=1.0)
-        raise WallRefused(f"a process for it could not be started: {said}", "See what it says")
+        if said:
+            os.waitpid(pid, 0)
+            raise WallRefused(f"a process for it could not be started: {said}", "See what it says")
+        wall = Wall(self.options, pid, self.group)
+        for name, descriptor in self.kept.items():
+            wall.keep(name, descriptor)
+        self.has_started = True
+        return wall
 
 
 def outside(options: WallOptions, system: SystemFolders) -> dict[str, str]:

@@ -95,6 +95,12 @@ ATTACKS = {
         "EPERM",
         "has all capabilities in a namespace of its own",
     ),
+    "user_namespace_by_clone": Attack(
+        "... by `clone`",
+        FILTER,
+        "EPERM",
+        "has a child with all capabilities in a namespace of its own",
+    ),
     "user_namespace_by_clone3": Attack(
         "... by `clone3`",
         FILTER,

@@ -1,5 +1,6 @@
 """Those who start walls in tests, and what they need of this machine."""
 
+import functools
 import itertools
 import json
 import os
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from perdure.runtime.sandbox.wall.cgroups import ControlGroup, layout
+from perdure.runtime.sandbox.wall.machine import Level, examine_apart
 
 ROOT = Path(__file__).parents[4]
 ATTACKS = Path(__file__).with_name("attacks")
@@ -146,6 +148,17 @@ def needed() -> None:
     """Skip where there is nothing to make a wall of."""
     if shutil.which("bwrap") is None:
         pytest.skip("there is no bubblewrap here, to make a wall: apt-get install bubblewrap")
+    if (why := what_is_missing()) is not None:
+        pytest.skip(f"no wall can be had here: {why}")
+
+
+@functools.cache
+def what_is_missing() -> str | None:
+    """Why this machine gives no full wall, and what to do; None if it does. CI allows no such skip."""
+    found = examine_apart()
+    if found.level is Level.FULL:
+        return None
+    return "; ".join(f"{f.what}: {f.detail} ({f.what_to_do})" for f in found.missing)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from .conftest import PYTHON, Warden, apart
 
+LIBCS_OWN = 1 << 31 | 1 << 32  # signals 32 and 33, which posix_spawn may leave ignored
 SEEN = r"""
 import json, os, signal
 def opened():
@@ -38,7 +39,7 @@ def test_a_program_behind_a_wall_inherits_nothing(warden: Warden) -> None:
     ran = warden.run(PYTHON, "-I", "-S", "-c", SEEN)
     told = json.loads(ran["output"])
     python_ignores = 1 << 12 | 1 << 24  # SIGPIPE and SIGXFSZ: it ignores them at its own start
-    assert told["ignored"] & ~python_ignores == 0
+    assert told["ignored"] & ~python_ignores & ~LIBCS_OWN == 0
     assert told | {"ignored": 0} == {
         "descriptors": [0, 1, 2],
         "ignored": 0,
@@ -57,7 +58,9 @@ def test_a_program_behind_a_wall_inherits_nothing(warden: Warden) -> None:
 
 def test_signals_are_handled_as_they_are_by_default(warden: Warden) -> None:
     ran = warden.run("/bin/sh", "-c", "grep SigIgn /proc/self/status; yes | head -1")
-    assert ran["output"].split() == ["SigIgn:", "0" * 16, "y"]
+    _, ignored, line = ran["output"].split()
+    assert int(ignored, 16) & ~LIBCS_OWN == 0
+    assert line == "y"
 
 
 @pytest.mark.parametrize(

@@ -44,12 +44,14 @@ def test_a_process_dies_with_its_parent() -> None:
         here, there = os.pipe()
         parent = os.fork()
         if parent == 0:
-            me = os.getpid()
-            if os.fork() == 0:
-                die_with(me)
-                os.write(there, b"%d " % os.getpid())
+            try:
+                me = os.getpid()
+                if os.fork() == 0:
+                    die_with(me)
+                    os.write(there, b"%d " % os.getpid())
                 time.sleep(30)
-            time.sleep(30)
+            finally:
+                os._exit(0)
         child = int(os.read(here, 10))
         alive = os.pidfd_open(child)
         os.kill(parent, 9)

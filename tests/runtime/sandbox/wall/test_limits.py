@@ -2,6 +2,8 @@
 
 import resource
 
+import pytest
+
 from perdure.runtime.sandbox.wall.limits import hard_limit, rlimits
 from perdure.runtime.sandbox.wall.options import WallLimits
 
@@ -36,3 +38,31 @@ def test_core_files_are_off_also_for_a_core_pattern_that_is_a_pipe() -> None:
     assert rlimits(LIMITS, memory_of_one=False)[resource.RLIMIT_CORE] in {0, 1}
     if hard_limit(resource.RLIMIT_CORE) > 0:
         assert rlimits(LIMITS, memory_of_one=False)[resource.RLIMIT_CORE] == 1
+
+
+@pytest.mark.usefixtures("as_root")
+def test_the_processes_of_another_user_are_limited_as_that_user() -> None:
+    told = apart("""
+        import time
+        from perdure.runtime.sandbox.wall.limits import limit_processes
+        ready, there = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setresgid(210_001, 210_001, 210_001)
+                os.setresuid(210_001, 210_001, 210_001)
+                os.write(there, b"x")
+                time.sleep(30)
+            finally:
+                os._exit(0)
+        os.read(ready, 1)
+        limit_processes(child, 7, 210_001)
+        lines = Path(f"/proc/{child}/limits").read_text().splitlines()
+        os.kill(child, 9)
+        try:
+            limit_processes(os.getpid(), 7, 210_001)
+        except OSError as error:
+            refused = type(error).__name__
+        tell([next(line for line in lines if "processes" in line).split()[2:4], refused])
+    """)
+    assert told == [["7", "7"], "PermissionError"]

@@ -29,6 +29,14 @@ def test_what_is_fine_is_taken() -> None:
         {"read_only": {"/x": Path("x")}},
         {"read_only": {"x": Path("/x")}},
         {"read_only": {"/x/../usr": Path("/x")}},
+        {"read_only": {"/": Path("/x")}},
+        {"read_only": {"": Path("/x")}},
+        {"read_only": {"/x\0--bind\0/\0/host": Path("/x")}},
+        {"environment": {"A": "1\0--bind\0/\0/host"}},
+        {"environment": {"A\0": "1"}},
+        {"environment": {"A=B": "1"}},
+        {"environment": {"": "1"}},
+        {"command": ("true", "\0")},
     ],
 )
 def test_what_could_mean_something_else_is_refused(wrong: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from .conftest import PYTHON, Warden, apart
 MIB = 1 << 20
 PRELUDE = """
 import select, tempfile, time
+from perdure.runtime.sandbox.wall.cgroups import remove_leftovers
+from perdure.runtime.sandbox.wall.errors import WallRefused
 from perdure.runtime.sandbox.wall.options import Isolation, WallLimits, WallOptions
 from perdure.runtime.sandbox.wall.start import start_wall
 def options(*command, **more):
@@ -22,10 +26,17 @@ def options(*command, **more):
         os.chown(workspace, 210_000, 210_000)
         more = {"uid": 210_000} | more
     return WallOptions(name=f"test-{os.getpid()}", workspace=workspace, command=command, **more)
-def inside(name):
-    # all processes of that name here
-    return [int(p.name) for p in Path("/proc").glob("[0-9]*")
-            if name in (p / "cmdline").read_bytes().decode(errors="replace").split("\\0")]
+def inside(word):
+    # all processes here that have this word in their command
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\\0")
+        except OSError:
+            continue  # it has ended meanwhile
+        if word.encode() in words:
+            found.append(int(folder.name))
+    return found
 """
 
 
@@ -130,11 +141,13 @@ def test_all_of_it_ends_with_the_process_that_started_it(folder: Path) -> None:
     told = run(
         folder,
         """
-from perdure.runtime.sandbox.wall.cgroups import remove_leftovers
 starter = os.fork()
 if starter == 0:
-    wall = start_wall(options("/bin/sh", "-c", "trap '' TERM HUP INT; sleep 1234568"))
-    time.sleep(30)
+    try:
+        wall = start_wall(options("/bin/sh", "-c", "trap '' TERM HUP INT; sleep 1234568"))
+        time.sleep(30)
+    finally:
+        os._exit(0)
 while not inside("1234568"):
     time.sleep(0.01)
 ends = [os.pidfd_open(pid) for pid in inside("1234568")]
@@ -169,6 +182,22 @@ tell([told, [wall.end().cause for wall in walls][:2]])
     assert told == [["has it", "has it", str(errno.ECONNREFUSED)], ["ended", "ended"]]
 
 
+def test_without_control_groups_all_of_it_is_ended_as_well(folder: Path) -> None:
+    told = run(
+        folder,
+        """
+from perdure.runtime.sandbox.wall import start
+start.create = lambda *_, **__: None  # as where none can be had
+wall = start_wall(options("/bin/sh", "-c", "sleep 1234569 & sleep 1234569"))
+while len(inside("1234569")) < 2:
+    time.sleep(0.01)
+wall.end()
+tell(inside("1234569"))
+""",
+    )
+    assert told == []
+
+
 def test_no_descriptor_is_left_with_who_started_it(folder: Path) -> None:
     told = run(
         folder,
@@ -181,14 +210,64 @@ for how in ({}, {"isolation": Isolation.NONE}):
     wall = start_wall(options("/bin/true", **how))
     select.select([wall.pidfd], [], [], 10)
     wall.end()
+refused = []
+for failing in (options("/nowhere", isolation=Isolation.NONE),
+                options("/bin/true", read_only={"/x": Path("/nowhere")})):
+    try:
+        start_wall(failing)
+    except WallRefused as error:
+        refused.append("/nowhere" in error.missing)
 try:
-    start_wall(options("/nowhere", isolation=Isolation.NONE))
-except Exception as refused:
-    pass
-tell([before, opened(), os.path.exists(f"/proc/self/task/{os.getpid()}/children")])
+    os.waitpid(-1, os.WNOHANG)
+    children = True
+except ChildProcessError:
+    children = False
+tell([before, opened(), refused, children, remove_leftovers(failing.name)])
 """,
     )
     assert told[0] == told[1]
+    assert told[2:] == [[True, True], False, False]
+
+
+def test_a_server_with_rights_of_its_units_gives_none_of_them_away() -> None:
+    """An ordinary user whose unit lets it listen below 1024: AmbientCapabilities=."""
+    if os.geteuid() != 0:
+        pytest.skip("only root starts sandboxes as root")
+    base = tempfile.mkdtemp(prefix="perdure-wall-", dir="/var/tmp")
+    try:
+        os.chmod(base, 0o777)
+        told = run(
+            Path(base),
+            """
+import ctypes, dataclasses
+from perdure.runtime.sandbox.wall.kernel import check, libc
+from perdure.runtime.sandbox.wall.seccomp import filter_program
+from perdure.runtime.sandbox.wall import start, system_folders
+filter_program()
+system = dataclasses.replace(system_folders.find_system(), private=())
+start.find_system = lambda: system  # without Python's folder, which may be root's
+BIND = 1 << 10
+check(libc.prctl(8, 1, 0, 0, 0), "PR_SET_KEEPCAPS")
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+rights = (ctypes.c_uint32 * 6)(BIND, BIND, BIND, 0, 0, 0)
+check(libc.capset(header, rights), "capset")
+check(libc.prctl(47, 2, 10, 0, 0), "PR_CAP_AMBIENT_RAISE")
+check(libc.prctl(4, 1, 0, 0, 0), "PR_SET_DUMPABLE")
+here, there = os.pipe()
+wall = start_wall(options("/usr/bin/grep", "CapEff", "/proc/self/status", best_effort=True,
+                          descriptors={1: there}))
+select.select([wall.pidfd], [], [], 10)
+ending = wall.end()
+os.close(there)
+tell([os.read(here, 100).decode().split(), ending.said])
+""",
+        )
+    finally:
+        shutil.rmtree(base)
+    assert told == [["CapEff:", "0" * 16], ""]
 
 
 def test_root_names_a_user_and_nobody_else_does(folder: Path) -> None:
@@ -213,7 +292,6 @@ def test_a_workspace_that_is_no_folder_is_refused(folder: Path, what: str) -> No
         folder,
         f"""
 import dataclasses
-from perdure.runtime.sandbox.wall.errors import WallRefused
 other = dataclasses.replace(options("/bin/ls"), workspace=Path(os.environ["FOLDER"], "{what}"))
 try:
     start_wall(other)

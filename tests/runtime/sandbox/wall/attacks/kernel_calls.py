@@ -7,6 +7,7 @@ import platform
 libc = ctypes.CDLL(None, use_errno=True)
 IS_X86 = platform.machine() == "x86_64"
 NUMBERS = {  # x86_64, aarch64
+    "clone": (56, 220),
     "ptrace": (101, 117),
     "personality": (135, 92),
     "mount": (165, 40),

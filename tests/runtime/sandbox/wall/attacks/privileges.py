@@ -8,7 +8,7 @@ import subprocess
 from kernel_calls import CLONE_NEWUSER, call
 
 ADDR_NO_RANDOMIZE = 0x0040000
-UID_ABOVE = 0
+SIGCHLD = 17
 
 
 class CloneArguments(ctypes.Structure):
@@ -21,8 +21,16 @@ def user_namespace_by_unshare(outside):
     return "has all capabilities in a namespace of its own"
 
 
+def user_namespace_by_clone(outside):
+    child = call("clone", CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    return "has a child with all capabilities in a namespace of its own"
+
+
 def user_namespace_by_clone3(outside):
-    arguments = CloneArguments(flags=CLONE_NEWUSER, signal=17)
+    arguments = CloneArguments(flags=CLONE_NEWUSER, signal=SIGCHLD)
     child = call("clone3", ctypes.byref(arguments), ctypes.sizeof(arguments))
     if child == 0:
         os._exit(0)
