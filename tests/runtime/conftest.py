@@ -11,7 +11,7 @@ from tests.child_forks import can_fork, fork_children
 from tests.serving import SPLIT
 from tests.town import Town
 
-ON_BOTH_LOOPS = {"edge", "shards", "sockets", "test_server.py"}
+ON_BOTH_LOOPS = {"edge", "shards", "sockets", "test_asking.py", "test_server.py"}
 
 
 def pytest_asyncio_loop_factories(

@@ -1,0 +1,1 @@
+"""Sandboxes: programs, files and ports that belong to an actor."""

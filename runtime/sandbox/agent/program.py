@@ -1,0 +1,17 @@
+"""Where the agent begins: ``python -I -S agent.pyc DESCRIPTOR [WORKSPACE]``."""
+
+import os
+import socket
+
+from .agent import Agent
+from .places import WORKSPACE
+
+
+def main(arguments: list[str]) -> None:
+    """Serve the keeper at the other end of a descriptor."""
+    connection = socket.socket(fileno=int(arguments[0]))
+    connection.set_inheritable(False)  # the method's only argument
+    workspace = arguments[1] if len(arguments) > 1 else WORKSPACE  # see above
+    os.chdir(workspace)
+    os.umask(0o022)
+    Agent(connection, workspace).run()

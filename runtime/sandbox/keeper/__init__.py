@@ -1,0 +1,1 @@
+"""What owns a sandbox from outside: its processes, their output, its ports and its end."""

@@ -1,0 +1,126 @@
+"""Requests that the agent fulfils, passed on to it, with all that belongs to them.
+
+*Promise*: the keeper holds nothing: each side may send what the other one has given room for, for
+credit is passed on as well. An asker who does not read stops the agent's work for that request,
+and for no other.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Final
+
+from ..streams import Exchange, Json, Question, Refused, error_of
+from ..wire import DATA, STDERR, STDOUT, Garbled, cost
+from .agent_link import AgentLink
+
+RELAYED: Final = frozenset(
+    {
+        "read_file",
+        "write_file",
+        "mkdir",
+        "delete",
+        "rename",
+        "move",
+        "list",
+        "stat",
+        "exists",
+        "watch",
+        "listening",
+    }
+)
+_COMPLAINT_BYTES_MAX = 2000  # of what tar(1) says of what went wrong
+
+
+class Relay:
+    """One request on its way through.
+
+    Args:
+        agent: Who fulfils it.
+        exchange: Who asked.
+        request: What is asked of the agent.
+        finish: What is made of its answer.
+        raw_kind: Of the raw bytes that are passed on; they arrive as DATA.
+    """
+
+    def __init__(
+        self,
+        agent: AgentLink,
+        exchange: Exchange,
+        request: Json,
+        *,
+        finish: Callable[[Json], Json] = lambda answer: answer,
+        raw_kind: int = DATA,
+    ) -> None:
+        self.complaint = b""
+        self._exchange = exchange
+        self._finish = finish
+        self._raw_kind = raw_kind
+        self._given_to_agent = 0
+        self._given_to_asker = 0
+        self._question: Question = agent.ask(request, self._answered, exchange.tell)
+        self._question.on_data = self._comes_out
+        self._question.on_room = self._agent_has_room
+        exchange.on_data = self._question.send
+        exchange.on_end = self._question.end
+        exchange.on_event = self._question.tell
+        exchange.on_room = self._asker_has_room
+        exchange.on_cancel = self._cancel
+        if exchange.has_ended:
+            self._question.end()
+
+    def _comes_out(self, kind: int, data: bytes) -> None:
+        if kind == STDERR and self._raw_kind == STDOUT:
+            self.complaint = (self.complaint + data)[:_COMPLAINT_BYTES_MAX]
+            self._question.consumed(cost(len(data)))
+        elif kind != self._raw_kind:
+            raise Garbled(f"raw bytes of kind {kind} where those of {self._raw_kind} belong")
+        elif self._exchange.is_open:
+            self._exchange.send(data)
+
+    def _asker_has_room(self) -> None:
+        total = self._exchange.given_back_bytes
+        self._question.consumed(total - self._given_to_agent)
+        self._given_to_agent = total
+
+    def _agent_has_room(self) -> None:
+        total = self._question.given_back_bytes
+        self._exchange.consumed(total - self._given_to_asker)
+        self._given_to_asker = total
+
+    def _cancel(self) -> None:
+        self._question.cancel()
+        self._exchange.interrupted()
+
+    def _answered(self, answer: Json, descriptor: int) -> None:
+        if descriptor >= 0:  # nobody asked for one
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        refused = error_of(answer)
+        try:
+            self._exchange.answer(refused.as_json() if refused else self._finish(answer))
+        except Refused as error:
+            self._exchange.refuse(error)
+
+
+def archive(agent: AgentLink, exchange: Exchange, path: str, excluded: list[str]) -> None:
+    """Send all of a folder as a tar archive."""
+    options = [f"--exclude={pattern}" for pattern in excluded]
+    arguments = ["tar", "--create", "--file=-", *options, "--", "."]
+    _tar(agent, exchange, arguments, path, "BACKUP_CREATE_FAILED")
+
+
+def unarchive(agent: AgentLink, exchange: Exchange, path: str) -> None:
+    """Put what a tar archive has, and that comes, into a folder."""
+    _tar(agent, exchange, ["tar", "--extract", "--file=-"], path, "BACKUP_RESTORE_FAILED")
+
+
+def _tar(agent: AgentLink, exchange: Exchange, arguments: list[str], path: str, code: str) -> None:
+    def finish(answer: Json) -> Json:
+        if answer.get("exit_code") != 0:
+            text = relay.complaint.decode(errors="replace").strip()
+            raise Refused(code, text or "tar has failed", exit_code=answer.get("exit_code"))
+        return {}
+
+    request = {"op": "run", "arguments": arguments, "cwd": path, "stdin": True}
+    relay = Relay(agent, exchange, request, finish=finish, raw_kind=STDOUT)

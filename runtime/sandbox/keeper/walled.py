@@ -1,0 +1,59 @@
+"""Starts agents behind walls: what a sandbox's settings mean for its wall."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from ..wall.options import Isolation, Network, WallLimits, WallOptions
+from ..wall.start import Wall, start_wall
+from .housing import DESCRIPTOR_INSIDE, Need, is_walled, python
+
+PROGRAM_INSIDE = "/perdure/agent.pyc"
+_NAME_SIZE = 32
+
+
+def wall_name(folder: Path) -> str:
+    """Return what the wall of a sandbox is called: its control group has that name.
+
+    Two servers on one machine may have sandboxes of one id, but not in one folder.
+    """
+    return hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:_NAME_SIZE]
+
+
+def limits_of(settings: Mapping[str, Any]) -> WallLimits:
+    """Return how much the programs inside may use."""
+    given = settings.get("limits") or {}
+    return WallLimits(**{f.name: given[f.name] for f in fields(WallLimits) if f.name in given})
+
+
+def start_walled(need: Need) -> Wall:
+    """Start an agent.
+
+    Raises:
+        WallRefused: This machine cannot give this wall.
+    """
+    settings = need.settings
+    options = WallOptions(
+        name=wall_name(need.workspace.parent),
+        workspace=need.workspace,
+        command=(
+            python(),
+            "-I",
+            "-S",
+            PROGRAM_INSIDE,
+            str(DESCRIPTOR_INSIDE),
+            *([] if is_walled(settings) else [str(need.workspace)]),
+        ),
+        environment={"LANG": "C.UTF-8"},
+        read_only={PROGRAM_INSIDE: need.program},
+        descriptors={DESCRIPTOR_INSIDE: need.connection.fileno()},
+        uid=need.uid,
+        isolation=Isolation(settings.get("isolation") or "bubblewrap"),
+        network=Network(settings.get("network") or "none"),
+        limits=limits_of(settings),
+        best_effort=bool(settings.get("best_effort")),
+    )
+    return start_wall(options)

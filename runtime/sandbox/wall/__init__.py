@@ -1,0 +1,1 @@
+"""What keeps a sandbox's programs in: bubblewrap, a system call filter, cgroups and rlimits."""

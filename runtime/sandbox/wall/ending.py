@@ -1,0 +1,39 @@
+"""How a program behind a wall ended, and what it used."""
+
+# Pure: it imports nothing that does anything.
+
+import enum
+from dataclasses import dataclass
+
+
+class Cause(enum.StrEnum):
+    """Why a program behind a wall has ended."""
+
+    EXITED = "exited"  # by itself, or by a signal from inside
+    ENDED = "ended"  # by Wall.end
+    OUT_OF_MEMORY = "out of memory"  # the kernel killed it for its limit of memory
+    NO_WALL = "no wall"  # bubblewrap could not make the wall: Ending.said has its words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What all programs behind a wall use together; None is what this machine does not tell."""
+
+    memory_bytes: int | None = None
+    memory_peak_bytes: int | None = None
+    processes: int | None = None  # and threads
+    cpu_s: float | None = None
+    cpu_throttled: int | None = None  # tenths of a second that were cut short
+    out_of_memory_kills: int | None = None  # processes that the kernel has killed so far
+    forks_refused: int | None = None  # for the limit of processes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """How it ended; ``usage`` is the last before that."""
+
+    cause: Cause
+    exit_code: int | None  # behind a wall as a shell tells it: 128 and the number of a signal
+    signal: int | None  # without a wall, or if bubblewrap itself was killed; exit_code is None then
+    said: str  # the last that it wrote on standard error, 4 KiB at most
+    usage: Usage

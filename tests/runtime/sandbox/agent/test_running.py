@@ -1,0 +1,62 @@
+import pytest
+
+from perdure.runtime.sandbox.streams import Question
+from perdure.runtime.sandbox.wire import DATA, STDOUT
+from tests.runtime.sandbox.agent.agents import AgentProcess
+
+pytestmark = pytest.mark.slow
+
+
+def after_output(question: Question, text: bytes, then: object) -> None:
+    """Do something once a command has written a text."""
+    whole, first = bytearray(), question.on_data
+
+    def look(kind: int, data: bytes) -> None:
+        first(kind, data)
+        whole.extend(data)
+        if text in whole:
+            whole.clear()
+            then()  # type: ignore[operator]
+
+    question.on_data = look
+
+
+@pytest.mark.parametrize("signal", [2, 15, 9])
+def test_a_signal_reaches_all_of_the_group(agent: AgentProcess, signal: int) -> None:
+    command = "bash -c 'sleep 1000; :' & echo ready; wait; sleep 1000; :"
+
+    def set_up(question: Question) -> None:
+        after_output(question, b"ready", lambda: question.tell({"signal": signal}))
+
+    answer, _, _ = agent.ask({"op": "run", "command": command}, set_up)
+    assert answer["exit_code"] == 128 + signal
+
+
+def test_one_that_is_stopped_is_ended_as_well(agent: AgentProcess) -> None:
+    def set_up(question: Question) -> None:
+        after_output(question, b"ready", lambda: question.tell({"end": 0.1}))
+
+    command = "trap '' TERM; echo ready; kill -STOP $$"
+    answer, _, _ = agent.ask({"op": "run", "command": command}, set_up)
+    assert answer["signal"] in {"SIGKILL", None}
+
+
+def test_what_it_had_written_comes_before_its_end(agent: AgentProcess) -> None:
+    command = "head -c 60000 /dev/zero; sleep 1000 & exit 4"
+    answer, raw, _ = agent.ask({"op": "run", "command": command})
+    assert answer["exit_code"] == 4
+    assert sum(len(data) for kind, data in raw if kind == STDOUT) == 60_000
+
+
+def test_a_terminal_hangs_up_when_its_shell_ends(agent: AgentProcess) -> None:
+    request = {"op": "run", "command": "echo last words; sleep 1000 & exit 4"}
+    answer, raw, _ = agent.ask({**request, "terminal": {"cols": 80, "rows": 24}})
+    assert answer["exit_code"] == 4
+    assert b"".join(data for kind, data in raw if kind == DATA) == b"last words\r\n"
+
+
+def test_what_it_does_not_understand_is_an_error(agent: AgentProcess) -> None:
+    answer, _, _ = agent.ask(
+        {"op": "run", "command": "sleep 1000"}, lambda question: question.tell({"dance": 1})
+    )
+    assert answer["error"]["code"] == "VALIDATION_FAILED"

@@ -1,0 +1,38 @@
+"""What tests of sandboxes share: one launcher for all that are in one file."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.runtime.sandbox.keeper.launching import LauncherProcess
+from tests.runtime.sandbox.sandboxes import Sandboxes
+
+
+@pytest.fixture(scope="module")
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LauncherProcess, Path]]:
+    folder = tmp_path_factory.mktemp("data") / "sandboxes"
+    launcher = LauncherProcess(folder)
+    yield launcher, folder
+    launcher.close()
+    assert launcher.poll() == 0
+    assert not (folder / "launcher.sock").exists()
+
+
+@pytest.fixture
+async def sandboxes(launcher: tuple[LauncherProcess, Path]) -> AsyncIterator[Sandboxes]:
+    """Without a wall: what is behind one is the same program."""
+    sandboxes = Sandboxes(launcher[1], launcher[0], "none")
+    yield sandboxes
+    await sandboxes.close()
+
+
+@pytest.fixture
+async def walled(launcher: tuple[LauncherProcess, Path]) -> AsyncIterator[Sandboxes]:
+    """Behind walls, where this machine can give them."""
+    if not os.access("/usr/bin/bwrap", os.X_OK):
+        pytest.skip("there is no bubblewrap here, to make a wall of")
+    sandboxes = Sandboxes(launcher[1], launcher[0], "bubblewrap")
+    yield sandboxes
+    await sandboxes.close()

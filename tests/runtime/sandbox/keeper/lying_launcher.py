@@ -1,0 +1,47 @@
+"""A launcher whose agents lie: each starts the program that the settings name instead of ours."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from perdure.runtime.sandbox.keeper.agent_link import Patience
+from perdure.runtime.sandbox.keeper.housing import Need
+from perdure.runtime.sandbox.keeper.launcher import Launcher
+
+LIAR = Path(__file__).with_name("liar.py")
+
+
+class Unwalled:
+    """A liar, as a keeper has its agent."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self.popen = popen
+        self.pidfd = os.pidfd_open(popen.pid)
+
+    def end(self, within_s: float = 2.0) -> str:
+        if self.popen.poll() is None:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        return f"status {self.popen.wait(within_s)}"
+
+    def usage(self) -> Any:
+        return {}
+
+
+def start(need: Need) -> Unwalled:
+    number = need.connection.fileno()
+    command = [sys.executable, str(LIAR), str(number), str(need.settings["lie"])]
+    return Unwalled(subprocess.Popen(command, pass_fds=[number], stdin=subprocess.DEVNULL))
+
+
+if __name__ == "__main__":
+    Launcher(
+        Path(sys.argv[3]),
+        socket.socket(fileno=int(sys.argv[1])),
+        int(sys.argv[2]),
+        start,
+        patience=Patience(ping_s=0.1, silent_s=0.5),
+    ).run()

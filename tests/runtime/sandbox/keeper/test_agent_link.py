@@ -1,0 +1,67 @@
+"""Agents that lie: each ends its sandbox, with the reason, and nobody waits for ever."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from perdure.runtime.sandbox.asking import SandboxRefused
+from perdure.runtime.sandbox.keeper.launching import LauncherProcess
+from tests.runtime.sandbox.keeper.liar import LIES
+from tests.runtime.sandbox.sandboxes import Sandboxes, processes_with, until
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = Path(__file__).with_name("lying_launcher.py")
+NAMES = list(LIES)
+OF_PORTS = NAMES[NAMES.index("no descriptor") :]
+OF_COMMANDS = NAMES[: NAMES.index("no descriptor")]
+
+
+@pytest.fixture(scope="module")
+def liars(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LauncherProcess, Path]]:
+    folder = tmp_path_factory.mktemp("liars") / "sandboxes"
+    launcher = LauncherProcess(folder, (str(PROGRAM),))
+    yield launcher, folder
+    launcher.close()
+
+
+async def lose(liars: tuple[LauncherProcess, Path], lie: str, op: str, **fields: object) -> str:
+    """Have a liar asked; return why its sandbox ended."""
+    sandboxes = Sandboxes(liars[1], liars[0], "none")
+    sandbox = await sandboxes.open(lie=lie)
+    async with asyncio.timeout(30):
+        with contextlib.suppress(SandboxRefused):  # a lie may come after the answer
+            await sandbox.ask(op, **fields)
+        why = await sandbox.is_lost()
+    [name] = sandboxes.ids
+    until(lambda: not processes_with(name))
+    assert not (sandboxes.folder / name / "keeper.sock").exists()
+    sandbox.close()
+    return why
+
+
+@pytest.mark.parametrize("lie", OF_COMMANDS)
+async def test_an_agent_that_lies_about_a_command(
+    liars: tuple[LauncherProcess, Path], lie: str
+) -> None:
+    why = await lose(liars, lie, "exec", command="true")
+    assert "The agent inside the sandbox was lost: " in why
+
+
+@pytest.mark.parametrize("lie", OF_PORTS)
+async def test_an_agent_that_lies_about_a_port(
+    liars: tuple[LauncherProcess, Path], lie: str
+) -> None:
+    why = await lose(liars, lie, "port", port=8080)
+    assert "The agent inside the sandbox was lost: " in why
+
+
+async def test_the_reason_is_told(liars: tuple[LauncherProcess, Path]) -> None:
+    assert "a port that is a socket of family 1" in await lose(
+        liars, "a Unix socket", "port", port=8080
+    )
+    assert "a frame of kind 47" in await lose(liars, "garbage", "exec", command="true")
+    assert "it has not answered for" in await lose(liars, "silence", "exec", command="true")
