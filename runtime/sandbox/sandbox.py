@@ -6,9 +6,10 @@ from .api.files import Files
 from .api.life import Life
 from .api.processes import Processes
 from .api.sessions import Sessions
+from .owner import SandboxOwner
 
 
-class Sandbox(Life, Sessions, Files, Processes, DurableObject):
+class Sandbox(Life, Sessions, Files, Processes, SandboxOwner, DurableObject):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and
