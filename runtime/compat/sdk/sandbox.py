@@ -7,6 +7,7 @@ from typing import Any
 from ...sandbox.api.events import parse_sse_stream
 from ...sandbox.client import get_sandbox
 from ...sandbox.errors import SandboxError, SandboxSecurityError
+from ...sandbox.preview.proxy import proxy_to_sandbox
 from ..js.options import options_of
 from ..js.values import JsDict, to_native
 from ..views.sandboxes import SandboxView, seen_event, snake

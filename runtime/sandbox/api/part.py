@@ -18,6 +18,7 @@ from ..asking import SandboxRefused, SandboxStream
 from ..connection import SandboxConnection
 from ..errors import SandboxError, error_of
 from ..home import SandboxHome
+from ..owner import SandboxOwner
 from ..preparing import prepare
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class Scope:
     env: dict[str, str] = field(default_factory=dict)
 
 
-class Part:
+class Part(SandboxOwner):
     """Base of the parts.
 
     Attributes:
