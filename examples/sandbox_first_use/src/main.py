@@ -1,6 +1,8 @@
 """A server is written into a sandbox and started there when its first client comes."""
 
-from perdure import Response, Sandbox, WorkerEntrypoint, get_sandbox
+import contextlib
+
+from perdure import Response, Sandbox, SandboxProcessError, WorkerEntrypoint, get_sandbox
 
 __all__ = ["Default", "Sandbox"]  # wrangler.toml binds the latter
 
@@ -53,5 +55,6 @@ async def start_server(sandbox, path, program, command):
     process = await sandbox.get_process("server")
     if process is None or process.status != "running":
         await sandbox.write_file(path, program)
-        process = await sandbox.start_process(command, process_id="server")
-    await process.wait_for_port(8080)
+        with contextlib.suppress(SandboxProcessError):  # another client was as quick
+            await sandbox.start_process(command, process_id="server")
+    await sandbox.wait_for_port(8080, mode="tcp", timeout=10, process_id="server")
