@@ -1,9 +1,10 @@
 """The module ``cloudflare_sandbox``."""
 
+from collections.abc import AsyncIterator
+
 import aiohttp
 import pytest
 
-from perdure.actors.ids import DurableObjectId
 from perdure.runtime.compat.sdk import sandbox as module
 from perdure.runtime.compat.sdk.sandbox import getSandbox, parseSSEStream
 from perdure.runtime.sandbox.client import SandboxStub
@@ -14,7 +15,7 @@ from tests.serving import Serving
 class Namespace:
     """Knows who was asked for."""
 
-    def get_by_name(self, name: str) -> DurableObjectId | str:
+    def get_by_name(self, name: str) -> str:
         return f"the stub of {name}"
 
 
@@ -44,7 +45,7 @@ def test_an_id_that_cannot_be_one_is_refused() -> None:
 
 
 async def test_events_are_read_from_a_stream() -> None:
-    async def stream():
+    async def stream() -> AsyncIterator[bytes]:
         yield b'data: {"type": "start"}\n\ndata: {"type": "comp'
         yield b'lete", "exitCode": 3}\n\n'
 
