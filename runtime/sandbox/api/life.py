@@ -80,6 +80,7 @@ class Life(Part):
         if connection is not None:
             with told():
                 await connection.ask("stop")
+            await connection.is_lost()  # the next call finds that it does not run
 
     async def destroy(self) -> None:
         """End all its processes, and remove its files and all that is kept of it.
@@ -93,6 +94,7 @@ class Life(Part):
         if connection is not None:
             with told():
                 await connection.ask("destroy")
+            await connection.is_lost()
         kv = self.ctx.storage.kv
         was_running = kv.get(RUNS) is not None
         for key in [key for key, _ in kv.list(prefix=KEYS)]:
