@@ -23,7 +23,7 @@ MAIN = """
             return [plain(each) for each in value]
         if is_dataclass(value):
             return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-        return value if isinstance(value, str | int | bool | None) else str(value)
+        return value if isinstance(value, str | int | float | bool | None) else str(value)
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
