@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from typing import Any, cast
 
 from perdure.actors.packing import pack
 from perdure.actors.records import Record
@@ -25,5 +26,5 @@ def test_all_of_them_are_values_that_calls_carry() -> None:
     assert ReadFileResult in found
     for cls in found:
         assert issubclass(cls, Record)
-        value = cls(**{each.name: each.name for each in dataclasses.fields(cls)})
+        value = cls(**{each.name: each.name for each in dataclasses.fields(cast("Any", cls))})
         assert unpack(pack(value, "it", None), None) == value

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.actors.rpc_stub import RpcStub
-from perdure.runtime.sandbox.api import output
 from perdure.runtime.sandbox.api.output import Collected, Decoder, called, kept
 
 
@@ -14,13 +13,9 @@ from perdure.runtime.sandbox.api.output import Collected, Decoder, called, kept
 def test_the_newest_bytes_are_kept_and_what_is_dropped_is_counted(
     pieces: list[bytes], kept_max: int
 ) -> None:
-    before, output.KEPT_BYTES_MAX = output.KEPT_BYTES_MAX, kept_max
-    try:
-        collected = Collected()
-        for piece in pieces:
-            collected.add(piece)
-    finally:
-        output.KEPT_BYTES_MAX = before
+    collected = Collected(size_bytes_max=kept_max)
+    for piece in pieces:
+        collected.add(piece)
     whole = b"".join(pieces)
     held = b"".join(collected._pieces)
     assert whole.endswith(held)

@@ -71,7 +71,7 @@ async def test_nothing_is_asked_before_what_was_written_is_durable(boxes: Boxes)
 
     class Slow(Sandbox):
         async def script(self) -> None:
-            actor = self.ctx._actor
+            actor: Any = self.ctx._actor
             let_out = actor.let_out
 
             def later(action: Any, *arguments: object) -> None:

@@ -20,7 +20,8 @@ class Told:
 
 async def test_what_belongs_to_a_session_is_asked_in_it() -> None:
     session = ExecutionSession(Told(), "s")
-    assert await session.exec("x", cwd="/") == (("x",), {"cwd": "/", "session_id": "s"})
+    asked: Any = await session.exec("x", cwd="/")
+    assert asked == (("x",), {"cwd": "/", "session_id": "s"})
     assert await session.stop() == "stopped"
     assert repr(session) == "<ExecutionSession s>"
     with pytest.raises(AttributeError):
