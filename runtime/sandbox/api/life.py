@@ -8,7 +8,7 @@ from typing import Any, Final
 from ....actors.execution import Execution, current_execution
 from ...config.durations import seconds_of
 from ..connection import SandboxConnection
-from ..errors import SandboxError, SandboxInvalid
+from ..errors import SandboxError, SandboxInvalid, SandboxUnavailable
 from ..results import SandboxStatus
 from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, told
 
@@ -55,15 +55,19 @@ class Life(Part):
         kv = self.ctx.storage.kv
         if bool(kv.get(KEEP_ALIVE)) != keep_alive:
             kv.put(KEEP_ALIVE, keep_alive)
-            await self._tell(keep_alive=keep_alive)
+            sleep_after_s = kv.get(SLEEP_AFTER) or self._home.config.sleep_after_s
+            await self._tell(keep_alive=keep_alive, sleep_after_s=sleep_after_s)
 
     async def get_status(self) -> SandboxStatus:
         """How it is; it is not started for that."""
         connection = await self._running()
         if connection is None:
             return SandboxStatus(is_running=False)
-        with told():
-            answer = await connection.ask("status")
+        try:
+            with told():
+                answer = await connection.ask("status")
+        except SandboxUnavailable:  # it ends just now
+            return SandboxStatus(is_running=False)
         return SandboxStatus(
             is_running=True,
             is_walled=answer["is_walled"],
@@ -80,6 +84,7 @@ class Life(Part):
         if connection is not None:
             with told():
                 await connection.ask("stop")
+            self._home.forget(self._id)
 
     async def destroy(self) -> None:
         """End all its processes, and remove its files and all that is kept of it.
@@ -93,6 +98,7 @@ class Life(Part):
         if connection is not None:
             with told():
                 await connection.ask("destroy")
+            self._home.forget(self._id)
         kv = self.ctx.storage.kv
         was_running = kv.get(RUNS) is not None
         for key in [key for key, _ in kv.list(prefix=KEYS)]:

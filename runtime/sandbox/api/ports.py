@@ -10,7 +10,13 @@ import secrets
 from typing import Any, Final
 
 from ....actors.http import Request, Response
-from ..errors import SandboxError, SandboxPortError, SandboxPortNotFound, SandboxSecurityError
+from ..errors import (
+    SandboxError,
+    SandboxPortError,
+    SandboxPortNotFound,
+    SandboxSecurityError,
+    SandboxUnavailable,
+)
 from ..preview.address import PreviewAddress, check_name
 from ..preview.forwarding import answered, forwarded, whole_hostname
 from ..preview.port import check_port, is_port
@@ -130,8 +136,7 @@ class Ports(Part):
             return no_upgrade()
         await self._reach()
         with told():
-            client = self._home.client
-            return await client.fetch_inside(self._id, port, without_purpose(request))
+            return await self._home.fetch(self._id, port, without_purpose(request))
 
     async def _serve_preview(self, request: Request, what: str) -> Response:
         """Answer what ``proxy_to_sandbox`` has sent: the port, a blank, and the token."""
@@ -146,7 +151,9 @@ class Ports(Part):
         inner = forwarded(request, self.ctx.id.name or "")
         try:
             with told():
-                response = await self._home.client.fetch_inside(self._id, port, inner)
+                response = await self._home.fetch(self._id, port, inner)
+        except SandboxUnavailable:  # it has ended just now
+            return stale()
         except SandboxError as error:
             facts = {"sandbox": self.ctx.id.name, "port": port, "code": error.code}
             log.warning("sandbox.preview.failed", extra={**facts, "error": str(error)})

@@ -23,7 +23,7 @@ MAIN = """
             return [plain(each) for each in value]
         if is_dataclass(value):
             return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
-        return value if isinstance(value, str | int | bool | None) else str(value)
+        return value if isinstance(value, str | int | float | bool | None) else str(value)
 
     class Default(WorkerEntrypoint):
         async def fetch(self, request):
@@ -63,13 +63,13 @@ class Served:
         self.http = http
         self.url = f"http://127.0.0.1:{server.port}"
 
-    async def asked(self, name: str, method: str, *args: Any, **kwargs: Any) -> tuple[int, Any]:
+    async def asked(self, name: str, method: str, /, *args: Any, **kwargs: Any) -> tuple[int, Any]:
         """What a method answers, or the error that it raises."""
         given = {"args": args, "kwargs": kwargs}
         async with self.http.post(f"{self.url}/call/{name}/{method}", json=given) as response:
             return response.status, await response.json()
 
-    async def call(self, name: str, method: str, *args: Any, **kwargs: Any) -> Any:
+    async def call(self, name: str, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """What a method answers."""
         status, answer = await self.asked(name, method, *args, **kwargs)
         assert status == 200, answer

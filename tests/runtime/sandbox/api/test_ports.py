@@ -148,7 +148,7 @@ async def test_a_wrong_token_is_refused_whatever_the_sandbox_does(town: Served) 
 
 
 async def test_tokens_outlive_the_actors_memory(serve: Serving) -> None:
-    async with served(serve, limits={"idle_timeout_s": 0.05}) as town:
+    async with served(serve, toml="[perdure]\nidle_timeout_s = 0.05") as town:
         host = await town.preview("one")
         async with town.http.get(town.url) as response:
             assert response.status == 200
