@@ -8,6 +8,7 @@ Promise:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,6 +23,9 @@ from ..owner import SandboxOwner
 from ..preparing import prepare
 
 T = TypeVar("T")
+
+# The boot whose hooks run here.
+_PREPARED_HERE: ContextVar[str] = ContextVar("_PREPARED_HERE", default="")
 
 KEYS = "sandbox:"
 PREPARED = KEYS + "prepared"
@@ -134,7 +138,7 @@ class Part(SandboxOwner):
         await durable()
         with told():
             connection = await self._home.connect(self._id, self._kept_settings())
-        if connection.boot != self._prepared:
+        if connection.boot != self._prepared and _PREPARED_HERE.get() != connection.boot:
             await self._prepare(connection)
         return connection
 
@@ -162,6 +166,8 @@ class Part(SandboxOwner):
         await asyncio.shield(self._preparing)
 
     async def _prepare_once(self, connection: SandboxConnection) -> None:
+        # In this task, and in what it starts: hooks call the sandbox, and do not wait for themselves.
+        _PREPARED_HERE.set(connection.boot)
         kv = self.ctx.storage.kv
         try:
             if kv.get(PREPARED) != connection.boot:
