@@ -224,10 +224,13 @@ async def test_a_class_derives_from_sandbox_as_the_guide_shows_it(
     check_wall()
     program = "from perdure import Response, Sandbox, WorkerEntrypoint, get_sandbox\n"
     program += block_with("class Calculator(Sandbox)")
-    program += ENTRYPOINT.partition("        return")[0] + """\
+    program += (
+        ENTRYPOINT.partition("        return")[0]
+        + """\
         sandbox = get_sandbox(self.env.Sandbox, "one")
         return Response(await sandbox.calculate("2 * pi"))
 """
+    )
     async with http.get(await run(program)) as response:
         assert await response.text() == "6.28318\n"
 
