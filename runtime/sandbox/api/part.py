@@ -166,7 +166,7 @@ class Part(SandboxOwner):
         await asyncio.shield(self._preparing)
 
     async def _prepare_once(self, connection: SandboxConnection) -> None:
-        # In this task, and in what it starts: hooks call the sandbox, and do not wait for themselves.
+        # In this task and those that it starts: hooks call the sandbox, and wait for no hook.
         _PREPARED_HERE.set(connection.boot)
         kv = self.ctx.storage.kv
         try:
