@@ -166,16 +166,16 @@ class WorkersStyle:
         self.durable_object, self.entrypoint = sdk.durable_object, sdk.entrypoint
 
     def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
-        if any(base.__name__ == _SANDBOX for base in cls.__mro__):
-            construct = self._construct_sandbox(cls, env, has_sql=has_sql)
-            if construct is not None:
-                return construct
         if self._sdk is not None:
             return self._sdk.construct(cls, self.env, env, has_sql=has_sql)
         from .handlers import construct_in_workers_style  # noqa: PLC0415  # as above
         from .views.env import bind  # noqa: PLC0415  # as above
 
         bind(self.env, env)
+        if any(base.__name__ == _SANDBOX for base in cls.__mro__):
+            construct = self._construct_sandbox(cls, env, has_sql=has_sql)
+            if construct is not None:
+                return construct
         return construct_in_workers_style(
             cls, self.env, has_sql=has_sql, has_global_handlers=self._has_globals
         )
@@ -186,11 +186,8 @@ class WorkersStyle:
         """As ``construct``, for a class that is a sandbox; None if it only is called so."""
         from ..sandbox.sandbox import Sandbox as NativeSandbox  # noqa: PLC0415  # as above
         from .sdk.sandbox_object import Sandbox, construct_sandbox  # noqa: PLC0415  # as above
-        from .views.env import bind  # noqa: PLC0415  # as above
 
         if issubclass(cls, Sandbox):
-            if self._sdk is None:
-                bind(self.env, env)
             return construct_sandbox(cls, self.env, has_sql=has_sql)
         if issubclass(cls, NativeSandbox):  # perdure's own: it is as it is
             construct: Callable[[Actor], Handlers] = construct_native(cls, env, has_sql=has_sql)
