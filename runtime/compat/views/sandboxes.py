@@ -32,6 +32,7 @@ _MILLISECONDS = frozenset({"clone_timeout_ms", "interval", "timeout"})
 _MILLISECONDS_AT = {"wait_for_exit": 0, "wait_for_log": 1}
 # Options that have another name here.
 _RENAMED = {"clone_timeout_ms": "clone_timeout"}
+_RENAMED_THERE = {here: there for there, here in _RENAMED.items()}
 # Options that are about what perdure does not have; they are of no effect.
 _IGNORED = frozenset({"auto_cleanup", "origin"})
 
@@ -125,6 +126,16 @@ def arguments_of(
             is_duration = said in _MILLISECONDS
             named[_RENAMED.get(said, said)] = _taken(value, is_duration=is_duration)
     return taken, named
+
+
+def options_there(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments as they are called there: the reverse of what ``arguments_of`` does."""
+    given: dict[str, Any] = {}
+    for name, value in named.items():
+        said = _RENAMED_THERE.get(name, name)
+        is_duration = said in _MILLISECONDS and isinstance(value, int | float)
+        given[camel(said)] = value * 1000 if is_duration else value
+    return given
 
 
 def _taken(value: Any, *, is_duration: bool) -> Any:

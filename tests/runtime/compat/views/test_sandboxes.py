@@ -22,6 +22,7 @@ from perdure.runtime.compat.views.sandboxes import (
     Spoken,
     arguments_of,
     camel,
+    options_there,
     seen_event,
     snake,
 )
@@ -112,6 +113,12 @@ def test_milliseconds_are_seconds() -> None:
     assert arguments_of("wait_for_log", ["ready", 500], {}) == (["ready", 0.5], {})
     assert arguments_of("wait_for_exit", [500], {}) == ([0.5], {})
     assert arguments_of("kill_process", ["web", 9], {}) == (["web", 9], {})  # a signal is none
+
+
+def test_a_program_that_is_called_gets_options_as_it_gives_them() -> None:
+    given = {"timeout": 1500, "cloneTimeoutMs": 20, "processId": "web", "env": {"some_name": "1"}}
+    _, named = arguments_of("exec", ["x", given], {})
+    assert options_there(named) == given
 
 
 def test_a_pattern_of_javascripts_is_one_of_pythons() -> None:
