@@ -1,15 +1,14 @@
-import socket
 from pathlib import Path
 
 import pytest
 
 from perdure.runtime.sandbox.asking import SandboxRefused
-from perdure.runtime.sandbox.keeper.housing import Need, write_program
-from perdure.runtime.sandbox.keeper.walled import limits_of, start_walled, wall_name
+from perdure.runtime.sandbox.keeper.walled import limits_of, wall_name
 from perdure.runtime.sandbox.wall.options import WallLimits
 from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
 pytestmark = pytest.mark.slow
+NAME = "a" * 64
 
 
 def test_limits_are_what_was_said_and_else_what_is_usual() -> None:
@@ -25,16 +24,10 @@ def test_the_name_of_a_wall_is_that_of_no_other_folder(tmp_path: Path) -> None:
     assert all(len(name) == 32 for name in names)
 
 
-def test_an_agent_without_a_wall_is_started_in_its_workspace(tmp_path: Path) -> None:
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-    near, far = socket.socketpair()
-    need = Need("a1", workspace, write_program(tmp_path), far, None, {"isolation": "none"})
-    wall = start_walled(need)
-    far.close()
-    assert Path(f"/proc/{wall.pid}/cwd").readlink() == workspace
-    near.close()
-    wall.end()
+async def test_an_agent_without_a_wall_is_started_in_its_workspace(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open(NAME)
+    place = sandboxes.folder / NAME / "workspace"
+    assert await text_of(sandbox, "readlink /proc/$PPID/cwd") == str(place)
 
 
 async def test_behind_a_wall_it_sees_its_workspace_and_its_own_processes(
