@@ -6,7 +6,7 @@ than what runs in its sandbox.
 
 import asyncio
 import contextvars
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -22,7 +22,7 @@ UNUSED_S: Final = 60.0
 
 
 class InsideClient(Protocol):
-    """Speaks HTTP with servers inside: ``edge/outbound.py``'s, with our connector."""
+    """Speaks HTTP with servers inside: ``edge/sandbox_outbound.py``."""
 
     async def fetch_inside(self, sandbox_id: str, port: int, request: Request) -> Response:
         """Send a request to the server that listens on a port inside."""
@@ -90,6 +90,26 @@ class SandboxHome:
             return there
         self._keep(sandbox_id, there)
         return there
+
+    def has_files(self, sandbox_id: str) -> bool:
+        """Whether there is anything of a sandbox on the disk."""
+        return (self.folder / sandbox_id).exists()
+
+    async def fetch(self, sandbox_id: str, port: int, request: Request) -> Response:
+        """Send a request to the server that listens on a port inside.
+
+        Raises:
+            SandboxRefused: Nothing listens there, or there is no answer, or no sandbox.
+        """
+        return await self.client.fetch_inside(sandbox_id, port, request)
+
+    def when_lost(self, connection: SandboxConnection, then: Callable[[str], None]) -> None:
+        """Call back with the reason when the connection has ended that is in use."""
+
+        async def watch() -> None:
+            then(await connection.is_lost())
+
+        self._begin(watch())
 
     async def close(self) -> None:
         """Let go of all connections; what was started goes on."""

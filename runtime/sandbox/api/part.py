@@ -90,6 +90,9 @@ class Part:
     async def _started(self, connection: SandboxConnection) -> None:
         """The sandbox runs, and has not before. ``Life`` has more to say."""
 
+    async def _found_running(self, connection: SandboxConnection) -> None:
+        """This instance of the actor has it for the first time in this boot. As above."""
+
     async def _ask(self, op: str, **fields: Any) -> dict[str, Any]:
         """Ask, and return the answer.
 
@@ -165,6 +168,7 @@ class Part:
                 kv.put(PREPARED, connection.boot)
                 await self._started(connection)
             self._prepared = connection.boot
+            await self._found_running(connection)
         finally:
             self._preparing = None
 
