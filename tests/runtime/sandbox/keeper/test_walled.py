@@ -10,8 +10,10 @@ from perdure.runtime.sandbox.asking import SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection
 from perdure.runtime.sandbox.keeper.housing import Need, write_program
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
-from perdure.runtime.sandbox.keeper.walled import limits_of, start_walled, wall_name
+from perdure.runtime.sandbox.keeper.walled import limits_of, prepare, start_walled, wall_name
 from perdure.runtime.sandbox.wall.options import WallLimits
+from perdure.runtime.sandbox.wall.seccomp import filter_program
+from perdure.runtime.sandbox.wall.system_folders import find_system
 from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
 pytestmark = pytest.mark.slow
@@ -20,6 +22,20 @@ pytestmark = pytest.mark.slow
 def test_limits_are_what_was_said_and_else_what_is_usual() -> None:
     assert limits_of({}) == WallLimits()
     assert limits_of({"limits": {"processes": 7}}) == WallLimits(processes=7)
+
+
+def test_what_all_walls_have_in_common_is_found_out_before_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filter_program.cache_clear()
+    find_system.cache_clear()
+    prepare()
+    assert (filter_program.cache_info().currsize, find_system.cache_info().currsize) == (1, 1)
+    filter_program.cache_clear()
+    monkeypatch.setattr("platform.machine", lambda: "an unknown one")
+    prepare()  # who wants a wall will be told
+    monkeypatch.undo()
+    assert filter_program()
 
 
 def test_the_name_of_a_wall_is_that_of_no_other_folder(tmp_path: Path) -> None:
