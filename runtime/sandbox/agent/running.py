@@ -22,6 +22,12 @@ from .starting import Started, resize, unread_bytes
 GRACE_S_MAX = 60.0
 _TERMINAL_PATIENCE_S = 1.0
 _DISCARDED_AT_ONCE_BYTES = 64 * 1024
+# Not of signal.Signals: to import an enum takes longer than to start.
+_NAMES = {
+    int(getattr(signal, name)): name
+    for name in reversed(dir(signal))
+    if name.startswith("SIG") and name not in {"SIGRTMIN", "SIGRTMAX"} and "_" not in name
+}
 
 
 class Output:
@@ -246,9 +252,5 @@ class Run:
 def _ending(status: int) -> Json:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = f"SIG{number}"
-        return {"exit_code": 128 + number, "signal": name}
+        return {"exit_code": 128 + number, "signal": _NAMES.get(number, f"SIG{number}")}
     return {"exit_code": os.WEXITSTATUS(status), "signal": None}
