@@ -4,8 +4,8 @@
         [--workers 0] [--repetitions 5] [--seconds 1]
 
 One JSON line for each row and way: ``ratio`` is the median, over repetitions in alternating order,
-of messages a second through perdure (``ws_connect``, or a preview URL) divided by those of a client
-that is connected to the server itself; 1 would be free of charge. What is not installed is left out.
+of messages a second through perdure (``ws_connect``, or a preview URL) divided by those of clients
+that are connected to the server itself; 1 would be free of charge. What is not there is left out.
 """
 
 import argparse
