@@ -4,10 +4,12 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from ...actors.http import Request, Response
 from ...actors.namespace import DurableObjectNamespace
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
 from .errors import SandboxSecurityError
+from .terminal_request import TerminalRequest, open_terminal
 
 ID_CHARACTERS_MAX: Final = 63
 _RESERVED: Final = frozenset(
@@ -101,6 +103,11 @@ class SandboxStub(_Calls):
         """See ``Sandbox.get_session``."""
         await self._call("get_session", session_id)
         return ExecutionSession(self, session_id)
+
+    async def terminal(self, request: Request, **options: Any) -> Response:
+        """See ``Sandbox.terminal``."""
+        wanted = TerminalRequest(**options)
+        return await open_terminal(self.stub, request, wanted)
 
     async def wait_for_log(
         self, process_id: str, pattern: str | re.Pattern[str], **options: Any

@@ -1,14 +1,18 @@
 """``Sandbox``: a Durable Object class with programs of its own."""
 
+from dataclasses import asdict
+
 from ...actors.base import DurableObject
 from ...actors.http import Request, Response
 from .api.files import Files
 from .api.life import Life
 from .api.processes import Processes
 from .api.sessions import Sessions
+from .api.terminal import Terminal
+from .terminal_request import FIELD, PURPOSE, TerminalRequest
 
 
-class Sandbox(Life, Sessions, Files, Processes, DurableObject):
+class Sandbox(Life, Sessions, Files, Processes, Terminal, DurableObject):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and
@@ -26,5 +30,8 @@ class Sandbox(Life, Sessions, Files, Processes, DurableObject):
 
         Who overrides it has ``return await super().fetch(request)`` for what is not theirs.
         """
-        del request
+        asked = request.headers.get(FIELD, "")
+        if asked.partition(" ")[0] == PURPOSE:
+            wanted = TerminalRequest.of_field(asked)
+            return await self.terminal(request, **asdict(wanted))
         return Response("Not found", status=404)
