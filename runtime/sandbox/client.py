@@ -107,6 +107,8 @@ class SandboxStub(_Calls):
     async def terminal(self, request: Request, **options: Any) -> Response:
         """See ``Sandbox.terminal``."""
         wanted = TerminalRequest(**options)
+        for told in self._tell_settings():
+            await told
         return await open_terminal(self.stub, request, wanted)
 
     async def wait_for_log(
@@ -127,9 +129,12 @@ class SandboxStub(_Calls):
         call.__name__ = name
         return call
 
-    async def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    def _tell_settings(self) -> list[Awaitable[Any]]:
         settings, self._settings = self._settings, {}
-        told = [getattr(self.stub, method)(value) for method, value in settings.items()]
+        return [getattr(self.stub, method)(value) for method, value in settings.items()]
+
+    async def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        told = self._tell_settings()
         # Sent in this order, so the settings are there first; nothing waits for them.
         result = getattr(self.stub, name)(*args, **kwargs)
         for each in told:

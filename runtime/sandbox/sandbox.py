@@ -9,7 +9,9 @@ from .api.life import Life
 from .api.processes import Processes
 from .api.sessions import Sessions
 from .api.terminal import Terminal
-from .terminal_request import FIELD, PURPOSE, TerminalRequest
+from .purpose import purpose_of
+from .terminal_request import PURPOSE as TERMINAL
+from .terminal_request import TerminalRequest
 
 
 class Sandbox(Life, Sessions, Files, Processes, Terminal, DurableObject):
@@ -30,8 +32,7 @@ class Sandbox(Life, Sessions, Files, Processes, Terminal, DurableObject):
 
         Who overrides it has ``return await super().fetch(request)`` for what is not theirs.
         """
-        asked = request.headers.get(FIELD, "")
-        if asked.partition(" ")[0] == PURPOSE:
-            wanted = TerminalRequest.of_field(asked)
-            return await self.terminal(request, **asdict(wanted))
+        purpose, rest = purpose_of(request)
+        if purpose == TERMINAL:
+            return await self.terminal(request, **asdict(TerminalRequest.of_text(rest)))
         return Response("Not found", status=404)

@@ -12,7 +12,7 @@ behind all that it has written, and the connection is closed with 1000.
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from ...actors.socket_events import SocketEvent
@@ -92,9 +92,10 @@ class TerminalRelay:
         return await self._stream.answer()
 
     async def _until_taken(self) -> None:
-        await asyncio.sleep(0)  # what was sent leaves behind this turn, and is counted then
-        while self._socket.buffered_amount > WAITING_BYTES_MAX:
-            await asyncio.sleep(_LOOK_AGAIN_S)
+        delay_s = 0.0  # what was sent leaves behind this turn, and is counted then
+        while delay_s == 0 or self._socket.buffered_amount > WAITING_BYTES_MAX:
+            await asyncio.sleep(delay_s)  # a socket does not tell when it is taken
+            delay_s = _LOOK_AGAIN_S
         await self._may_show.wait()
 
     async def _type(self) -> None:

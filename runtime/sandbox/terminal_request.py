@@ -1,7 +1,6 @@
 """What a terminal is asked for with, and how a Worker passes that on to the sandbox's actor.
 
-The client's own upgrade request goes to the actor, with one header field more that says what the
-Worker wants of it: a WebSocket travels in the response to a request, and in nothing else.
+The client's own upgrade request goes to the actor, for this purpose.
 """
 
 import json
@@ -11,10 +10,8 @@ from typing import Final, Protocol
 
 from ...actors.http import Request, Response
 from .errors import SandboxInvalid
+from .purpose import request_for
 
-# The field in which our own side of a call says what the actor is to do with a request, and how
-# what it says begins.
-FIELD: Final = "X-Perdure-Sandbox"
 PURPOSE: Final = "terminal"
 
 SIZE_MAX: Final = 10_000
@@ -56,25 +53,14 @@ class TerminalRequest:
         if self.shell is not None and len(self.shell.encode(errors="replace")) > _SHELL_BYTES_MAX:
             raise _invalid("shell", f"at most {_SHELL_BYTES_MAX:,} bytes long")
 
-    def as_field(self) -> str:
-        """What the header field says."""
-        return f"{PURPOSE} {json.dumps(asdict(self))}"
+    def as_text(self) -> str:
+        """What the request says of its purpose."""
+        return json.dumps(asdict(self))
 
     @classmethod
-    def of_field(cls, value: str) -> "TerminalRequest":
-        """What ``as_field`` has made.
-
-        Raises:
-            SandboxInvalid: It is not that.
-        """
-        purpose, _, text = value.partition(" ")
-        try:
-            fields = json.loads(text)
-            if purpose != PURPOSE or type(fields) is not dict:
-                raise ValueError(value)
-            return cls(**fields)
-        except (ValueError, TypeError):
-            raise _invalid(FIELD, "what terminal() sends") from None
+    def of_text(cls, text: str) -> "TerminalRequest":
+        """What ``as_text`` has made."""
+        return cls(**json.loads(text))
 
 
 def is_size(value: object) -> bool:
@@ -95,9 +81,7 @@ async def open_terminal(stub: FetchStub, request: Request, wanted: TerminalReque
     """
     if not request.is_upgrade:
         return needs_upgrade()
-    passed_on = Request(request)
-    passed_on.headers[FIELD] = wanted.as_field()
-    return await stub.fetch(passed_on)
+    return await stub.fetch(request_for(request, PURPOSE, wanted.as_text()))
 
 
 def shell_command(shell: str | None) -> str | None:

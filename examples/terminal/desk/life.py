@@ -1,8 +1,9 @@
-"""Conway's game of life, on all of the terminal, also when that changes its size. Ctrl-C ends it."""
+"""Conway's game of life on all of a terminal, also when that changes its size; Ctrl-C ends it."""
 
 import os
 import random
 import signal
+import sys
 import time
 
 COLOURS = (231, 158, 115, 79, 73, 67, 61, 60)  # of cells, from the newest to the oldest
@@ -28,18 +29,22 @@ def next_of(ages, cols, rows):
 
 
 def drawn(ages, cols, rows):
-    """Two rows of cells are one line: the upper half of a block, and its background."""
-    lines = []
-    for y in range(0, rows - 1, 2):
-        line = []
-        for x in range(cols):
-            upper, lower = (
-                COLOURS[min(ages[cell], len(COLOURS) - 1)] if cell in ages else 16
-                for cell in ((x, y), (x, y + 1))
-            )
-            line.append(f"\x1b[38;5;{upper};48;5;{lower}m▀" if upper != 16 or lower != 16 else "\x1b[49m ")
-        lines.append("".join(line) + "\x1b[0m")
-    return "\x1b[H" + "\r\n".join(lines)
+    """Two rows of cells are one line: halves of blocks."""
+
+    def colour(x, y):
+        return COLOURS[min(ages[x, y], len(COLOURS) - 1)] if (x, y) in ages else None
+
+    def block(upper, lower):
+        if upper is None:
+            return "\x1b[49m " if lower is None else f"\x1b[49;38;5;{lower}m▄"
+        ground = "49" if lower is None else f"48;5;{lower}"
+        return f"\x1b[38;5;{upper};{ground}m▀"
+
+    lines = (
+        "".join(block(colour(x, y), colour(x, y + 1)) for x in range(cols))
+        for y in range(0, rows - 1, 2)
+    )
+    return "\x1b[H" + "\x1b[0m\r\n".join(lines) + "\x1b[0m"
 
 
 def world():
@@ -50,23 +55,28 @@ def world():
     return ages, cols, rows
 
 
+def show(text):
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def main():
     signal.signal(signal.SIGWINCH, lambda *_: None)
-    print("\x1b[?1049h\x1b[?25l\x1b[2J", end="")
+    show("\x1b[?1049h\x1b[?25l\x1b[2J")
     ages, cols, rows = world()
     try:
         while True:
             size = os.get_terminal_size()
             if (size.columns, 2 * size.lines) != (cols, rows):
-                print("\x1b[2J", end="")
+                show("\x1b[2J")
                 ages, cols, rows = world()
-            print(drawn(ages, cols, rows), end="", flush=True)
+            show(drawn(ages, cols, rows))
             ages = next_of(ages, cols, rows)
             time.sleep(0.08)
     except KeyboardInterrupt:
         pass
     finally:
-        print("\x1b[?25h\x1b[?1049l", end="")
+        show("\x1b[?25h\x1b[?1049l")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from yarl import URL
 
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
-from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive, until
+from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive
 from tests.serving import Serving
-from tests.wire import BINARY, CLOSE, Frame, Wire
+from tests.wire import BINARY, CLOSE, Wire
 
 pytestmark = pytest.mark.slow
 
@@ -72,10 +72,12 @@ class Desk:
     def __truediv__(self, name: str) -> Path:
         return self.workspace / name
 
-    def pid(self, name: str = "pid") -> int:
-        """What a program inside has written there."""
-        until(lambda: (self / name).exists() and (self / name).read_text().endswith("\n"))
-        return int((self / name).read_text())
+    async def pid(self) -> int:
+        """The process that a program inside has written into that file."""
+        file = self / "pid"
+        while not (file.exists() and file.read_text().endswith("\n")):
+            await asyncio.sleep(0.01)
+        return int(file.read_text())
 
 
 @pytest.fixture
@@ -171,23 +173,23 @@ async def test_what_is_no_control_message_is_answered_and_does_no_harm(
         await hear(ws, b"got it\r\n")
 
 
-LINES = 3_000_000  # 23 MB, which is more than may wait for any client
-COUNTING = f"stty -opost; echo $$ > pid; seq {LINES}"
+LINES = 3_000_000  # 22 MB, which is more than may wait for any client
+BYTES = sum(len(b"%d\n" % number) for number in range(1, LINES + 1))
+COUNTING = f"stty -opost; echo $$ > pid; exec seq {LINES}"
 
 
 async def test_a_client_that_does_not_read_stops_the_program_that_writes(desk: Desk) -> None:
-    address = desk.address({"command": "exec " + COUNTING.replace("; seq", "; exec seq")})
-    wire = await Wire.connect(address, receive_buffer_size=4096)
-    await wire.upgrade(str(URL(address).raw_path_qs))
-    pid = desk.pid()
-    written = await stalled(lambda: written_by(pid))
-    assert written < 8 * LINES // 2
-    shown, frame = 0, await wire.frame()
-    while frame.opcode != CLOSE:
-        shown += len(frame.payload) if frame.opcode == BINARY else 0
-        frame = await wire.frame()
-    assert frame.close[0] == 1000
-    assert shown == sum(len(b"%d\n" % n) for n in range(1, LINES + 1))
+    address = desk.address({"command": COUNTING})
+    async with await Wire.connect(address, receive_buffer_size=4096) as wire:
+        await wire.upgrade(str(URL(address).raw_path_qs))
+        pid = await desk.pid()
+        assert await stalled(lambda: written_by(pid)) < BYTES // 2
+        shown, frame = 0, await wire.frame()
+        while frame.opcode != CLOSE:
+            shown += len(frame.payload) if frame.opcode == BINARY else 0
+            frame = await wire.frame()
+        assert frame.close[0] == 1000
+        assert shown == BYTES
 
 
 async def test_a_client_that_says_pause_stops_it_until_it_says_resume(desk: Desk) -> None:
@@ -195,7 +197,7 @@ async def test_a_client_that_says_pause_stops_it_until_it_says_resume(desk: Desk
         await ws.recv()
         await ws.send('{"type": "pause"}')
         await ws.send(b"go\n")
-        pid = desk.pid()
+        pid = await desk.pid()
         shown = 0
 
         async def watch() -> Any:
@@ -214,9 +216,7 @@ async def test_a_client_that_says_pause_stops_it_until_it_says_resume(desk: Desk
 
 
 async def test_a_program_that_does_not_read_stops_the_client_that_types(desk: Desk) -> None:
-    command = (
-        "stty raw -echo; echo ready; while [ ! -e go ]; do sleep 0.01; done; head -c 30000000 | wc -c"
-    )
+    command = "stty raw -echo; echo ready; while [ ! -e go ]; do sleep 0.01; done; head -c 30000000 | wc -c"
     async with desk.open(command=command) as ws:
         await ws.recv()
         await hear(ws, b"ready")
@@ -247,7 +247,7 @@ async def test_a_program_that_does_not_read_stops_the_client_that_types(desk: De
 @pytest.mark.parametrize("goes", ["says goodbye", "vanishes"])
 async def test_a_client_that_goes_ends_the_shell(desk: Desk, shell: str, goes: str) -> None:
     ws = await desk.open(command=f"echo $$ > pid; {shell}")
-    pid = desk.pid()
+    pid = await desk.pid()
     await ws.send(bytes(10_000))
     if goes == "vanishes":
         ws.transport.abort()
