@@ -133,7 +133,7 @@ class SandboxStub(_Calls):
         settings, self._settings = self._settings, {}
         return [getattr(self.stub, method)(value) for method, value in settings.items()]
 
-    async def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    async def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         told = self._tell_settings()
         # Sent in this order, so the settings are there first; nothing waits for them.
         result = getattr(self.stub, name)(*args, **kwargs)
