@@ -81,6 +81,8 @@ class Shell {
     if (message.type === "ready") {
       if (this.attempts) this.note("a new shell: the last one ended with its connection");
       this.attempts = 0;
+      const { cols, rows } = this.terminal; // which may have changed since the request
+      this.tell({ type: "resize", cols, rows });
       this.becomes("open", "Connected");
     } else if (message.type === "exit") {
       const how = message.signal ?? message.code;

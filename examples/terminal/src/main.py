@@ -2,7 +2,7 @@
 
 import re
 
-from perdure import Response, Sandbox, WorkerEntrypoint, get_sandbox
+from perdure import Response, Sandbox, SandboxInvalid, WorkerEntrypoint, get_sandbox
 
 __all__ = ["Default", "Sandbox"]
 
@@ -21,4 +21,8 @@ class Default(WorkerEntrypoint):
             cols, rows = (int(request.parsed_url.query[name]) for name in ("cols", "rows"))
         except (KeyError, ValueError):
             return Response("cols and rows are numbers\n", status=400)
-        return await get_sandbox(self.env.Sandbox, rest[0]).terminal(request, cols=cols, rows=rows)
+        sandbox = get_sandbox(self.env.Sandbox, rest[0])
+        try:
+            return await sandbox.terminal(request, cols=cols, rows=rows)
+        except SandboxInvalid as error:
+            return Response(f"{error}\n", status=error.http_status)
