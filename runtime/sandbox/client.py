@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...actors.http import Request, Response
 from ...actors.namespace import DurableObjectNamespace
+from .api.exposed_port import ExposedPort
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
 from .errors import SandboxSecurityError
+from .preview.connecting import connect_socket
+from .preview.forwarding import whole_hostname
 from .terminal_request import TerminalRequest, open_terminal
 
 ID_CHARACTERS_MAX: Final = 63
@@ -93,6 +96,24 @@ class SandboxStub(_Calls):
     def fetch(self, *args: Any, **kwargs: Any) -> Any:
         """Send a request to the actor's own ``fetch``."""
         return self.stub.fetch(*args, **kwargs)
+
+    async def expose_port(self, port: int, hostname: str, **options: Any) -> ExposedPort:
+        """See ``Sandbox.expose_port``."""
+        whole = whole_hostname(hostname)
+        exposed: ExposedPort = await self._call("expose_port", port, whole, **options)
+        return exposed
+
+    async def get_exposed_ports(self, hostname: str) -> list[ExposedPort]:
+        """See ``Sandbox.get_exposed_ports``."""
+        whole = whole_hostname(hostname)
+        listed: list[ExposedPort] = await self._call("get_exposed_ports", whole)
+        return listed
+
+    async def ws_connect(self, request: Request, port: int) -> Response:
+        """See ``Sandbox.ws_connect``."""
+        for told in self._tell_settings():
+            await told
+        return await connect_socket(self.stub, request, port)
 
     async def create_session(self, **options: Any) -> ExecutionSession:
         """See ``Sandbox.create_session``."""

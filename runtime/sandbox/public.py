@@ -1,6 +1,7 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
 from .api.events import parse_sse_stream
+from .api.exposed_port import ExposedPort
 from .api.process import Process
 from .api.session import ExecutionSession, SessionFacts
 from .client import SandboxStub, get_sandbox
@@ -24,6 +25,7 @@ from .errors import (
     SandboxUnavailable,
     SandboxWatchError,
 )
+from .preview.proxy import proxy_to_sandbox
 from .results import (
     DeleteFileResult,
     ExecResult,
@@ -46,6 +48,7 @@ __all__ = [
     "DeleteFileResult",
     "ExecResult",
     "ExecutionSession",
+    "ExposedPort",
     "FileExistsResult",
     "FileInfo",
     "ListFilesResult",
@@ -82,4 +85,5 @@ __all__ = [
     "WriteFileResult",
     "get_sandbox",
     "parse_sse_stream",
+    "proxy_to_sandbox",
 ]

@@ -32,3 +32,10 @@ def purpose_of(request: Request) -> tuple[str, str]:
     """Return the word and the rest; two empty texts for a request that is for no such purpose."""
     purpose, _, rest = request.header_fields().get(FIELD, "").partition(" ")
     return purpose, rest
+
+
+def without_purpose(request: Request) -> Request:
+    """Return ``request``, with its body, for a server inside, which is told nothing of this."""
+    passed_on = Request(request)
+    passed_on.headers.delete(FIELD)
+    return passed_on

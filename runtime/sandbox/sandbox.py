@@ -6,15 +6,18 @@ from ...actors.base import DurableObject
 from ...actors.http import Request, Response
 from .api.files import Files
 from .api.life import Life
+from .api.ports import Ports
 from .api.processes import Processes
 from .api.sessions import Sessions
 from .api.terminal import Terminal
+from .preview.connecting import PURPOSE as PORT
+from .preview.proxy import PURPOSE as PREVIEW
 from .purpose import purpose_of
 from .terminal_request import PURPOSE as TERMINAL
 from .terminal_request import TerminalRequest
 
 
-class Sandbox(Life, Sessions, Files, Processes, Terminal, DurableObject):
+class Sandbox(Life, Sessions, Files, Processes, Ports, Terminal, DurableObject):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and
@@ -33,6 +36,10 @@ class Sandbox(Life, Sessions, Files, Processes, Terminal, DurableObject):
         Who overrides it has ``return await super().fetch(request)`` for what is not theirs.
         """
         purpose, rest = purpose_of(request)
+        if purpose == PREVIEW:
+            return await self._serve_preview(request, rest)
+        if purpose == PORT:
+            return await self.ws_connect(request, int(rest))
         if purpose == TERMINAL:
             return await self.terminal(request, **asdict(TerminalRequest.of_text(rest)))
         return Response("Not found", status=404)

@@ -102,8 +102,8 @@ def address_of(host: str) -> PreviewAddress | None:
 def is_local(host: str) -> bool:
     """Whether ``host``, without a port, is this machine."""
     name = host.lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
+    if name.endswith("localhost"):
+        return name[:-9] == "" or (name[-10] == "." and _HOST.fullmatch(name) is not None)
     try:
         address = ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -113,7 +113,8 @@ def is_local(host: str) -> bool:
 
 def local_hostname(host: str) -> str:
     """Return what browsers resolve all names below, without being told, for a local host."""
-    return host.lower() if host.lower().endswith("localhost") else "localhost"
+    name = host.lower()
+    return name if name.endswith("localhost") else "localhost"
 
 
 def _split(hostname: object) -> tuple[str, str]:
@@ -124,7 +125,8 @@ def _split(hostname: object) -> tuple[str, str]:
     if not colon or hostname.endswith("]"):
         host, port = hostname, ""
     is_fine = not colon or hostname.endswith("]") or (port.isascii() and port.isdecimal())
-    if is_fine and (is_local(host) or (_HOST.fullmatch(host) and not _is_number(host))):
+    is_name = _HOST.fullmatch(host) is not None and not _is_number(host)
+    if is_fine and (is_name or is_local(host)):
         return host, f":{int(port)}" if port else ""
     raise _no_hostname(hostname)
 

@@ -205,7 +205,10 @@ def serve(writer: Writer, path: str, seen: dict[str, Any]) -> None:
     elif path == "/refused":
         send(writer, "403 Forbidden", b"not today")
     else:
-        send(writer, "200 OK", json.dumps(seen).encode(), "Content-Type: application/json")
+        body = json.dumps(seen).encode()
+        shown = b"" if seen["method"] == "HEAD" else body
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        writer.write(f"{head}\r\n\r\n".encode() + shown)
 
 
 async def main() -> None:
