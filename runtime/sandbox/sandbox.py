@@ -3,12 +3,13 @@
 from ...actors.base import DurableObject
 from ...actors.http import Request, Response
 from .api.files import Files
+from .api.interpreter import Interpreter
 from .api.life import Life
 from .api.processes import Processes
 from .api.sessions import Sessions
 
 
-class Sandbox(Life, Sessions, Files, Processes, DurableObject):
+class Sandbox(Life, Sessions, Files, Processes, Interpreter, DurableObject):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and

@@ -22,6 +22,8 @@ from .bundle import code_host_program
 from .packages import package_folders, packages_seen
 
 START_WITHIN_S: Final = 30.0
+# What says nothing for so long has been stopped, or worse: it tells every few seconds that it lives.
+PATIENCE_S: Final = 40.0
 # Of one line that the host sends: above what it sends.
 LINE_BYTES_MAX: Final = 32 * 1024 * 1024
 # Of all that it sends in one request.
@@ -194,10 +196,11 @@ async def _read(reader: asyncio.StreamReader) -> AsyncIterator[Json]:
     left = BYTES_MAX
     while True:
         try:
-            line = await reader.readline()
+            async with asyncio.timeout(PATIENCE_S):
+                line = await reader.readline()
             left -= len(line)
             message = json.loads(line) if left > 0 else None
-        except ValueError:  # no JSON, or a line that is too long
+        except (ValueError, RecursionError, TimeoutError):  # no JSON, or a line that is too long
             message = None
         if not isinstance(message, dict):
             raise _lost()

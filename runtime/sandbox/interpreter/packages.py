@@ -5,16 +5,17 @@ import importlib.util
 from pathlib import Path
 from typing import Final
 
+from ..keeper.walled import PACKAGES_INSIDE
+
 # All that ipykernel imports when it starts may lie in one folder, or in several.
 NEEDED: Final = ("ipykernel", "jupyter_client", "IPython", "zmq", "tornado", "traitlets")
-INSIDE: Final = "/perdure/packages"
 
 
 @functools.cache
-def package_folders() -> tuple[Path, ...]:
+def package_folders(needed: tuple[str, ...] = NEEDED) -> tuple[Path, ...]:
     """Return the folders that have what is needed; none if something is missing."""
     found: dict[Path, None] = {}
-    for name in NEEDED:
+    for name in needed:
         spec = importlib.util.find_spec(name)
         if spec is None or spec.origin is None:
             return ()
@@ -22,11 +23,9 @@ def package_folders() -> tuple[Path, ...]:
     return tuple(found)
 
 
-def package_mounts() -> list[tuple[Path, str]]:
-    """Return what a sandbox has to be shown of this Python: folders outside, and their inside."""
-    return [(path, f"{INSIDE}/{n}") for n, path in enumerate(package_folders())]
-
-
 def packages_seen(*, is_walled: bool) -> list[str]:
-    """Return where a sandbox sees these folders."""
-    return [inside if is_walled else str(path) for path, inside in package_mounts()]
+    """Return where a sandbox sees these folders: its keeper has the setting ``packages``."""
+    folders = package_folders()
+    if is_walled:
+        return [f"{PACKAGES_INSIDE}/{number}" for number in range(len(folders))]
+    return [str(path) for path in folders]

@@ -191,7 +191,7 @@ class Contexts:
             folder=name,
             is_short=self._workspace == "/workspace",
             cwd=real,
-            environment={**os.environ, **(request.get("env") or {})},
+            environment=_environment(request.get("env") or {}),
         )
         self._starting += 1
         try:
@@ -220,6 +220,12 @@ class Contexts:
 def gone(context_id: str) -> Refused:
     """Return why nothing can be run in a context."""
     return Refused("CONTEXT_NOT_FOUND", _GONE.format(context_id), context_id=context_id)
+
+
+def _environment(changes: Json) -> dict[str, str]:
+    """Return this process's variables with changes; None as a value removes one."""
+    changed = {**os.environ, **changes}
+    return {name: str(value) for name, value in changed.items() if value is not None}
 
 
 def _has_failed(task: "asyncio.Task[Context]") -> bool:

@@ -23,6 +23,8 @@ from .python_kernel import PythonKernel
 
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 UNUSED_S = 60.0
+# So often who waits for an answer is told that there is still somebody.
+TICK_S = 5.0
 _INTRODUCED_WITHIN_S = 10.0
 _FOLDER = "code-"
 
@@ -116,7 +118,9 @@ class Host:
         doing = asyncio.ensure_future(self._do(request, Outputs(writer.write)))
         gone = asyncio.ensure_future(reader.read(1))
         try:
-            await asyncio.wait({doing, gone}, return_when=asyncio.FIRST_COMPLETED)
+            while not doing.done() and not gone.done():
+                await asyncio.wait({doing, gone}, timeout=TICK_S, return_when="FIRST_COMPLETED")
+                writer.write(encode({}))
             if not doing.done():
                 doing.cancel()
                 await asyncio.wait({doing})

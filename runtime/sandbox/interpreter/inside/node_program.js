@@ -1,11 +1,15 @@
 // What Node.js runs for a JavaScript context: one REPL, and the two pipes over which it is asked and tells.
 "use strict";
+const domain = require("node:domain");
 const fs = require("node:fs");
 const repl = require("node:repl");
 const readline = require("node:readline");
 const util = require("node:util");
 const { Console } = require("node:console");
 const { Writable, PassThrough } = require("node:stream");
+
+// Called with what a run has thrown, or null and what it has given; null when nothing runs.
+let finish = null;
 
 const [ASKED, TELLS] = process.argv.slice(2).map(Number);
 const PIECE = 64 * 1024;
@@ -34,6 +38,14 @@ for (const [name, stream] of Object.entries({ stdout, stderr })) {
   process[name].write = (chunk, encoding, done) => stream.write(chunk, encoding, done);
 }
 
+// The REPL gives its domain, if it has one, what the code of a run throws; and so does Node.js with
+// what callbacks of code throw that has ended, but this it marks.
+const errors = domain.create();
+errors.on("error", (error) => {
+  if (finish !== null && !(error && error.domainThrown)) finish(error);
+  else uncaught(error);
+});
+
 // What the REPL itself prints is for nobody.
 const server = repl.start({
   prompt: "",
@@ -41,16 +53,22 @@ const server = repl.start({
   output: new Writable({ write: (chunk, encoding, done) => done() }),
   terminal: false,
   breakEvalOnSigint: true,
+  domain: errors,
 });
 Object.defineProperty(server.context, "console", {
   configurable: true,
   writable: true,
   value: new Console({ stdout, stderr }),
 });
-process.on("SIGINT", () => server.emit("SIGINT"));
+const interrupt = () => server.emit("SIGINT");
+process.on("SIGINT", interrupt);
+process.on("uncaughtException", uncaught);
+process.on("unhandledRejection", uncaught);
+
 // Of what code has left behind: no reason to lose all that it has made.
-process.on("uncaughtException", (error) => stderr.write(`Uncaught ${util.inspect(error)}\n`));
-process.on("unhandledRejection", (error) => stderr.write(`Uncaught ${util.inspect(error)}\n`));
+function uncaught(error) {
+  stderr.write(`Uncaught ${util.inspect(error)}\n`);
+}
 
 function shown(value) {
   const result = { type: "result", text: util.inspect(value) };
@@ -65,6 +83,10 @@ function shown(value) {
   return result;
 }
 
+function isOfCode(line) {
+  return !(line.startsWith("    at ") && (line.includes("node:") || line.includes(__filename)));
+}
+
 function failed(thrown) {
   const error = thrown instanceof repl.Recoverable ? thrown.err : thrown;
   const isError = typeof error === "object" && error !== null && "message" in error;
@@ -72,19 +94,30 @@ function failed(thrown) {
     type: "error",
     ename: isError ? String(error.name) : "Error",
     evalue: isError ? String(error.message) : util.inspect(error),
-    traceback: isError ? String(error.stack).split("\n") : [],
+    traceback: isError ? String(error.stack).split("\n").filter(isOfCode) : [],
   };
 }
 
 let count = 0;
 const requests = readline.createInterface({ input: fs.createReadStream(null, { fd: ASKED }) });
 requests.on("line", (line) => {
-  count += 1;
-  server.eval(JSON.parse(line).code, server.context, `cell-${count}`, (error, value) => {
-    if (error) tell(failed(error));
-    else if (value !== undefined) tell(shown(value));
-    tell({ type: "end", execution_count: count });
+  const number = (count += 1);
+  // Once: code that was interrupted may still come to an end.
+  finish = (error, ...values) => {
+    if (number !== count || finish === null) return;
+    finish = null;
+    if (values.length === 0) tell(failed(error));
+    else if (values[0] !== undefined) tell(shown(values[0]));
+    tell({ type: "end", execution_count: number });
+  };
+  const done = finish;
+  // Until it waits for something, the REPL breaks it by a handler of its own, which bears no other.
+  process.off("SIGINT", interrupt);
+  server.eval(JSON.parse(line).code, server.context, `cell-${number}`, (error, value) => {
+    if (error) done(error);
+    else done(null, value);
   });
+  process.on("SIGINT", interrupt);
 });
 requests.on("close", () => process.exit(0));
 tell({ type: "ready" });

@@ -44,22 +44,22 @@ class Outputs:
             self._left[purse] -= cost
             self._write(line)
             return
-        if purse == "text" and self._left[purse] > OVERHEAD_BYTES:
-            self._begin_of(event)
         self.dropped_bytes += len(line)
-        self._left[purse] = 0 if purse == "text" else self._left[purse]
+        if purse == "text":
+            self._begin_of(event)
+            self._left["text"] = 0
         if kind not in self._marked:
             self._marked.add(kind)
             text = f"[perdure: what follows of {kind} is left out, it is too much]"
-            mark = f"\n{text}\n" if purse == "text" else text
-            self._write(encode({"event": {**_bare(event), "text": mark}}))
+            mark = {**event, "text": f"\n{text}\n"} if purse == "text" else _bare(event, text)
+            self._write(encode({"event": mark}))
 
     def _begin_of(self, event: Json) -> None:
-        """Send as much of a text as fits."""
-        size = (self._left["text"] - OVERHEAD_BYTES) // 6  # of bytes that one character may need
+        """Send as much of a text as surely fits."""
+        text = str(event["text"])
+        size = min((self._left["text"] - OVERHEAD_BYTES) // 6, len(text) - 1)  # \uXXXX
         if size > 0:
-            begin = str(event["text"])[:size]
-            line = encode({"event": {**event, "text": begin}})
+            line = encode({"event": {**event, "text": text[:size]}})
             self.dropped_bytes -= len(line)
             self._write(line)
 
@@ -70,5 +70,5 @@ def encode(message: Json) -> bytes:
     return text.encode(errors="replace") + b"\n"
 
 
-def _bare(event: Json) -> Json:
-    return {"type": event["type"], "timestamp": event["timestamp"]}
+def _bare(event: Json, text: str) -> Json:
+    return {"type": event["type"], "text": text, "timestamp": event["timestamp"]}
