@@ -130,7 +130,7 @@ def event_of_original(event: Mapping[str, Any]) -> dict[str, Any]:
 def _chart(chart: Any) -> ChartData | None:
     if not isinstance(chart, dict):
         return None
-    kind = chart.get("type")
+    kind: Any = chart.get("type")
     return ChartData(
         type=kind if kind in _CHARTS else "unknown",
         title=_text(chart, "title"),
@@ -168,4 +168,6 @@ def _when(record: Mapping[str, Any], name: str) -> str:
 
 
 def _garbled() -> SandboxError:
-    return error_of("INTERPRETER_NOT_READY", "What runs code in the sandbox says what makes no sense")
+    return error_of(
+        "INTERPRETER_NOT_READY", "What runs code in the sandbox says what makes no sense"
+    )

@@ -1,7 +1,7 @@
 """Code contexts: code that is run in a process which remembers the code before."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ class Interpreter(Part):
         request = self._new_context(language, env_vars, cwd, _seconds(timeout))
         connection = await self._reach()
         with told():
-            answer = await self._host.ask(connection, {"op": "create", **request}, starts=True)
+            answer = await self._hosted.ask(connection, {"op": "create", **request}, starts=True)
         return context_of(answer)
 
     async def run_code(
@@ -98,9 +98,13 @@ class Interpreter(Part):
             SandboxInterpreterError: What runs it did not start, or has ended.
         """
         execution = Execution(code)
-        callbacks = {"stdout": on_stdout, "stderr": on_stderr, "result": on_result}
-        callbacks["error"] = on_error
-        async with aclosing(self._run(code, context, language, timeout)) as messages:
+        callbacks: dict[str, Callable[[Any], Any] | None] = {
+            "stdout": on_stdout,
+            "stderr": on_stderr,
+            "result": on_result,
+            "error": on_error,
+        }
+        async with aclosing(self._run_in(code, context, language, timeout)) as messages:
             async for message in messages:
                 kind, value = execution.take(message)
                 if value is not None:
@@ -123,7 +127,7 @@ class Interpreter(Part):
         reading interrupts the code. Arguments and errors as ``run_code``: what is wrong before the
         code runs is an event of type error, too.
         """
-        return self._events(self._run(code, context, language, timeout))
+        return self._code_events(self._run_in(code, context, language, timeout))
 
     async def list_code_contexts(self) -> list[CodeContext]:
         """All code contexts that live, oldest first; the sandbox is not started for that."""
@@ -132,7 +136,7 @@ class Interpreter(Part):
             return []
         with told():
             async with aclosing(
-                self._host.messages(connection, {"op": "list"}, starts=False)
+                self._hosted.messages(connection, {"op": "list"}, starts=False)
             ) as messages:
                 async for message in messages:
                     contexts = (message.get("answer") or {}).get("contexts")
@@ -150,12 +154,12 @@ class Interpreter(Part):
         if connection is None:
             raise _gone(context_id)
         request = {"op": "delete", "id": context_id}
-        async with aclosing(self._told(connection, request, context_id)) as messages:
+        async with aclosing(self._host_says(connection, request, context_id)) as messages:
             async for _ in messages:
                 pass
 
     @property
-    def _host(self) -> CodeHost:
+    def _hosted(self) -> CodeHost:
         if self._code_host is None:
             kv = self.ctx.storage.kv
             self._code_host = CodeHost(
@@ -176,13 +180,13 @@ class Interpreter(Part):
         fields["env"] = {**own, **fields["env"]}
         return {"language": language, "start_timeout_s": timeout_s, **fields}
 
-    async def _run(
+    async def _run_in(
         self,
         code: str,
         context: CodeContext | str | None,
         language: str,
         timeout_s: float | None,
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """What the code host says while it runs code."""
         if not isinstance(code, str):
             raise SandboxInvalid("VALIDATION_FAILED", "The code is text")
@@ -193,25 +197,25 @@ class Interpreter(Part):
                 check_language(language)
             request |= self._new_context(language, None, None, START_TIMEOUT_S)
             connection = await self._reach()
-            messages = self._told(connection, request, None)
+            messages = self._host_says(connection, request, None)
         else:
             context_id = context.id if isinstance(context, CodeContext) else str(context)
             running = await self._running()
             if running is None:
                 raise _gone(context_id)
-            messages = self._told(running, {**request, "id": context_id}, context_id)
+            messages = self._host_says(running, {**request, "id": context_id}, context_id)
         async with aclosing(messages):
             async for message in messages:
                 yield message
 
-    async def _told(
+    async def _host_says(
         self, connection: SandboxConnection, request: dict[str, Any], context_id: str | None
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """What the code host says; if there is none, the context is gone with it."""
         is_empty = True
         with told():
             async with aclosing(
-                self._host.messages(connection, request, starts=context_id is None)
+                self._hosted.messages(connection, request, starts=context_id is None)
             ) as messages:
                 async for message in messages:
                     is_empty = False
@@ -219,7 +223,9 @@ class Interpreter(Part):
         if is_empty and context_id is not None:
             raise _gone(context_id)
 
-    async def _events(self, messages: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    async def _code_events(
+        self, messages: AsyncGenerator[dict[str, Any], None]
+    ) -> AsyncIterator[bytes]:
         try:
             async for message in messages:
                 if isinstance(event := message.get("event"), dict):
@@ -227,7 +233,7 @@ class Interpreter(Part):
         except SandboxError as error:
             yield _sse({"type": "error", "ename": error.code, "evalue": str(error)})
         finally:
-            await messages.aclose()  # type: ignore[attr-defined]  # it is a generator
+            await messages.aclose()
 
 
 def _sse(event: dict[str, Any]) -> bytes:

@@ -9,7 +9,7 @@ import asyncio
 import json
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -22,7 +22,7 @@ from .bundle import code_host_program
 from .packages import package_folders, packages_seen
 
 START_WITHIN_S: Final = 30.0
-# What says nothing for so long has been stopped, or worse: it tells every few seconds that it lives.
+# What says nothing for so long does not live: it tells so every few seconds.
 PATIENCE_S: Final = 40.0
 # Of one line that the host sends: above what it sends.
 LINE_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -31,8 +31,8 @@ BYTES_MAX: Final = 2 * LINE_BYTES_MAX
 _SAID_BYTES_MAX: Final = 64 * 1024
 _RUN: Final = "import sys; exec(compile(sys.stdin.buffer.read(), '<perdure code host>', 'exec'))"
 _MISSING: Final = (
-    "Python code in a sandbox needs ipykernel and jupyter_client, and the server's Python has none: "
-    "pip install 'perdure[interpreter]', and start the server again"
+    "Python code in a sandbox needs ipykernel and jupyter_client, and the server's Python has "
+    "none: pip install 'perdure[interpreter]', and start the server again"
 )
 
 
@@ -59,9 +59,7 @@ class CodeHost:
         remember: Keeps it where the actor's next instance finds it.
     """
 
-    def __init__(
-        self, recall: Callable[[], Json | None], remember: Callable[[Json], None]
-    ) -> None:
+    def __init__(self, recall: Callable[[], Json | None], remember: Callable[[Json], None]) -> None:
         self._recall = recall
         self._remember = remember
         self._starting = asyncio.Lock()
@@ -80,7 +78,7 @@ class CodeHost:
 
     async def messages(
         self, connection: SandboxConnection, request: Json, *, starts: bool
-    ) -> AsyncIterator[Json]:
+    ) -> AsyncGenerator[Json, None]:
         """Ask, and give {"event": ...} for each that comes; the last one is {"answer": ...}.
 
         Args:
@@ -136,7 +134,9 @@ def check_language(language: Any) -> None:
         SandboxRefused: It cannot.
     """
     if language == "typescript":
-        text = "TypeScript code cannot be run here: compile it to JavaScript, or use language='python'"
+        text = (
+            "TypeScript code cannot be run here: compile it to JavaScript, or use language='python'"
+        )
         raise SandboxRefused(Refused("JAVASCRIPT_NOT_AVAILABLE", text, language=language))
     if language not in {"python", "javascript"}:
         text = f"There is no language {language!r}; there are 'python' and 'javascript'"

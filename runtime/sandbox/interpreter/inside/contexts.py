@@ -5,13 +5,12 @@ not end when it is interrupted loses its context.
 """
 
 import asyncio
-import contextlib
 import os
 import secrets
 import time
 from collections.abc import Callable
 
-from .kernel import Emit, Json, Kernel, KernelDied, Refused, Surroundings
+from .kernel import Json, Kernel, KernelDied, Refused, Surroundings
 from .outputs import Outputs
 
 CONTEXTS_MAX = 10
@@ -164,7 +163,11 @@ class Contexts:
     async def default(self, language: str, request: Json) -> Context:
         """Return the one for code that names none; it is made when it is first needed."""
         making = self._defaults.get(language)
-        if making is not None and making.done() and (_has_failed(making) or making.result().has_ended):
+        if (
+            making is not None
+            and making.done()
+            and (_has_failed(making) or making.result().has_ended)
+        ):
             making = None
         if making is None:
             making = asyncio.ensure_future(self.create(language, request))
@@ -178,7 +181,9 @@ class Contexts:
             Refused: It does not start, or there are enough.
         """
         if len(self.all()) + self._starting >= CONTEXTS_MAX:
-            text = f"A sandbox has at most {CONTEXTS_MAX} code contexts; delete one that is not needed"
+            text = (
+                f"A sandbox has at most {CONTEXTS_MAX} code contexts; delete one that is not needed"
+            )
             raise Refused("TOO_MANY_REQUESTS", text)
         cwd = str(request.get("cwd") or "/workspace")
         real = self._real(cwd)

@@ -48,7 +48,9 @@ def main(secret: str, packages: list[str]) -> None:
             shutil.rmtree(f"{base}/{name}", ignore_errors=True)
     folder = tempfile.mkdtemp(prefix=_FOLDER, dir=base)
     try:
-        asyncio.run(Host(secret, Contexts(workspace, folder, packages, make_kernel)).serve(listening))
+        asyncio.run(
+            Host(secret, Contexts(workspace, folder, packages, make_kernel)).serve(listening)
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

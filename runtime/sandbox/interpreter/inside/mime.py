@@ -1,4 +1,4 @@
-"""What kernels show, which is a table by media type, as results have it: a field for each format."""
+"""What kernels show, a table by media type, as results have it: a field for each format."""
 
 from typing import Any
 
@@ -27,7 +27,9 @@ def result_of(bundle: Json) -> Json:
     event: Json = {"type": "result"}
     others: Json = {}
     for media_type, value in bundle.items():
-        whole = "".join(map(str, value)) if isinstance(value, list) and _is_text(media_type) else value
+        whole = (
+            "".join(map(str, value)) if isinstance(value, list) and _is_text(media_type) else value
+        )
         name = FIELDS.get(media_type)
         if name is not None and (name == "json" or isinstance(whole, str)):
             event[name] = whole.strip() if name in {"png", "jpeg"} else whole

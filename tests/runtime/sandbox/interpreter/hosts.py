@@ -31,7 +31,9 @@ class Hosted:
         self, code: str, context: str | None = None, timeout_s: float | None = 60.0, **fields: Any
     ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Run code; return its events but the last, and the answer."""
-        where = {"language": "python", "start_timeout_s": 60.0} if context is None else {"id": context}
+        where = (
+            {"language": "python", "start_timeout_s": 60.0} if context is None else {"id": context}
+        )
         request = {"op": "run", "code": code, "timeout_s": timeout_s, **where, **fields}
         events: list[dict[str, Any]] = []
         async with aclosing(self.host.messages(self.connection, request, starts=True)) as messages:

@@ -35,7 +35,9 @@ def test_it_runs_where_there_is_no_perdure_and_no_package(tmp_path: Path) -> Non
     program = code_host_program("secret", []).decode()
     # All but its last line, which serves.
     lines = program.rstrip().splitlines()[:-1]
-    lines += ["print(sys.modules['code_host.node_kernel'].NODE_PROGRAM[:2], 'asyncio' in sys.modules)"]
+    lines += [
+        "print(sys.modules['code_host.node_kernel'].NODE_PROGRAM[:2], 'asyncio' in sys.modules)"
+    ]
     lines += ["print([n for n in sys.modules if 'perdure' in n or 'jupyter' in n])"]
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-c", "\n".join(lines)],

@@ -65,5 +65,6 @@ def test_a_specification_of_vega_lite_is_a_chart(mark: Any, kind: str) -> None:
 
 
 def test_a_figure_of_something_else_is_no_error() -> None:
-    for figure in ({}, {"data": [], "layout": []}, {"data": ["x"], "layout": {"title": 3}}):
+    figures: list[Any] = [{}, {"data": [], "layout": []}, {"data": ["x"], "layout": {"title": 3}}]
+    for figure in figures:
         assert result_of({"application/vnd.plotly.v1+json": figure})["chart"]["title"] is None

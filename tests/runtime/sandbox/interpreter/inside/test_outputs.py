@@ -97,5 +97,5 @@ def test_there_is_an_end_to_what_is_sent(given_events: list[tuple[str, str]]) ->
 
 
 def test_what_is_no_json_goes_as_text_on_one_line() -> None:
-    assert json.loads(encode({"a": {1, 1}})) == {"a": "{1}"}
+    assert json.loads(encode({"a": {1}})) == {"a": "{1}"}
     assert encode({"a": "\ud800\n"}).count(b"\n") == 1
