@@ -1,5 +1,14 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
+from .api.code_results import (
+    ChartData,
+    CodeContext,
+    CodeResult,
+    ExecutionError,
+    ExecutionLogs,
+    ExecutionResult,
+    OutputMessage,
+)
 from .api.events import parse_sse_stream
 from .api.process import Process
 from .api.session import ExecutionSession, SessionFacts
@@ -7,6 +16,7 @@ from .client import SandboxStub, get_sandbox
 from .errors import (
     SandboxBackupError,
     SandboxCommandError,
+    SandboxContextNotFound,
     SandboxError,
     SandboxFileConflict,
     SandboxFileDenied,
@@ -15,6 +25,7 @@ from .errors import (
     SandboxGitError,
     SandboxInterpreterError,
     SandboxInvalid,
+    SandboxLanguageUnavailable,
     SandboxNotReady,
     SandboxPortError,
     SandboxPortNotFound,
@@ -43,14 +54,21 @@ from .results import (
 from .sandbox import Sandbox
 
 __all__ = [
+    "ChartData",
+    "CodeContext",
+    "CodeResult",
     "DeleteFileResult",
     "ExecResult",
+    "ExecutionError",
+    "ExecutionLogs",
+    "ExecutionResult",
     "ExecutionSession",
     "FileExistsResult",
     "FileInfo",
     "ListFilesResult",
     "MkdirResult",
     "MoveFileResult",
+    "OutputMessage",
     "Process",
     "ProcessLogs",
     "ReadFileResult",
@@ -58,6 +76,7 @@ __all__ = [
     "Sandbox",
     "SandboxBackupError",
     "SandboxCommandError",
+    "SandboxContextNotFound",
     "SandboxError",
     "SandboxFileConflict",
     "SandboxFileDenied",
@@ -66,6 +85,7 @@ __all__ = [
     "SandboxGitError",
     "SandboxInterpreterError",
     "SandboxInvalid",
+    "SandboxLanguageUnavailable",
     "SandboxNotReady",
     "SandboxPortError",
     "SandboxPortNotFound",

@@ -55,9 +55,9 @@ class Outputs:
             self._write(encode({"event": mark}))
 
     def _begin_of(self, event: Json) -> None:
-        """Send as much of a text as surely fits."""
+        """Send as much of a text as surely fits: a character may need six bytes."""
         text = str(event["text"])
-        size = min((self._left["text"] - OVERHEAD_BYTES) // 6, len(text) - 1)  # \uXXXX
+        size = min((self._left["text"] - OVERHEAD_BYTES) // 6, len(text) - 1)
         if size > 0:
             line = encode({"event": {**event, "text": text[:size]}})
             self.dropped_bytes -= len(line)
