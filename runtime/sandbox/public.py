@@ -1,5 +1,14 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
+from .api.code_results import (
+    ChartData,
+    CodeContext,
+    CodeResult,
+    ExecutionError,
+    ExecutionLogs,
+    ExecutionResult,
+    OutputMessage,
+)
 from .api.events import parse_sse_stream
 from .api.exposed_port import ExposedPort
 from .api.process import Process
@@ -8,6 +17,7 @@ from .client import SandboxStub, get_sandbox
 from .errors import (
     SandboxBackupError,
     SandboxCommandError,
+    SandboxContextNotFound,
     SandboxError,
     SandboxFileConflict,
     SandboxFileDenied,
@@ -16,6 +26,7 @@ from .errors import (
     SandboxGitError,
     SandboxInterpreterError,
     SandboxInvalid,
+    SandboxLanguageUnavailable,
     SandboxNotReady,
     SandboxPortError,
     SandboxPortNotFound,
@@ -45,8 +56,14 @@ from .results import (
 from .sandbox import Sandbox
 
 __all__ = [
+    "ChartData",
+    "CodeContext",
+    "CodeResult",
     "DeleteFileResult",
     "ExecResult",
+    "ExecutionError",
+    "ExecutionLogs",
+    "ExecutionResult",
     "ExecutionSession",
     "ExposedPort",
     "FileExistsResult",
@@ -54,6 +71,7 @@ __all__ = [
     "ListFilesResult",
     "MkdirResult",
     "MoveFileResult",
+    "OutputMessage",
     "Process",
     "ProcessLogs",
     "ReadFileResult",
@@ -61,6 +79,7 @@ __all__ = [
     "Sandbox",
     "SandboxBackupError",
     "SandboxCommandError",
+    "SandboxContextNotFound",
     "SandboxError",
     "SandboxFileConflict",
     "SandboxFileDenied",
@@ -69,6 +88,7 @@ __all__ = [
     "SandboxGitError",
     "SandboxInterpreterError",
     "SandboxInvalid",
+    "SandboxLanguageUnavailable",
     "SandboxNotReady",
     "SandboxPortError",
     "SandboxPortNotFound",

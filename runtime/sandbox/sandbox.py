@@ -5,6 +5,7 @@ from dataclasses import asdict
 from ...actors.base import DurableObject
 from ...actors.http import Request, Response
 from .api.files import Files
+from .api.interpreter import Interpreter
 from .api.life import Life
 from .api.ports import Ports
 from .api.processes import Processes
@@ -17,7 +18,7 @@ from .terminal_request import PURPOSE as TERMINAL
 from .terminal_request import TerminalRequest
 
 
-class Sandbox(Life, Sessions, Files, Processes, Ports, Terminal, DurableObject):
+class Sandbox(Life, Sessions, Files, Processes, Ports, Terminal, Interpreter, DurableObject):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and
