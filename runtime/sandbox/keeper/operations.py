@@ -218,7 +218,9 @@ class Operations:
         excluded = exchange.request.get("exclude") or []
         if type(excluded) is not list or any(type(each) is not str for each in excluded):
             raise Refused("VALIDATION_FAILED", "exclude is a list of text", field="exclude")
-        archive(self._agent, exchange, _text(exchange, "path", "."), excluded)
+        is_listed = bool(exchange.request.get("listed"))
+        path = _text(exchange, "path", ".")
+        archive(self._agent, exchange, path, excluded, is_listed=is_listed)
 
     # ---- the sandbox
 
