@@ -1,7 +1,7 @@
 """How a value leaves an actor: copied where it can be, and as something to call where not.
 
 Lifted out of the bytes: stubs, ``RpcTarget`` objects and functions, streams of bytes, requests and
-responses. Headers, blobs and exceptions stand in the bytes, each in a form of its own.
+responses. Headers, blobs, records and exceptions stand in the bytes, each in a form of its own.
 """
 
 import types
@@ -20,6 +20,7 @@ from .execution import CURRENT, Execution
 from .headers import Headers
 from .http import Request, Response
 from .parcel import INDEX, SIGNAL, WRITABLE, Packed, Parcel, size_bytes_of
+from .records import Record, payload_of_record
 from .response_stream import let_go, piped, stream_through
 from .rpc import encode_error, name_of_argument
 from .rpc_target import RpcTarget
@@ -29,6 +30,7 @@ from .writable_stream import WritableStream
 HEADERS = b"h"
 EXCEPTION = b"e"
 BLOB = b"b"
+RECORD = b"r"
 ABORTED = b"a"
 
 _EXPORTED = (
@@ -136,6 +138,8 @@ class _Lifting:
             return HEADERS + encode([list(pair) for pair in value.fields.items()])
         if isinstance(value, Blob):
             return BLOB + encode([getattr(value, each.name) for each in fields(value)])
+        if isinstance(value, Record):
+            return RECORD + payload_of_record(value, "a record")
         if isinstance(value, WritableStream):
             lead = self(value.sink)
             return None if lead is None else WRITABLE + lead[1:]

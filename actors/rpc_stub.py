@@ -13,9 +13,10 @@ from .errors import StubDisposed
 from .events import CallEvent
 from .headers import Headers
 from .http import Request, Response
-from .packing import ABORTED, BLOB, EXCEPTION, HEADERS
+from .packing import ABORTED, BLOB, EXCEPTION, HEADERS, RECORD
 from .parcel import SIGNAL, Packed, Parcel
 from .promise import READ, RemoteMember, RpcPromise, call_capability, check_name, make_call
+from .records import record_of
 from .rpc import decode_sent_error
 from .scope import Scope
 from .writable_stream import WritableStream
@@ -136,6 +137,8 @@ def read_inline(payload: bytes) -> Any:
         return Headers([(name, value) for name, value in decode(data)])
     if kind == BLOB:
         return Blob(*decode(data))
+    if kind == RECORD:
+        return record_of(data)
     if kind == ABORTED:
         return AbortSignal.aborted(reason_of(data))
     if kind == EXCEPTION:

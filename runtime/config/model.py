@@ -17,6 +17,7 @@ from ..sockets.limits import SocketLimits
 from .errors import Problem
 from .firewall.model import FirewallRule
 from .limits import EdgeLimits
+from .sandbox import SandboxConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,7 @@ class PerdureConfig:
         workers: How many processes have actors; 0 for none beside that of the command, None for
             what the command has by default: as many as processors (serve), or 1 (dev).
         routers: How many processes have clients, when others have actors.
+        sandbox: What sandboxes are made of.
     """
 
     data_dir: Path | None = None
@@ -250,6 +252,7 @@ class PerdureConfig:
     edge_limits: EdgeLimits = field(default_factory=EdgeLimits)
     socket_limits: SocketLimits = field(default_factory=SocketLimits)
     log: LogConfig = field(default_factory=LogConfig)
+    sandbox: SandboxConfig = field(default_factory=SandboxConfig)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from .firewall.rules import read_firewall
 from .limits import EdgeLimits
 from .model import LogConfig, PerdureConfig
 from .report import Table, shown
+from .sandbox import SandboxConfig, read_sandbox
 from .tls import read_tls
 from .tracing import read_tracing
 
@@ -42,6 +43,7 @@ KEYS = (
     "tls",
     "tracing",
     "firewall",
+    "sandbox",
     "control_port",
     "workers",
     "routers",
@@ -59,13 +61,14 @@ class Settings:
     top: Mapping[str, Any]
     limits: Mapping[str, Any]
     log: Mapping[str, Any]
+    sandbox: Mapping[str, Any]
 
 
 def read_settings(layer: Table, base_dir: Path) -> Settings:
     """Read ``[perdure]`` of a layer, the top level or an environment; empty without one."""
     table = layer.find_table("perdure")
     if table is None:
-        return Settings({}, {}, {})
+        return Settings({}, {}, {}, {})
     _refuse_unknown_keys(table, KEYS)
     top = {
         "data_dir": base_dir / directory if (directory := _data_dir(table)) else None,
@@ -91,6 +94,7 @@ def read_settings(layer: Table, base_dir: Path) -> Settings:
         {key: value for key, value in top.items() if value is not None},
         _read_limits(table.find_table("limits")),
         _read_log(table.find_table("log")),
+        read_sandbox(table, base_dir),
     )
 
 
@@ -99,10 +103,12 @@ def make_perdure_config(*layers: Settings) -> PerdureConfig:
     top: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     log: dict[str, Any] = {}
+    sandbox: dict[str, Any] = {}
     for layer in layers:
         top |= layer.top
         limits |= layer.limits
         log |= layer.log
+        sandbox |= layer.sandbox
     return PerdureConfig(
         **top,
         storage_limits=StorageLimits(**_of(StorageLimits, limits)),
@@ -110,6 +116,7 @@ def make_perdure_config(*layers: Settings) -> PerdureConfig:
         edge_limits=EdgeLimits(**_of(EdgeLimits, limits)),
         socket_limits=SocketLimits(**_of(SocketLimits, limits)),
         log=LogConfig(**log),
+        sandbox=SandboxConfig(**sandbox),
     )
 
 

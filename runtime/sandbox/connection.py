@@ -74,6 +74,15 @@ class SandboxConnection:
             raise SandboxLost(f"The sandbox did not start within {OPEN_WITHIN_S:g} s") from None
 
     @classmethod
+    async def find(cls, folder: Path, sandbox_id: str) -> "SandboxConnection | None":
+        """Connect to a sandbox that runs; None if it does not.
+
+        Raises:
+            SandboxRefused: It could not be started, a moment ago; the message says why.
+        """
+        return await cls._try(folder / sandbox_id)
+
+    @classmethod
     async def _try(cls, folder: Path) -> "SandboxConnection | None":
         connection = await _connect(folder, KEEPER_SOCKET_NAME)
         if connection is None:
@@ -97,6 +106,11 @@ class SandboxConnection:
     def is_open(self) -> bool:
         """Whether something can be asked."""
         return self._asking.channel.is_open and self.ending is None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something that was asked has not been answered."""
+        return bool(self._asking.side.questions)
 
     async def ask(self, op: str, **fields: Any) -> Json:
         """Ask, and return the answer.

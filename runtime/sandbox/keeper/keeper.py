@@ -54,8 +54,8 @@ class Place:
         folder: Its own.
         program: The agent's file.
         uid: See ``Need``.
-        settings: What the one who opened it wants: isolation, network, limits, disk_bytes,
-            log_bytes, env, sleep_after_s.
+        settings: What the one who opened it wants, checked: isolation, network, best_effort,
+            limits, mounts, path, disk_bytes, log_bytes, env, sleep_after_s.
         start: Starts the agent.
         patience: With the agent.
     """

@@ -25,6 +25,7 @@ from ..reactor import Reactor
 from ..streams import Exchange, Refused, nothing
 from .agent_link import Patience
 from .asker import Asker, is_ours
+from .checking import check_settings
 from .housing import StartHousing, is_walled, write_program
 from .keeper import Keeper, Place
 from .uids import uid_of
@@ -107,6 +108,7 @@ class Launcher:
             raise Refused("VALIDATION_FAILED", f"There is no operation {request.get('op')!r}")
         if type(name) is not str or not _NAME.fullmatch(name) or type(settings) is not dict:
             raise Refused("VALIDATION_FAILED", "open takes an id of 64 hex digits, and settings")
+        check_settings(settings)
         self._reap()
         if name not in self._keepers:
             try:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from ..wall.errors import WallRefused
 from ..wall.options import Isolation, Network, WallLimits, WallOptions
 from ..wall.start import Wall, start_wall
 from .housing import DESCRIPTOR_INSIDE, Need, is_walled, python
@@ -29,11 +30,26 @@ def limits_of(settings: Mapping[str, Any]) -> WallLimits:
     return WallLimits(**{f.name: given[f.name] for f in fields(WallLimits) if f.name in given})
 
 
+def mounts_of(settings: Mapping[str, Any]) -> dict[str, Path]:
+    """Return what else is to be seen inside: path inside to path outside.
+
+    Raises:
+        WallRefused: Something is not there.
+    """
+    mounts = {inside: Path(outside) for outside, inside in settings.get("mounts") or ()}
+    for inside, outside in mounts.items():
+        if not outside.exists():
+            missing = f"{outside}, which is to be seen at {inside}, does not exist"
+            raise WallRefused(missing, "Make it, or take it out of mount under [perdure.sandbox]")
+    return mounts
+
+
 def start_walled(need: Need) -> Wall:
     """Start an agent.
 
     Raises:
-        WallRefused: This machine cannot give this wall.
+        WallRefused: This machine cannot give this wall, or something that is to be seen inside is
+            not there.
     """
     settings = need.settings
     options = WallOptions(
@@ -48,7 +64,8 @@ def start_walled(need: Need) -> Wall:
             *([] if is_walled(settings) else [str(need.workspace)]),
         ),
         environment={"LANG": "C.UTF-8"},
-        read_only={PROGRAM_INSIDE: need.program},
+        read_only={PROGRAM_INSIDE: need.program, **mounts_of(settings)},
+        path=tuple(settings.get("path") or ()),
         descriptors={DESCRIPTOR_INSIDE: need.connection.fileno()},
         uid=need.uid,
         isolation=Isolation(settings.get("isolation") or "bubblewrap"),

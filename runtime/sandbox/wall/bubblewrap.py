@@ -34,7 +34,8 @@ class Plan:
 
 def environment(options: WallOptions, system: SystemFolders) -> dict[str, str]:
     """All that the program finds in its environment."""
-    path = ":".join([PATH, *(f"{prefix}/bin" for prefix in system.private)])
+    first = (options.seen_at(folder) for folder in options.path)
+    path = ":".join([*first, PATH, *(f"{prefix}/bin" for prefix in system.private)])
     home = options.seen_at(WORKSPACE)
     return {"PATH": path, "HOME": home, "PWD": home, **options.environment}
 

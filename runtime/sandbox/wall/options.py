@@ -53,6 +53,8 @@ class WallOptions:
             "none", those that lie under ``/workspace`` or a key of ``read_only`` are translated.
         environment: All of it; nothing is inherited. ``HOME`` and ``PATH`` are set if missing.
         read_only: Files and folders to be seen inside: path inside to path outside.
+        path: Folders inside that programs are looked for in first: they are put before ``PATH``,
+            translated as ``command`` is.
         descriptors: What the program inherits: its number there to an open descriptor here.
             0 and 1 are /dev/null otherwise, and what comes out of 2 is kept for ``Ending.said``.
         uid: As root, whom the programs are to be outside; no other sandbox should have the same.
@@ -65,6 +67,7 @@ class WallOptions:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     read_only: Mapping[str, Path] = field(default_factory=dict)
+    path: tuple[str, ...] = ()
     descriptors: Mapping[int, int] = field(default_factory=dict)
     uid: int | None = None
     isolation: Isolation = Isolation.BUBBLEWRAP
@@ -91,7 +94,7 @@ class WallOptions:
                 raise InvalidArgument(f"a variable of the environment cannot be called {name!r}")
         # What follows one would be a word of bubblewrap's own, which mounts whatever it is told to.
         texts = (*self.command, *self.read_only, *self.environment, *self.environment.values())
-        if any("\0" in text for text in texts):
+        if any("\0" in text for text in (*texts, *self.path)):
             raise InvalidArgument("commands, paths and environments have no zero bytes in them")
 
     def seen_at(self, inside: str) -> str:

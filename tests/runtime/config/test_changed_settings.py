@@ -54,6 +54,7 @@ def test_each_setting_is_somebodys() -> None:
         "idle_timeout_s",
         "point_in_time_days",
         "point_in_time_size_bytes_max",
+        "sandbox",
         "storage_limits",
         "tracing",
     }

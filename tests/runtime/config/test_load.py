@@ -25,6 +25,8 @@ from perdure.runtime.config.model import (
     PerdureConfig,
     TracingConfig,
 )
+from perdure.runtime.config.sandbox import AMOUNTS as sandbox_amounts
+from perdure.runtime.config.sandbox import KEYS as sandbox_keys
 from perdure.runtime.config.settings import KEYS as setting_keys
 from perdure.runtime.config.settings import LIMITS
 from perdure.storage.free_space import SIZE_BYTES_MIN
@@ -175,6 +177,7 @@ def test_what_the_example_has_switched_off_can_be_switched_on(tmp_path: Path) ->
     path = tmp_path / "wrangler.toml"
     text = EXAMPLE.read_text()
     path.write_text(re.sub(r"^# (\w+ = |\[perdure|\[assets)", r"\1", text, flags=re.MULTILINE))
+    (tmp_path / "startup.sh").touch()
     off, on = load(EXAMPLE, env="").config.perdure, load(path, env="").config.perdure
     files = load(path, env="").config.assets
     assert files is not None
@@ -184,8 +187,9 @@ def test_what_the_example_has_switched_off_can_be_switched_on(tmp_path: Path) ->
     assert (off.control_port, off.workers, off.tracing) == (None, None, None)
     assert (on.control_port, on.workers) == (9187, 2)
     assert on.tracing == TracingConfig("http://127.0.0.1:4318", 0.01)
-    keys = {"control_port", "workers", "tracing", "endpoint", "sampling_ratio"}
-    assert set(_switched_off()) == {*keys, *asset_keys}
+    assert (on.sandbox.startup, on.sandbox.memory_bytes_max) == (tmp_path / "startup.sh", 1 << 29)
+    keys = {"control_port", "workers", "tracing", "endpoint", "sampling_ratio", "startup"}
+    assert set(_switched_off()) == {*keys, *asset_keys, *sandbox_amounts}
 
 
 def test_the_example_shows_the_defaults() -> None:
@@ -204,7 +208,12 @@ def test_the_example_shows_every_key() -> None:
     assert set(values) == used - {"exports", "secrets", "assets"}
     shown = {path[-1] for path in read_document(EXAMPLE).positions._places} | set(_switched_off())
     assert shown >= {*binding_keys, *migration_keys, *RENAMED, *TRANSFERRED, "ip", "port"}
-    assert shown >= {*setting_keys, *LIMITS, *(field.name for field in fields(LogConfig))}
+    assert shown >= {
+        *setting_keys,
+        *sandbox_keys,
+        *LIMITS,
+        *(field.name for field in fields(LogConfig)),
+    }
     assert shown >= {*RULE_KEYS, *(field.name for field in fields(JwtProof))} - {"keys", "places"}
 
 

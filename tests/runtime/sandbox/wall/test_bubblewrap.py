@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from perdure.runtime.sandbox.wall.bubblewrap import Plan, arguments, environment
-from perdure.runtime.sandbox.wall.options import Network, WallOptions
+from perdure.runtime.sandbox.wall.options import Isolation, Network, WallOptions
 from perdure.runtime.sandbox.wall.system_folders import SystemFolders
 
 SYSTEM = SystemFolders(
@@ -69,3 +69,17 @@ def test_it_dies_with_what_started_it_and_has_no_rights() -> None:
     for word in ("--die-with-parent", "--new-session", "--clearenv", "--cap-drop ALL"):
         assert word in words()
     assert "--seccomp 8" in words()
+
+
+def test_folders_of_its_own_are_before_all_others_and_where_they_are_without_a_wall() -> None:
+    chosen: dict[str, Any] = {
+        "name": "a1",
+        "workspace": Path("/w"),
+        "command": ("true",),
+        "read_only": {"/opt/tools": Path("/p/tools")},
+        "path": ("/opt/tools/bin", "/workspace/bin"),
+    }
+    walled = environment(WallOptions(**chosen), SYSTEM)["PATH"]
+    assert walled.startswith("/opt/tools/bin:/workspace/bin:/usr/")
+    without = environment(WallOptions(**chosen, isolation=Isolation.NONE), SYSTEM)["PATH"]
+    assert without.startswith("/p/tools/bin:/w/bin:/usr/")

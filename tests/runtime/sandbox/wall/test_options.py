@@ -37,6 +37,7 @@ def test_what_is_fine_is_taken() -> None:
         {"environment": {"A=B": "1"}},
         {"environment": {"": "1"}},
         {"command": ("true", "\0")},
+        {"path": ("/a\0",)},
     ],
 )
 def test_what_could_mean_something_else_is_refused(wrong: dict[str, Any]) -> None:

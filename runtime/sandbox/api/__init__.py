@@ -1,0 +1,1 @@
+"""What can be asked of a sandbox, part by part; ``../sandbox.py`` is the whole."""

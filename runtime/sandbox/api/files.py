@@ -1,0 +1,278 @@
+"""Files of a sandbox. All of it is done inside, so no path leads further than programs there can go."""
+
+import base64
+import binascii
+import json
+import mimetypes
+import posixpath
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from typing import Any, Final, Literal
+
+from ..asking import Output, SandboxStream
+from ..errors import SandboxFileError, SandboxInvalid
+from ..results import (
+    DeleteFileResult,
+    FileExistsResult,
+    FileInfo,
+    ListFilesResult,
+    MkdirResult,
+    MoveFileResult,
+    ReadFileResult,
+    RenameFileResult,
+    WriteFileResult,
+    timestamp_of,
+)
+from .part import Part
+
+# What one answer carries; what is larger is read as a stream.
+READ_BYTES_MAX: Final = 24 * 1024 * 1024
+_BITS: Final = "rwxrwxrwx"
+
+Content = str | bytes | bytearray | memoryview | AsyncIterable[bytes]
+
+
+class Files(Part):
+    """Reads and writes files. Paths that are not absolute begin where the session is."""
+
+    async def write_file(
+        self,
+        path: str,
+        content: Content,
+        *,
+        encoding: Literal["utf-8", "base64"] = "utf-8",
+        session_id: str | None = None,
+    ) -> WriteFileResult:
+        """Write a file, which is made if it is not there; the folder has to be.
+
+        Args:
+            path: Which file.
+            content: Text, bytes, or a stream of bytes of any length.
+            encoding: "base64": the text stands for bytes.
+            session_id: Where a relative path begins.
+
+        Raises:
+            SandboxFileError: It cannot be written; what had come by then may be in it.
+        """
+        async with self._stream("write_file", path=self._path(path, session_id)) as stream:
+            async for piece in _pieces(content, encoding):
+                await stream.write(piece)
+            stream.end()
+            answer = await stream.answer()
+        return WriteFileResult(
+            success=True, path=path, size=answer["bytes"], timestamp=timestamp_of()
+        )
+
+    async def read_file(
+        self,
+        path: str,
+        *,
+        encoding: Literal["utf-8", "base64"] | None = None,
+        session_id: str | None = None,
+    ) -> ReadFileResult:
+        """Read a whole file, of at most 24 MiB; ``read_file_stream`` has no limit.
+
+        Args:
+            path: Which file.
+            encoding: "utf-8": as text, even if it is none; "base64": as that. By default what it
+                is decides: text, or base64.
+            session_id: Where a relative path begins.
+
+        Raises:
+            SandboxFileError: It cannot be read, or is too large.
+        """
+        if encoding not in {None, "utf-8", "base64"}:
+            raise SandboxInvalid("VALIDATION_FAILED", 'encoding is "utf-8" or "base64"')
+        async with self._stream("read_file", path=self._path(path, session_id)) as stream:
+            stream.end()
+            data = await _whole(stream, path)
+        text = _text_of(data)
+        is_binary = text is None
+        if encoding == "base64" or (encoding is None and text is None):
+            content = base64.b64encode(data).decode()
+        else:
+            content = data.decode(errors="replace") if text is None else text
+        return ReadFileResult(
+            success=True,
+            path=path,
+            content=content,
+            encoding=encoding or ("base64" if is_binary else "utf-8"),
+            is_binary=is_binary,
+            mime_type=_mime_type(path, is_binary=is_binary),
+            size=len(data),
+            timestamp=timestamp_of(),
+        )
+
+    async def mkdir(
+        self, path: str, *, recursive: bool = False, session_id: str | None = None
+    ) -> MkdirResult:
+        """Make a folder; with ``recursive`` those that lead to it, and none of them is too many.
+
+        Raises:
+            SandboxFileError: It cannot be made.
+        """
+        await self._ask("mkdir", path=self._path(path, session_id), recursive=recursive)
+        return MkdirResult(success=True, path=path, recursive=recursive, timestamp=timestamp_of())
+
+    async def delete_file(
+        self, path: str, *, recursive: bool = False, session_id: str | None = None
+    ) -> DeleteFileResult:
+        """Delete a file; a folder, with all that is in it, only with ``recursive``.
+
+        Raises:
+            SandboxFileError: It cannot be deleted.
+        """
+        await self._ask("delete", path=self._path(path, session_id), recursive=recursive)
+        return DeleteFileResult(success=True, path=path, timestamp=timestamp_of())
+
+    async def rename_file(
+        self, old_path: str, new_path: str, *, session_id: str | None = None
+    ) -> RenameFileResult:
+        """Give a file or folder another name.
+
+        Raises:
+            SandboxFileError: It cannot be renamed.
+        """
+        await self._move("rename", old_path, new_path, session_id)
+        return RenameFileResult(
+            success=True, path=old_path, new_path=new_path, timestamp=timestamp_of()
+        )
+
+    async def move_file(
+        self, source_path: str, destination_path: str, *, session_id: str | None = None
+    ) -> MoveFileResult:
+        """Move a file or folder; into the destination if that is a folder.
+
+        Raises:
+            SandboxFileError: It cannot be moved.
+        """
+        answer = await self._move("move", source_path, destination_path, session_id)
+        return MoveFileResult(
+            success=True,
+            path=source_path,
+            new_path=str(answer.get("path", destination_path)),
+            timestamp=timestamp_of(),
+        )
+
+    async def list_files(
+        self,
+        path: str,
+        *,
+        recursive: bool = False,
+        include_hidden: bool = False,
+        session_id: str | None = None,
+    ) -> ListFilesResult:
+        """List a folder.
+
+        Args:
+            path: Which one.
+            recursive: With all folders below it.
+            include_hidden: Also what begins with a dot.
+            session_id: Where a relative path begins.
+
+        Raises:
+            SandboxFileError: There is no such folder.
+        """
+        lines = await self._lines(
+            "list",
+            path=self._path(path, session_id),
+            recursive=recursive,
+            hidden=include_hidden,
+        )
+        files = [_file_info(json.loads(line)) for line in lines]
+        return ListFilesResult(
+            success=True, path=path, files=files, count=len(files), timestamp=timestamp_of()
+        )
+
+    async def exists(self, path: str, *, session_id: str | None = None) -> FileExistsResult:
+        """Say whether there is something of that path; a link that leads nowhere is nothing."""
+        answer = await self._ask("exists", path=self._path(path, session_id))
+        return FileExistsResult(
+            success=True, path=path, exists=bool(answer["exists"]), timestamp=timestamp_of()
+        )
+
+    async def _move(
+        self, op: str, path: str, to: str, session_id: str | None
+    ) -> dict[str, Any]:
+        return await self._ask(
+            op, path=self._path(path, session_id), to=self._path(to, session_id)
+        )
+
+    def _path(self, path: str, session_id: str | None) -> str:
+        """A path as it is meant in a session.
+
+        Raises:
+            SandboxInvalid: It is none.
+        """
+        if not isinstance(path, str) or not path or "\0" in path:
+            raise SandboxInvalid("VALIDATION_FAILED", "A path is text that is not empty")
+        cwd = self._scope(session_id).cwd
+        return path if cwd is None else posixpath.join(cwd, path)
+
+
+async def _pieces(content: Content, encoding: str) -> AsyncIterator[bytes]:
+    if encoding == "base64" and isinstance(content, str):
+        try:
+            yield base64.b64decode(content, validate=True)
+        except binascii.Error as error:
+            text = f"write_file: the content is no base64: {error}"
+            raise SandboxInvalid("VALIDATION_FAILED", text) from None
+    elif encoding not in {"utf-8", "base64"}:
+        raise SandboxInvalid("VALIDATION_FAILED", 'encoding is "utf-8" or "base64"')
+    elif isinstance(content, str):
+        yield content.encode()
+    elif isinstance(content, bytes | bytearray | memoryview):
+        yield bytes(content)
+    elif isinstance(content, AsyncIterable):
+        async for piece in content:
+            yield bytes(piece)
+    else:
+        text = f"write_file: content is text, bytes or a stream, not {type(content).__name__}"
+        raise SandboxInvalid("VALIDATION_FAILED", text)
+
+
+async def _whole(stream: SandboxStream, path: str) -> bytes:
+    whole = bytearray()
+    async for item in stream:
+        if isinstance(item, Output):
+            whole += item.data
+        size = len(whole) if isinstance(item, Output) else int(item.get("size", 0))
+        if size > READ_BYTES_MAX:
+            text = f"{path} is larger than {READ_BYTES_MAX:,} bytes: use read_file_stream"
+            raise SandboxFileError("FILE_TOO_LARGE", text, {"path": path, "size": size})
+    return bytes(whole)
+
+
+def _text_of(data: bytes) -> str | None:
+    """Bytes as text, or None if they are none."""
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _mime_type(path: str, *, is_binary: bool) -> str:
+    guessed, _ = mimetypes.guess_type(path)
+    return guessed or ("application/octet-stream" if is_binary else "text/plain")
+
+
+def _file_info(entry: Mapping[str, Any]) -> FileInfo:
+    mode = int(entry["mode"])
+    shown = "".join(
+        letter if mode >> (8 - place) & 1 else "-" for place, letter in enumerate(_BITS)
+    )
+    return FileInfo(
+        name=entry["name"],
+        absolute_path=entry["path"],
+        relative_path=entry["relative_path"],
+        type=entry["type"],
+        size=entry["size"],
+        modified_at=timestamp_of(entry["modified_at"]),
+        mode=shown,
+        permissions={
+            "readable": bool(mode & 0o400),
+            "writable": bool(mode & 0o200),
+            "executable": bool(mode & 0o100),
+        },
+    )

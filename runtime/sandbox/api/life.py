@@ -1,0 +1,146 @@
+"""The life of a sandbox: when it sleeps, when it ends, and what the program is told of it."""
+
+import inspect
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any, Final
+
+from ....actors.execution import Execution, current_execution
+from ...config.durations import seconds_of
+from ..connection import SandboxConnection
+from ..errors import SandboxError, SandboxInvalid
+from ..results import SandboxStatus
+from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, told
+
+# The boot whose end has not been told.
+RUNS: Final = KEYS + "runs"
+
+
+class Life(Part):
+    """When it sleeps and ends. Override ``on_start``, ``on_stop`` and ``on_error`` to be told."""
+
+    def on_start(self) -> Any:
+        """The sandbox has been started, files are copied, the startup script has run."""
+
+    def on_stop(self, reason: str) -> Any:
+        """It has ended: it sleeps, was stopped, or failed. Files are still there.
+
+        Told when it happens while the actor is in memory; else when the sandbox is started again.
+        """
+        del reason
+
+    def on_error(self, error: Exception) -> Any:
+        """It could not be started; whoever called gets ``error`` as well."""
+        del error
+
+    async def set_sleep_after(self, sleep_after: str | float) -> None:
+        """Say after how long without anything to do the sandbox goes to sleep.
+
+        Its processes end then; its files stay, and the next call starts it again.
+
+        Args:
+            sleep_after: "30s", "10m", "1h", or seconds.
+        """
+        seconds = seconds_of(sleep_after)
+        if seconds is None:
+            text = f'sleep_after is "30s", "10m", "1h", or seconds, not {sleep_after!r}'
+            raise SandboxInvalid("VALIDATION_FAILED", text)
+        kv = self.ctx.storage.kv
+        if kv.get(SLEEP_AFTER) != seconds:
+            kv.put(SLEEP_AFTER, seconds)
+            await self._tell(sleep_after_s=seconds)
+
+    async def set_keep_alive(self, keep_alive: bool) -> None:  # noqa: FBT001  # the original's only argument
+        """Say whether it goes on however long it has nothing to do."""
+        kv = self.ctx.storage.kv
+        if bool(kv.get(KEEP_ALIVE)) != keep_alive:
+            kv.put(KEEP_ALIVE, keep_alive)
+            await self._tell(keep_alive=keep_alive)
+
+    async def get_status(self) -> SandboxStatus:
+        """How it is; it is not started for that."""
+        connection = await self._running()
+        if connection is None:
+            return SandboxStatus(is_running=False)
+        with told():
+            answer = await connection.ask("status")
+        return SandboxStatus(
+            is_running=True,
+            is_walled=answer["is_walled"],
+            uptime_s=answer["uptime_s"],
+            idle_s=answer["idle_s"],
+            processes=answer["running"],
+            disk_bytes=answer["disk_bytes"],
+            usage=answer["usage"],
+        )
+
+    async def stop(self) -> None:
+        """End all its processes; its files stay, and the next call starts it again."""
+        connection = await self._running()
+        if connection is not None:
+            with told():
+                await connection.ask("stop")
+
+    async def destroy(self) -> None:
+        """End all its processes, and remove its files and all that is kept of it.
+
+        What else the actor has stored stays. The next call makes a new sandbox.
+        """
+        connection = await self._running()
+        if connection is None and self._home.has_files(self._id):
+            with told():
+                connection = await self._home.connect(self._id)
+        if connection is not None:
+            with told():
+                await connection.ask("destroy")
+        kv = self.ctx.storage.kv
+        was_running = kv.get(RUNS) is not None
+        for key in [key for key, _ in kv.list(prefix=KEYS)]:
+            kv.delete(key)
+        self._prepared = ""
+        if was_running:
+            await _called(self.on_stop("It was destroyed"))
+
+    async def _tell(self, **settings: Any) -> None:
+        connection = await self._running()
+        if connection is not None:
+            with told():
+                await connection.ask("settings", **settings)
+
+    async def _reach(self) -> SandboxConnection:
+        try:
+            return await super()._reach()
+        except SandboxError as error:
+            await _called(self.on_error(error))
+            raise
+
+    async def _started(self, connection: SandboxConnection) -> None:
+        kv = self.ctx.storage.kv
+        earlier = kv.get(RUNS)
+        if earlier not in {None, connection.boot}:
+            await _called(self.on_stop("It has ended while nobody looked"))
+        kv.put(RUNS, connection.boot)
+        await _called(self.on_start())
+
+    async def _found_running(self, connection: SandboxConnection) -> None:
+        execution = current_execution("a sandbox")
+        self._home.when_lost(connection, partial(_begin, execution, self, connection.boot))
+
+    async def _has_ended(self, boot: str, reason: str) -> None:
+        kv = self.ctx.storage.kv
+        if kv.get(RUNS) == boot:
+            kv.delete(RUNS)
+            kv.delete(PREPARED)
+            await _called(self.on_stop(reason))
+
+
+def _begin(execution: Execution, life: Life, boot: str, reason: str) -> None:
+    """Have an actor do what is to be done at the end of its sandbox, if it is in memory."""
+    if not execution.is_over:
+        ending: Coroutine[Any, Any, None] = life._has_ended(boot, reason)  # noqa: SLF001  # ours
+        execution.start(ending, execution.root).start_later()
+
+
+async def _called(result: Any) -> None:
+    if inspect.isawaitable(result):
+        await result

@@ -1,0 +1,139 @@
+"""Sessions: each has a folder and variables of its own, and keeps them."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..errors import SandboxInvalid, SandboxSessionError
+from ..results import timestamp_of
+from .commands import variables_of
+from .part import ENVIRONMENT, KEYS, Part, Scope
+from .session import ExecutionSession, SessionFacts
+
+SESSIONS: Final = KEYS + "session:"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class Sessions(Part):
+    """Has sessions; each is a way to call the same sandbox."""
+
+    async def create_session(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002  # the original's word
+        name: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | None = None,
+    ) -> ExecutionSession:
+        """Make a session.
+
+        Args:
+            id: What it is called: letters, digits, ``.``, ``_`` and ``-``; drawn by default.
+            name: For people.
+            env: Its variables, on top of the sandbox's.
+            cwd: Where its commands begin; ``/workspace`` by default.
+
+        Raises:
+            SandboxSessionError: There is one of that id.
+        """
+        facts = await self.make_session(id=id, name=name, env=env, cwd=cwd)
+        return ExecutionSession(self, facts.id)
+
+    async def get_session(self, session_id: str) -> ExecutionSession:
+        """One that was made.
+
+        Raises:
+            SandboxSessionError: There is none of that id.
+        """
+        self._scope(session_id)
+        return ExecutionSession(self, session_id)
+
+    async def make_session(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002  # as above
+        name: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | None = None,
+    ) -> SessionFacts:
+        """As ``create_session``, for callers elsewhere: what it gives are facts."""
+        session_id = f"session-{secrets.token_hex(8)}" if id is None else id
+        if not isinstance(session_id, str) or not _ID.fullmatch(session_id):
+            text = f"{session_id!r} cannot be a session's id: 1 to 64 letters, digits, . _ and -"
+            raise SandboxInvalid("VALIDATION_FAILED", text)
+        if cwd is not None and (not isinstance(cwd, str) or not cwd.startswith("/")):
+            raise SandboxInvalid("VALIDATION_FAILED", "The cwd of a session is an absolute path")
+        kv = self.ctx.storage.kv
+        if kv.get(SESSIONS + session_id) is not None:
+            text = f"There is a session {session_id} already"
+            context = {"session_id": session_id}
+            raise SandboxSessionError("SESSION_ALREADY_EXISTS", text, context)
+        created = timestamp_of()
+        variables = {key: value for key, value in variables_of(env).items() if value is not None}
+        kept = {"name": name, "env": variables, "cwd": cwd, "created_at": created}
+        kv.put(SESSIONS + session_id, kept)
+        return SessionFacts(id=session_id, name=name, cwd=cwd, created_at=created)
+
+    async def delete_session(self, session_id: str) -> SessionFacts:
+        """Forget a session, and end the processes that were started in it.
+
+        Raises:
+            SandboxSessionError: There is none of that id.
+        """
+        facts = self._facts(session_id)
+        connection = await self._running()
+        if connection is not None:
+            for record in (await self._ask("processes"))["processes"]:
+                if record["session"] == session_id and record["status"] in {"starting", "running"}:
+                    await self._ask("kill", id=record["id"], signal="SIGTERM")
+        self.ctx.storage.kv.delete(SESSIONS + session_id)
+        return facts
+
+    async def list_sessions(self) -> list[SessionFacts]:
+        """All that were made, and not deleted."""
+        found = self.ctx.storage.kv.list(prefix=SESSIONS)
+        return [self._facts(key.removeprefix(SESSIONS)) for key in [key for key, _ in found]]
+
+    async def set_env_vars(
+        self, env_vars: Mapping[str, str | None], *, session_id: str | None = None
+    ) -> None:
+        """Set variables for all commands from now on, as long as the sandbox is there.
+
+        Args:
+            env_vars: Names and values; None as a value removes one.
+            session_id: Only for this session.
+        """
+        given = variables_of(env_vars)
+        kv = self.ctx.storage.kv
+        key = ENVIRONMENT if session_id is None else SESSIONS + session_id
+        self._scope(session_id)
+        kept = kv.get(key) or {}
+        if session_id is None:
+            kv.put(key, kept | given)
+            connection = await self._running()
+            if connection is not None:
+                await self._ask("settings", env=given)
+            return
+        variables = {**kept["env"], **given}
+        kept["env"] = {name: value for name, value in variables.items() if value is not None}
+        kv.put(key, kept)
+
+    def _scope(self, session_id: str | None) -> Scope:
+        if session_id is None:
+            return Scope()
+        kept = self._kept(session_id)
+        return Scope(session_id, kept["cwd"], dict(kept["env"]))
+
+    def _facts(self, session_id: str) -> SessionFacts:
+        kept = self._kept(session_id)
+        return SessionFacts(
+            id=session_id, name=kept["name"], cwd=kept["cwd"], created_at=kept["created_at"]
+        )
+
+    def _kept(self, session_id: str) -> dict[str, Any]:
+        kept: dict[str, Any] | None = self.ctx.storage.kv.get(SESSIONS + session_id)
+        if kept is None:
+            text = f"There is no session {session_id}: it was never made, or was deleted"
+            raise SandboxSessionError("SESSION_DESTROYED", text, {"session_id": session_id})
+        return kept

@@ -1,0 +1,133 @@
+"""``get_sandbox``: a sandbox, as whoever has a binding to it calls it."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from ...actors.namespace import DurableObjectNamespace
+from .api.process import Process, bound, pattern_of
+from .api.session import ExecutionSession
+from .errors import SandboxSecurityError
+
+ID_CHARACTERS_MAX: Final = 63
+_RESERVED: Final = frozenset(
+    {"www", "api", "admin", "root", "system", "cloudflare", "workers", "perdure"}
+)
+
+if TYPE_CHECKING:
+    from .sandbox import Sandbox as _Calls
+else:
+    _Calls = object
+
+
+def get_sandbox(
+    namespace: "DurableObjectNamespace[Any]",
+    id: str,  # noqa: A002  # the original's word
+    *,
+    sleep_after: str | float | None = None,
+    keep_alive: bool | None = None,
+    normalize_id: bool = True,
+) -> "SandboxStub":
+    """The sandbox of an id; nothing is sent, and nothing is started before the first call.
+
+    Args:
+        namespace: The binding of ``Sandbox``, or of a class that derives from it.
+        id: What it is called: 1 to 63 characters, no ``-`` at either end. For preview URLs at most
+            40: letters, digits and ``-``.
+        sleep_after: How long it may have nothing to do before it sleeps: "30s", "10m", "1h", or
+            seconds; what the configuration says by default.
+        keep_alive: Whether it never sleeps.
+        normalize_id: Take the id in lower case, as it is in host names.
+
+    Raises:
+        SandboxSecurityError: The id cannot be one.
+    """
+    name = checked_id(id.lower() if normalize_id and isinstance(id, str) else id)
+    return SandboxStub(namespace.get_by_name(name), name, sleep_after, keep_alive)
+
+
+def checked_id(sandbox_id: str) -> str:
+    """An id that a sandbox may have.
+
+    Raises:
+        SandboxSecurityError: It may not.
+    """
+    problem = None
+    if not isinstance(sandbox_id, str) or not 0 < len(sandbox_id) <= ID_CHARACTERS_MAX:
+        problem = f"it has 1 to {ID_CHARACTERS_MAX} characters"
+    elif sandbox_id.startswith("-") or sandbox_id.endswith("-"):
+        problem = "it does not begin or end with '-'"
+    elif sandbox_id.lower() in _RESERVED:
+        problem = "this name is reserved"
+    if problem is not None:
+        text = f"{sandbox_id!r} cannot be the id of a sandbox: {problem}"
+        raise SandboxSecurityError("INVALID_SANDBOX_ID", text, {"sandbox_id": str(sandbox_id)})
+    return sandbox_id
+
+
+class SandboxStub(_Calls):
+    """Calls one sandbox: every method of ``Sandbox`` is one of this.
+
+    Attributes:
+        id: What the sandbox is called.
+        stub: The actor's.
+    """
+
+    def __init__(
+        self, stub: Any, sandbox_id: str, sleep_after: str | float | None, keep_alive: bool | None
+    ) -> None:
+        self.stub = stub
+        self.id = sandbox_id
+        self._settings = (
+            ("set_sleep_after", sleep_after),
+            ("set_keep_alive", keep_alive),
+        )
+
+    def __repr__(self) -> str:
+        return f"<SandboxStub {self.id}>"
+
+    def fetch(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request to the actor's own ``fetch``."""
+        return self.stub.fetch(*args, **kwargs)
+
+    async def create_session(self, **options: Any) -> ExecutionSession:
+        """See ``Sandbox.create_session``."""
+        facts = await self._call("make_session", **options)
+        return ExecutionSession(self, facts.id)
+
+    async def get_session(self, session_id: str) -> ExecutionSession:
+        """See ``Sandbox.get_session``."""
+        await self._call("get_session", session_id)
+        return ExecutionSession(self, session_id)
+
+    async def wait_for_log(
+        self, process_id: str, pattern: str | re.Pattern[str], **options: Any
+    ) -> Any:
+        """See ``Sandbox.wait_for_log``."""
+        text, flags = pattern_of(pattern)
+        given = {"flags": flags, **options} if flags is not None else options
+        return await self._call("wait_for_log", process_id, text, **given)
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await self._call(name, *args, **kwargs)
+
+        call.__name__ = name
+        return call
+
+    async def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        settings, self._settings = self._settings, ()
+        told = [
+            getattr(self.stub, method)(value) for method, value in settings if value is not None
+        ]
+        # Sent in this order, so the settings are there first; nothing waits for them.
+        result = getattr(self.stub, name)(*args, **kwargs)
+        for each in told:
+            await each
+        found = await result
+        if isinstance(found, Process | list):
+            bound(found, self)
+        return found

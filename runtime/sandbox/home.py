@@ -1,0 +1,162 @@
+"""Where the actors of one program find their sandboxes.
+
+One for each program of a process. It keeps the connections, as an actor comes and goes more often
+than what runs in its sandbox.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from ...actors.http import Request, Response
+from ..config.sandbox import SandboxConfig
+from .connection import SandboxConnection
+from .settings import keeper_settings
+
+T = TypeVar("T")
+
+# A connection that nobody needs for so long is closed: it holds a descriptor of two processes.
+UNUSED_S: Final = 60.0
+
+
+class InsideClient(Protocol):
+    """Speaks HTTP with servers inside: ``edge/outbound.py``'s, with our connector."""
+
+    async def fetch_inside(self, sandbox_id: str, port: int, request: Request) -> Response:
+        """Send a request to the server that listens on a port inside."""
+        ...
+
+
+class SandboxHome:
+    """The sandboxes of one program, as one process reaches them.
+
+    Attributes:
+        config: What they are made of.
+        folder: Where they lie: ``<data directory>/sandboxes``.
+        client: Speaks to servers inside; the composition root sets it.
+    """
+
+    client: InsideClient
+
+    def __init__(
+        self, folder: Path, config: SandboxConfig, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.config = config
+        self.folder = folder
+        self._loop = loop
+        self._connections: dict[str, SandboxConnection] = {}
+        self._opening: dict[str, asyncio.Task[SandboxConnection]] = {}
+        self._used_s: dict[str, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def connect(
+        self, sandbox_id: str, more: Mapping[str, Any] | None = None
+    ) -> SandboxConnection:
+        """The connection to a sandbox, which is started if it does not run.
+
+        Args:
+            sandbox_id: 64 hex digits.
+            more: Settings of the one that may have to be started, on top of the program's.
+
+        Raises:
+            SandboxRefused: It cannot be started; the message says why, and what to do.
+        """
+        self._used_s[sandbox_id] = self._loop.time()
+        found = self._connections.get(sandbox_id)
+        if found is not None and found.is_open:
+            return found
+        opening = self._opening.get(sandbox_id)
+        if opening is None:
+            settings = {**keeper_settings(self.config), **(more or {})}
+            opening = self._begin(SandboxConnection.open(self.folder, sandbox_id, settings))
+            self._opening[sandbox_id] = opening
+            opening.add_done_callback(lambda task: self._opened(sandbox_id, task))
+        return await asyncio.shield(opening)
+
+    async def find(self, sandbox_id: str) -> SandboxConnection | None:
+        """The connection to a sandbox that runs; None if it does not.
+
+        Raises:
+            SandboxRefused: It could not be started, a moment ago; the message says why.
+        """
+        found = self._connections.get(sandbox_id)
+        if found is not None and found.is_open:
+            return found
+        there = await self._begin(SandboxConnection.find(self.folder, sandbox_id))
+        if there is None or sandbox_id in self._opening:
+            return there
+        self._keep(sandbox_id, there)
+        return there
+
+    def has_files(self, sandbox_id: str) -> bool:
+        """Whether there is anything of a sandbox on the disk."""
+        return (self.folder / sandbox_id).exists()
+
+    async def fetch(self, sandbox_id: str, port: int, request: Request) -> Response:
+        """Send a request to the server that listens on a port inside.
+
+        Raises:
+            SandboxRefused: Nothing listens there, or the sandbox cannot be started.
+            OSError: The connection broke.
+        """
+        fetching = self.client.fetch_inside(sandbox_id, port, request)
+        return await self._begin(fetching)
+
+    def when_lost(self, connection: SandboxConnection, then: Callable[[str], None]) -> None:
+        """Call back with the reason when the connection has ended that is in use."""
+
+        async def watch() -> None:
+            then(await connection.is_lost())
+
+        self._begin(watch())
+
+    async def close(self) -> None:
+        """Let go of all connections; what was started goes on."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def _begin(self, coro: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
+        # In an empty context: begun inside an actor's turn, it is none of that actor's tasks.
+        task = asyncio.Task(coro, loop=self._loop, context=contextvars.Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _opened(self, sandbox_id: str, task: "asyncio.Task[SandboxConnection]") -> None:
+        del self._opening[sandbox_id]
+        if not task.cancelled() and task.exception() is None:
+            self._keep(sandbox_id, task.result())
+
+    def _keep(self, sandbox_id: str, connection: SandboxConnection) -> None:
+        earlier = self._connections.pop(sandbox_id, None)
+        if earlier is not None:
+            earlier.close()
+        self._connections[sandbox_id] = connection
+        self._used_s[sandbox_id] = self._loop.time()
+        self._look_again()
+
+    def _look_again(self) -> None:
+        if self._timer is None:
+            context = contextvars.Context()
+            self._timer = self._loop.call_later(UNUSED_S, self._let_go, context=context)
+
+    def _let_go(self) -> None:
+        """Close connections that nobody needs."""
+        self._timer = None
+        now_s = self._loop.time()
+        for sandbox_id, connection in list(self._connections.items()):
+            is_unused = now_s - self._used_s[sandbox_id] >= UNUSED_S and not connection.is_busy
+            if is_unused or not connection.is_open:
+                del self._connections[sandbox_id], self._used_s[sandbox_id]
+                connection.close()
+        if self._connections:
+            self._look_again()

@@ -1,0 +1,30 @@
+"""``Sandbox``: a Durable Object class with programs of its own."""
+
+from ...actors.base import DurableObject
+from ...actors.http import Request, Response
+from .api.files import Files
+from .api.life import Life
+from .api.processes import Processes
+from .api.sessions import Sessions
+
+
+class Sandbox(Life, Sessions, Files, Processes, DurableObject):
+    """An actor that starts programs, behind a wall, and owns their files and processes.
+
+    Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and
+    ``class_name = "Sandbox"`` in the configuration, whose table ``[perdure.sandbox]`` says what is
+    in it. Call it through ``get_sandbox(env.SANDBOX, "an-id")``, or derive from it: every call is a
+    method of ``self``, and ``on_start``, ``on_stop`` and ``on_error`` are called.
+
+    What runs inside goes on when the actor leaves memory and when its worker is replaced; it ends
+    with the server. Its files stay until ``destroy()``. docs/sandbox.md says what the wall is, and
+    what it is not.
+    """
+
+    async def fetch(self, request: Request) -> Response:
+        """Answer what the calls of ``get_sandbox`` send; all else gets 404.
+
+        Who overrides it has ``return await super().fetch(request)`` for what is not theirs.
+        """
+        del request
+        return Response("Not found", status=404)
