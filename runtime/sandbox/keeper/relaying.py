@@ -113,11 +113,11 @@ class Relay:
 def archive(
     agent: AgentLink, exchange: Exchange, path: str, excluded: list[str], *, is_listed: bool
 ) -> None:
-    """Send all of a folder as a compressed tar archive.
+    """Send all of a folder as a tar archive.
 
     Args:
         agent: Who packs.
-        exchange: Who asked; with ``is_listed``, the paths to be left out come from there, one a
+        exchange: Who asked. With ``is_listed``, the paths to be left out come from there, one a
             line.
         path: The folder.
         excluded: Patterns of what to leave out, as tar(1) has them.
@@ -126,14 +126,17 @@ def archive(
     options = [f"--exclude={pattern}" for pattern in excluded]
     if is_listed:
         options += ["--anchored", "--no-wildcards", "--exclude-from=-"]
-    arguments = ["tar", "--create", _COMPRESSED, "--sparse", "--file=-", *options, "--", "."]
+    if exchange.request.get("compressed"):
+        options.append(_COMPRESSED)
+    arguments = ["tar", "--create", "--sparse", "--file=-", *options, "--", "."]
     _tar(agent, exchange, arguments, path, "BACKUP_CREATE_FAILED", _PACKED)
 
 
 def unarchive(agent: AgentLink, exchange: Exchange, path: str) -> None:
-    """Put what an archive has, and that comes, into a folder."""
-    arguments = ["tar", "--extract", "--gzip", "--file=-", "--no-same-owner"]
-    arguments += ["--preserve-permissions", "--delay-directory-restore"]
+    """Put what a tar archive has, and that comes, into a folder."""
+    arguments = ["tar", "--extract", "--file=-", "--no-same-owner"]
+    if exchange.request.get("compressed"):  # one of ours
+        arguments += ["--gzip", "--preserve-permissions", "--delay-directory-restore"]
     _tar(agent, exchange, arguments, path, "BACKUP_RESTORE_FAILED", _UNPACKED)
 
 

@@ -1,5 +1,4 @@
 import asyncio
-import gzip
 
 import pytest
 
@@ -340,4 +339,4 @@ async def test_behind_a_wall_all_of_it_is_the_same(walled: Sandboxes) -> None:
     assert answer["timed_out"] is True
     async with sandbox.stream("archive") as stream:
         stream.end()
-        assert b"./file" in gzip.decompress((await output_of(stream))[0])
+        assert b"./file" in (await output_of(stream))[0]
