@@ -73,10 +73,12 @@ class Execution:
         targets: What of it others can call without a name; None where nothing can.
         limits: What it may have.
         exports: What its code has as ``ctx.exports``.
+        sandboxes: Where sandboxes of its program are found; None where nothing starts any.
     """
 
     targets: Targets | None = None
     exports: Any = None
+    sandboxes: Any = None
 
     def __init__(
         self,

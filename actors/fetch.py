@@ -4,7 +4,8 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from .execution import current_execution
+from .channel import Outbound
+from .execution import Execution, current_execution
 from .http import Redirect, Request, Response
 from .response_stream import let_go, stream_through
 from .rpc import decode_error
@@ -41,7 +42,21 @@ def fetch(
         request = resource
     else:
         request = Request(resource, method=method, headers=headers, body=body, redirect=redirect)
-    request = with_trace(request)
+    return _send(execution, execution.outbound, with_trace(request))
+
+
+def fetch_by(outbound: Outbound, request: Request) -> "asyncio.Future[Response]":
+    """Send a request by ``outbound``; otherwise as ``fetch`` does. For the runtime.
+
+    Raises:
+        NotInHandler: No handler is running.
+    """
+    execution = current_execution("fetch()")
+    execution.check_may_call_out()
+    return _send(execution, outbound, request)
+
+
+def _send(execution: Execution, outbound: Outbound, request: Request) -> "asyncio.Future[Response]":
     stream_through(execution, request)
     future: asyncio.Future[Response] = execution.loop.create_future()
 
@@ -54,5 +69,5 @@ def fetch(
         elif answer is not None:  # whoever called has been cancelled, or its actor was reset
             let_go(answer)
 
-    execution.emit(partial(execution.outbound.fetch, request, on_reply))
+    execution.emit(partial(outbound.fetch, request, on_reply))
     return future

@@ -1,12 +1,13 @@
 """Values with names for their parts, which calls carry as what they are."""
 
 from dataclasses import fields, is_dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from ..storage.values import decode, encode_lifting
 
 # The first byte of what stands for a record within a record.
 _NESTED = b"r"
+_KNOWN: "dict[str, type[Record]]" = {}
 
 
 class Record:
@@ -17,12 +18,11 @@ class Record:
     """
 
     __slots__ = ()
-    _known: ClassVar[dict[str, type["Record"]]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         # dataclass(slots=True) makes the class a second time: the later one counts.
-        Record._known[cls.__name__] = cls
+        _KNOWN[cls.__name__] = cls
 
 
 def payload_of_record(value: Record, what: str) -> bytes:
@@ -58,7 +58,7 @@ def record_of(payload: bytes) -> Record:
 
     match decode(payload, lower):
         case [str(name), dict(parts)]:
-            cls = Record._known.get(name)
+            cls = _KNOWN.get(name)
         case _:
             raise ValueError("no record")
     if cls is None:

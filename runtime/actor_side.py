@@ -46,6 +46,8 @@ from .host.services import Services
 from .host.statistics import HostStatistics
 from .host.unserved import unserved_values
 from .host.worker import Worker
+from .sandbox.home import SandboxHome
+from .sandboxes import Sandboxes
 from .sockets.keepalive import KeepAlive
 
 log = logging.getLogger("perdure.server")
@@ -67,12 +69,13 @@ def _nothing() -> int:
 
 
 def _exporting(
-    construct: Callable[[Actor], Handlers], exports: Exports
+    construct: Callable[[Actor], Handlers], exports: Exports, sandboxes: SandboxHome | None
 ) -> Callable[[Actor], Handlers]:
-    """Have ``construct`` make actors whose code has ``exports``."""
+    """Have ``construct`` make actors whose code has ``exports``, and finds ``sandboxes``."""
 
     def make(actor: Actor) -> Handlers:
         actor.exports = exports
+        actor.sandboxes = sandboxes
         return construct(actor)
 
     return make
@@ -127,6 +130,7 @@ class ActorSide:
     host: ActorHost
     worker: Worker
     alarms: AlarmScheduler
+    _sandboxes: Sandboxes
 
     def __init__(
         self,
@@ -179,6 +183,8 @@ class ActorSide:
             StorageError: It cannot be used; the message says why.
         """
         perdure = self._config.perdure
+        self._sandboxes = Sandboxes(layout.sandboxes_dir, self._loop, perdure.socket_limits)
+        self._cleanup.push_async_callback(self._sandboxes.close)
         self.index = index
         self.store = Store.open(
             layout,
@@ -284,13 +290,15 @@ class ActorSide:
         """Have the actors of one program; return their ``env``, which is not filled yet."""
         env = Env(app.config.vars)
         exports = self._exports[app.config.name] = Exports()
+        sandboxes = self._sandboxes.home_of(app)
         # Those without a binding, too: their alarms are due, and ctx.exports leads to them.
         for class_name, cls in {**app.unbound, **app.classes}.items():
             record = namespaces.get(class_name)
             if record is None:
                 continue
             construct = app.style.construct(cls, env, has_sql=record.storage == "sqlite")
-            registry = self.host.add_namespace(record.unique_key, _exporting(construct, exports))
+            construct = _exporting(construct, exports, sandboxes)
+            registry = self.host.add_namespace(record.unique_key, construct)
             self.channels[record.unique_key] = channel(record.unique_key, registry)
         return env
 

@@ -41,6 +41,8 @@ from .host.migrations import carry_out, plan_for
 from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
+from .sandbox.launcher_watch import LauncherWatch
+from .sandboxes import has_sandboxes
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
 
@@ -206,6 +208,10 @@ class Server:
             raise MigrationDeclined(planned)
         await carry_out(planned, directory, index, actors.store.marks, now_ms)
         directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
+        if has_sandboxes(apps):
+            launcher = LauncherWatch(directory.layout.sandboxes_dir, self._loop)
+            cleanup.push_async_callback(launcher.close)
+            launcher.want(has_wall=config.perdure.sandbox.isolation != "none")
         actors.assemble(apps, planned.all_namespaces, assets_are_live=show_errors)
         await self._open_control(directory, planned)
         worker = actors.by_hand if show_errors else actors.worker

@@ -36,6 +36,8 @@ from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, encode_probl
 from .request_lines import read_requests
 from .rolling import Reloaded, Resized, Rolling, to_its_end
 from .rolling_desk import RollingDesk
+from .sandbox.launcher_watch import LauncherWatch
+from .sandboxes import SANDBOXES_WANTED
 from .shards.operations import ways
 from .shards.operations.draining import drain_worker
 from .shards.operations.houses import Houses
@@ -188,6 +190,8 @@ class SupervisedServer:
         limits: SupervisionLimits,
     ) -> None:
         """Have what keeps the processes, none of which is started, and what the operator asks."""
+        self._launcher = LauncherWatch(self._directory.layout.sandboxes_dir, self._loop)
+        self._cleanup.push_async_callback(self._launcher.close)
         self._lines = Lines()
         self._cleanup.callback(self._lines.close)
         self._supervise(settings, listening, limits)
@@ -276,10 +280,13 @@ class SupervisedServer:
         self.supervisor.cut_off(identity, f"it answered the operator what is no answer: {problem}")
 
     def _told(self, identity: Identity, data: bytes) -> None:
-        """Routers tell of requests; workers have nothing to say."""
+        """Routers tell of requests; workers that their program has sandboxes."""
         if identity.place.role is Role.ROUTER:
             for record in read_requests(data):
                 self._on_request(record)
+        elif data == SANDBOXES_WANTED:
+            config = self._rolling.settings.config
+            self._launcher.want(has_wall=config.perdure.sandbox.isolation != "none")
 
     def _workers_change(self, settings: ProcessSettings) -> None:
         """Workers have other settings from now on, or there are others."""

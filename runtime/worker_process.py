@@ -32,6 +32,7 @@ from .host.operations.house import Told, Values
 from .host.registry import ActorRegistry
 from .observe.logs import set_up_logs
 from .process_settings import ProcessSettings
+from .sandboxes import SANDBOXES_WANTED, has_sandboxes
 from .shards.link.calls import LinkCalls
 from .shards.link.errors import LinkBroken, LinkEnded
 from .shards.link.kinds import ROUTER, WORKER
@@ -132,6 +133,8 @@ class WorkerDuty:
             self._channel,
             assets_are_live=settings.show_errors,
         )
+        if has_sandboxes(self._apps):
+            self._parent.tell(SANDBOXES_WANTED)
         await self._open_control(layout)
         # Never go on: what is durable is read by a process that has not known anything else.
         fail = self._parent.fail

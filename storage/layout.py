@@ -70,6 +70,11 @@ class Layout:
         return self.logs_dir / slot
 
     @property
+    def sandboxes_dir(self) -> Path:
+        """Where sandboxes lie: their files, and the sockets to their keepers."""
+        return self.root / "sandboxes"
+
+    @property
     def actors_dir(self) -> Path:
         return self.root / "actors"
 

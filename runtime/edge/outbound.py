@@ -1,7 +1,7 @@
 """Requests of user code to the network, through aiohttp's client. Is the ``Outbound`` of actors.
 
 Runs in tasks of its own, outside of any actor: what an actor has to do with it is the future
-that it awaits.
+that it awaits. What ``sandbox_outbound.py`` does in another way are the methods after ``close``.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import errno
 import os
 import ssl
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -86,6 +86,51 @@ class HttpOutbound:
             await self._session.close()
             self._session = None
 
+    def new_session(self) -> aiohttp.ClientSession:
+        """Return what asks: the pool, and what it does by itself."""
+        return aiohttp.ClientSession(
+            # How long an answer may take is the caller's to say: asyncio.timeout().
+            timeout=aiohttp.ClientTimeout(total=None, connect=60),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "perdure"},
+            connector=aiohttp.TCPConnector(limit=0, loop=self._loop),
+        )
+
+    def fields(self, request: Request) -> CIMultiDict[str]:
+        """Return the header fields to send; those of the connection are aiohttp's to say."""
+        fields = CIMultiDict(
+            [(name, writable(value)) for name, value in request.header_fields().items()]
+        )
+        for name in ("Host", "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length"):
+            fields.popall(name, None)
+        # A request that is passed on says what its client can decode; here it is aiohttp that does.
+        if fields.get("Accept-Encoding", "").lower() != "identity":
+            fields.popall("Accept-Encoding", None)
+        return fields
+
+    def data(self, request: Request, fields: CIMultiDict[str]) -> Any:
+        """Return the body to send, as aiohttp takes it."""
+        del fields
+        content = request.take_content()
+        return content if content is None or isinstance(content, bytes) else _chunks(content)
+
+    def answered(self, request: Request, incoming: aiohttp.ClientResponse) -> CIMultiDict[str]:
+        """Return the header fields of an answer, as they are for its body."""
+        answered = CIMultiDict(incoming.headers)
+        if answered.get("Content-Encoding", "").lower() in _DECODED and request.method != "HEAD":
+            answered.popall("Content-Encoding")
+            answered.popall("Content-Length", None)
+        return answered
+
+    def failure(self, request: Request, error: BaseException) -> Exception:
+        """Return what whoever asked is told when there was no answer."""
+        return NetworkError(f"fetch {request.url}: {_text(error)}")
+
+    def use(self, url: URL) -> Callable[[], None]:
+        """A WebSocket to ``url`` is open; what is returned is called when it has ended."""
+        del url
+        return _nothing
+
     async def _fetch(self, request: Request, on_reply: OnReply) -> None:
         try:
             if request.is_upgrade:
@@ -98,7 +143,7 @@ class HttpOutbound:
         except NetworkError as error:
             on_reply(None, encode_error(error))
         except (aiohttp.ClientError, OSError) as error:
-            on_reply(None, encode_error(NetworkError(f"fetch {request.url}: {_text(error)}")))
+            on_reply(None, encode_error(self.failure(request, error)))
         except Exception as error:
             on_reply(None, encode_error(error))
         else:
@@ -106,36 +151,26 @@ class HttpOutbound:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                # How long an answer may take is the caller's to say: asyncio.timeout().
-                timeout=aiohttp.ClientTimeout(total=None, connect=60),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"User-Agent": "perdure"},
-                connector=aiohttp.TCPConnector(limit=0, loop=self._loop),
-            )
+            self._session = self.new_session()
         return self._session
 
     async def _http(self, request: Request) -> Response:
-        fields = _fields(request)
+        fields = self.fields(request)
         incoming = await self._open_session().request(
             request.method,
             _http_url(request),
             headers=fields,
-            data=_data(request.take_content()),
+            data=self.data(request, fields),
             allow_redirects=request.redirect == "follow",
             max_redirects=REDIRECTS_MAX,
         )
         if request.redirect == "error" and incoming.status in {301, 302, 303, 307, 308}:
             incoming.release()
             raise NetworkError(f"fetch {request.url}: it was redirected, and redirect is 'error'")
-        answered = CIMultiDict(incoming.headers)
-        if answered.get("Content-Encoding", "").lower() in _DECODED and request.method != "HEAD":
-            answered.popall("Content-Encoding")
-            answered.popall("Content-Length", None)
         return Response.incoming(
             incoming.status,
             incoming.reason or "",
-            answered,
+            self.answered(request, incoming),
             _ResponseBody(incoming, self._loop),
             str(incoming.url),
             redirected=bool(incoming.history),
@@ -144,7 +179,7 @@ class HttpOutbound:
     async def _upgrade(self, request: Request) -> Response:
         """Shake hands; the answer of a server that does not upgrade is an ordinary response."""
         key = base64.b64encode(os.urandom(16)).decode()
-        fields = _fields(request)
+        fields = self.fields(request)
         fields.popall("Sec-WebSocket-Extensions", None)  # whoever wrote that may; we do not
         for name, value in (
             ("Upgrade", "websocket"),
@@ -174,7 +209,7 @@ class HttpOutbound:
             agreed, why = None, str(error)
         if why is not None:
             _cut(incoming)
-            raise NetworkError(f"fetch {request.url}: {why}")
+            raise self.failure(request, NetworkError(why))
         chosen = answered.get("Sec-WebSocket-Protocol", "")
         extensions = "" if agreed is None else agreed.header
         socket = WebSocket.unaccepted(url=request.url, protocol=chosen, extensions=extensions)
@@ -206,14 +241,23 @@ class HttpOutbound:
             keep_alive=self._keep_alive,
             deflate=deflate,
         )
+        self._sockets.add(connection)
+        connection.on_end = self._ended(incoming.url)
         tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it
         transport.set_protocol(connection)
         protocol.transport = None  # so that the pool forgets it without closing it
         pooled.close()
         transport.resume_reading()  # aiohttp pauses when much came behind the head
-        self._sockets.add(connection)
-        connection.on_end = self._sockets.discard
         return connection, tail
+
+    def _ended(self, url: URL) -> Callable[[ClientSocket], None]:
+        end_use = self.use(url)
+
+        def ended(connection: ClientSocket) -> None:
+            self._sockets.discard(connection)
+            end_use()
+
+        return ended
 
 
 class _ResponseBody:
@@ -235,19 +279,6 @@ class _ResponseBody:
     def cancel(self, reason: BaseException | None = None) -> None:
         del reason
         self._response.close()
-
-
-def _fields(request: Request) -> CIMultiDict[str]:
-    """The header fields to send; those of the connection are aiohttp's to say."""
-    fields = CIMultiDict(
-        [(name, writable(value)) for name, value in request.header_fields().items()]
-    )
-    for name in ("Host", "Connection", "Keep-Alive", "Transfer-Encoding", "Content-Length"):
-        fields.popall(name, None)
-    # A request that is passed on says what its client can decode; here it is aiohttp that does.
-    if fields.get("Accept-Encoding", "").lower() != "identity":
-        fields.popall("Accept-Encoding", None)
-    return fields
 
 
 def _agreed(asked: CIMultiDict[str], answered: CIMultiDict[str]) -> Agreed | None:
@@ -296,13 +327,13 @@ def _close_later(response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLo
         loop.call_soon_threadsafe(response.close)
 
 
+def _nothing() -> None:
+    """Nobody minds."""
+
+
 def _http_url(request: Request) -> URL:
     url = URL(request.url, encoded=True)
     return url.with_scheme(_WEBSOCKET_SCHEMES.get(url.scheme, url.scheme))
-
-
-def _data(content: bytes | StreamSource | None) -> Any:
-    return content if content is None or isinstance(content, bytes) else _chunks(content)
 
 
 async def _chunks(source: StreamSource) -> AsyncIterator[bytes]:

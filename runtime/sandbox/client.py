@@ -74,14 +74,16 @@ class SandboxStub(_Calls):
     """
 
     def __init__(
-        self, stub: Any, sandbox_id: str, sleep_after: str | float | None, keep_alive: bool | None
+        self,
+        stub: Any,
+        sandbox_id: str,
+        sleep_after: str | float | None = None,
+        keep_alive: bool | None = None,  # noqa: FBT001  # of get_sandbox(), handed on
     ) -> None:
         self.stub = stub
         self.id = sandbox_id
-        self._settings = (
-            ("set_sleep_after", sleep_after),
-            ("set_keep_alive", keep_alive),
-        )
+        settings = {"set_sleep_after": sleep_after, "set_keep_alive": keep_alive}
+        self._settings = {name: value for name, value in settings.items() if value is not None}
 
     def __repr__(self) -> str:
         return f"<SandboxStub {self.id}>"
@@ -119,10 +121,8 @@ class SandboxStub(_Calls):
         return call
 
     async def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        settings, self._settings = self._settings, ()
-        told = [
-            getattr(self.stub, method)(value) for method, value in settings if value is not None
-        ]
+        settings, self._settings = self._settings, {}
+        told = [getattr(self.stub, method)(value) for method, value in settings.items()]
         # Sent in this order, so the settings are there first; nothing waits for them.
         result = getattr(self.stub, name)(*args, **kwargs)
         for each in told:

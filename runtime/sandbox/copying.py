@@ -1,5 +1,6 @@
 """Files of the developer's on their way into a sandbox: a tar archive, made piece by piece."""
 
+import io
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -33,7 +34,8 @@ def archive_of(copies: Copies) -> Iterator[bytes]:
     Raises:
         OSError: Something of it cannot be read.
     """
-    with tarfile.open(fileobj=_Nowhere(), mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    # It is only asked for what it knows of files: what it would write is not wanted.
+    with tarfile.open(fileobj=io.BytesIO(), mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, name in _entries(copies):
             info = tar.gettarinfo(path, name)
             if info is None or not (info.isreg() or info.isdir() or info.issym() or info.islnk()):
@@ -71,10 +73,3 @@ def _below(source: Path, name: PurePosixPath) -> Iterator[tuple[Path, str]]:
         inside = name / Path(folder).relative_to(source).as_posix()
         for each in sorted([*folders, *files]):
             yield Path(folder) / each, str(inside / each)
-
-
-class _Nowhere:
-    """What tarfile writes to while it is only asked for what it knows of files."""
-
-    def write(self, data: bytes) -> int:
-        return len(data)

@@ -22,7 +22,7 @@ UNUSED_S: Final = 60.0
 
 
 class InsideClient(Protocol):
-    """Speaks HTTP with servers inside: ``edge/outbound.py``'s, with our connector."""
+    """Speaks HTTP with servers inside: ``edge/sandbox_outbound.py``."""
 
     async def fetch_inside(self, sandbox_id: str, port: int, request: Request) -> Response:
         """Send a request to the server that listens on a port inside."""
@@ -99,11 +99,9 @@ class SandboxHome:
         """Send a request to the server that listens on a port inside.
 
         Raises:
-            SandboxRefused: Nothing listens there, or the sandbox cannot be started.
-            OSError: The connection broke.
+            SandboxRefused: Nothing listens there, or there is no answer, or no sandbox.
         """
-        fetching = self.client.fetch_inside(sandbox_id, port, request)
-        return await self._begin(fetching)
+        return await self.client.fetch_inside(sandbox_id, port, request)
 
     def when_lost(self, connection: SandboxConnection, then: Callable[[str], None]) -> None:
         """Call back with the reason when the connection has ended that is in use."""

@@ -96,6 +96,4 @@ async def _said(connection: SandboxConnection) -> str:
 
 
 def _failed(text: str) -> SandboxRefused:
-    return SandboxRefused(
-        Refused("CONTAINER_UNAVAILABLE", f"[perdure.sandbox] startup: {text}")
-    )
+    return SandboxRefused(Refused("CONTAINER_UNAVAILABLE", f"[perdure.sandbox] startup: {text}"))

@@ -144,9 +144,7 @@ class Commands(Part):
             dropped_bytes=stdout.dropped_bytes + stderr.dropped_bytes,
         )
 
-    async def _events(
-        self, wanted: "_Wanted", stdin: str | bytes | None
-    ) -> AsyncIterator[bytes]:
+    async def _events(self, wanted: "_Wanted", stdin: str | bytes | None) -> AsyncIterator[bytes]:
         def event(kind: str, **more: Any) -> bytes:
             return sse({"type": kind, "timestamp": timestamp_of(), **more})
 
@@ -155,9 +153,7 @@ class Commands(Part):
         try:
             async with self._run(wanted, stdin) as running:
                 async for item in running:
-                    if isinstance(item, Output) and (
-                        text := decoder.decode(item.name, item.data)
-                    ):
+                    if isinstance(item, Output) and (text := decoder.decode(item.name, item.data)):
                         yield event(item.name, data=text, command=wanted.command)
                 answer = await running.answer()
             for name, text in decoder.rest().items():

@@ -1,4 +1,4 @@
-"""Files of a sandbox. All of it is done inside, so no path leads further than programs there can go."""
+"""Files of a sandbox. It is all done inside: no path leads further than programs there can go."""
 
 import base64
 import binascii
@@ -190,12 +190,8 @@ class Files(Part):
             success=True, path=path, exists=bool(answer["exists"]), timestamp=timestamp_of()
         )
 
-    async def _move(
-        self, op: str, path: str, to: str, session_id: str | None
-    ) -> dict[str, Any]:
-        return await self._ask(
-            op, path=self._path(path, session_id), to=self._path(to, session_id)
-        )
+    async def _move(self, op: str, path: str, to: str, session_id: str | None) -> dict[str, Any]:
+        return await self._ask(op, path=self._path(path, session_id), to=self._path(to, session_id))
 
     def _path(self, path: str, session_id: str | None) -> str:
         """A path as it is meant in a session.

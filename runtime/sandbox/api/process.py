@@ -47,7 +47,7 @@ class Process(Record):
             SandboxProcessError: It is not known any more.
         """
         found = await self._calls.get_process(self.id)
-        return "error" if found is None else found.status  # type: ignore[no-any-return]  # of a Process
+        return "error" if found is None else found.status
 
     async def get_logs(self) -> ProcessLogs:
         """What it has written, as far as it is kept."""

@@ -319,7 +319,7 @@ class Processes(Commands):
             request = Request(f"http://localhost:{port}/{path.removeprefix('/')}")
             try:
                 response = await self._home.fetch(self._id, port, request)
-            except (OSError, SandboxRefused):
+            except SandboxRefused:
                 pass  # it has closed the port again, or the connection
             else:
                 if response.body is not None:

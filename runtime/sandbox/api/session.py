@@ -44,7 +44,11 @@ class SessionFacts(Record):
 
 
 if TYPE_CHECKING:
-    from ..sandbox import Sandbox as _Calls
+    from .files import Files
+    from .processes import Processes
+
+    class _Calls(Files, Processes):
+        """What checkers know of: the calls of the sandbox that are not about sessions."""
 else:
     _Calls = RpcTarget
 

@@ -1,0 +1,162 @@
+"""Connections of an HTTP client to servers inside sandboxes.
+
+*Promise*: a sandbox stays awake while a request or a WebSocket to a server inside is under way;
+a connection that only waits in the pool for the next request keeps nothing awake.
+*Assumes*: URLs are made by ``inner_url``; all calls come from the loop's thread.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from yarl import URL
+
+from .asking import SandboxRefused
+from .connection import SandboxConnection
+
+# What is idle for longer is closed. Usual servers hang up after 5 s, some of them just when the
+# next request comes.
+KEEP_ALIVE_S: Final = 2.0
+
+
+def inner_url(sandbox_id: str, port: int, url: str) -> str:
+    """Return what a client with a ``SandboxConnector`` asks for, to reach a server inside.
+
+    Path and query are those of ``url``, byte for byte: nothing is decoded, encoded or normalised.
+
+    Args:
+        sandbox_id: 64 hex digits.
+        port: Where the server listens.
+        url: Absolute; its host does not matter.
+    """
+    scheme, _, rest = url.partition("://")
+    start = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    path = rest[start:].partition("#")[0]
+    scheme = {"https": "http", "wss": "ws"}.get(scheme, scheme)
+    return f"{scheme}://{sandbox_id}:{port}{path if path[:1] == '/' else '/' + path}"
+
+
+class SandboxConnector(aiohttp.BaseConnector):
+    """aiohttp's connections, as sockets that were made inside of sandboxes."""
+
+    def __init__(
+        self,
+        connect: Callable[[str], Awaitable[SandboxConnection]],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            connect: Gives the connection to the keeper of a sandbox, which it may share.
+            loop: Everything happens on it.
+        """
+        super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE_S, loop=loop)
+        self._reach = connect
+        self._holds: dict[str, _Hold] = {}
+
+    def use(self, url: URL) -> Callable[[], None]:
+        """Keep the sandbox of ``url`` awake until what is returned is called."""
+        sandbox_id = url.raw_host or ""
+        hold = self._holds.get(sandbox_id)
+        if hold is None:
+            hold = self._holds[sandbox_id] = _Hold(self._reach, sandbox_id, self._loop)
+        hold.begin()
+        is_over = False
+
+        def end() -> None:
+            nonlocal is_over
+            if not is_over:
+                is_over = True
+                self._end_use(sandbox_id)
+
+        return end
+
+    async def connect(
+        self,
+        req: Any,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
+    ) -> aiohttp.connector.Connection:
+        """Give a connection, which is in use until it is released or closed."""
+        self.use(req.url)
+        try:
+            return await super().connect(req, traces, timeout)
+        except BaseException:
+            self._end_use(req.url.raw_host)
+            raise
+
+    def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
+        self._end_use(key.host)
+        super()._release(key, protocol, should_close=should_close)
+
+    def _close(self, *, abort_ssl: bool = False) -> list[Awaitable[object]]:
+        for hold in self._holds.values():
+            hold.end()
+        self._holds.clear()
+        return super()._close(abort_ssl=abort_ssl)
+
+    def _end_use(self, sandbox_id: str) -> None:
+        hold = self._holds.get(sandbox_id)
+        if hold is None:  # all were ended by _close
+            return
+        hold.count -= 1
+        if not hold.count:
+            hold.end()
+            del self._holds[sandbox_id]
+
+    async def _create_connection(
+        self,
+        req: Any,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
+    ) -> ResponseHandler:
+        del traces, timeout
+        keeper = await self._reach(req.url.raw_host)
+        inner = await keeper.socket(req.url.port)
+        try:
+            _, protocol = await self._loop.create_connection(self._factory, sock=inner)
+        except BaseException:
+            inner.close()
+            raise
+        return protocol
+
+
+class _Hold:
+    """What keeps one sandbox awake, while ``count`` is more than 0."""
+
+    def __init__(
+        self,
+        connect: Callable[[str], Awaitable[SandboxConnection]],
+        sandbox_id: str,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.count = 0
+        self._reach = connect
+        self._sandbox_id = sandbox_id
+        self._loop = loop
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """One more use."""
+        self.count += 1
+        if self._task is None or self._task.done():  # the sandbox it kept awake has ended
+            # In a context of its own: it outlives the request that is the first to need it.
+            self._task = asyncio.Task(
+                self._keep_awake(), loop=self._loop, context=contextvars.Context()
+            )
+
+    def end(self) -> None:
+        """Let it sleep."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _keep_awake(self) -> None:
+        # Who asks is told what is wrong; what has ended needs not be kept awake.
+        with contextlib.suppress(SandboxRefused):
+            connection = await self._reach(self._sandbox_id)
+            async with connection.stream("hold") as stream:
+                await stream.answer()
