@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...actors.namespace import DurableObjectNamespace
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
+from .api.unavailable import Tunnels
 from .errors import SandboxSecurityError
 
 ID_CHARACTERS_MAX: Final = 63
@@ -71,7 +72,10 @@ class SandboxStub(_Calls):
     Attributes:
         id: What the sandbox is called.
         stub: The actor's.
+        tunnels: See ``Sandbox.tunnels``.
     """
+
+    tunnels = Tunnels()
 
     def __init__(
         self,

@@ -1,8 +1,11 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
+from .api.backups import DirectoryBackup, RestoreBackupResult
 from .api.events import parse_sse_stream
+from .api.git import GitCheckoutResult
 from .api.process import Process
 from .api.session import ExecutionSession, SessionFacts
+from .api.watching import CheckChangesResult
 from .client import SandboxStub, get_sandbox
 from .errors import (
     SandboxBackupError,
@@ -24,6 +27,7 @@ from .errors import (
     SandboxUnavailable,
     SandboxWatchError,
 )
+from .file_stream import CollectedFile, FileMetadata, collect_file, stream_file
 from .results import (
     DeleteFileResult,
     ExecResult,
@@ -43,11 +47,16 @@ from .results import (
 from .sandbox import Sandbox
 
 __all__ = [
+    "CheckChangesResult",
+    "CollectedFile",
     "DeleteFileResult",
+    "DirectoryBackup",
     "ExecResult",
     "ExecutionSession",
     "FileExistsResult",
     "FileInfo",
+    "FileMetadata",
+    "GitCheckoutResult",
     "ListFilesResult",
     "MkdirResult",
     "MoveFileResult",
@@ -55,6 +64,7 @@ __all__ = [
     "ProcessLogs",
     "ReadFileResult",
     "RenameFileResult",
+    "RestoreBackupResult",
     "Sandbox",
     "SandboxBackupError",
     "SandboxCommandError",
@@ -80,6 +90,8 @@ __all__ = [
     "WaitForExitResult",
     "WaitForLogResult",
     "WriteFileResult",
+    "collect_file",
     "get_sandbox",
     "parse_sse_stream",
+    "stream_file",
 ]

@@ -2,13 +2,27 @@
 
 from ...actors.base import DurableObject
 from ...actors.http import Request, Response
-from .api.files import Files
+from .api.backups import Backups
+from .api.file_streams import FileStreams
+from .api.git import Git
 from .api.life import Life
 from .api.processes import Processes
 from .api.sessions import Sessions
+from .api.unavailable import Unavailable
+from .api.watching import Watching
 
 
-class Sandbox(Life, Sessions, Files, Processes, DurableObject):
+class Sandbox(
+    Life,
+    Sessions,
+    FileStreams,
+    Watching,
+    Git,
+    Backups,
+    Processes,
+    Unavailable,
+    DurableObject,
+):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and

@@ -83,15 +83,15 @@ class Backups(Commands):
         Args:
             dir: A folder at or below ``/workspace`` or ``/tmp``.
             name: For people, at most 256 characters.
-            ttl: How long it is kept, in seconds; three days by default. Those whose time is over are
-                removed when another one is made.
+            ttl: How long it is kept, in seconds; three days by default. Those whose time is over
+                are removed when another one is made.
             excludes: Patterns of what to leave out: "node_modules", "*.log", "/dist" (only at the
                 top).
             gitignore: Leave out what git ignores there, if it is a repository, or part of one.
 
         Raises:
-            SandboxBackupError: An argument is none, or it cannot be made: it is larger, packed, than
-                ``disk_size_bytes_max``, a file cannot be read, or the disk is full.
+            SandboxBackupError: An argument is none, or it cannot be made: it is larger, packed,
+                than ``disk_size_bytes_max``, a file cannot be read, or the disk is full.
             SandboxFileNotFound: There is no such folder.
         """
         folder = _checked_folder(dir)
@@ -117,8 +117,8 @@ class Backups(Commands):
                 another folder.
 
         Raises:
-            SandboxBackupError: There is no such backup, its time is over, or it is damaged or cannot
-                be unpacked: then the folder is as it was.
+            SandboxBackupError: There is no such backup, its time is over, or it is damaged or
+                cannot be unpacked: then the folder is as it was.
         """
         backup_id, folder = _handle(backup)
         async with self._one_at_a_time() as store:
@@ -192,8 +192,7 @@ class Backups(Commands):
                         await stream.write(piece)
                     stream.end()
                     await stream.answer()
-            if digest.hexdigest() != facts.digest:
-                raise SandboxBackupError("BACKUP_RESTORE_FAILED", "its archive is damaged")
+            _check_digest(facts, digest.hexdigest())
             await self._ask("mkdir", path=folder, recursive=True)
             await self._ask("replace", path=folder, **{"with": fresh})
         except BaseException:
@@ -224,6 +223,11 @@ class Backups(Commands):
         paths = base64.b64decode(result.stdout).split(b"\0")
         # tar(1) reads them by lines: a name with a newline in it is kept.
         return b"".join(b"./" + p.rstrip(b"/") + b"\n" for p in paths if p and b"\n" not in p)
+
+
+def _check_digest(facts: BackupFacts, digest: str) -> None:
+    if digest != facts.digest:
+        raise SandboxBackupError("BACKUP_RESTORE_FAILED", "its archive is damaged")
 
 
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -97,7 +97,7 @@ class Files(Part):
             content=content,
             encoding=encoding or ("base64" if is_binary else "utf-8"),
             is_binary=is_binary,
-            mime_type=_mime_type(path, is_binary=is_binary),
+            mime_type=mime_type_of(path, is_binary=is_binary),
             size=len(data),
             timestamp=timestamp_of(),
         )
@@ -248,7 +248,8 @@ def _text_of(data: bytes) -> str | None:
         return None
 
 
-def _mime_type(path: str, *, is_binary: bool) -> str:
+def mime_type_of(path: str, *, is_binary: bool) -> str:
+    """What the name of a file says it is, and otherwise whether it is text."""
     guessed, _ = mimetypes.guess_type(path)
     return guessed or ("application/octet-stream" if is_binary else "text/plain")
 

@@ -102,7 +102,7 @@ def _secrets(parts: SplitResult) -> tuple[str, ...]:
 
 def _shown(parts: SplitResult) -> str:
     userinfo, at, host = parts.netloc.rpartition("@")
-    if not at or parts.scheme == "ssh" and ":" not in userinfo:
+    if not at or (parts.scheme == "ssh" and ":" not in userinfo):
         return parts.geturl()
     user = f"{userinfo.partition(':')[0]}:***" if ":" in userinfo else "***"
     return parts._replace(netloc=f"{user}@{host}").geturl()

@@ -7,8 +7,8 @@ from .part import Part
 
 _BUCKETS = (
     "Buckets cannot be mounted in a sandbox of perdure. Share files of this machine with "
-    "[perdure.sandbox] mount (read-only) or copy, keep what a sandbox makes with create_backup, and "
-    'reach an object store with its own client (network = "outbound")'
+    "[perdure.sandbox] mount (read-only) or copy, keep what a sandbox makes with create_backup, "
+    'and reach an object store with its own client (network = "outbound")'
 )
 _TUNNELS = (
     "perdure makes no tunnels. expose_port gives a preview URL of this server; put a reverse proxy "

@@ -1,4 +1,4 @@
-"""``watch``: what changes in a sandbox's files, as it changes; ``check_changes``: whether it has."""
+"""``watch``: what changes in a sandbox's files; ``check_changes``: whether something has."""
 
 import json
 import secrets
@@ -69,8 +69,8 @@ class Watching(Files):
             recursive: Also all folders below; those that are links are not entered.
             include: Only paths that one of these patterns means: "*.py", "src/**/test".
             exclude: All but those; ".git", "node_modules" and ".DS_Store" by default. Not together
-                with ``include``. A pattern means names anywhere below the path, and what is in them;
-                it knows ``*``, ``?`` (neither means a slash) and ``**``.
+                with ``include``. A pattern means names anywhere below the path, and what is in
+                them; it knows ``*``, ``?`` (neither means a slash) and ``**``.
             session_id: Where a relative path begins.
 
         Raises:

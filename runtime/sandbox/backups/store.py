@@ -1,4 +1,4 @@
-"""Where backups are kept: for each a file that nobody outside unpacks, and one that says what it is.
+"""Where backups are kept: each a file that nobody outside unpacks, and one that tells of it.
 
 *Promise*: what ``find`` gives is whole and on the disk, whenever the machine was switched off:
 first the archive, then what says that there is one. Who reads one goes on when it is removed.

@@ -76,6 +76,11 @@ class Relay:
         if exchange.has_ended:
             self._question.end()
 
+    def refuse(self, refused: Refused) -> None:
+        """End it before it has come to its end."""
+        self._question.cancel()
+        self._exchange.refuse(refused)
+
     def _comes_out(self, kind: int, data: bytes) -> None:
         if kind == STDERR and self._raw_kind == STDOUT:
             self.complaint = (self.complaint + data)[:_COMPLAINT_BYTES_MAX]
