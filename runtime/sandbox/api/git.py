@@ -1,5 +1,6 @@
 """``git_checkout``: a repository's files, by the git that is inside."""
 
+import posixpath
 import shlex
 from dataclasses import dataclass
 from typing import Final
@@ -133,6 +134,9 @@ class _Wanted:
     ) -> None:
         self._address, self._branch, self._target = address, branch, target
         self._begin, self._depth = begin, depth
+        here = address.folder
+        if here is not None and _normal(begin, here) == _normal(begin, target):
+            raise self.failed("GIT_CLONE_FAILED", "into itself; say target_dir")
 
     def command(self) -> str:
         """What is run in the workspace."""
@@ -176,6 +180,10 @@ def _from_workspace(path: str) -> str:
         return "."
     below = path.removeprefix(f"{_WORKSPACE}/")
     return path if below == path else f"./{below}"
+
+
+def _normal(begin: str, path: str) -> str:
+    return posixpath.normpath(_joined(begin, path))
 
 
 def _joined(begin: str, path: str) -> str:

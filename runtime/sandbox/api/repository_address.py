@@ -5,7 +5,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..errors import SandboxGitError
 
@@ -29,6 +29,7 @@ class RepositoryAddress:
         shown: The same without a password, for results and messages.
         needs_network: It is on another machine.
         path: Of one inside the sandbox that is no URL.
+        folder: Of one inside the sandbox.
         name: What the folder is called that it is checked out to.
         secrets: What is not to be shown.
     """
@@ -38,6 +39,7 @@ class RepositoryAddress:
     needs_network: bool
     path: str | None
     name: str
+    folder: str | None = None
     secrets: tuple[str, ...] = ()
 
     def without_secrets(self, text: str) -> str:
@@ -65,7 +67,7 @@ def address_of(url: str) -> RepositoryAddress:
         return _of_url(url)
     if url.startswith(("/", "./", "../")) or ":" not in url:
         name = _name_of(url)
-        return RepositoryAddress(url, url, needs_network=False, path=url, name=name)
+        return RepositoryAddress(url, url, needs_network=False, path=url, name=name, folder=url)
     found = _SCP.fullmatch(url)
     if found is None:
         raise _invalid(f"it is none of {_WHAT}", url)
@@ -84,7 +86,9 @@ def _of_url(url: str) -> RepositoryAddress:
     if parts.scheme == "file":
         if host not in {"", "localhost"}:
             raise _invalid("file:// has no host: file:///workspace/...", url)
-        return RepositoryAddress(url, url, needs_network=False, path=None, name=name)
+        return RepositoryAddress(
+            url, url, needs_network=False, path=None, name=name, folder=unquote(parts.path)
+        )
     if " " in url or not _HOST.fullmatch(host) or (parts.username or "").startswith("-"):
         raise _invalid("its host or user cannot be one")
     is_here = _LOOPBACK.fullmatch(host) is not None

@@ -25,7 +25,9 @@ async def test_text_comes_as_text_whatever_the_pieces(boxes: Boxes) -> None:
     box = boxes.box()
     text = "é" * 500_000 + "\n"
     await box.write_file("text.md", text)
-    kinds = [event["type"] async for event in parse_sse_stream(await box.read_file_stream("text.md"))]
+    kinds = [
+        event["type"] async for event in parse_sse_stream(await box.read_file_stream("text.md"))
+    ]
     assert kinds == ["metadata", *["chunk"] * (len(kinds) - 2), "complete"]
     found = await collect_file(await box.read_file_stream("text.md"))
     assert found.content == text
