@@ -124,7 +124,7 @@ class SandboxStub(_Calls):
         call.__name__ = name
         return call
 
-    async def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+    async def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
         settings, self._settings = self._settings, {}
         told = [getattr(self.stub, method)(value) for method, value in settings.items()]
         # Sent in this order, so the settings are there first; nothing waits for them.

@@ -12,11 +12,15 @@ from typing import Any, Final, Protocol, TypeVar
 
 from ...actors.http import Request, Response
 from ..config.sandbox import SandboxConfig
+from .asking import SandboxRefused
 from .connection import SandboxConnection
 from .settings import keeper_settings
 
 T = TypeVar("T")
 
+# A sandbox that was not asked anything for so long may just be going to sleep: it is asked first
+# whether it is there, so that no call is lost to that.
+FRESH_S: Final = 0.5
 # A connection that nobody needs for so long is closed: it holds a descriptor of two processes.
 UNUSED_S: Final = 60.0
 
@@ -49,6 +53,7 @@ class SandboxHome:
         self._connections: dict[str, SandboxConnection] = {}
         self._opening: dict[str, asyncio.Task[SandboxConnection]] = {}
         self._used_s: dict[str, float] = {}
+        self._ending: set[SandboxConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -64,9 +69,8 @@ class SandboxHome:
         Raises:
             SandboxRefused: It cannot be started; the message says why, and what to do.
         """
-        self._used_s[sandbox_id] = self._loop.time()
-        found = self._connections.get(sandbox_id)
-        if found is not None and found.is_open:
+        found = await self._awake(sandbox_id)
+        if found is not None:
             return found
         opening = self._opening.get(sandbox_id)
         if opening is None:
@@ -82,14 +86,44 @@ class SandboxHome:
         Raises:
             SandboxRefused: It could not be started, a moment ago; the message says why.
         """
-        found = self._connections.get(sandbox_id)
-        if found is not None and found.is_open:
+        found = await self._awake(sandbox_id)
+        if found is not None:
             return found
         there = await self._begin(SandboxConnection.find(self.folder, sandbox_id))
         if there is None or sandbox_id in self._opening:
             return there
         self._keep(sandbox_id, there)
         return there
+
+    def forget(self, sandbox_id: str) -> None:
+        """A sandbox was told to end: ask it nothing more. It ends the connection, and says why."""
+        connection = self._connections.pop(sandbox_id, None)
+        if connection is not None:
+            self._let_end(connection)
+
+    def _let_end(self, connection: SandboxConnection) -> None:
+        self._ending.add(connection)
+
+        def ended(_: str) -> None:
+            self._ending.discard(connection)
+            connection.close()
+
+        self.when_lost(connection, ended)
+
+    async def _awake(self, sandbox_id: str) -> SandboxConnection | None:
+        """The connection that is there, if what it leads to is not going to sleep just now."""
+        found = self._connections.get(sandbox_id)
+        if found is None or not found.is_open:
+            return None
+        now_s = self._loop.time()
+        is_fresh = found.is_busy or now_s - self._used_s[sandbox_id] < FRESH_S
+        self._used_s[sandbox_id] = now_s
+        if not is_fresh:
+            try:
+                await found.ask("settings")
+            except SandboxRefused:
+                return None
+        return found if found.is_open else None
 
     def has_files(self, sandbox_id: str) -> bool:
         """Whether there is anything of a sandbox on the disk."""
@@ -118,9 +152,10 @@ class SandboxHome:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for connection in self._connections.values():
+        for connection in (*self._connections.values(), *self._ending):
             connection.close()
         self._connections.clear()
+        self._ending.clear()
 
     def _begin(self, coro: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         # In an empty context: begun inside an actor's turn, it is none of that actor's tasks.
@@ -137,7 +172,7 @@ class SandboxHome:
     def _keep(self, sandbox_id: str, connection: SandboxConnection) -> None:
         earlier = self._connections.pop(sandbox_id, None)
         if earlier is not None:
-            earlier.close()
+            self._let_end(earlier)
         self._connections[sandbox_id] = connection
         self._used_s[sandbox_id] = self._loop.time()
         self._look_again()

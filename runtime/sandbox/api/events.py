@@ -15,7 +15,7 @@ from ..errors import SandboxInvalid
 EVENT_BYTES_MAX: Final = 16 * 1024 * 1024
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _WORD = re.compile(r"_([a-z0-9])")
-_CAPITAL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_CAPITAL = re.compile(r"(?<!^)([A-Z])")
 
 
 def sse(event: Mapping[str, Any]) -> bytes:

@@ -55,7 +55,8 @@ class Life(Part):
         kv = self.ctx.storage.kv
         if bool(kv.get(KEEP_ALIVE)) != keep_alive:
             kv.put(KEEP_ALIVE, keep_alive)
-            await self._tell(keep_alive=keep_alive)
+            sleep_after_s = kv.get(SLEEP_AFTER) or self._home.config.sleep_after_s
+            await self._tell(keep_alive=keep_alive, sleep_after_s=sleep_after_s)
 
     async def get_status(self) -> SandboxStatus:
         """How it is; it is not started for that."""
@@ -80,6 +81,7 @@ class Life(Part):
         if connection is not None:
             with told():
                 await connection.ask("stop")
+            self._home.forget(self._id)
 
     async def destroy(self) -> None:
         """End all its processes, and remove its files and all that is kept of it.
@@ -93,6 +95,7 @@ class Life(Part):
         if connection is not None:
             with told():
                 await connection.ask("destroy")
+            self._home.forget(self._id)
         kv = self.ctx.storage.kv
         was_running = kv.get(RUNS) is not None
         for key in [key for key, _ in kv.list(prefix=KEYS)]:

@@ -16,13 +16,14 @@ Encoding = Literal["utf-8", "base64"]
 
 
 class Collected:
-    """The end of one stream, no more than ``KEPT_BYTES_MAX`` of it.
+    """The end of one stream: so many bytes of it at least, and a piece more at most.
 
     Attributes:
         dropped_bytes: How much of its beginning is gone.
     """
 
-    def __init__(self, dropped_bytes: int = 0) -> None:
+    def __init__(self, dropped_bytes: int = 0, size_bytes_max: int = KEPT_BYTES_MAX) -> None:
+        self._size_max = size_bytes_max
         self.dropped_bytes = dropped_bytes
         self._pieces: deque[bytes] = deque()
         self._size = 0
@@ -31,7 +32,7 @@ class Collected:
         """Take what comes."""
         self._pieces.append(data)
         self._size += len(data)
-        while self._size - len(self._pieces[0]) >= KEPT_BYTES_MAX:
+        while self._size - len(self._pieces[0]) >= self._size_max:
             self.drop(len(self._pieces.popleft()))
 
     def drop(self, size: int) -> None:

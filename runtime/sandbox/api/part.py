@@ -80,12 +80,15 @@ class Part:
         return str(self.ctx.id)
 
     def _scope(self, session_id: str | None) -> Scope:
-        """What a command of a session gets. ``Sessions`` knows more than the default one.
+        """What a command of a session gets; only ``Sessions`` knows more than the default one.
 
         Raises:
             SandboxSessionError: There is no such session.
         """
-        raise NotImplementedError
+        if session_id is not None:
+            text = f"There is no session {session_id}: it was never made, or was deleted"
+            raise error_of("SESSION_DESTROYED", text, {"session_id": session_id})
+        return Scope()
 
     async def _started(self, connection: SandboxConnection) -> None:
         """The sandbox runs, and has not before. ``Life`` has more to say."""

@@ -121,7 +121,7 @@ class Sessions(Part):
 
     def _scope(self, session_id: str | None) -> Scope:
         if session_id is None:
-            return Scope()
+            return super()._scope(None)
         kept = self._kept(session_id)
         return Scope(session_id, kept["cwd"], dict(kept["env"]))
 

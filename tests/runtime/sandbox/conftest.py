@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
+from tests.runtime.sandbox.boxes import Boxes
 from tests.runtime.sandbox.sandboxes import Sandboxes
 
 
@@ -36,3 +37,23 @@ async def walled(launcher: tuple[LauncherProcess, Path]) -> AsyncIterator[Sandbo
     sandboxes = Sandboxes(launcher[1], launcher[0], "bubblewrap")
     yield sandboxes
     await sandboxes.close()
+
+
+@pytest.fixture
+async def boxes(launcher: tuple[LauncherProcess, Path], tmp_path: Path) -> AsyncIterator[Boxes]:
+    """Actors whose sandboxes are behind walls, where this machine can give them."""
+    if not os.access("/usr/bin/bwrap", os.X_OK):
+        pytest.skip("there is no bubblewrap here, to make a wall of")
+    boxes = Boxes(tmp_path, launcher, "bubblewrap")
+    yield boxes
+    await boxes.close()
+
+
+@pytest.fixture
+async def open_boxes(
+    launcher: tuple[LauncherProcess, Path], tmp_path: Path
+) -> AsyncIterator[Boxes]:
+    """Without a wall."""
+    boxes = Boxes(tmp_path, launcher, "none")
+    yield boxes
+    await boxes.close()

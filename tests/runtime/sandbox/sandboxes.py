@@ -71,6 +71,21 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
+def parent_of(pid: int) -> int:
+    """Whose child a process is."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def children_of(pid: int) -> set[int]:
+    """The children of a process."""
+    found = set()
+    for path in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if path.name.isdigit() and parent_of(int(path.name)) == pid:
+                found.add(int(path.name))
+    return found
+
+
 def open_files(pid: int) -> list[str]:
     """What a process has open, which may change meanwhile."""
     found = []

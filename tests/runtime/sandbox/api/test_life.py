@@ -1,0 +1,151 @@
+"""When a sandbox sleeps and ends, and what the program is told of it."""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from perdure.runtime.sandbox.errors import SandboxInvalid, SandboxUnavailable
+from perdure.runtime.sandbox.sandbox import Sandbox
+from tests.runtime.sandbox.boxes import Boxes
+
+
+class Telling(Sandbox):
+    heard: list[Any]
+
+    def on_start(self) -> None:
+        self.heard.append("start")
+
+    async def on_stop(self, reason: str) -> None:
+        await asyncio.sleep(0)
+        self.heard.append(reason)
+
+    def on_error(self, error: Exception) -> None:
+        self.heard.append(error)
+
+
+@pytest.fixture
+def heard() -> list[Any]:
+    Telling.heard = []
+    return Telling.heard
+
+
+async def until(is_true: Any) -> None:
+    async with asyncio.timeout(20):
+        while not is_true():
+            await asyncio.sleep(0.01)
+
+
+async def test_it_is_started_by_the_first_call_and_stopped_by_a_call(
+    boxes: Boxes, heard: list[Any]
+) -> None:
+    box = boxes.box(cls=Telling)
+    assert not (await box.get_status()).is_running
+    await box.write_file("kept", "x")
+    status = await box.get_status()
+    assert (status.is_running, status.is_walled, status.processes) == (True, True, 0)
+    assert status.uptime_s > 0
+    await box.stop()
+    assert not (await box.get_status()).is_running
+    await until(lambda: len(heard) == 2)
+    assert (await box.read_file("kept")).content == "x"
+    assert heard == ["start", "It was stopped", "start"]
+
+
+async def test_it_sleeps_when_it_has_nothing_to_do_and_its_files_stay(
+    boxes: Boxes, heard: list[Any]
+) -> None:
+    box = boxes.box(cls=Telling, sleep_after=0.1)
+    await box.write_file("kept", "x")
+    await until(lambda: len(heard) == 2)
+    assert heard == ["start", "It sleeps, for it has had nothing to do"]
+    assert (await box.read_file("kept")).content == "x"
+
+
+async def test_one_that_is_kept_alive_does_not_sleep(boxes: Boxes) -> None:
+    box = boxes.box(sleep_after=0.2, keep_alive=True)
+    process = await box.start_process("sleep 987")
+    before = boxes.home
+    connection = await before.find(str(box.stub.id))
+    assert connection is not None
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.6):
+            await connection.is_lost()
+    await box.set_keep_alive(False)
+    async with asyncio.timeout(20):
+        await connection.is_lost()
+    assert await box.get_process(process.id) is None
+
+
+async def test_when_it_sleeps_is_remembered(boxes: Boxes) -> None:
+    box = boxes.box(sleep_after="1h")
+    await box.exec("true")
+    await box.stop()
+    boxes.restart(sleep_after_s=0.05)
+    again = boxes.box()
+    process = await again.start_process("sleep 0.4; echo x")
+    assert (await process.wait_for_exit(timeout=20)).exit_code == 0
+    with pytest.raises(SandboxInvalid, match="sleep_after is"):
+        await again.set_sleep_after("soon")
+
+
+async def test_destroy_removes_its_files_and_all_that_is_kept_of_it(
+    boxes: Boxes, heard: list[Any]
+) -> None:
+    box = boxes.box(cls=Telling)
+    await box.write_file("gone", "x")
+    await box.create_session(id="s")
+    await box.set_env_vars({"A": "1"})
+    folder = boxes.home.folder / str(box.stub.id)
+    assert folder.exists()
+    await box.stop()
+    await box.destroy()
+    assert not folder.exists()
+    assert heard[-1] in {"It was stopped", "It was destroyed"}
+    assert await box.list_sessions() == []
+    assert not (await box.exists("gone")).exists
+    assert (await box.exec("echo $A")).stdout == "\n"
+    await box.destroy()
+    await box.destroy()
+    assert not folder.exists()
+
+
+async def test_an_end_that_nobody_saw_is_told_at_the_next_start(
+    boxes: Boxes, heard: list[Any]
+) -> None:
+    box = boxes.box(cls=Telling)
+    await box.exec("true")
+    boxes.world.clock.advance(60)
+    assert boxes.world.live(Telling) == 0
+    connection = await boxes.home.connect(str(box.stub.id))
+    await connection.ask("stop")
+    boxes.home.forget(str(box.stub.id))
+    assert heard == ["start"]
+    await box.exec("true")
+    assert heard == ["start", "It has ended while nobody looked", "start"]
+
+
+async def test_one_whose_keeper_dies_is_started_again(boxes: Boxes, heard: list[Any]) -> None:
+    others = boxes.keepers()
+    box = boxes.box(cls=Telling)
+    process = await box.start_process("sleep 987")
+    connection = await boxes.home.connect(str(box.stub.id))
+    waits = asyncio.ensure_future(process.wait_for_exit())
+    [keeper] = boxes.keepers() - others
+    os.kill(keeper, signal.SIGKILL)
+    async with asyncio.timeout(20):
+        await connection.is_lost()
+    with pytest.raises(SandboxUnavailable):
+        await waits
+    assert await box.list_processes() == []
+    assert (await box.exec("echo again")).stdout == "again\n"
+
+
+async def test_what_keeps_it_from_starting_is_told(boxes: Boxes, heard: list[Any]) -> None:
+    boxes.restart(copy=[(boxes.home.folder / "not there", "/workspace/x")])
+    box = boxes.box(cls=Telling)
+    with pytest.raises(SandboxUnavailable, match="not there") as raised:
+        await box.exec("true")
+    assert [str(error) for error in heard] == [str(raised.value)]

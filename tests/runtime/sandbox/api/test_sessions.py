@@ -1,0 +1,86 @@
+"""Sessions: each has a folder and variables of its own."""
+
+from typing import Any
+
+import pytest
+
+from perdure.runtime.sandbox.errors import SandboxInvalid, SandboxSessionError
+from tests.runtime.sandbox.boxes import Boxes
+
+
+async def test_one_has_its_own_folder_and_variables(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.exec("mkdir -p /workspace/app")
+    session = await box.create_session(id="app", env={"A": "1"}, cwd="/workspace/app")
+    result = await session.exec("pwd; echo $A")
+    assert (result.stdout, result.session_id) == ("/workspace/app\n1\n", "app")
+    assert (await box.exec("pwd; echo $A")).stdout == "/workspace\n\n"
+    await session.write_file("here", "x")
+    assert (await box.exists("/workspace/app/here")).exists
+    process = await session.start_process("pwd; sleep 987")
+    assert process.session_id == "app"
+    await process.wait_for_log("/workspace/app", timeout=20)
+    other = await box.create_session()
+    assert other.id.startswith("session-")
+    assert (await other.exec("echo $A")).stdout == "\n"
+
+
+async def test_it_is_found_again_by_whoever_knows_its_id(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.create_session(id="s", name="Mine", env={"A": "1"})
+    again = await box.get_session("s")
+    assert (await again.exec("echo $A")).stdout == "1\n"
+    [facts] = await box.list_sessions()
+    assert (facts.id, facts.name, facts.cwd) == ("s", "Mine", None)
+    with pytest.raises(SandboxSessionError, match="already") as raised:
+        await box.create_session(id="s")
+    assert raised.value.code == "SESSION_ALREADY_EXISTS"
+
+
+async def test_to_delete_it_ends_its_processes_and_no_others(boxes: Boxes) -> None:
+    box = boxes.box()
+    session = await box.create_session(id="s")
+    inside = await session.start_process("sleep 987")
+    outside = await box.start_process("sleep 987")
+    assert (await box.delete_session("s")).id == "s"
+    assert (await inside.wait_for_exit(timeout=20)).exit_code == 143
+    assert await outside.get_status() == "running"
+    for call in (box.get_session("s"), session.exec("true"), box.delete_session("s")):
+        with pytest.raises(SandboxSessionError, match="no session s") as raised:
+            await call
+        assert raised.value.code == "SESSION_DESTROYED"
+
+
+async def test_variables_can_be_set_for_all_or_for_one_session(boxes: Boxes) -> None:
+    box = boxes.box()
+    session = await box.create_session(id="s", env={"B": "s"})
+    await box.set_env_vars({"A": "1", "B": "2"})
+    show = "echo $A$B$C"
+    assert (await box.exec(show)).stdout == "12\n"
+    assert (await session.exec(show)).stdout == "1s\n"
+    await session.set_env_vars({"B": None, "C": "3"})
+    assert (await session.exec(show)).stdout == "123\n"
+    await box.set_env_vars({"A": None})
+    assert (await box.exec(show)).stdout == "2\n"
+    await box.stop()
+    assert (await box.exec(show)).stdout == "2\n"
+    with pytest.raises(SandboxInvalid, match="env"):
+        await box.set_env_vars({"A": 1})  # type: ignore[dict-item]  # on purpose
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"id": ""}, "session's id"),
+        ({"id": "a b"}, "session's id"),
+        ({"id": "-a"}, "session's id"),
+        ({"id": "x" * 65}, "session's id"),
+        ({"cwd": "relative"}, "absolute"),
+        ({"env": {"A": 1}}, "env"),
+    ],
+)
+async def test_what_cannot_be_one_is_refused(
+    boxes: Boxes, options: dict[str, Any], why: str
+) -> None:
+    with pytest.raises(SandboxInvalid, match=why):
+        await boxes.box().create_session(**options)
