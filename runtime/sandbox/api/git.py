@@ -82,6 +82,21 @@ class Git(Commands):
             SandboxCommandError: There is no git inside.
             SandboxInvalid: An argument is none.
         """
+        address = self._reachable(url)
+        begin = self._scope(session_id).cwd or _WORKSPACE
+        target = _checked(begin, target_dir) if target_dir else f"{_WORKSPACE}/{address.name}"
+        wanted = _Wanted(address, _branch(branch), target, begin, _depth(depth))
+        result = await self._cloned(wanted, clone_timeout, session_id)
+        return GitCheckoutResult(
+            success=True,
+            repo_url=address.shown,
+            branch=result.stdout.strip() or branch or "HEAD",
+            target_dir=target,
+            timestamp=timestamp_of(),
+        )
+
+    def _reachable(self, url: str) -> RepositoryAddress:
+        """An address that the sandbox has a network for."""
         address = address_of(url)
         config = self._home.config
         if address.needs_network and config.network == "none" and config.isolation != "none":
@@ -91,16 +106,17 @@ class Git(Commands):
                 'write network = "outbound" under [perdure.sandbox]',
                 {"repository": address.shown},
             )
-        scope = self._scope(session_id)
-        begin = scope.cwd or _WORKSPACE
-        target = _checked(begin, target_dir) if target_dir else f"{_WORKSPACE}/{address.name}"
-        wanted = _Wanted(address, _branch(branch), target, begin, _depth(depth))
-        ssh = {} if "GIT_SSH_COMMAND" in scope.env else {"GIT_SSH_COMMAND": _SSH}
+        return address
+
+    async def _cloned(
+        self, wanted: "_Wanted", timeout_s: float, session_id: str | None
+    ) -> ExecResult:
+        ssh = {} if "GIT_SSH_COMMAND" in self._scope(session_id).env else {"GIT_SSH_COMMAND": _SSH}
         try:
             result = await Commands.exec(
                 self,
                 wanted.command(),
-                timeout=clone_timeout,
+                timeout=timeout_s,
                 env={**_ENVIRONMENT, **ssh},
                 cwd=_WORKSPACE,
                 session_id=session_id,
@@ -109,16 +125,10 @@ class Git(Commands):
             if not error.context.get("timed_out"):
                 raise
             raise wanted.failed(
-                "GIT_NETWORK_ERROR", f"it took more than {clone_timeout:g} s (clone_timeout)"
+                "GIT_NETWORK_ERROR", f"it took more than {timeout_s:g} s (clone_timeout)"
             ) from None
         wanted.check(result)
-        return GitCheckoutResult(
-            success=True,
-            repo_url=address.shown,
-            branch=result.stdout.strip() or branch or "HEAD",
-            target_dir=target,
-            timestamp=timestamp_of(),
-        )
+        return result
 
 
 class _Wanted:
