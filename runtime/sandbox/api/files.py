@@ -254,15 +254,20 @@ def mime_type_of(path: str, *, is_binary: bool) -> str:
     return guessed or ("application/octet-stream" if is_binary else "text/plain")
 
 
+def shown_path(path: str) -> str:
+    """A path as text: of bytes that are none there is a mark, for calls carry only characters."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def _file_info(entry: Mapping[str, Any]) -> FileInfo:
     mode = int(entry["mode"])
     shown = "".join(
         letter if mode >> (8 - place) & 1 else "-" for place, letter in enumerate(_BITS)
     )
     return FileInfo(
-        name=entry["name"],
-        absolute_path=entry["path"],
-        relative_path=entry["relative_path"],
+        name=shown_path(entry["name"]),
+        absolute_path=shown_path(entry["path"]),
+        relative_path=shown_path(entry["relative_path"]),
         type=entry["type"],
         size=entry["size"],
         modified_at=timestamp_of(entry["modified_at"]),

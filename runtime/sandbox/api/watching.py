@@ -12,7 +12,7 @@ from ..asking import Output, SandboxRefused, SandboxStream
 from ..errors import SandboxInvalid
 from ..results import timestamp_of
 from .events import sse
-from .files import Files
+from .files import Files, shown_path
 from .held_stream import held
 from .part import told
 
@@ -176,7 +176,7 @@ async def _events(stream: SandboxStream, path: str) -> AsyncIterator[bytes]:
 def _event(told_event: dict[str, Any]) -> bytes:
     kind = told_event["type"]
     facts = {
-        "path": told_event["path"],
+        "path": shown_path(told_event["path"]),
         "is_directory": told_event["is_directory"],
         "timestamp": timestamp_of(),
     }
