@@ -9,6 +9,7 @@ from ...actors.namespace import DurableObjectNamespace
 from .api.exposed_port import ExposedPort
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
+from .api.unavailable import Tunnels
 from .errors import SandboxSecurityError
 from .preview.connecting import connect_socket
 from .preview.forwarding import whole_hostname
@@ -76,7 +77,10 @@ class SandboxStub(_Calls):
     Attributes:
         id: What the sandbox is called.
         stub: The actor's.
+        tunnels: See ``Sandbox.tunnels``.
     """
+
+    tunnels = Tunnels()
 
     def __init__(
         self,

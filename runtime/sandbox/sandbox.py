@@ -4,21 +4,17 @@ from dataclasses import asdict
 
 from ...actors.base import DurableObject
 from ...actors.http import Request, Response
-from .api.files import Files
 from .api.interpreter import Interpreter
+from .api.backups import Backups
+from .api.file_streams import FileStreams
+from .api.git import Git
 from .api.life import Life
 from .api.ports import Ports
 from .api.processes import Processes
 from .api.sessions import Sessions
-from .api.terminal import Terminal
-from .preview.connecting import PURPOSE as PORT
-from .preview.proxy import PURPOSE as PREVIEW
-from .purpose import purpose_of
-from .terminal_request import PURPOSE as TERMINAL
-from .terminal_request import TerminalRequest
-
-
-class Sandbox(Life, Sessions, Files, Processes, Ports, Terminal, Interpreter, DurableObject):
+class Sandbox(
+    Life, Sessions, Processes, Ports, Terminal, Interpreter, FileStreams, Watching, Git, Backups, Unavailable, , DurableObject
+):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
     Bind it and migrate it as any other class: ``from perdure import Sandbox`` in ``main``, and
