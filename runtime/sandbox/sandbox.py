@@ -4,16 +4,37 @@ from dataclasses import asdict
 
 from ...actors.base import DurableObject
 from ...actors.http import Request, Response
-from .api.interpreter import Interpreter
 from .api.backups import Backups
 from .api.file_streams import FileStreams
 from .api.git import Git
+from .api.interpreter import Interpreter
 from .api.life import Life
 from .api.ports import Ports
 from .api.processes import Processes
 from .api.sessions import Sessions
+from .api.terminal import Terminal
+from .api.unavailable import Unavailable
+from .api.watching import Watching
+from .preview.connecting import PURPOSE as PORT
+from .preview.proxy import PURPOSE as PREVIEW
+from .purpose import purpose_of
+from .terminal_request import PURPOSE as TERMINAL
+from .terminal_request import TerminalRequest
+
+
 class Sandbox(
-    Life, Sessions, Processes, Ports, Terminal, Interpreter, FileStreams, Watching, Git, Backups, Unavailable, , DurableObject
+    Life,
+    Sessions,
+    FileStreams,
+    Watching,
+    Git,
+    Backups,
+    Processes,
+    Ports,
+    Terminal,
+    Interpreter,
+    Unavailable,
+    DurableObject,
 ):
     """An actor that starts programs, behind a wall, and owns their files and processes.
 
