@@ -106,6 +106,8 @@ class SandboxOutbound(HttpOutbound):
         )
         for name in _OF_THE_CONNECTION:
             fields.popall(name, None)
+        if request.is_upgrade:  # its body, if it has one, is not sent: nobody is to wait for it
+            fields.popall("Content-Length", None)
         fields["Host"] = f"localhost:{URL(request.url, encoded=True).port}"
         return fields
 
