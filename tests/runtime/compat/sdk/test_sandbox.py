@@ -69,3 +69,25 @@ async def test_it_is_what_a_program_imports_in_either_way(
     server = await serve(program)
     async with http.get(server.url) as answer:
         assert await answer.json() == [True, sorted(module.__all__)]
+
+
+async def test_files_are_read_as_streams(serve: Serving, http: aiohttp.ClientSession) -> None:
+    program = """
+    from cloudflare_sandbox import Sandbox, collectFile, getSandbox, streamFile
+    from workers import Response, WorkerEntrypoint
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            sandbox = getSandbox(self.env.SANDBOX, "one")
+            await sandbox.writeFile("a.txt", "text" * 100)
+            pieces = [piece async for piece in streamFile(await sandbox.readFileStream("a.txt"))]
+            file = await collectFile(await sandbox.readFileStream("a.txt"))
+            return Response.json(["".join(pieces) == file.content, file.metadata.mimeType])
+    """
+    toml = """
+    [perdure.sandbox]
+    isolation = "none"
+    """
+    server = await serve(program, objects=["Sandbox"], toml=toml)
+    async with http.get(server.url) as answer:
+        assert await answer.json() == [True, "text/plain"]
