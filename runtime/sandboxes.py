@@ -34,7 +34,7 @@ class Sandboxes:
         if not has_sandboxes([app]):
             return None
         home = SandboxHome(self._folder, app.config.perdure.sandbox, self._loop)
-        client = SandboxOutbound(self._loop, self._limits, home.connect)
+        client = SandboxOutbound(self._loop, self._limits, home.running)
         home.client = client
         self._homes.append((home, client))
         return home

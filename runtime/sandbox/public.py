@@ -2,6 +2,7 @@
 
 from .api.backups import DirectoryBackup, RestoreBackupResult
 from .api.events import parse_sse_stream
+from .api.exposed_port import ExposedPort
 from .api.git import GitCheckoutResult
 from .api.process import Process
 from .api.session import ExecutionSession, SessionFacts
@@ -28,6 +29,7 @@ from .errors import (
     SandboxWatchError,
 )
 from .file_stream import CollectedFile, FileMetadata, collect_file, stream_file
+from .preview.proxy import proxy_to_sandbox
 from .results import (
     DeleteFileResult,
     ExecResult,
@@ -53,6 +55,7 @@ __all__ = [
     "DirectoryBackup",
     "ExecResult",
     "ExecutionSession",
+    "ExposedPort",
     "FileExistsResult",
     "FileInfo",
     "FileMetadata",
@@ -93,5 +96,6 @@ __all__ = [
     "collect_file",
     "get_sandbox",
     "parse_sse_stream",
+    "proxy_to_sandbox",
     "stream_file",
 ]

@@ -25,6 +25,7 @@ OF_SESSIONS: Final = frozenset(
         "rename_file",
         "set_env_vars",
         "start_process",
+        "terminal",
         "watch",
         "write_file",
     }
@@ -51,8 +52,9 @@ class SessionFacts(Record):
 if TYPE_CHECKING:
     from .files import Files
     from .processes import Processes
+    from .terminal import Terminal
 
-    class _Calls(Files, Processes):
+    class _Calls(Files, Processes, Terminal):
         """What checkers know of: the calls of the sandbox that are not about sessions."""
 else:
     _Calls = RpcTarget

@@ -14,6 +14,7 @@ import errno
 import logging
 import os
 import secrets
+import select
 import signal
 import socket
 import time
@@ -40,6 +41,7 @@ log = logging.getLogger("perdure.sandbox")
 ASKERS_MAX: Final = 64
 END_WITHIN_S: Final = 1.5
 _LAST_WORDS_S = 0.2
+_LAST_BREATH_S = 0.1
 _NOBODY_CAME_S = 10.0  # for the reason why there is no sandbox
 
 WORKSPACE_NAME: Final = "workspace"
@@ -135,7 +137,7 @@ class Keeper:
             raise
         finally:
             theirs.close()
-        self._reactor.watch(self._housing.pidfd, lambda: self._agent_lost("it has ended"))
+        self._reactor.watch(self._housing.pidfd, lambda: self._agent_lost(None))
         self._agent = AgentLink(
             ours, self._reactor, on_lost=self._agent_lost, patience=place.patience
         )
@@ -154,10 +156,12 @@ class Keeper:
             )
 
     def _cannot_begin(self, error: Exception) -> None:
-        what = getattr(error, "what_to_do", None)
-        message = f"The sandbox cannot be started: {error}"
+        why, to_do = str(error), getattr(error, "what_to_do", "")
+        if to_do:
+            why = f"{getattr(error, 'missing', error)}. {to_do}"
+        message = f"The sandbox cannot be started: {why}"
         log.error("sandbox.not_started", extra={"sandbox": self._place.name}, exc_info=error)
-        context = {"what_to_do": str(what)} if what else {}
+        context = {"what_to_do": str(to_do)} if to_do else {}
         self._failure = Refused("CONTAINER_UNAVAILABLE", message, **context).as_json()
         self._reactor.call_later(_NOBODY_CAME_S, lambda: self._end(message))
 
@@ -261,10 +265,12 @@ class Keeper:
     def _agent_lost(self, why: str | None) -> None:
         if self._is_ending:
             return
-        text = why or "it has closed its connection"
+        assert self._housing is not None, "there was one"
+        # How it ends says more than that its connection did, which comes first.
+        select.select([self._housing.pidfd], [], [], _LAST_BREATH_S if why is None else 0)
+        text = "; ".join(filter(None, (why or "it has ended", self._take_down())))
         log.error("sandbox.agent_lost", extra={"sandbox": self._place.name, "why": text})
-        known = self._take_down()
-        self._end(f"The agent inside the sandbox was lost: {text}{known}")
+        self._end(f"The agent inside the sandbox was lost: {text}")
 
     def _end(self, why: str) -> None:
         """End all, say why, and let ``run`` return."""
@@ -273,6 +279,8 @@ class Keeper:
         self._is_over = True
         self._take_down()
         refused = Refused("CONTAINER_UNAVAILABLE", why)
+        if self._agent is not None:
+            self._agent.close(refused.as_json())
         for asker in self._askers:
             asker.finish(refused, _LAST_WORDS_S)
         self._askers.clear()
@@ -291,13 +299,10 @@ class Keeper:
         if self._housing is not None:
             self._reactor.unwatch(self._housing.pidfd)
             try:
-                known = f" ({self._housing.end(END_WITHIN_S)})"
+                known = str(self._housing.end(END_WITHIN_S))
             except Exception:
                 log.exception("sandbox.stands", extra={"sandbox": self._place.name})
         kill_descendants(within_s=END_WITHIN_S, reap=_reap)
-        if self._agent is not None:
-            text = "The sandbox has ended"
-            self._agent.close(Refused("CONTAINER_UNAVAILABLE", text).as_json())
         return known
 
 
