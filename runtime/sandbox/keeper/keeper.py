@@ -57,7 +57,7 @@ class Place:
         program: The agent's file.
         uid: See ``Need``.
         settings: What the one who opened it wants, checked: isolation, network, best_effort,
-            limits, mounts, path, disk_bytes, log_bytes, env, sleep_after_s.
+            limits, mounts, packages, path, disk_bytes, log_bytes, env, sleep_after_s.
         start: Starts the agent.
         patience: With the agent.
     """
@@ -208,6 +208,11 @@ class Keeper:
 
     # ---- how it is
 
+    @property
+    def is_full(self) -> bool:
+        """Whether its files take more than they may."""
+        return self._account is not None and self._account.is_exceeded
+
     def status(self) -> Json:
         """Tell how it is."""
         assert self._operations is not None, "nothing is asked before"
@@ -228,6 +233,8 @@ class Keeper:
         """End what fills the disk; the files stay, for whoever wants to look, or remove them."""
         log.error("sandbox.disk_exceeded", extra={"sandbox": self._place.name, "why": why})
         assert self._agent is not None, "it is measured later"
+        assert self._operations is not None, "as above"
+        self._operations.stop_writing(why)
         self._agent.ask({"op": "kill_all"}, lambda _, descriptor: _close(descriptor))
         for asker in self._askers:
             asker.notice({"disk_exceeded": why})
@@ -237,6 +244,9 @@ class Keeper:
     def stop(self, exchange: Exchange, *, is_destroyed: bool) -> None:
         """End all, then answer."""
         self._take_down()
+        why = "It was destroyed" if is_destroyed else "It was stopped"
+        for asker in self._askers:  # before the answer: whoever has that asks another keeper
+            asker.notice({"ending": Refused("CONTAINER_UNAVAILABLE", why).as_json()["error"]})
         if is_destroyed:
             try:
                 remove_tree(self._place.folder)
@@ -244,7 +254,7 @@ class Keeper:
                 text = f"{error.filename}: {error.strerror}"
                 exchange.refuse(Refused("INTERNAL_ERROR", f"Not all could be removed: {text}"))
         exchange.answer({})
-        self._end("It was destroyed" if is_destroyed else "It was stopped")
+        self._end(why)
 
     def _sleep(self) -> None:
         self._end("It sleeps, for it has had nothing to do")

@@ -1,5 +1,4 @@
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,15 +7,15 @@ import pytest
 
 from perdure.runtime.sandbox.asking import SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection
-from perdure.runtime.sandbox.keeper.housing import Need, write_program
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
-from perdure.runtime.sandbox.keeper.walled import limits_of, prepare, start_walled, wall_name
+from perdure.runtime.sandbox.keeper.walled import limits_of, prepare, wall_name
 from perdure.runtime.sandbox.wall.options import WallLimits
 from perdure.runtime.sandbox.wall.seccomp import filter_program
 from perdure.runtime.sandbox.wall.system_folders import find_system
 from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
 pytestmark = pytest.mark.slow
+NAME = "a" * 64
 
 
 def test_limits_are_what_was_said_and_else_what_is_usual() -> None:
@@ -46,16 +45,10 @@ def test_the_name_of_a_wall_is_that_of_no_other_folder(tmp_path: Path) -> None:
     assert all(len(name) == 32 for name in names)
 
 
-def test_an_agent_without_a_wall_is_started_in_its_workspace(tmp_path: Path) -> None:
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-    near, far = socket.socketpair()
-    need = Need("a1", workspace, write_program(tmp_path), far, None, {"isolation": "none"})
-    wall = start_walled(need)
-    far.close()
-    assert Path(f"/proc/{wall.pid}/cwd").readlink() == workspace
-    near.close()
-    wall.end()
+async def test_an_agent_without_a_wall_is_started_in_its_workspace(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open(NAME)
+    place = sandboxes.folder / NAME / "workspace"
+    assert await text_of(sandbox, "readlink /proc/$PPID/cwd") == str(place)
 
 
 async def test_behind_a_wall_it_sees_its_workspace_and_its_own_processes(
@@ -68,6 +61,20 @@ async def test_behind_a_wall_it_sees_its_workspace_and_its_own_processes(
     forks = "import os, time\nn = 0\ntry:\n while os.fork(): n += 1\n time.sleep(9)\n"
     forks += "except OSError: print(n)"
     assert int(await text_of(sandbox, f"python3 -c '{forks}'; true")) < 40
+
+
+async def test_packages_are_seen_by_their_numbers_and_cannot_be_changed(
+    walled: Sandboxes, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "name").write_text(folder.name)
+    sandbox = await walled.open(packages=[str(folder) for folder in folders])
+    read = "cat /perdure/packages/0/name /perdure/packages/1/name"
+    assert await text_of(sandbox, read) == "onetwo"
+    assert await text_of(sandbox, "touch /perdure/packages/0/x 2>&1 || true") != ""
+    assert not (folders[0] / "x").exists()
 
 
 def program(folder: Path, says: str) -> Path:
