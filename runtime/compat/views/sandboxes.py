@@ -6,7 +6,6 @@ milliseconds is in seconds here. The tables below are what the rules do not say.
 """
 
 import asyncio
-import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -180,7 +179,6 @@ def _fields_of(record: Record) -> dict[str, Any]:
     return {camel(name): incoming(getattr(record, name)) for name in names}
 
 
-@functools.cache
 def _has_methods(cls: type[Record]) -> bool:
     return any(
         inspect.isfunction(value)
