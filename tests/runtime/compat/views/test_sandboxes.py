@@ -26,6 +26,7 @@ from perdure.runtime.compat.views.sandboxes import (
     seen_event,
     snake,
 )
+from perdure.runtime.sandbox import public
 from perdure.runtime.sandbox.api.process import Process
 from perdure.runtime.sandbox.results import ExecResult, FileInfo, ListFilesResult
 
@@ -201,6 +202,7 @@ def test_events_of_a_stream_are_spelled_as_there() -> None:
 
 
 def test_no_two_fields_of_a_result_have_one_name_there() -> None:
+    assert public.ListFilesResult in _KNOWN.values()  # all are imported
     for cls in _KNOWN.values():
         names = [camel(each.name) for each in fields(cls)]  # type: ignore[arg-type]  # all are dataclasses
         assert len(names) == len(set(names)), cls
