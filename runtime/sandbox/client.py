@@ -9,9 +9,11 @@ from ...actors.namespace import DurableObjectNamespace
 from .api.exposed_port import ExposedPort
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
+from .api.unavailable import Tunnels
 from .errors import SandboxSecurityError
 from .preview.connecting import connect_socket
 from .preview.forwarding import whole_hostname
+from .terminal_request import TerminalRequest, open_terminal
 
 ID_CHARACTERS_MAX: Final = 63
 _RESERVED: Final = frozenset(
@@ -75,7 +77,10 @@ class SandboxStub(_Calls):
     Attributes:
         id: What the sandbox is called.
         stub: The actor's.
+        tunnels: See ``Sandbox.tunnels``.
     """
+
+    tunnels = Tunnels()
 
     def __init__(
         self,
@@ -123,6 +128,13 @@ class SandboxStub(_Calls):
         """See ``Sandbox.get_session``."""
         await self._call("get_session", session_id)
         return ExecutionSession(self, session_id)
+
+    async def terminal(self, request: Request, **options: Any) -> Response:
+        """See ``Sandbox.terminal``."""
+        wanted = TerminalRequest(**options)
+        for told in self._tell_settings():
+            await told
+        return await open_terminal(self.stub, request, wanted)
 
     async def wait_for_log(
         self, process_id: str, pattern: str | re.Pattern[str], **options: Any

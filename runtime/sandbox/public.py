@@ -1,13 +1,26 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
+from .api.backups import DirectoryBackup, RestoreBackupResult
+from .api.code_results import (
+    ChartData,
+    CodeContext,
+    CodeResult,
+    ExecutionError,
+    ExecutionLogs,
+    ExecutionResult,
+    OutputMessage,
+)
 from .api.events import parse_sse_stream
 from .api.exposed_port import ExposedPort
+from .api.git import GitCheckoutResult
 from .api.process import Process
 from .api.session import ExecutionSession, SessionFacts
+from .api.watching import CheckChangesResult
 from .client import SandboxStub, get_sandbox
 from .errors import (
     SandboxBackupError,
     SandboxCommandError,
+    SandboxContextNotFound,
     SandboxError,
     SandboxFileConflict,
     SandboxFileDenied,
@@ -16,6 +29,7 @@ from .errors import (
     SandboxGitError,
     SandboxInterpreterError,
     SandboxInvalid,
+    SandboxLanguageUnavailable,
     SandboxNotReady,
     SandboxPortError,
     SandboxPortNotFound,
@@ -25,6 +39,7 @@ from .errors import (
     SandboxUnavailable,
     SandboxWatchError,
 )
+from .file_stream import CollectedFile, FileMetadata, collect_file, stream_file
 from .preview.proxy import proxy_to_sandbox
 from .results import (
     DeleteFileResult,
@@ -45,22 +60,36 @@ from .results import (
 from .sandbox import Sandbox
 
 __all__ = [
+    "ChartData",
+    "CheckChangesResult",
+    "CodeContext",
+    "CodeResult",
+    "CollectedFile",
     "DeleteFileResult",
+    "DirectoryBackup",
     "ExecResult",
+    "ExecutionError",
+    "ExecutionLogs",
+    "ExecutionResult",
     "ExecutionSession",
     "ExposedPort",
     "FileExistsResult",
     "FileInfo",
+    "FileMetadata",
+    "GitCheckoutResult",
     "ListFilesResult",
     "MkdirResult",
     "MoveFileResult",
+    "OutputMessage",
     "Process",
     "ProcessLogs",
     "ReadFileResult",
     "RenameFileResult",
+    "RestoreBackupResult",
     "Sandbox",
     "SandboxBackupError",
     "SandboxCommandError",
+    "SandboxContextNotFound",
     "SandboxError",
     "SandboxFileConflict",
     "SandboxFileDenied",
@@ -69,6 +98,7 @@ __all__ = [
     "SandboxGitError",
     "SandboxInterpreterError",
     "SandboxInvalid",
+    "SandboxLanguageUnavailable",
     "SandboxNotReady",
     "SandboxPortError",
     "SandboxPortNotFound",
@@ -83,7 +113,9 @@ __all__ = [
     "WaitForExitResult",
     "WaitForLogResult",
     "WriteFileResult",
+    "collect_file",
     "get_sandbox",
     "parse_sse_stream",
     "proxy_to_sandbox",
+    "stream_file",
 ]

@@ -1,5 +1,6 @@
 """Starts agents behind walls: what a sandbox's settings mean for its wall."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -9,10 +10,14 @@ from typing import Any
 
 from ..wall.errors import WallRefused
 from ..wall.options import Isolation, Network, WallLimits, WallOptions
+from ..wall.seccomp import filter_program
 from ..wall.start import Wall, start_wall
+from ..wall.system_folders import find_system
 from .housing import DESCRIPTOR_INSIDE, Need, is_walled, python
 
 PROGRAM_INSIDE = "/perdure/agent.pyc"
+# Folders of the setting `packages` are in it, by their numbers.
+PACKAGES_INSIDE = "/perdure/packages"
 _NAME_SIZE = 32
 
 
@@ -30,6 +35,13 @@ def limits_of(settings: Mapping[str, Any]) -> WallLimits:
     return WallLimits(**{f.name: given[f.name] for f in fields(WallLimits) if f.name in given})
 
 
+def prepare() -> None:
+    """Find out what all walls have in common, before there are keepers that each would have to."""
+    find_system()
+    with contextlib.suppress(WallRefused):  # who wants a wall is told so
+        filter_program()
+
+
 def mounts_of(settings: Mapping[str, Any]) -> dict[str, Path]:
     """Return what else is to be seen inside: path inside to path outside.
 
@@ -41,6 +53,8 @@ def mounts_of(settings: Mapping[str, Any]) -> dict[str, Path]:
         if not outside.exists():
             missing = f"{outside}, which is to be seen at {inside}, does not exist"
             raise WallRefused(missing, "Make it, or take it out of mount under [perdure.sandbox]")
+    for number, outside in enumerate(settings.get("packages") or ()):
+        mounts[f"{PACKAGES_INSIDE}/{number}"] = Path(outside)
     return mounts
 
 
