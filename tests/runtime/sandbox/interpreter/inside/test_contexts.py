@@ -8,6 +8,7 @@ import pytest
 from perdure.runtime.sandbox.asking import SandboxRefused
 from perdure.runtime.sandbox.interpreter.inside.contexts import CONTEXTS_MAX, GRACE_S
 from tests.runtime.sandbox.interpreter.hosts import Hosted
+from tests.runtime.sandbox.sandboxes import processes_with, until
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +120,9 @@ async def test_a_folder_that_is_not_there_is_refused(open_host: Hosted) -> None:
 
 async def test_a_context_that_has_ended_by_itself_says_so(open_host: Hosted) -> None:
     await open_host.text("x = 1")
-    [event], answer = await open_host.run("import os; os._exit(7)")
+    code = "import os, subprocess; print(subprocess.Popen(['sleep', '1004']).pid); os._exit(7)"
+    [*_, event], answer = await open_host.run(code)
+    until(lambda: not processes_with("sleep\x001004"))  # what it had started ends with it
     assert event["evalue"].startswith("The process of the context has ended with exit code 7")
     assert answer["has_ended"] is True
     [error], _ = await open_host.run("x")  # the default context is a new one

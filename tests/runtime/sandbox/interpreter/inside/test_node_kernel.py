@@ -6,6 +6,7 @@ import pytest
 
 from perdure.runtime.sandbox.asking import SandboxRefused
 from tests.runtime.sandbox.interpreter.hosts import Hosted
+from tests.runtime.sandbox.sandboxes import text_of
 
 pytestmark = [
     pytest.mark.slow,
@@ -82,3 +83,19 @@ async def test_a_program_that_writes_where_only_we_do_loses_its_context(open_hos
     [event], answer = await open_host.run(code, context, 30.0)
     assert event["ename"] == "ContextEnded"
     assert answer["has_ended"] is True
+
+
+async def test_one_that_ends_is_noticed_although_what_it_has_started_goes_on(
+    open_host: Hosted,
+) -> None:
+    context = await open_host.create("javascript")
+    code = """
+const child = require("node:child_process").spawn("sleep", ["1003"], { stdio: "inherit" });
+console.log(child.pid);
+process.exit(4);
+"""
+    events, answer = await open_host.run(code, context, 30.0)
+    assert answer["has_ended"] is True
+    assert "exit code 4" in events[-1]["evalue"]
+    pid = int(events[0]["text"])
+    assert await text_of(open_host.connection, f"ls /proc/{pid} 2>/dev/null || echo gone") == "gone"
