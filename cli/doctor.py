@@ -8,6 +8,7 @@ from rich.text import Text
 
 from ..runtime.control.client import check_has_data, is_answering
 from ..runtime.host.operations.doctoring import DoctorArguments, examine, summary
+from ..runtime.sandbox.doctoring import examine_sandboxes
 from ..storage.layout import Layout
 from .failures import OTHER
 from .operating import Asking, Item, Where, told_as_wanted, with_place
@@ -47,7 +48,7 @@ def doctor(context: click.Context, where: Where) -> None:
         if asyncio.run(is_answering(place.data_dir)):
             where.operate(talk)
         else:  # nothing is opened: it may be this that fails
-            findings = examine(Layout(place.data_dir))
+            findings = examine(Layout(place.data_dir), [examine_sandboxes])
             for finding in findings:
                 tell(asdict(finding))
             results.append(summary(findings))

@@ -46,6 +46,7 @@ from .host.services import Services
 from .host.statistics import HostStatistics
 from .host.unserved import unserved_values
 from .host.worker import Worker
+from .sandbox.doctoring import examine_sandboxes
 from .sandbox.home import SandboxHome
 from .sandboxes import Sandboxes
 from .sockets.keepalive import KeepAlive
@@ -374,6 +375,7 @@ class ActorSide:
             is_serving=True,
             bindings=keys_of_bindings(self._config, namespaces),
             failed=self.failed,
+            looks=(examine_sandboxes,),
             owns=owns,
         )
 

@@ -17,8 +17,9 @@ from ...storage.probes import lock_holder
 from ..host.operations.errors import OperatorError
 from ..host.operations.house import House, Told, Values
 from ..host.operations.table import ANOTHER_VERSION, run
+from ..host.socket_address import socket_address
 from .answer import AnswerMessages, Garbled
-from .protocol import SOCKET_NAME, Failure, OperationFailed, failure_of, socket_address
+from .protocol import SOCKET_NAME, Failure, OperationFailed, failure_of
 from .stopped import open_stopped
 
 # A server that is not behind its socket refuses at once; one that hangs is told of.
@@ -60,7 +61,7 @@ async def operate_on(
     """
     check_has_data(data_dir)
     if await is_answering(data_dir):
-        with socket_address(data_dir) as address:
+        with socket_address(data_dir, SOCKET_NAME) as address:
             connector = aiohttp.UnixConnector(address)
             timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT_S)
             async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
@@ -121,7 +122,7 @@ async def is_answering(data_dir: Path) -> bool:
         if not stat.S_ISSOCK(path.stat().st_mode):
             return False
         try:
-            with socket_address(data_dir) as address:
+            with socket_address(data_dir, SOCKET_NAME) as address:
                 _, writer = await asyncio.open_unix_connection(address)
         except PermissionError as error:
             hint = "Be the user that runs it, or root"

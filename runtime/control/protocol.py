@@ -10,18 +10,12 @@ msgpack, each a dict of one key:
     {"error": {...}}                    the end: a Failure
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from ...storage.errors import InternalError, PerdureError, StorageError
 from ..host.operations.errors import OperatorError
 
 SOCKET_NAME = "control.sock"
-# sun_path of Linux has 108 bytes, the last of which is a zero.
-_ADDRESS_SIZE_BYTES_MAX = 107
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +84,3 @@ def failure_of_bug(error: Exception) -> Failure:
     """Return an error that nobody foresaw; the server's log has its traceback."""
     message = f"The server met a bug of its own: {type(error).__name__}: {error}"
     return Failure(InternalError.__name__, message, "Its log has the traceback; please report it")
-
-
-@contextmanager
-def socket_address(data_dir: Path) -> Iterator[str]:
-    """Give the address of a data directory's control socket, good for as long as this is open.
-
-    A path that is too long for an address is shortened with the help of the kernel, which has a
-    name for every directory that a process has open.
-    """
-    path = data_dir / SOCKET_NAME
-    if len(os.fsencode(path)) <= _ADDRESS_SIZE_BYTES_MAX:
-        yield str(path)
-        return
-    descriptor = os.open(data_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{SOCKET_NAME}"
-    finally:
-        os.close(descriptor)

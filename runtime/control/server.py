@@ -21,6 +21,7 @@ from msgpack import packb, unpackb
 
 from ...storage.errors import PerdureError, StorageError
 from ..host.operations.house import Values
+from ..host.socket_address import socket_address
 from .desk import Desk
 from .line import LineEnd
 from .protocol import (
@@ -29,7 +30,6 @@ from .protocol import (
     failure_of,
     failure_of_bug,
     given_up,
-    socket_address,
 )
 
 log = logging.getLogger("perdure.control")
@@ -141,7 +141,7 @@ class ControlServer:
         try:
             # Before the name exists: Linux gives the file the mode of the socket's inode.
             os.fchmod(listener.fileno(), _MODE)
-            listener.bind(self._cleanup.enter_context(socket_address(path.parent)))
+            listener.bind(self._cleanup.enter_context(socket_address(path.parent, path.name)))
         except OSError:
             listener.close()
             raise

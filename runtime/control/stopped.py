@@ -33,6 +33,7 @@ from ..host.alarms import AlarmScheduler
 from ..host.operations.errors import OperatorError
 from ..host.operations.house import House
 from ..host.past import HostPast
+from ..sandbox.doctoring import examine_sandboxes
 
 # Nobody waits for another statement here, and the owner's limits are not known.
 _LIMITS = replace(StorageLimits(), sql_time_budget_s=86_400.0, database_size_bytes_max=2**31 * 4096)
@@ -98,6 +99,7 @@ async def open_stopped(data_dir: Path, bindings: Mapping[str, str]) -> AsyncIter
             is_serving=False,
             bindings=await _keys(directory, bindings),
             failed=failed,
+            looks=(examine_sandboxes,),
         )
 
 

@@ -164,6 +164,10 @@ class HttpOutbound:
             allow_redirects=request.redirect == "follow",
             max_redirects=REDIRECTS_MAX,
         )
+        if incoming.status == 101:  # passed on, client and server would read on in two ways
+            _cut(incoming)
+            why = "the server switched to another protocol, which it was not asked to"
+            raise self.failure(request, NetworkError(why))
         if request.redirect == "error" and incoming.status in {301, 302, 303, 307, 308}:
             incoming.release()
             raise NetworkError(f"fetch {request.url}: it was redirected, and redirect is 'error'")

@@ -26,6 +26,8 @@ from .answer import writable
 from .outbound import HttpOutbound
 
 CONNECT_TIMEOUT_S: Final = 60
+# Who starts a server and connects at once finds it there.
+LISTEN_WAIT_S: Final = 10.0
 # Of one line of an answer's head; cookies of development servers are long.
 LINE_BYTES_MAX: Final = 64 * 1024
 # What concerns one connection only, besides what aiohttp says by itself.
@@ -61,7 +63,7 @@ class SandboxOutbound(HttpOutbound):
             keep_alive: Pings WebSockets; None for nobody.
         """
         super().__init__(loop, limits, keep_alive)
-        self._connector = SandboxConnector(connect, loop)
+        self._connector = SandboxConnector(connect, loop, LISTEN_WAIT_S)
 
     async def fetch_inside(self, sandbox_id: str, port: int, request: Request) -> Response:
         """Send a request of an actor to what listens on a port inside.
@@ -104,6 +106,8 @@ class SandboxOutbound(HttpOutbound):
         )
         for name in _OF_THE_CONNECTION:
             fields.popall(name, None)
+        if request.is_upgrade:  # its body, if it has one, is not sent: nobody is to wait for it
+            fields.popall("Content-Length", None)
         fields["Host"] = f"localhost:{URL(request.url, encoded=True).port}"
         return fields
 

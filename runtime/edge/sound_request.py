@@ -7,6 +7,7 @@ Promise:
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 
+from ..sandbox.purpose import FIELD
 from .http_protocol import plain_response
 from .outside import origin_of
 
@@ -33,6 +34,8 @@ def objection(request: web.BaseRequest) -> web.Response | None:
     host = headers.get("Host", "")
     if host and origin_of(request.scheme, host) is None:
         return plain_response(400, "Bad Request: the Host header is no host")
+    if FIELD in headers:  # what it says counts for something, so only we may say it
+        return plain_response(400, f"Bad Request: {FIELD} is not for clients")
     expectation = headers.get("Expect")
     if expectation is not None and expectation.lower() != "100-continue":
         # RFC 9110, section 10.1.1. Whether the body follows now, nobody can tell.

@@ -14,6 +14,7 @@ from ..edge.client_address import normal_address
 from ..edge.firewall.head import RequestHead
 from ..edge.outside import Outside, origin_of
 from ..edge.request_body import BodyTooLarge, ClientGone
+from ..sandbox.purpose import FIELD
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -109,6 +110,7 @@ class HostedRequest:
                 for name, value in scope["headers"]
             ]
         )
+        fields.popall(FIELD, None)  # only we may say it
         if is_upgrade:  # over HTTP/2 it is asked for in another way
             fields.setdefault("Upgrade", "websocket")
             fields.setdefault("Connection", "Upgrade")

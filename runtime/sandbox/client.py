@@ -4,10 +4,16 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from ...actors.http import Request, Response
 from ...actors.namespace import DurableObjectNamespace
+from .api.exposed_port import ExposedPort
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
+from .api.unavailable import Tunnels
 from .errors import SandboxSecurityError
+from .preview.connecting import connect_socket
+from .preview.forwarding import whole_hostname
+from .terminal_request import TerminalRequest, open_terminal
 
 ID_CHARACTERS_MAX: Final = 63
 _RESERVED: Final = frozenset(
@@ -71,7 +77,10 @@ class SandboxStub(_Calls):
     Attributes:
         id: What the sandbox is called.
         stub: The actor's.
+        tunnels: See ``Sandbox.tunnels``.
     """
+
+    tunnels = Tunnels()
 
     def __init__(
         self,
@@ -92,6 +101,24 @@ class SandboxStub(_Calls):
         """Send a request to the actor's own ``fetch``."""
         return self.stub.fetch(*args, **kwargs)
 
+    async def expose_port(self, port: int, hostname: str, **options: Any) -> ExposedPort:
+        """See ``Sandbox.expose_port``."""
+        whole = whole_hostname(hostname)
+        exposed: ExposedPort = await self._call("expose_port", port, whole, **options)
+        return exposed
+
+    async def get_exposed_ports(self, hostname: str) -> list[ExposedPort]:
+        """See ``Sandbox.get_exposed_ports``."""
+        whole = whole_hostname(hostname)
+        listed: list[ExposedPort] = await self._call("get_exposed_ports", whole)
+        return listed
+
+    async def ws_connect(self, request: Request, port: int) -> Response:
+        """See ``Sandbox.ws_connect``."""
+        for told in self._tell_settings():
+            await told
+        return await connect_socket(self.stub, request, port)
+
     async def create_session(self, **options: Any) -> ExecutionSession:
         """See ``Sandbox.create_session``."""
         facts = await self._call("make_session", **options)
@@ -101,6 +128,13 @@ class SandboxStub(_Calls):
         """See ``Sandbox.get_session``."""
         await self._call("get_session", session_id)
         return ExecutionSession(self, session_id)
+
+    async def terminal(self, request: Request, **options: Any) -> Response:
+        """See ``Sandbox.terminal``."""
+        wanted = TerminalRequest(**options)
+        for told in self._tell_settings():
+            await told
+        return await open_terminal(self.stub, request, wanted)
 
     async def wait_for_log(
         self, process_id: str, pattern: str | re.Pattern[str], **options: Any
@@ -120,9 +154,12 @@ class SandboxStub(_Calls):
         call.__name__ = name
         return call
 
-    async def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+    def _tell_settings(self) -> list[Awaitable[Any]]:
         settings, self._settings = self._settings, {}
-        told = [getattr(self.stub, method)(value) for method, value in settings.items()]
+        return [getattr(self.stub, method)(value) for method, value in settings.items()]
+
+    async def _call(self, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        told = self._tell_settings()
         # Sent in this order, so the settings are there first; nothing waits for them.
         result = getattr(self.stub, name)(*args, **kwargs)
         for each in told:

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from .addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME, socket_address
+from ..host.socket_address import socket_address
+from .addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME
 from .asking import Asking, Output, SandboxLost, SandboxRefused, SandboxStream
 from .streams import Json, Refused, error_of, nothing
 from .wire import Garbled

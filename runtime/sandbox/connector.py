@@ -8,6 +8,7 @@ a connection that only waits in the pool for the next request keeps nothing awak
 import asyncio
 import contextlib
 import contextvars
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -47,15 +48,18 @@ class SandboxConnector(aiohttp.BaseConnector):
         self,
         connect: Callable[[str], Awaitable[SandboxConnection]],
         loop: asyncio.AbstractEventLoop,
+        wait_s: float = 0.0,
     ) -> None:
         """Connect to nothing yet.
 
         Args:
             connect: Gives the connection to the keeper of a sandbox, which it may share.
             loop: Everything happens on it.
+            wait_s: How long a server is waited for that does not listen yet.
         """
         super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE_S, loop=loop)
         self._reach = connect
+        self._wait_s = wait_s
         self._holds: dict[str, _Hold] = {}
 
     def use(self, url: URL) -> Callable[[], None]:
@@ -116,13 +120,22 @@ class SandboxConnector(aiohttp.BaseConnector):
     ) -> ResponseHandler:
         del traces, timeout
         keeper = await self._reach(req.url.raw_host)
-        inner = await keeper.socket(req.url.port)
+        inner = await self._socket(keeper, req.url.port)
         try:
             _, protocol = await self._loop.create_connection(self._factory, sock=inner)
         except BaseException:
             inner.close()
             raise
         return protocol
+
+    async def _socket(self, keeper: SandboxConnection, port: int) -> socket.socket:
+        try:
+            return await keeper.socket(port)
+        except SandboxRefused as refused:
+            if refused.code != "SERVICE_NOT_RESPONDING" or not self._wait_s:
+                raise
+        await keeper.ask("listening", port=port, timeout_s=self._wait_s)
+        return await keeper.socket(port)
 
 
 class _Hold:

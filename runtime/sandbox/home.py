@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from ...actors.http import Request, Response
 from ..config.sandbox import SandboxConfig
-from .asking import SandboxRefused
+from .asking import SandboxLost, SandboxRefused
 from .connection import SandboxConnection
 from .settings import keeper_settings
 
@@ -94,6 +94,18 @@ class SandboxHome:
             return there
         self._keep(sandbox_id, there)
         return there
+
+    async def running(self, sandbox_id: str) -> SandboxConnection:
+        """The connection to a sandbox that runs; none is started for a request from outside.
+
+        Raises:
+            SandboxLost: It does not run.
+        """
+        found = await self.find(sandbox_id)
+        if found is None:
+            raise SandboxLost("The sandbox does not run")
+        self._used_s[sandbox_id] = self._loop.time()
+        return found
 
     def forget(self, sandbox_id: str) -> None:
         """A sandbox was told to end: ask it nothing more. It ends the connection, and says why."""

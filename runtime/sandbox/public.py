@@ -1,5 +1,6 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
+from .api.backups import DirectoryBackup, RestoreBackupResult
 from .api.code_results import (
     ChartData,
     CodeContext,
@@ -10,8 +11,11 @@ from .api.code_results import (
     OutputMessage,
 )
 from .api.events import parse_sse_stream
+from .api.exposed_port import ExposedPort
+from .api.git import GitCheckoutResult
 from .api.process import Process
 from .api.session import ExecutionSession, SessionFacts
+from .api.watching import CheckChangesResult
 from .client import SandboxStub, get_sandbox
 from .errors import (
     SandboxBackupError,
@@ -35,6 +39,8 @@ from .errors import (
     SandboxUnavailable,
     SandboxWatchError,
 )
+from .file_stream import CollectedFile, FileMetadata, collect_file, stream_file
+from .preview.proxy import proxy_to_sandbox
 from .results import (
     DeleteFileResult,
     ExecResult,
@@ -55,16 +61,22 @@ from .sandbox import Sandbox
 
 __all__ = [
     "ChartData",
+    "CheckChangesResult",
     "CodeContext",
     "CodeResult",
+    "CollectedFile",
     "DeleteFileResult",
+    "DirectoryBackup",
     "ExecResult",
     "ExecutionError",
     "ExecutionLogs",
     "ExecutionResult",
     "ExecutionSession",
+    "ExposedPort",
     "FileExistsResult",
     "FileInfo",
+    "FileMetadata",
+    "GitCheckoutResult",
     "ListFilesResult",
     "MkdirResult",
     "MoveFileResult",
@@ -73,6 +85,7 @@ __all__ = [
     "ProcessLogs",
     "ReadFileResult",
     "RenameFileResult",
+    "RestoreBackupResult",
     "Sandbox",
     "SandboxBackupError",
     "SandboxCommandError",
@@ -100,6 +113,9 @@ __all__ = [
     "WaitForExitResult",
     "WaitForLogResult",
     "WriteFileResult",
+    "collect_file",
     "get_sandbox",
     "parse_sse_stream",
+    "proxy_to_sandbox",
+    "stream_file",
 ]

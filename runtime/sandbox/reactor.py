@@ -7,7 +7,7 @@ each sandbox twice; what they do is to wait for descriptors.
 import contextlib
 import heapq
 import os
-import selectors
+import select
 import signal
 import time
 from collections import deque
@@ -41,7 +41,8 @@ class Reactor:
     """
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._watched: dict[int, tuple[Callback | None, Callback | None]] = {}
         self._timers: list[Timer] = []
         self._soon: deque[Callback] = deque()
         self.is_stopped = False
@@ -52,15 +53,19 @@ class Reactor:
         self, descriptor: int, reads: Callback | None = None, writes: Callback | None = None
     ) -> None:
         """Say who is called when a descriptor can be read and written; None and None: nobody."""
-        events = (selectors.EVENT_READ if reads else 0) | (selectors.EVENT_WRITE if writes else 0)
-        is_known = descriptor in self._selector.get_map()
-        if not events:
-            if is_known:
-                self._selector.unregister(descriptor)
-        elif is_known:
-            self._selector.modify(descriptor, events, (reads, writes))
-        else:
-            self._selector.register(descriptor, events, (reads, writes))
+        known = self._watched.get(descriptor)
+        if reads is None and writes is None:
+            if known is not None:
+                del self._watched[descriptor]
+                with contextlib.suppress(OSError):  # it is closed already
+                    self._epoll.unregister(descriptor)
+            return
+        events = _events(reads, writes)
+        if known is None:
+            self._epoll.register(descriptor, events)
+        elif _events(*known) != events:
+            self._epoll.modify(descriptor, events)
+        self._watched[descriptor] = reads, writes
 
     def unwatch(self, descriptor: int) -> None:
         """Call nobody any more; before a descriptor is closed."""
@@ -96,7 +101,7 @@ class Reactor:
 
     def close(self) -> None:
         """Let go of what it has open, but not of the descriptors that it watched."""
-        self._selector.close()
+        self._epoll.close()
         if self._pipe is not None:
             signal.set_wakeup_fd(-1)
             for descriptor in self._pipe:
@@ -111,11 +116,11 @@ class Reactor:
             self._signals.get(number, _nothing)()
 
     def _turn(self) -> None:
-        for key, events in self._selector.select(self._patience_s()):
+        for descriptor, events in self._epoll.poll(self._patience_s()):
             # Whoever was called before may have closed this one, or changed what it is for.
-            for event, index in ((selectors.EVENT_READ, 0), (selectors.EVENT_WRITE, 1)):
-                now = self._selector.get_map().get(key.fd)
-                callback = now.data[index] if now is not None and events & event else None
+            for index, others in enumerate((select.EPOLLOUT, select.EPOLLIN)):
+                now = self._watched.get(descriptor)
+                callback = now[index] if now is not None and events & ~others else None
                 if callback is not None:
                     callback()
         now_s = time.monotonic()
@@ -134,6 +139,10 @@ class Reactor:
         if not self._timers:
             return None
         return max(0.0, self._timers[0].due - time.monotonic())
+
+
+def _events(reads: Callback | None, writes: Callback | None) -> int:
+    return (select.EPOLLIN if reads else 0) | (select.EPOLLOUT if writes else 0)
 
 
 def _nothing() -> None:

@@ -8,6 +8,7 @@ import pytest
 from click.testing import Result
 
 from perdure.runtime.host.operations import doctoring
+from perdure.runtime.sandbox.wall.machine import Level
 from tests.cli.data import furnish
 from tests.cli.process import Start
 
@@ -30,6 +31,7 @@ def test_findings_stand_under_each_other(invoke: Invoke, root: Path) -> None:
         json.loads(line) for line in invoke("doctor", "--data", root, "--json").stdout.splitlines()
     ]
     assert [item["name"] for item in items][:2] == ["format", "lock"]
+    assert "sandboxes" in {item.get("name") for item in items}
 
 
 def test_what_must_be_mended_is_exit_code_1(invoke: Invoke, root: Path) -> None:
@@ -54,6 +56,7 @@ async def test_a_server_is_asked(start: Start, project: Path) -> None:
     items = {item["name"]: item for item in map(json.loads, ended.out.splitlines())}
     assert items["lock"]["found"].startswith("held by process ")
     assert items["storage"]["found"].endswith("all is well")
+    assert items["sandboxes"]["found"].partition(" ")[0].strip(":,") in list(Level)
     for words in (("backup", "copy"), ("verify",)):
         ended = await (await start(*words)).ended()
         assert ended.code == 0, ended

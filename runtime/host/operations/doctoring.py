@@ -1,25 +1,20 @@
-"""Judges what the promise rests on, and says what to do about what is not right.
-
-``bad`` has to be mended; a ``warning`` should be known.
-"""
+"""Judges what the promise rests on, and says what to do about what is not right."""
 
 import asyncio
 import json
 import resource
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 from ....storage.directory import ENGINE, FORMAT
 from ....storage.health import StoreHealth
 from ....storage.layout import Layout
 from ....storage.probes import file_system, lock_holder, room, sqlite_facts, sync_latency_us
+from .finding import Finding
 from .house import House, Told, Values
-
-State = Literal["ok", "warning", "bad"]
 
 # A file system in memory forgets; over a network or another one, fsync promises less.
 _IN_MEMORY = frozenset({"tmpfs", "ramfs", "devtmpfs"})
@@ -48,26 +43,11 @@ class DoctorArguments:
     storage_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        name: What.
-        state: How it is.
-        found: What was found.
-        advice: What to do; empty if nothing is to be done.
-    """
-
-    name: str
-    state: State
-    found: str
-    advice: str = ""
-
-
 async def doctor(house: House, arguments: DoctorArguments, told: Told) -> Values:
     """Tell of each thing that was looked at as an item, a Finding; return the summary."""
-    findings = [] if arguments.storage_only else await asyncio.to_thread(examine, house.layout)
+    findings: list[Finding] = []
+    if not arguments.storage_only:
+        findings = await asyncio.to_thread(examine, house.layout, house.looks)
     findings.append(_health(house.store.health()))
     for finding in findings:
         await told.item(asdict(finding))
@@ -80,10 +60,12 @@ def summary(findings: list[Finding]) -> Values:
     return {"bad": states.count("bad"), "warnings": states.count("warning")}
 
 
-def examine(layout: Layout) -> list[Finding]:
+def examine(layout: Layout, more: Iterable[Callable[[], Finding]] = ()) -> list[Finding]:
     """Look at everything that can be looked at without opening the directory; in a thread.
 
-    ``layout.root`` must be a directory.
+    Args:
+        layout: Its root must be a directory.
+        more: What else of the machine is to be looked at.
     """
     looks: list[Callable[[Layout], Finding]] = [
         _format,
@@ -97,7 +79,7 @@ def examine(layout: Layout) -> list[Finding]:
         _sqlite,
         _clock,
     ]
-    return [look(layout) for look in looks]
+    return [*(look(layout) for look in looks), *(look() for look in more)]
 
 
 def _format(layout: Layout) -> Finding:

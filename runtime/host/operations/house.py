@@ -2,7 +2,7 @@
 
 import asyncio
 from asyncio import FIRST_COMPLETED
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from ....storage.store import Store
 from ...observe.stream import Reader
 from ..actor_host import ActorHost
 from .errors import ActorBusy
+from .finding import Finding
 
 # So long is waited for an actor that is in the middle of something, and so often looked.
 QUIET_WAIT_S = 10.0
@@ -69,6 +70,7 @@ class House:
         readers: Who reads along what happens here; they end with the server.
         no_backup: Held while an actor's file is replaced, and by a backup, which must not see half
             of that.
+        looks: What ``doctor`` looks at besides what it knows itself; each in a thread.
         owns: Says, of a namespace's unique key and an actor's id, whether the actor is this
             process's; none but those are looked at.
     """
@@ -83,6 +85,7 @@ class House:
     failed: "asyncio.Future[StorageBroken]"
     readers: set[Reader] = field(default_factory=set)
     no_backup: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looks: Sequence[Callable[[], Finding]] = ()
     owns: Callable[[str, bytes], bool] = _all_of_them
 
     def end_readers(self) -> None:

@@ -15,11 +15,13 @@ from ..channel import Channel
 from ..descendants import adopt_orphans, die_with_parent, kill_descendants
 from ..reactor import Reactor
 from ..streams import AnswerSide, Exchange, Json, Refused
+from .changes import Changes
 from .files import delete, exists, mkdir, move, read_file, stat_file, write_file
 from .listing import list_files
 from .places import Places
 from .ports import connect, listening
 from .refusals import number, text
+from .replacing import replace
 from .running import Run
 from .starting import Command, start
 from .tasks import Task
@@ -38,6 +40,7 @@ _STEPPED = {
     "exists": exists,
     "stat": stat_file,
     "list": list_files,
+    "replace": replace,
 }
 
 
@@ -65,6 +68,7 @@ class Agent:
             "run": self._run,
             "kill_all": self._kill_all,
             "ping": lambda exchange: exchange.answer({}),
+            "changes": Changes(self._reactor, self._places).ask,
             "watch": lambda exchange: Watching(self._reactor, self._places, exchange),
             "connect": connect(self._reactor),
             "listening": listening(self._reactor),

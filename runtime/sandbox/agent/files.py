@@ -89,13 +89,13 @@ def mkdir(places: Places, exchange: Exchange) -> Steps:
 
 
 def delete(places: Places, exchange: Exchange) -> Steps:
-    """Remove a file; a folder only if that was said."""
+    """Remove a file; a folder only if that was said; what may not be changed only if forced."""
     path = places.path(exchange.request)
     is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
     if not is_folder:
         os.unlink(path)  # noqa: PTH108  # as above
     elif exchange.request.get("recursive"):
-        yield from _delete_tree(path)
+        yield from delete_tree(path, forced=bool(exchange.request.get("forced")))
     else:
         raise Refused("IS_DIRECTORY", f"Is a directory: {path}", path=path)
     return {}
@@ -115,7 +115,7 @@ def move(places: Places, exchange: Exchange) -> Steps:
         if error.errno != errno.EXDEV:
             raise refusal(error, target if os.path.lexists(source) else source) from None
         yield from _copy(source, target)
-        yield from _delete_tree(source)
+        yield from delete_tree(source)
     return {"path": places.shown(target)}
 
 
@@ -178,13 +178,15 @@ def _is_folder(path: str) -> bool:
         return False
 
 
-def _delete_tree(path: str) -> Generator[bool, Any, None]:
+def delete_tree(path: str, *, forced: bool = False) -> Generator[bool, Any, None]:
     """Remove all that is below, deepest first. Programs may do what they like meanwhile."""
     folders = [path]
     while folders:
         folder = folders[-1]
         below = []
         try:
+            if forced:
+                os.chmod(folder, 0o700, follow_symlinks=False)  # noqa: PTH101  # as above
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):

@@ -10,7 +10,7 @@ from .places import WORKSPACE
 def main(arguments: list[str]) -> None:
     """Serve the keeper at the other end of a descriptor."""
     connection = socket.socket(fileno=int(arguments[0]))
-    connection.set_inheritable(False)  # the method's only argument
+    os.set_inheritable(connection.fileno(), False)  # noqa: FBT003  # it takes no keywords
     workspace = arguments[1] if len(arguments) > 1 else WORKSPACE  # see above
     os.chdir(workspace)
     os.umask(0o022)

@@ -21,7 +21,14 @@ from .starting import Started, resize, unread_bytes
 
 GRACE_S_MAX = 60.0
 _TERMINAL_PATIENCE_S = 1.0
+_LOOK_AGAIN_S = 0.05
 _DISCARDED_AT_ONCE_BYTES = 64 * 1024
+# Not of signal.Signals: to import an enum takes longer than to start.
+_NAMES = {
+    int(getattr(signal, name)): name
+    for name in reversed(dir(signal))
+    if name.startswith("SIG") and name not in {"SIGRTMIN", "SIGRTMAX"} and "_" not in name
+}
 
 
 class Output:
@@ -60,6 +67,7 @@ class Run:
         self._inbox: deque[bytes] = deque()
         self._status: int | None = None
         self._is_ending = False
+        self._looks_later = False
         self._timer: Timer | None = None
         kinds = [DATA] if is_terminal else [STDOUT, STDERR]
         ends = [started.stdout] if is_terminal else [started.stdout, started.stderr]
@@ -94,9 +102,12 @@ class Run:
         except BlockingIOError:
             return
         except OSError as error:
-            if error.errno != errno.EIO:  # the end of a terminal
+            if error.errno != errno.EIO:
                 raise
-            data = b""
+            if self._status is None:
+                self._look_later(output)
+                return
+            data = b""  # the end of a terminal
         if data:
             self._exchange.send(data, output.kind)
             if output.left is not None:
@@ -107,6 +118,19 @@ class Run:
             self._discard(output)
         self._watch()
         self._finish()
+
+    def _look_later(self, output: Output) -> None:
+        """Nobody has the terminal open, but its program runs: to close it now would be a SIGHUP."""
+        self._reactor.unwatch(output.descriptor)
+
+        def look() -> None:
+            self._looks_later = False
+            if not output.has_ended:
+                self._watch_one(output)
+
+        if not self._looks_later:
+            self._looks_later = True
+            self._reactor.call_later(_LOOK_AGAIN_S, look)
 
     def _close_output(self, output: Output) -> None:
         output.has_ended = True
@@ -196,8 +220,16 @@ class Run:
                 if output.left == 0:
                     self._discard(output)
         if self._is_terminal:
-            self._timer = self._reactor.call_later(_TERMINAL_PATIENCE_S, self._hang_up)
+            self._watch()
+            self._timer = self._reactor.call_later(_TERMINAL_PATIENCE_S, self._lose_patience)
         self._finish()
+
+    def _lose_patience(self) -> None:
+        """What it left behind has the terminal open; its own last words may still be waited for."""
+        if self._exchange.room or self._exchange.is_cancelled:
+            self._hang_up()
+        else:
+            self._timer = self._reactor.call_later(_TERMINAL_PATIENCE_S, self._lose_patience)
 
     def _hang_up(self) -> None:
         for output in self._outputs:
@@ -246,9 +278,5 @@ class Run:
 def _ending(status: int) -> Json:
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            name = f"SIG{number}"
-        return {"exit_code": 128 + number, "signal": name}
+        return {"exit_code": 128 + number, "signal": _NAMES.get(number, f"SIG{number}")}
     return {"exit_code": os.WEXITSTATUS(status), "signal": None}

@@ -97,7 +97,7 @@ class Files(Part):
             content=content,
             encoding=encoding or ("base64" if is_binary else "utf-8"),
             is_binary=is_binary,
-            mime_type=_mime_type(path, is_binary=is_binary),
+            mime_type=mime_type_of(path, is_binary=is_binary),
             size=len(data),
             timestamp=timestamp_of(),
         )
@@ -248,9 +248,15 @@ def _text_of(data: bytes) -> str | None:
         return None
 
 
-def _mime_type(path: str, *, is_binary: bool) -> str:
+def mime_type_of(path: str, *, is_binary: bool) -> str:
+    """What the name of a file says it is, and otherwise whether it is text."""
     guessed, _ = mimetypes.guess_type(path)
     return guessed or ("application/octet-stream" if is_binary else "text/plain")
+
+
+def shown_path(path: str) -> str:
+    """A path as text: of bytes that are none there is a mark, for calls carry only characters."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _file_info(entry: Mapping[str, Any]) -> FileInfo:
@@ -259,9 +265,9 @@ def _file_info(entry: Mapping[str, Any]) -> FileInfo:
         letter if mode >> (8 - place) & 1 else "-" for place, letter in enumerate(_BITS)
     )
     return FileInfo(
-        name=entry["name"],
-        absolute_path=entry["path"],
-        relative_path=entry["relative_path"],
+        name=shown_path(entry["name"]),
+        absolute_path=shown_path(entry["path"]),
+        relative_path=shown_path(entry["relative_path"]),
         type=entry["type"],
         size=entry["size"],
         modified_at=timestamp_of(entry["modified_at"]),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ....actors.execution import Execution, current_execution
 from ...config.durations import seconds_of
 from ..connection import SandboxConnection
-from ..errors import SandboxError, SandboxInvalid
+from ..errors import SandboxError, SandboxInvalid, SandboxUnavailable
 from ..results import SandboxStatus
 from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, told
 
@@ -63,8 +63,11 @@ class Life(Part):
         connection = await self._running()
         if connection is None:
             return SandboxStatus(is_running=False)
-        with told():
-            answer = await connection.ask("status")
+        try:
+            with told():
+                answer = await connection.ask("status")
+        except SandboxUnavailable:  # it ends just now
+            return SandboxStatus(is_running=False)
         return SandboxStatus(
             is_running=True,
             is_walled=answer["is_walled"],

@@ -10,17 +10,23 @@ from ....actors.rpc_target import RpcTarget
 # What belongs to a session: the calls that have a ``session_id``.
 OF_SESSIONS: Final = frozenset(
     {
+        "check_changes",
         "delete_file",
         "exec",
         "exec_stream",
         "exists",
+        "git_checkout",
         "list_files",
         "mkdir",
         "move_file",
         "read_file",
+        "read_file_bytes",
+        "read_file_stream",
         "rename_file",
         "set_env_vars",
         "start_process",
+        "terminal",
+        "watch",
         "write_file",
     }
 )
@@ -46,8 +52,9 @@ class SessionFacts(Record):
 if TYPE_CHECKING:
     from .files import Files
     from .processes import Processes
+    from .terminal import Terminal
 
-    class _Calls(Files, Processes):
+    class _Calls(Files, Processes, Terminal):
         """What checkers know of: the calls of the sandbox that are not about sessions."""
 else:
     _Calls = RpcTarget

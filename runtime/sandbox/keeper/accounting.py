@@ -77,6 +77,7 @@ class DiskAccount:
 
     Attributes:
         used_bytes: What the last whole measurement found; None before it.
+        is_exceeded: It is too much, as far as is known.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class DiskAccount:
         on_exceeded: Callable[[str], None],
     ) -> None:
         self.used_bytes: int | None = None
+        self.is_exceeded = False
         self._reactor = reactor
         self._folder = folder
         self._limit_bytes = limit_bytes
@@ -119,10 +121,12 @@ class DiskAccount:
             return
         self._busy_s += time.monotonic() - began_s
         self.used_bytes = self._found
+        self.is_exceeded = False
         self._reactor.call_later(max(_PAUSE_S, self._busy_s / _BUSY_SHARE), self._begin)
 
     def _exceeded(self, why: str) -> None:
         self.used_bytes = self._found
         self._entries = iter(())
+        self.is_exceeded = True
         self._on_exceeded(why)
         self._reactor.call_later(_PAUSE_S, self._begin)

@@ -14,6 +14,7 @@ import errno
 import logging
 import os
 import secrets
+import select
 import signal
 import socket
 import time
@@ -40,6 +41,7 @@ log = logging.getLogger("perdure.sandbox")
 ASKERS_MAX: Final = 64
 END_WITHIN_S: Final = 1.5
 _LAST_WORDS_S = 0.2
+_LAST_BREATH_S = 0.1
 _NOBODY_CAME_S = 10.0  # for the reason why there is no sandbox
 
 WORKSPACE_NAME: Final = "workspace"
@@ -135,7 +137,7 @@ class Keeper:
             raise
         finally:
             theirs.close()
-        self._reactor.watch(self._housing.pidfd, lambda: self._agent_lost("it has ended"))
+        self._reactor.watch(self._housing.pidfd, lambda: self._agent_lost(None))
         self._agent = AgentLink(
             ours, self._reactor, on_lost=self._agent_lost, patience=place.patience
         )
@@ -154,10 +156,12 @@ class Keeper:
             )
 
     def _cannot_begin(self, error: Exception) -> None:
-        what = getattr(error, "what_to_do", None)
-        message = f"The sandbox cannot be started: {error}"
+        why, to_do = str(error), getattr(error, "what_to_do", "")
+        if to_do:
+            why = f"{getattr(error, 'missing', error)}. {to_do}"
+        message = f"The sandbox cannot be started: {why}"
         log.error("sandbox.not_started", extra={"sandbox": self._place.name}, exc_info=error)
-        context = {"what_to_do": str(what)} if what else {}
+        context = {"what_to_do": str(to_do)} if to_do else {}
         self._failure = Refused("CONTAINER_UNAVAILABLE", message, **context).as_json()
         self._reactor.call_later(_NOBODY_CAME_S, lambda: self._end(message))
 
@@ -204,6 +208,11 @@ class Keeper:
 
     # ---- how it is
 
+    @property
+    def is_full(self) -> bool:
+        """Whether its files take more than they may."""
+        return self._account is not None and self._account.is_exceeded
+
     def status(self) -> Json:
         """Tell how it is."""
         assert self._operations is not None, "nothing is asked before"
@@ -224,6 +233,8 @@ class Keeper:
         """End what fills the disk; the files stay, for whoever wants to look, or remove them."""
         log.error("sandbox.disk_exceeded", extra={"sandbox": self._place.name, "why": why})
         assert self._agent is not None, "it is measured later"
+        assert self._operations is not None, "as above"
+        self._operations.stop_writing(why)
         self._agent.ask({"op": "kill_all"}, lambda _, descriptor: _close(descriptor))
         for asker in self._askers:
             asker.notice({"disk_exceeded": why})
@@ -233,6 +244,9 @@ class Keeper:
     def stop(self, exchange: Exchange, *, is_destroyed: bool) -> None:
         """End all, then answer."""
         self._take_down()
+        why = "It was destroyed" if is_destroyed else "It was stopped"
+        for asker in self._askers:  # before the answer: whoever has that asks another keeper
+            asker.notice({"ending": Refused("CONTAINER_UNAVAILABLE", why).as_json()["error"]})
         if is_destroyed:
             try:
                 remove_tree(self._place.folder)
@@ -240,7 +254,7 @@ class Keeper:
                 text = f"{error.filename}: {error.strerror}"
                 exchange.refuse(Refused("INTERNAL_ERROR", f"Not all could be removed: {text}"))
         exchange.answer({})
-        self._end("It was destroyed" if is_destroyed else "It was stopped")
+        self._end(why)
 
     def _sleep(self) -> None:
         self._end("It sleeps, for it has had nothing to do")
@@ -251,10 +265,12 @@ class Keeper:
     def _agent_lost(self, why: str | None) -> None:
         if self._is_ending:
             return
-        text = why or "it has closed its connection"
+        assert self._housing is not None, "there was one"
+        # How it ends says more than that its connection did, which comes first.
+        select.select([self._housing.pidfd], [], [], _LAST_BREATH_S if why is None else 0)
+        text = "; ".join(filter(None, (why or "it has ended", self._take_down())))
         log.error("sandbox.agent_lost", extra={"sandbox": self._place.name, "why": text})
-        known = self._take_down()
-        self._end(f"The agent inside the sandbox was lost: {text}{known}")
+        self._end(f"The agent inside the sandbox was lost: {text}")
 
     def _end(self, why: str) -> None:
         """End all, say why, and let ``run`` return."""
@@ -263,6 +279,8 @@ class Keeper:
         self._is_over = True
         self._take_down()
         refused = Refused("CONTAINER_UNAVAILABLE", why)
+        if self._agent is not None:
+            self._agent.close(refused.as_json())
         for asker in self._askers:
             asker.finish(refused, _LAST_WORDS_S)
         self._askers.clear()
@@ -281,13 +299,10 @@ class Keeper:
         if self._housing is not None:
             self._reactor.unwatch(self._housing.pidfd)
             try:
-                known = f" ({self._housing.end(END_WITHIN_S)})"
+                known = str(self._housing.end(END_WITHIN_S))
             except Exception:
                 log.exception("sandbox.stands", extra={"sandbox": self._place.name})
         kill_descendants(within_s=END_WITHIN_S, reap=_reap)
-        if self._agent is not None:
-            text = "The sandbox has ended"
-            self._agent.close(Refused("CONTAINER_UNAVAILABLE", text).as_json())
         return known
 
 

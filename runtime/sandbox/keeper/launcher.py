@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from ..addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME, socket_address
+from ...host.socket_address import socket_address
+from ..addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME
 from ..descendants import adopt_orphans, kill_descendants
 from ..reactor import Reactor
 from ..streams import Exchange, Refused, nothing

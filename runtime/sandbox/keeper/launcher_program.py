@@ -7,13 +7,14 @@ from pathlib import Path
 from ...observe.logs import LogStyle, set_up_logs
 from ..wall.cgroups import remove_leftovers
 from .launcher import Launcher
-from .walled import start_walled, wall_name
+from .walled import prepare, start_walled, wall_name
 
 
 def main(arguments: list[str]) -> None:
     """Serve until the life pipe is closed."""
     listening, life, folder = arguments
     set_up_logs(sys.stderr, LogStyle("info", colour=False))
+    prepare()
     Launcher(
         Path(folder),
         socket.socket(fileno=int(listening)),

@@ -21,7 +21,7 @@ class LauncherProcess:
     sandbox within 2 s.
     """
 
-    def __init__(self, folder: Path, program: Sequence[str] = ("-m", PROGRAM)) -> None:
+    def __init__(self, folder: Path, program: Sequence[str] = ("-P", "-m", PROGRAM)) -> None:
         """Start one.
 
         Args:

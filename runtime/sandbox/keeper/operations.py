@@ -25,6 +25,11 @@ _TIMEOUT_S_MAX = 7 * 86_400.0
 class Life(Protocol):
     """The sandbox as a whole: ``keeper.Keeper``."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether its files take more than they may."""
+        ...
+
     def status(self) -> Json:
         """Tell how it is."""
         ...
@@ -57,6 +62,7 @@ class Operations:
         self._life = life
         self._environment = environment
         self._ring_bytes = ring_bytes
+        self._writing = set[Relay]()
         self._known: dict[str, Callable[[Exchange], None]] = {
             "exec": self._exec,
             "start": self._start,
@@ -93,7 +99,9 @@ class Operations:
         if operation != "status":
             self._idle.begin()
             exchange.after_closing(self._idle.end)
-        if operation in RELAYED:
+        if operation == "write_file":
+            self._write(exchange)
+        elif operation in RELAYED:
             Relay(self._agent, exchange, exchange.request)
         else:
             self._known[operation](exchange)
@@ -212,13 +220,27 @@ class Operations:
             },
         )
 
-    # ---- files as a whole
+    # ---- files
+
+    def _write(self, exchange: Exchange) -> None:
+        if self._life.is_full:
+            raise _no_space("the workspace has more in it than it may: delete something")
+        relay = Relay(self._agent, exchange, exchange.request)
+        self._writing.add(relay)
+        exchange.after_closing(lambda: self._writing.discard(relay))
+
+    def stop_writing(self, why: str) -> None:
+        """End what workers write; what programs do is the agent's to end."""
+        for relay in list(self._writing):
+            relay.refuse(_no_space(why))
 
     def _archive(self, exchange: Exchange) -> None:
         excluded = exchange.request.get("exclude") or []
         if type(excluded) is not list or any(type(each) is not str for each in excluded):
             raise Refused("VALIDATION_FAILED", "exclude is a list of text", field="exclude")
-        archive(self._agent, exchange, _text(exchange, "path", "."), excluded)
+        is_listed = bool(exchange.request.get("listed"))
+        path = _text(exchange, "path", ".")
+        archive(self._agent, exchange, path, excluded, is_listed=is_listed)
 
     # ---- the sandbox
 
@@ -238,6 +260,10 @@ class Operations:
                 self._environment[name] = value
         exchange.answer({})
         self._idle.look_again()
+
+
+def _no_space(why: str) -> Refused:
+    return Refused("NO_SPACE", f"No more can be written: {why}")
 
 
 def _text(exchange: Exchange, name: str, default: str | None = None) -> str:

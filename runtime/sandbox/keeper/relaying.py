@@ -26,9 +26,16 @@ RELAYED: Final = frozenset(
         "stat",
         "exists",
         "watch",
+        "changes",
+        "replace",
         "listening",
     }
 )
+# Fast rather than small: of what programs and models write, it makes a third all the same.
+_COMPRESSED: Final = "--use-compress-program=gzip -1"
+# Exit codes of tar(1): 1 is that a file changed while it was read, as files do.
+_PACKED: Final = frozenset({0, 1})
+_UNPACKED: Final = frozenset({0})
 _COMPLAINT_BYTES_MAX = 2000  # of what tar(1) says of what went wrong
 
 
@@ -69,6 +76,11 @@ class Relay:
         if exchange.has_ended:
             self._question.end()
 
+    def refuse(self, refused: Refused) -> None:
+        """End it before it has come to its end."""
+        self._question.cancel()
+        self._exchange.refuse(refused)
+
     def _comes_out(self, kind: int, data: bytes) -> None:
         if kind == STDERR and self._raw_kind == STDOUT:
             self.complaint = (self.complaint + data)[:_COMPLAINT_BYTES_MAX]
@@ -103,21 +115,46 @@ class Relay:
             self._exchange.refuse(error)
 
 
-def archive(agent: AgentLink, exchange: Exchange, path: str, excluded: list[str]) -> None:
-    """Send all of a folder as a tar archive."""
+def archive(
+    agent: AgentLink, exchange: Exchange, path: str, excluded: list[str], *, is_listed: bool
+) -> None:
+    """Send all of a folder as a tar archive.
+
+    Args:
+        agent: Who packs.
+        exchange: Who asked. With ``is_listed``, the paths to be left out come from there, one a
+            line.
+        path: The folder.
+        excluded: Patterns of what to leave out, as tar(1) has them.
+        is_listed: See there.
+    """
     options = [f"--exclude={pattern}" for pattern in excluded]
-    arguments = ["tar", "--create", "--file=-", *options, "--", "."]
-    _tar(agent, exchange, arguments, path, "BACKUP_CREATE_FAILED")
+    if is_listed:
+        options += ["--anchored", "--no-wildcards", "--exclude-from=-"]
+    if exchange.request.get("compressed"):
+        options.append(_COMPRESSED)
+    arguments = ["tar", "--create", "--sparse", "--file=-", *options, "--", "."]
+    _tar(agent, exchange, arguments, path, "BACKUP_CREATE_FAILED", _PACKED)
 
 
 def unarchive(agent: AgentLink, exchange: Exchange, path: str) -> None:
     """Put what a tar archive has, and that comes, into a folder."""
-    _tar(agent, exchange, ["tar", "--extract", "--file=-"], path, "BACKUP_RESTORE_FAILED")
+    arguments = ["tar", "--extract", "--file=-", "--no-same-owner"]
+    if exchange.request.get("compressed"):  # one of ours
+        arguments += ["--gzip", "--preserve-permissions", "--delay-directory-restore"]
+    _tar(agent, exchange, arguments, path, "BACKUP_RESTORE_FAILED", _UNPACKED)
 
 
-def _tar(agent: AgentLink, exchange: Exchange, arguments: list[str], path: str, code: str) -> None:
+def _tar(
+    agent: AgentLink,
+    exchange: Exchange,
+    arguments: list[str],
+    path: str,
+    code: str,
+    good: frozenset[int],
+) -> None:
     def finish(answer: Json) -> Json:
-        if answer.get("exit_code") != 0:
+        if answer.get("exit_code") not in good:
             text = relay.complaint.decode(errors="replace").strip()
             raise Refused(code, text or "tar has failed", exit_code=answer.get("exit_code"))
         return {}

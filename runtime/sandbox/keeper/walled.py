@@ -1,5 +1,6 @@
 """Starts agents behind walls: what a sandbox's settings mean for its wall."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -9,7 +10,9 @@ from typing import Any
 
 from ..wall.errors import WallRefused
 from ..wall.options import Isolation, Network, WallLimits, WallOptions
+from ..wall.seccomp import filter_program
 from ..wall.start import Wall, start_wall
+from ..wall.system_folders import find_system
 from .housing import DESCRIPTOR_INSIDE, Need, is_walled, python
 
 PROGRAM_INSIDE = "/perdure/agent.pyc"
@@ -30,6 +33,13 @@ def limits_of(settings: Mapping[str, Any]) -> WallLimits:
     """Return how much the programs inside may use."""
     given = settings.get("limits") or {}
     return WallLimits(**{f.name: given[f.name] for f in fields(WallLimits) if f.name in given})
+
+
+def prepare() -> None:
+    """Find out what all walls have in common, before there are keepers that each would have to."""
+    find_system()
+    with contextlib.suppress(WallRefused):  # who wants a wall is told so
+        filter_program()
 
 
 def mounts_of(settings: Mapping[str, Any]) -> dict[str, Path]:

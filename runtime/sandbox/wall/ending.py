@@ -5,6 +5,8 @@
 import enum
 from dataclasses import dataclass
 
+TO_DO_WITHOUT_WALL = "perdure doctor says what this machine lacks, and what to do"
+
 
 class Cause(enum.StrEnum):
     """Why a program behind a wall has ended."""
@@ -37,3 +39,20 @@ class Ending:
     signal: int | None  # without a wall, or if bubblewrap itself was killed; exit_code is None then
     said: str  # the last that it wrote on standard error, 4 KiB at most
     usage: Usage
+
+    def __str__(self) -> str:
+        """Return it as a sentence's end, for whoever lost what was inside."""
+        said = self.said.strip()
+        match self.cause:
+            case Cause.NO_WALL:
+                what = said or "it does not say why"
+                return f"bubblewrap could make no wall: {what}. {TO_DO_WITHOUT_WALL}"
+            case Cause.OUT_OF_MEMORY:
+                return "the kernel ended it, for the sandbox's limit of memory was reached"
+            case Cause.EXITED if self.signal is not None:
+                how = f"it was ended by signal {self.signal}"
+            case Cause.EXITED:
+                how = f"it ended with exit code {self.exit_code}"
+            case _:
+                how = ""
+        return "; ".join(filter(None, (how, f"its last words: {said}" if said else "")))

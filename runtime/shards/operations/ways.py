@@ -8,8 +8,9 @@ from typing import Any
 
 from ....storage.durable_files import make_directory
 from ...control.protocol import OperationFailed
-from ...host.operations.doctoring import DoctorArguments, Finding, examine, summary
+from ...host.operations.doctoring import DoctorArguments, examine, summary
 from ...host.operations.exporting import ExportArguments
+from ...host.operations.finding import Finding
 from ...host.operations.house import Told, Values
 from ...host.operations.listing import ListArguments
 from ...host.operations.naming import find_namespace, namespaces_of
@@ -17,6 +18,7 @@ from ...host.operations.removing import ListDeletedArguments, list_deleted
 from ...host.operations.replacing import ForkArguments, ImportArguments
 from ...host.operations.table import understood
 from ...host.operations.verifying import Findings, VerifyArguments, verify_shared
+from ...sandbox.doctoring import examine_sandboxes
 from .backing_up import back_up
 from .houses import Houses
 from .merging import in_order
@@ -125,7 +127,9 @@ async def _verify(houses: Houses, arguments: VerifyArguments, told: Told) -> Val
 
 async def _doctor(houses: Houses, arguments: DoctorArguments, told: Told) -> Values:
     """The machine is looked at here, and each worker says how its storage is; see ``doctor``."""
-    findings = [] if arguments.storage_only else await asyncio.to_thread(examine, houses.layout)
+    findings: list[Finding] = []
+    if not arguments.storage_only:
+        findings = await asyncio.to_thread(examine, houses.layout, [examine_sandboxes])
     found = await asyncio.gather(*[_storage_of(houses, slot) for slot in houses.placement.slots])
     findings.extend(found)
     for finding in findings:

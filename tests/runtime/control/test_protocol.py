@@ -9,7 +9,6 @@ from perdure.runtime.control.protocol import (
     OperationFailed,
     failure_of,
     failure_of_bug,
-    socket_address,
 )
 from perdure.runtime.host.operations.errors import NoSuchActor
 from perdure.storage.errors import DatabaseFailed, PerdureError, SqlError
@@ -38,15 +37,3 @@ def test_a_bug_is_told_as_one() -> None:
     failure = failure_of_bug(KeyError("x"))
     assert failure.kind == "InternalError"
     assert "KeyError: 'x'" in failure.message
-
-
-def test_a_long_path_has_a_short_address_of_the_same_place(tmp_path: Path) -> None:
-    with socket_address(tmp_path) as address:
-        assert address == str(tmp_path / "control.sock")
-    deep = tmp_path / ("x" * 120)
-    deep.mkdir()
-    with socket_address(deep) as address:
-        assert len(address) < 108
-        Path(address).touch()
-    assert (deep / "control.sock").exists()
-    assert not Path(address).exists()

@@ -198,6 +198,13 @@ async def test_a_refused_upgrade_is_an_ordinary_answer(inside: Inside) -> None:
     assert [response.status, await response.text()] == [403, "not today"]
 
 
+async def test_an_upgrade_that_nobody_asked_for_is_none(inside: Inside) -> None:
+    answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+    with pytest.raises(SandboxRefused, match="which it was not asked to") as caught:
+        await inside.fetch(f"/hostile?{answer.encode().hex()}")
+    assert caught.value.code == "SERVICE_NOT_RESPONDING"
+
+
 async def test_a_socket_keeps_the_sandbox_awake_until_it_has_ended(inside: Inside) -> None:
     response = await inside.fetch("/ws", headers={"Upgrade": "websocket"})
     assert response.web_socket is not None

@@ -110,6 +110,15 @@ async def test_a_target_of_another_scheme_is_refused(server: Server) -> None:
         assert (await wire.answer()).status == 400
 
 
+@pytest.mark.parametrize("name", ["X-Perdure-Sandbox", "x-perdure-sandbox", "X-PERDURE-SANDBOX"])
+async def test_what_only_we_may_say_is_refused(server: Server, name: str) -> None:
+    async with await Wire.connect(server.url) as wire:
+        wire.say("GET / HTTP/1.1", "Host: a", f"{name}: port 8080")
+        answer = await wire.answer()
+        assert answer.status == 400
+        assert "is not for clients" in answer.text
+
+
 async def test_an_old_client_can_tell_where_a_stream_ends(server: Server) -> None:
     async with await Wire.connect(server.url) as wire:
         wire.say("GET /stream HTTP/1.0", "Host: a", "Connection: keep-alive")

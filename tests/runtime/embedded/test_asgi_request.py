@@ -47,6 +47,12 @@ def test_scheme_host_and_address() -> None:
     assert (nameless.url, nameless.address) == ("http://127.0.0.1:80/a", None)
 
 
+def test_what_only_we_may_say_is_not_said() -> None:
+    headers = [(b"X-Perdure-Sandbox", b"port 1"), (b"x-perdure-sandbox", b"port 2"), (b"x", b"y")]
+    request = HostedRequest(scope(headers=headers), Outside(), is_upgrade=False)
+    assert list(request.request(None).headers.items()) == [("x", "y")]
+
+
 def test_trusted_proxies_tell_of_the_client() -> None:
     headers = [
         (b"host", b"inner"),

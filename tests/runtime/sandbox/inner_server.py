@@ -20,6 +20,7 @@ GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONNECTIONS = [0]
 FLOODED = [0]
 HEARD: list[list[Any]] = []
+TARGETS: list[str] = []
 WAITING: list[asyncio.Future[None]] = []
 
 
@@ -161,6 +162,7 @@ async def handle(reader: Reader, writer: Writer) -> None:
         while (head := await read_head(reader)) is not None:
             method, target, version, fields = head
             path = target.partition("?")[0]
+            TARGETS.append(target)
             if named(fields).get("upgrade", "").lower() == "websocket" and path != "/refused":
                 await talk(reader, writer, target, fields)
                 return
@@ -196,16 +198,23 @@ def serve(writer: Writer, path: str, seen: dict[str, Any]) -> None:
     elif path == "/half":
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         writer.close()
+    elif path == "/hostile":
+        writer.write(bytes.fromhex(seen["target"].partition("?")[2]))
+        writer.close()
     elif path == "/go":
         for each in WAITING:
             each.set_result(None)
         send(writer, "200 OK")
     elif path == "/heard":
-        send(writer, "200 OK", json.dumps({"closed": HEARD, "flooded": FLOODED[0]}).encode())
+        facts = {"closed": HEARD, "flooded": FLOODED[0], "targets": TARGETS[:-1]}
+        send(writer, "200 OK", json.dumps(facts).encode())
     elif path == "/refused":
         send(writer, "403 Forbidden", b"not today")
     else:
-        send(writer, "200 OK", json.dumps(seen).encode(), "Content-Type: application/json")
+        body = json.dumps(seen).encode()
+        shown = b"" if seen["method"] == "HEAD" else body
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        writer.write(f"{head}\r\n\r\n".encode() + shown)
 
 
 async def main() -> None:

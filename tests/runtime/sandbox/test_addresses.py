@@ -1,20 +1,16 @@
-import socket
-from pathlib import Path
+import stat
 
 import pytest
 
-from perdure.runtime.sandbox.addresses import SIZE_BYTES_MAX, socket_address
+from perdure.runtime.sandbox.addresses import KEEPER_SOCKET_NAME, LAUNCHER_SOCKET_NAME
+from tests.runtime.sandbox.sandboxes import Sandboxes
+
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("folder", ["short", "long" * 40])
-def test_a_socket_is_reached_however_long_its_path_is(tmp_path: Path, folder: str) -> None:
-    place = tmp_path / folder
-    place.mkdir()
-    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
-        with socket_address(place, "x.sock") as address:
-            assert len(address) <= SIZE_BYTES_MAX
-            server.bind(address)
-        server.listen()
-        with socket_address(place, "x.sock") as address:
-            client.connect(address)
-    assert (place / "x.sock").exists()
+async def test_launcher_and_keepers_listen_under_their_names(sandboxes: Sandboxes) -> None:
+    name = "ac" * 32
+    await sandboxes.open(name)
+    launcher, keeper = LAUNCHER_SOCKET_NAME, f"{name}/{KEEPER_SOCKET_NAME}"
+    found = [path for path in sandboxes.folder.rglob("*") if stat.S_ISSOCK(path.stat().st_mode)]
+    assert {str(path.relative_to(sandboxes.folder)) for path in found} == {launcher, keeper}

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime.host.operations import doctoring
-from perdure.runtime.host.operations.doctoring import Finding, examine, summary
+from perdure.runtime.host.operations.doctoring import examine, summary
+from perdure.runtime.host.operations.finding import Finding
 from perdure.storage.layout import Layout
 from perdure.storage.probes import FileSystem, Room, SqliteFacts
 from tests.failing import fails_with

@@ -55,6 +55,49 @@ def test_a_terminal_hangs_up_when_its_shell_ends(agent: AgentProcess) -> None:
     assert b"".join(data for kind, data in raw if kind == DATA) == b"last words\r\n"
 
 
+def test_a_program_that_closes_its_terminal_is_not_ended_by_that(agent: AgentProcess) -> None:
+    request = {"op": "run", "command": "echo a; exec <&- >&- 2>&-; sleep 0.2; exit 3"}
+    answer, raw, _ = agent.ask({**request, "terminal": {"cols": 80, "rows": 24}})
+    assert answer == {"exit_code": 3, "signal": None}
+    assert b"".join(data for _, data in raw) == b"a\r\n"
+
+
+def test_one_that_opens_it_again_is_shown_what_it_writes_there(agent: AgentProcess) -> None:
+    command = "exec <&- >&- 2>&-; sleep 0.2; echo again > /dev/tty; sleep 0.2"
+    request = {"op": "run", "command": command, "terminal": {"cols": 80, "rows": 24}}
+    _, raw, _ = agent.ask(request)
+    assert b"".join(data for _, data in raw) == b"again\r\n"
+
+
+def test_last_words_are_kept_for_who_reads_slowly(agent: AgentProcess) -> None:
+    held_back = 0
+
+    def set_up(question: Question) -> None:
+        nonlocal held_back
+        first, give = question.on_data, question.consumed
+
+        def hold_back(cost_bytes: int) -> None:
+            nonlocal held_back
+            held_back += cost_bytes
+
+        def go_on() -> None:
+            question.consumed = give  # type: ignore[method-assign]  # of this one only
+            give(held_back)
+
+        def look(kind: int, data: bytes) -> None:
+            if not held_back:
+                agent.reactor.call_later(1.5, go_on)  # longer than an agent's patience
+            first(kind, data)
+
+        question.consumed = hold_back  # type: ignore[method-assign]  # as above
+        question.on_data = look
+
+    request = {"op": "run", "command": "stty -opost; head -c 264000 /dev/zero"}
+    answer, raw, _ = agent.ask({**request, "terminal": {"cols": 80, "rows": 24}}, set_up)
+    assert answer["exit_code"] == 0
+    assert sum(len(data) for _, data in raw) == 264_000
+
+
 def test_what_it_does_not_understand_is_an_error(agent: AgentProcess) -> None:
     answer, _, _ = agent.ask(
         {"op": "run", "command": "sleep 1000"}, lambda question: question.tell({"dance": 1})

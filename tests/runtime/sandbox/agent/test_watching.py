@@ -71,3 +71,31 @@ async def test_who_does_not_read_learns_that_something_was_missed(sandboxes: San
             if "overflow" in kinds:
                 break
     assert "create" in kinds
+
+
+async def test_only_what_was_asked_for_is_told(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open()
+    await text_of(sandbox, "mkdir -p src node_modules/x")
+    for fields in ({"include": ["*.py", "end"]}, {"exclude": ["node_modules", "*.js"]}):
+        await text_of(sandbox, "rm -f end")
+        async with sandbox.stream("watch", recursive=True, **fields) as stream:
+            items = aiter(stream)
+            await anext(items)
+            await text_of(sandbox, "touch node_modules/x/a src/b.js src/c.py end")
+            events = await events_until(items, "/workspace/end")
+        assert {path for _, path in events} == {"/workspace/src/c.py", "/workspace/end"}
+
+
+async def test_it_ends_when_what_is_watched_is_gone(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open()
+    await sandbox.ask("mkdir", path="folder")
+    async with sandbox.stream("watch", path="folder") as stream:
+        await sandbox.ask("delete", path="folder", recursive=True)
+        assert await stream.answer() == {"reason": "/workspace/folder is there no more"}
+
+
+async def test_patterns_that_are_none_are_refused(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open()
+    with pytest.raises(SandboxRefused) as caught:
+        await sandbox.ask("watch", include=["[a]"])
+    assert caught.value.code == "VALIDATION_FAILED"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from perdure.runtime.sandbox.addresses import socket_address
+from perdure.runtime.host.socket_address import socket_address
 from perdure.runtime.sandbox.asking import SandboxLost, SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection, _launch
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess

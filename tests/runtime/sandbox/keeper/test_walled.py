@@ -1,20 +1,40 @@
-import socket
+import shutil
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from perdure.runtime.sandbox.asking import SandboxRefused
-from perdure.runtime.sandbox.keeper.housing import Need, write_program
-from perdure.runtime.sandbox.keeper.walled import limits_of, start_walled, wall_name
+from perdure.runtime.sandbox.connection import SandboxConnection
+from perdure.runtime.sandbox.keeper.launching import LauncherProcess
+from perdure.runtime.sandbox.keeper.walled import limits_of, prepare, wall_name
 from perdure.runtime.sandbox.wall.options import WallLimits
+from perdure.runtime.sandbox.wall.seccomp import filter_program
+from perdure.runtime.sandbox.wall.system_folders import find_system
 from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
 pytestmark = pytest.mark.slow
+NAME = "a" * 64
 
 
 def test_limits_are_what_was_said_and_else_what_is_usual() -> None:
     assert limits_of({}) == WallLimits()
     assert limits_of({"limits": {"processes": 7}}) == WallLimits(processes=7)
+
+
+def test_what_all_walls_have_in_common_is_found_out_before_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filter_program.cache_clear()
+    find_system.cache_clear()
+    prepare()
+    assert (filter_program.cache_info().currsize, find_system.cache_info().currsize) == (1, 1)
+    filter_program.cache_clear()
+    monkeypatch.setattr("platform.machine", lambda: "an unknown one")
+    prepare()  # who wants a wall will be told
+    monkeypatch.undo()
+    assert filter_program()
 
 
 def test_the_name_of_a_wall_is_that_of_no_other_folder(tmp_path: Path) -> None:
@@ -25,16 +45,10 @@ def test_the_name_of_a_wall_is_that_of_no_other_folder(tmp_path: Path) -> None:
     assert all(len(name) == 32 for name in names)
 
 
-def test_an_agent_without_a_wall_is_started_in_its_workspace(tmp_path: Path) -> None:
-    workspace = tmp_path / "workspace"
-    workspace.mkdir()
-    near, far = socket.socketpair()
-    need = Need("a1", workspace, write_program(tmp_path), far, None, {"isolation": "none"})
-    wall = start_walled(need)
-    far.close()
-    assert Path(f"/proc/{wall.pid}/cwd").readlink() == workspace
-    near.close()
-    wall.end()
+async def test_an_agent_without_a_wall_is_started_in_its_workspace(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open(NAME)
+    place = sandboxes.folder / NAME / "workspace"
+    assert await text_of(sandbox, "readlink /proc/$PPID/cwd") == str(place)
 
 
 async def test_behind_a_wall_it_sees_its_workspace_and_its_own_processes(
@@ -109,3 +123,43 @@ async def test_what_is_not_there_to_be_mounted_is_named(walled: Sandboxes, tmp_p
         await walled.open(mounts=[[str(gone), "/opt/gone"]])
     assert str(gone) in str(refused.value)
     assert "mount under [perdure.sandbox]" in refused.value.context["what_to_do"]
+
+
+@pytest.fixture
+def program_folder() -> Iterator[Path]:
+    """Programs that a launcher finds before all others, where everybody may go."""
+    folder = Path(tempfile.mkdtemp(prefix="perdure-programs-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("bubblewrap", "told"),
+    [
+        (None, ["bubblewrap is not here. Install bubblewrap", 'isolation = "none"']),
+        ("echo 'bwrap: No permissions' >&2; exit 1", ["bwrap: No permissions", "perdure doctor"]),
+    ],
+)
+async def test_a_machine_that_gives_no_wall_is_told_of_at_the_first_use(
+    program_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bubblewrap: str | None,
+    told: list[str],
+) -> None:
+    """All of it: why, and what to do."""
+    if bubblewrap is not None:
+        (program_folder / "bwrap").write_text(f"#!/bin/sh\n{bubblewrap}\n")
+        (program_folder / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(program_folder))
+    launcher = LauncherProcess(tmp_path / "sandboxes")
+    try:
+        with pytest.raises(SandboxRefused) as refused:
+            sandbox = await SandboxConnection.open(tmp_path / "sandboxes", "ab" * 32, {})
+            await text_of(sandbox, "true")
+        assert refused.value.code == "CONTAINER_UNAVAILABLE"
+        for words in told:
+            assert words in str(refused.value)
+    finally:
+        launcher.close()

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import pytest
+
 from perdure.runtime.sandbox.wall.ending import Cause, Ending, Usage
 
 
@@ -12,3 +14,24 @@ def test_an_ending_can_be_sent_as_text() -> None:
     told = dataclasses.asdict(ending)
     assert told["cause"] == "out of memory"
     assert Ending(**told | {"usage": Usage(**told["usage"])}) == ending
+
+
+@pytest.mark.parametrize(
+    ("ending", "text"),
+    [
+        ({"cause": Cause.NO_WALL, "said": "bwrap: No\n"}, "could make no wall: bwrap: No. perdure"),
+        ({"cause": Cause.NO_WALL}, "could make no wall: it does not say why. perdure doctor"),
+        ({"cause": Cause.OUT_OF_MEMORY, "exit_code": 137}, "limit of memory"),
+        ({"cause": Cause.EXITED, "exit_code": 3}, "it ended with exit code 3"),
+        ({"cause": Cause.EXITED, "signal": 9, "said": "x"}, "by signal 9; its last words: x"),
+        ({"cause": Cause.ENDED, "said": "x"}, "its last words: x"),
+    ],
+)
+def test_an_ending_says_what_has_happened(ending: dict[str, object], text: str) -> None:
+    fields = {"exit_code": None, "signal": None, "said": "", "usage": Usage(), **ending}
+    assert text in str(Ending(**fields))  # type: ignore[arg-type]  # a table of them
+
+
+def test_the_end_that_was_asked_for_needs_no_words() -> None:
+    asked = Ending(cause=Cause.ENDED, exit_code=137, signal=None, said="", usage=Usage())
+    assert str(asked) == ""

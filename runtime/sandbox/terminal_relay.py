@@ -1,0 +1,155 @@
+"""A terminal over a WebSocket: what is typed goes in, what is shown comes out.
+
+Binary messages are raw bytes, both ways. Text messages are JSON: ``{"type": "resize", "cols",
+"rows"}``, ``{"type": "pause"}`` and ``{"type": "resume"}`` from the client; ``{"type": "ready"}``,
+``{"type": "exit", "code", "signal"}`` and ``{"type": "error", "message", "code"}`` from here.
+
+*Promise*: neither side is sent more than it takes. A client that does not read stops the program
+that writes, one that says ``pause`` likewise (a page cannot stop reading its socket), and a
+program that does not read stops the client. Who hangs up ends the shell; a shell that ends is told,
+behind all that it has written, and the connection is closed with 1000.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from ...actors.socket_events import SocketEvent
+from ...actors.websocket import WebSocket
+from .asking import Output
+from .terminal_request import is_size
+
+# So much may be on its way to a client before the program that writes it has to wait.
+WAITING_BYTES_MAX: Final = 256 * 1024
+_LOOK_AGAIN_S: Final = 0.01
+# What a shell has to end in when nobody looks at it any more; afterwards it is told to.
+HANG_UP_S: Final = 2.0
+
+NORMAL: Final = 1000
+FAILED: Final = 1011
+
+
+class TerminalStream(Protocol):
+    """A terminal inside, as ``SandboxStream`` leads to it."""
+
+    def __aiter__(self) -> Any: ...
+    async def write(self, data: bytes) -> None: ...
+    def tell(self, event: dict[str, Any]) -> None: ...
+    def end(self) -> None: ...
+    async def answer(self) -> Mapping[str, Any]: ...
+
+
+class TerminalRelay:
+    """One client and one shell, until either has gone.
+
+    Args:
+        socket: The accepted end that leads to the client.
+        stream: Leads to the terminal.
+    """
+
+    def __init__(self, socket: WebSocket, stream: TerminalStream) -> None:
+        self._socket = socket
+        self._stream = stream
+        self._is_gone = asyncio.Event()
+        self._may_show = asyncio.Event()
+        self._may_show.set()
+        socket.add_event_listener("close", self._closed)
+
+    async def run(self) -> None:
+        """Pass on what comes from either side.
+
+        Raises:
+            SandboxRefused: There is no such terminal, or the sandbox has ended.
+        """
+        showing = asyncio.create_task(self._show())
+        typing = asyncio.create_task(self._type())
+        leaving = asyncio.create_task(self._is_gone.wait())
+        tasks = (showing, typing, leaving)
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if showing in done:
+                ending = showing.result()
+            else:
+                showing.cancel()
+                await self._hang_up()
+                if typing in done:
+                    typing.result()
+                return
+        finally:
+            for task in tasks:
+                task.cancel()
+        self._farewell(ending)
+
+    async def _show(self) -> Mapping[str, Any]:
+        async for item in self._stream:
+            if isinstance(item, Output):
+                if self._socket.ready_state == WebSocket.OPEN:
+                    self._socket.send(item.data)
+                await self._until_taken()
+            elif "pid" in item:
+                tell(self._socket, {"type": "ready"})
+        return await self._stream.answer()
+
+    async def _until_taken(self) -> None:
+        delay_s = 0.0  # what was sent leaves behind this turn, and is counted then
+        while delay_s == 0 or self._socket.buffered_amount > WAITING_BYTES_MAX:
+            await asyncio.sleep(delay_s)  # a socket does not tell when it is taken
+            delay_s = _LOOK_AGAIN_S
+        await self._may_show.wait()
+
+    async def _type(self) -> None:
+        async for message in self._socket:
+            if isinstance(message, bytes):
+                await self._stream.write(message)
+            else:
+                self._obey(message)
+
+    def _obey(self, text: str) -> None:
+        try:
+            control = json.loads(text)
+        except ValueError:
+            control = None
+        kind = control.get("type") if type(control) is dict else None
+        if kind == "resize":
+            self._resize(control.get("cols"), control.get("rows"))
+        elif kind == "pause":
+            self._may_show.clear()
+        elif kind == "resume":
+            self._may_show.set()
+        else:
+            complain(self._socket, "A text message is JSON of type resize, pause or resume")
+
+    def _resize(self, cols: object, rows: object) -> None:
+        if is_size(cols) and is_size(rows):
+            self._stream.tell({"cols": cols, "rows": rows})
+        else:
+            complain(self._socket, f"There is no terminal of {cols!r} columns and {rows!r} lines")
+
+    async def _hang_up(self) -> None:
+        self._stream.end()
+        try:
+            async with asyncio.timeout(HANG_UP_S):
+                await self._stream.answer()
+        except TimeoutError:
+            """It does not listen, or does not read: whoever made the stream cancels it."""
+
+    def _farewell(self, ending: Mapping[str, Any]) -> None:
+        code, signal = ending.get("exit_code"), ending.get("signal")
+        tell(self._socket, {"type": "exit", "code": code, **({"signal": signal} if signal else {})})
+        self._socket.close(NORMAL, f"the shell has ended with {signal or code}")
+
+    def _closed(self, event: SocketEvent) -> None:
+        del event
+        self._is_gone.set()
+
+
+def tell(socket: WebSocket, message: Mapping[str, Any]) -> None:
+    """Say something to a client that is still there."""
+    if socket.ready_state == WebSocket.OPEN:
+        socket.send(json.dumps(message))
+
+
+def complain(socket: WebSocket, message: str, code: str = "VALIDATION_FAILED") -> None:
+    """Say what is wrong."""
+    tell(socket, {"type": "error", "message": message, "code": code})
