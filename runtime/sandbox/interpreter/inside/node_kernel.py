@@ -85,7 +85,10 @@ class NodeKernel:
         """Run code. See ``Kernel``."""
         # A thread: the pipe is full when code is longer, and the process busy with code before.
         line = json.dumps({"code": code}).encode() + b"\n"
-        await asyncio.to_thread(_write, self._requests, line)
+        try:
+            await asyncio.to_thread(_write, self._requests, line)
+        except BrokenPipeError:
+            raise KernelDied(await self._status()) from None
         while True:
             event = await self._next()
             if event["type"] == "end":

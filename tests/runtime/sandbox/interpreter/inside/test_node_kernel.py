@@ -99,3 +99,19 @@ process.exit(4);
     assert "exit code 4" in events[-1]["evalue"]
     pid = int(events[0]["text"])
     assert await text_of(open_host.connection, f"ls /proc/{pid} 2>/dev/null || echo gone") == "gone"
+
+
+async def test_one_that_has_ended_between_two_runs_says_so_at_the_next(open_host: Hosted) -> None:
+    context = await open_host.create("javascript")
+    code = "setTimeout(() => process.exit(5), 1); process.pid"
+    events, answer = await open_host.run(code, context)
+    assert answer["has_ended"] is False
+    pid = events[0]["text"]
+    has_ended = (
+        f"for n in $(seq 500); do grep -q 'State:.Z' /proc/{pid}/status && break; sleep 0.02; done"
+    )
+    await text_of(open_host.connection, has_ended)
+    [event], answer = await open_host.run("1", context)
+    assert "exit code 5" in event["evalue"]
+    assert answer["has_ended"] is True
+    assert (await open_host.ask("list"))["contexts"] == []
