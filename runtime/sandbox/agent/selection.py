@@ -23,18 +23,17 @@ class Selection:
 
     def __init__(self, include: list[str], exclude: list[str]) -> None:
         self.names = include, exclude
-        self._include = _compiled(include)
-        self._exclude = _compiled(exclude)
+        self._include = [_Pattern(each) for each in include]
+        self._exclude = [_Pattern(each) for each in exclude]
 
     def admits(self, path: str) -> bool:
         """Whether to tell of a path, which is relative."""
-        if self._exclude is not None and self._exclude.search(path):
-            return False
-        return self._include is None or self._include.search(path) is not None
+        is_wanted = not self._include or any(each.means(path) for each in self._include)
+        return is_wanted and self.enters(path)
 
     def enters(self, path: str) -> bool:
         """Whether to look into a folder."""
-        return self._exclude is None or self._exclude.search(path) is None
+        return not any(each.means(path) for each in self._exclude)
 
 
 def selection_of(request: dict[str, Any]) -> Selection:
@@ -69,16 +68,52 @@ def _patterns(request: dict[str, Any], name: str) -> list[str]:
     return sorted(set(given))
 
 
-def _compiled(patterns: list[str]) -> Any:
-    if not patterns:
-        return None
-    import re  # noqa: PLC0415  # takes as long to import as half of the agent's start
+class _Pattern:
+    """One pattern. (No regular expression: the agent starts without ``re``.)"""
 
-    def escaped(pattern: str) -> str:
-        parts = [
-            "[^/]*".join("[^/]".join(map(re.escape, word.split("?"))) for word in part.split("*"))
-            for part in pattern.split("**")
-        ]
-        return ".*".join(parts)
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._is_plain = not any(character in text for character in "*?")
+        self._parts: list[str] = []
+        for character in text:
+            if character == "*" and self._parts and self._parts[-1] == "*":
+                self._parts[-1] = "**"
+            elif character != "*" or not self._parts or self._parts[-1] != "**":
+                self._parts.append(character)
 
-    return re.compile("|".join(f"(?:^|/){escaped(each)}(?:/|$)" for each in patterns), re.DOTALL)
+    def means(self, path: str) -> bool:
+        """Whether a path has it, as names that follow each other."""
+        if self._is_plain:
+            return f"/{self._text}/" in f"/{path}/"
+        starts = [0, *(at + 1 for at, character in enumerate(path) if character == "/")]
+        return any(self._matches(path, start) for start in starts)
+
+    def _matches(self, path: str, start: int) -> bool:
+        """Try all ways at once: none of them can take more than the path's length."""
+        parts, states = self._parts, self._closure({0})
+        for at in range(start, len(path) + 1):
+            is_end = at == len(path) or path[at] == "/"
+            if is_end and len(parts) in states:
+                return True
+            if at == len(path) or not states:
+                return False
+            character, following = path[at], set[int]()
+            for state in states - {len(parts)}:
+                part = parts[state]
+                if part == "**" or (part == "*" and character != "/"):
+                    following.add(state)
+                elif part == character or (part == "?" and character != "/"):
+                    following.add(state + 1)
+            states = self._closure(following)
+        return False
+
+    def _closure(self, states: set[int]) -> set[int]:
+        """Also what is behind a star, which may stand for nothing."""
+        waiting = list(states)
+        while waiting:
+            state = waiting.pop()
+            is_star = state < len(self._parts) and self._parts[state] in {"*", "**"}
+            if is_star and state + 1 not in states:
+                states.add(state + 1)
+                waiting.append(state + 1)
+        return states

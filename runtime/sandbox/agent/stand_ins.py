@@ -13,6 +13,7 @@ import _signal  # type: ignore[import-not-found]  # as above
 import _socket
 import sys
 
+_installed: dict[str, object] = {}
 _CHECK = '{"a":[1,-2.5,"\\u00e9\\ud800\\"",null,true,{}]}'
 
 
@@ -111,3 +112,11 @@ def install() -> None:
         vars(json).update(loads=loads, dumps=dumps)
         found["json"] = json
     sys.modules.update(found)
+    _installed.update(found)
+
+
+def uninstall() -> None:
+    """Have what is imported from now on find the real ones: the agent's own modules have these."""
+    for name, module in _installed.items():
+        if sys.modules.get(name) is module:
+            del sys.modules[name]

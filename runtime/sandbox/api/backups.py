@@ -132,7 +132,8 @@ class Backups(Commands):
                 text = f"Backup {backup_id} cannot be restored to {folder}: {error}"
                 context = {**error.context, "dir": folder, "backup_id": backup_id}
                 raise SandboxBackupError("BACKUP_RESTORE_FAILED", text, context) from None
-            await self._tidy(parent)
+            with contextlib.suppress(SandboxError):  # it is restored, whatever else lies about
+                await self._tidy(parent)
         return RestoreBackupResult(success=True, dir=folder, id=backup_id)
 
     async def delete_backup(self, backup: DirectoryBackup | Mapping[str, Any]) -> bool:

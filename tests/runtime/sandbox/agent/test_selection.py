@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +68,20 @@ def test_a_name_without_stars_means_exactly_itself(name: str, folders: list[str]
     selection = Selection([name], [])
     assert selection.admits("/".join([*folders, name]))
     assert selection.admits(f"x{name}/y") is False
+
+
+def as_expression(pattern: str) -> str:
+    """The same, as a regular expression."""
+    words = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    found = re.split(r"(\*\*+|\*|\?)", pattern)
+    return "".join(words.get(each[:2], re.escape(each)) for each in found)
+
+
+@given(st.text("ab/*?", min_size=1, max_size=8), st.text("ab/", max_size=12))
+def test_it_is_what_a_regular_expression_would_find(pattern: str, path: str) -> None:
+    expected = re.search(f"(?:^|/){as_expression(pattern)}(?:/|$)", path) is not None
+    assert Selection([pattern], []).admits(path) is expected
+
+
+def test_no_pattern_takes_long() -> None:
+    assert not Selection(["**a" * 300 + "b"], []).admits("a" * 3000)
