@@ -28,10 +28,11 @@ Examples:
 @click.argument("directory", metavar="NAME", type=click.Path(path_type=Path))
 @click.option(
     "--template",
-    type=click.Choice(["chat", "counter"]),
+    type=click.Choice(["chat", "counter", "sandbox"]),
     default="chat",
     show_default=True,
-    help="chat: rooms over WebSockets, with a page. counter: numbers over HTTP.",
+    help="chat: rooms over WebSockets, with a page. counter: numbers over HTTP. "
+    "sandbox: runs programs that it is sent, behind a wall.",
 )
 def init(directory: Path, template: str) -> None:
     """Write a new project into the directory NAME.

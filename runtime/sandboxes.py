@@ -7,7 +7,7 @@ from pathlib import Path
 from .edge.sandbox_outbound import SandboxOutbound
 from .host.loader import App
 from .sandbox.home import SandboxHome
-from .sandbox.sandbox import Sandbox
+from .sandbox.owner import SandboxOwner
 from .sockets.limits import SocketLimits
 
 # What a worker tells its supervisor when its program has a class of sandboxes.
@@ -49,7 +49,7 @@ class Sandboxes:
 def has_sandboxes(apps: Sequence[App]) -> bool:
     """Whether one of the programs has a class of sandboxes."""
     return any(
-        issubclass(cls, Sandbox)
+        issubclass(cls, SandboxOwner)
         for app in apps
         for cls in (*app.unbound.values(), *app.classes.values())
     )

@@ -23,6 +23,7 @@ Table = Mapping[str, Sequence[str]]
 # ``__all__``, and by its ``__getattr__``, if it has one, those that are made when asked for.
 SDK_MODULES: Table = {
     "asgi": ("gateway.asgi",),
+    "cloudflare_sandbox": ("sdk.sandbox",),
     "workers": (
         "sdk.entrypoints",
         "sdk.messages",

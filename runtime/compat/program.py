@@ -4,12 +4,14 @@ import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ...actors.actor import Actor, Handlers
 from ...actors.base import DurableObject, WorkerEntrypoint
 from ...actors.channel import Outbound
+from ...actors.handlers import construct_native
 from ...actors.limits import ActorLimits
 from ..config.model import WorkerConfig
 from ..host.bindings import Env
@@ -30,6 +32,7 @@ _FLAGS_OF_TODAY = {
     "python_request_headers_preserve_commas": True,
     "python_workflows": True,
 }
+_SANDBOX = "Sandbox"
 # What a module of the program's own has, if it is the platform's SDK.
 _OF_THE_SDK = frozenset({"DurableObject", "WorkerEntrypoint", "python_from_rpc", "python_to_rpc"})
 
@@ -130,6 +133,8 @@ class WorkersStyle:
 
         if module_name == "cloudflare:workers":
             return WorkersModule(lambda: self.env, wait_until)
+        if module_name == "@cloudflare/sandbox":
+            return import_module("cloudflare_sandbox")
         return import_from_javascript(module_name)
 
     def _own_workers(self) -> ModuleType | None:
@@ -167,9 +172,27 @@ class WorkersStyle:
         from .views.env import bind  # noqa: PLC0415  # as above
 
         bind(self.env, env)
+        if any(base.__name__ == _SANDBOX for base in cls.__mro__):
+            construct = self._construct_sandbox(cls, env, has_sql=has_sql)
+            if construct is not None:
+                return construct
         return construct_in_workers_style(
             cls, self.env, has_sql=has_sql, has_global_handlers=self._has_globals
         )
+
+    def _construct_sandbox(
+        self, cls: type[Any], env: Env, *, has_sql: bool
+    ) -> Callable[[Actor], Handlers] | None:
+        """As ``construct``, for a class that is a sandbox; None if it only is called so."""
+        from ..sandbox.sandbox import Sandbox as NativeSandbox  # noqa: PLC0415  # as above
+        from .sdk.sandbox_object import Sandbox, construct_sandbox  # noqa: PLC0415  # as above
+
+        if issubclass(cls, Sandbox):
+            return construct_sandbox(cls, self.env, has_sql=has_sql)
+        if issubclass(cls, NativeSandbox):  # perdure's own: it is as it is
+            construct: Callable[[Actor], Handlers] = construct_native(cls, env, has_sql=has_sql)
+            return construct
+        return None
 
     def worker(
         self,

@@ -13,6 +13,7 @@ from ..config.model import WorkerConfig
 
 HEADER = '"""What env has, for type checkers. Written by `perdure types`, which writes it anew."""'
 _OURS = ("DurableObjectNamespace", "ServiceStub")
+_PACKAGE = __name__.partition(".")[0]
 _TYPES: Mapping[type, str] = {
     bool: "bool",
     dict: "dict[str, Any]",
@@ -101,10 +102,16 @@ def _stub_class(name: str, cls: type[DurableObject]) -> Iterator[str]:
 
 
 def methods_of(cls: type[DurableObject]) -> Sequence[str]:
-    """The methods that a stub may call, in the order in which they are written."""
+    """The methods that a stub may call, in the order in which they are written.
+
+    Those of perdure's own classes are left out: ``get_sandbox`` is how a ``Sandbox`` is called, and
+    what it gives is typed already.
+    """
     ours = set(dir(DurableObject))
     found: dict[str, None] = {}
     for base in reversed(cls.__mro__):
+        if base.__module__.partition(".")[0] == _PACKAGE:
+            continue
         for name in vars(base):
             if not name.startswith("_") and name not in RESERVED and name not in ours:
                 found[name] = None

@@ -101,9 +101,21 @@ class SandboxGitError(SandboxError):
 
 
 class SandboxInterpreterError(SandboxError):
-    """Code cannot be run: no interpreter, or its context is gone."""
+    """What runs code could not be started, or has ended."""
 
     http_status = 503
+
+
+class SandboxContextNotFound(SandboxInterpreterError):
+    """There is no such code context, or none any more: its variables are gone."""
+
+    http_status = 404
+
+
+class SandboxLanguageUnavailable(SandboxInterpreterError):
+    """Nothing here runs code of that language; the message says what to install."""
+
+    http_status = 501
 
 
 class SandboxBackupError(SandboxError):
@@ -148,7 +160,9 @@ _CLASSES: Mapping[type[SandboxError], str] = {
         "GIT_REPOSITORY_NOT_FOUND GIT_BRANCH_NOT_FOUND GIT_AUTH_FAILED GIT_NETWORK_ERROR "
         "INVALID_GIT_URL GIT_CLONE_FAILED GIT_CHECKOUT_FAILED GIT_OPERATION_FAILED"
     ),
-    SandboxInterpreterError: "INTERPRETER_NOT_READY CONTEXT_NOT_FOUND CODE_EXECUTION_ERROR",
+    SandboxInterpreterError: "INTERPRETER_NOT_READY CODE_EXECUTION_ERROR",
+    SandboxContextNotFound: "CONTEXT_NOT_FOUND",
+    SandboxLanguageUnavailable: "PYTHON_NOT_AVAILABLE JAVASCRIPT_NOT_AVAILABLE",
     SandboxBackupError: (
         "BACKUP_CREATE_FAILED BACKUP_RESTORE_FAILED BACKUP_NOT_FOUND BACKUP_EXPIRED "
         "INVALID_BACKUP_CONFIG"

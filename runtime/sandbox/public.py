@@ -1,6 +1,15 @@
 """The names that ``perdure`` has for sandboxes, loaded when the first of them is asked for."""
 
 from .api.backups import DirectoryBackup, RestoreBackupResult
+from .api.code_results import (
+    ChartData,
+    CodeContext,
+    CodeResult,
+    ExecutionError,
+    ExecutionLogs,
+    ExecutionResult,
+    OutputMessage,
+)
 from .api.events import parse_sse_stream
 from .api.exposed_port import ExposedPort
 from .api.git import GitCheckoutResult
@@ -11,6 +20,7 @@ from .client import SandboxStub, get_sandbox
 from .errors import (
     SandboxBackupError,
     SandboxCommandError,
+    SandboxContextNotFound,
     SandboxError,
     SandboxFileConflict,
     SandboxFileDenied,
@@ -19,6 +29,7 @@ from .errors import (
     SandboxGitError,
     SandboxInterpreterError,
     SandboxInvalid,
+    SandboxLanguageUnavailable,
     SandboxNotReady,
     SandboxPortError,
     SandboxPortNotFound,
@@ -49,11 +60,17 @@ from .results import (
 from .sandbox import Sandbox
 
 __all__ = [
+    "ChartData",
     "CheckChangesResult",
+    "CodeContext",
+    "CodeResult",
     "CollectedFile",
     "DeleteFileResult",
     "DirectoryBackup",
     "ExecResult",
+    "ExecutionError",
+    "ExecutionLogs",
+    "ExecutionResult",
     "ExecutionSession",
     "ExposedPort",
     "FileExistsResult",
@@ -63,6 +80,7 @@ __all__ = [
     "ListFilesResult",
     "MkdirResult",
     "MoveFileResult",
+    "OutputMessage",
     "Process",
     "ProcessLogs",
     "ReadFileResult",
@@ -71,6 +89,7 @@ __all__ = [
     "Sandbox",
     "SandboxBackupError",
     "SandboxCommandError",
+    "SandboxContextNotFound",
     "SandboxError",
     "SandboxFileConflict",
     "SandboxFileDenied",
@@ -79,6 +98,7 @@ __all__ = [
     "SandboxGitError",
     "SandboxInterpreterError",
     "SandboxInvalid",
+    "SandboxLanguageUnavailable",
     "SandboxNotReady",
     "SandboxPortError",
     "SandboxPortNotFound",

@@ -7,6 +7,7 @@ from ...actors.http import Request, Response
 from .api.backups import Backups
 from .api.file_streams import FileStreams
 from .api.git import Git
+from .api.interpreter import Interpreter
 from .api.life import Life
 from .api.ports import Ports
 from .api.processes import Processes
@@ -31,6 +32,7 @@ class Sandbox(
     Processes,
     Ports,
     Terminal,
+    Interpreter,
     Unavailable,
     DurableObject,
 ):

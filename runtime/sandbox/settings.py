@@ -1,9 +1,9 @@
-# Pure: values to values.
 """What a configuration means for a sandbox that is started."""
 
 from typing import Any
 
 from ..config.sandbox import SandboxConfig
+from .interpreter.packages import package_folders
 
 # Name of the configuration to name of ``wall.options.WallLimits``.
 LIMITS = {
@@ -28,6 +28,7 @@ def keeper_settings(config: SandboxConfig) -> dict[str, Any]:
         "best_effort": config.limits == "best-effort",
         "limits": {name: value for name, value in limits.items() if value is not None},
         "mounts": [[str(outside), inside] for outside, inside in config.mount],
+        "packages": [str(path) for path in package_folders()],
         "path": list(config.path),
         "env": dict(config.env),
         "sleep_after_s": config.sleep_after_s,

@@ -14,12 +14,14 @@ from click.testing import Result
 from perdure.cli.init import TEMPLATES
 from perdure.cli.project import open_project
 from perdure.runtime.server import Server
+from tests.examples.sandbox.projects import check_wall
 
 Invoke = Callable[..., Result]
 
 FILES = {
     "chat": {".gitignore", "README.md", "src/index.html", "src/main.py", "wrangler.toml"},
     "counter": {".gitignore", "README.md", "src/main.py", "wrangler.toml"},
+    "sandbox": {".gitignore", "README.md", "src/main.py", "wrangler.toml"},
 }
 
 
@@ -141,6 +143,13 @@ def counter(invoke: Invoke, here: Path) -> Path:
     return here / "hits"
 
 
+@pytest.fixture
+def sandbox(invoke: Invoke, here: Path) -> Path:
+    check_wall()
+    assert invoke("init", "runner", "--template", "sandbox").exit_code == 0
+    return here / "runner"
+
+
 async def test_people_in_a_room_hear_each_other_and_nobody_else(chat: Path) -> None:
     async with (
         serving(chat) as url,
@@ -238,3 +247,21 @@ async def test_a_hundred_requests_at_once_are_each_counted(counter: Path) -> Non
 
         values = await asyncio.gather(*(add() for _ in range(100)))
     assert sorted(values) == list(range(1, 101))
+
+
+async def test_a_sandbox_runs_what_it_is_sent_and_keeps_its_files(sandbox: Path) -> None:
+    program = "open('kept', 'a').write('x'); print(len(open('kept').read()))"
+    async with serving(sandbox) as url, aiohttp.ClientSession(url) as http:
+        for said in ("1\n", "2\n"):
+            async with http.post("/run/ada", data=program) as response:
+                assert (response.status, await response.text()) == (200, said)
+        async with http.post("/run/bob", data=program) as response:
+            assert await response.text() == "1\n"
+        async with http.get("/files/ada") as response:
+            assert await response.json() == [{"path": "kept", "size": 2}]
+        async with http.delete("/files/ada") as response:
+            assert response.status == 204
+        async with http.get("/files/ada") as response:
+            assert await response.json() == []
+        async with http.post("/run/-", data=program) as response:
+            assert response.status == 400

@@ -20,7 +20,7 @@ PAGE = ROOT / "docs/workers-compatibility.md"
 # Tops of packages have their submodules as names besides.
 LISTED = [
     *("workers", "js", "pyodide", "pyodide.code", "pyodide.ffi", "pyodide.http"),
-    *("pyodide.webloop", "asgi", "workers.wsgi", "workers.workflows"),
+    *("pyodide.webloop", "asgi", "workers.wsgi", "workers.workflows", "cloudflare_sandbox"),
 ]
 
 

@@ -18,10 +18,12 @@ from perdure.runtime.config.load import load
 from perdure.runtime.config.model import PerdureConfig
 from perdure.runtime.edge.firewall.head import RequestHead
 from perdure.runtime.edge.firewall.requiring import signature_check
+from perdure.runtime.sandbox import public
 from perdure.runtime.server import Server
+from tests.examples.sandbox.projects import check_wall
 
 DOCS = Path(__file__).parents[2] / "docs"
-GUIDES = ("guide.md", "websockets.md", "firewall.md")
+GUIDES = ("guide.md", "websockets.md", "firewall.md", "sandbox.md")
 FIREWALL = (DOCS / "firewall.md").read_text()
 BLOCKS = [
     (guide, block)
@@ -63,6 +65,16 @@ def block_with(text: str) -> str:
     return found[0]
 
 
+SANDBOX_CONFIG = """
+[[durable_objects.bindings]]
+name = "Sandbox"
+class_name = "{0}"
+[[migrations]]
+tag = "v1"
+new_sqlite_classes = ["{0}"]
+"""
+
+
 @pytest.fixture
 def run(start: Callable[[Path], Awaitable[Server]], tmp_path: Path) -> Run:
     """Runs a program whose classes are bound by their names in capitals; gives its URL."""
@@ -75,6 +87,9 @@ def run(start: Callable[[Path], Awaitable[Server]], tmp_path: Path) -> Run:
             config += f"class_name = '{name}'\n"
         if classes:
             config += f"[[migrations]]\ntag = 'v1'\nnew_sqlite_classes = {classes}\n"
+        for name in re.findall(r"class (\w+)\(Sandbox\)", program) or ["Sandbox"]:
+            if "import Sandbox" in program or ", Sandbox," in program:
+                config += SANDBOX_CONFIG.format(name)
         project = tmp_path / "project"
         project.mkdir()
         (project / "wrangler.toml").write_text(config)
@@ -119,7 +134,7 @@ def test_every_link_leads_somewhere(guide: str) -> None:
 def test_every_name_in_capitals_is_public(guide: str) -> None:
     text = (DOCS / guide).read_text()
     for name in re.findall(r"`((?:[A-Z][a-z]+){2,})[`(]", text):
-        assert name in perdure.__all__, name
+        assert name in {*perdure.__all__, *public.__all__}, name
 
 
 async def test_the_guides_first_program_counts(run: Run, http: aiohttp.ClientSession) -> None:
@@ -191,3 +206,38 @@ async def test_a_listener_that_raises_ends_its_connection_and_is_told(run: Run) 
     async with connect(address) as ws:
         await ws.send("tell")
         assert await ws.recv() == "error close 1"
+
+
+async def test_the_first_program_of_sandboxes_runs_what_it_is_sent(
+    run: Run, http: aiohttp.ClientSession
+) -> None:
+    check_wall()
+    url = await run(block_with('get_sandbox(self.env.Sandbox, "calculator")'))
+    for program, said in (("print(6 * 7)", "42\n"), ("import sys; sys.exit('no')", "no\n")):
+        async with http.post(url, data=program) as response:
+            assert (response.status, await response.text()) == (200, said)
+
+
+async def test_a_class_derives_from_sandbox_as_the_guide_shows_it(
+    run: Run, http: aiohttp.ClientSession
+) -> None:
+    check_wall()
+    program = "from perdure import Response, Sandbox, WorkerEntrypoint, get_sandbox\n"
+    program += block_with("class Calculator(Sandbox)")
+    program += (
+        ENTRYPOINT.partition("        return")[0]
+        + """\
+        sandbox = get_sandbox(self.env.Sandbox, "one")
+        return Response(await sandbox.calculate("2 * pi"))
+"""
+    )
+    async with http.get(await run(program)) as response:
+        assert await response.text() == "6.28318\n"
+
+
+async def test_a_program_for_workers_has_sandboxes_as_the_guide_shows_it(
+    run: Run, http: aiohttp.ClientSession
+) -> None:
+    check_wall()
+    async with http.get(await run(block_with("from cloudflare_sandbox import"))) as response:
+        assert await response.json() == {"exitCode": 0, "stdout": "42\n"}

@@ -18,9 +18,13 @@ main = "src/main.py"
 name = "ROOM"
 class_name = "Room"
 
+[[durable_objects.bindings]]
+name = "BOX"
+class_name = "Box"
+
 [[migrations]]
 tag = "v1"
-new_sqlite_classes = ["Room"]
+new_sqlite_classes = ["Room", "Box"]
 
 [vars]
 GREETING = "hello"
@@ -31,6 +35,7 @@ from typing import Any, assert_type, overload
 from dataclasses import dataclass
 
 from perdure import DurableObject, DurableObjectNamespace, Request, Response
+from perdure import ExecResult, Process, Sandbox, get_sandbox
 from perdure import RpcTarget, WorkerEntrypoint
 from perdure_env import Env
 
@@ -67,6 +72,14 @@ class Room(DurableObject):
         return "1"
 
 
+class Box(Sandbox):
+    async def on_start(self) -> None:
+        await self.exec("true")
+
+    async def size(self, path: str) -> int:
+        return (await self.read_file(path)).size
+
+
 class Default(WorkerEntrypoint):
     env: Env
 
@@ -89,6 +102,20 @@ class Default(WorkerEntrypoint):
         assert_type(await room.members(), list[int])  # wrong
         self.env.GREETINGS  # wrong
         return await room.fetch("http://do/")
+
+
+async def in_sandboxes(env: Env, request: Request) -> Response:
+    box = get_sandbox(env.BOX, "one", sleep_after="1m")
+    assert_type(await box.exec("true", timeout=3), ExecResult)
+    process = await box.start_process("bun server.js")
+    assert_type(process, Process)
+    assert_type((await process.wait_for_exit()).exit_code, int)
+    await box.exec(3)  # wrong
+    await box.exec("true", tiemout=3)  # wrong
+    own = env.BOX.get_by_name("one")
+    assert_type(await own.size("/workspace/a"), int)
+    await own.size(3)  # wrong
+    return await box.ws_connect(request, 8080)
 
 
 async def by_class(rooms: DurableObjectNamespace[Room]) -> None:

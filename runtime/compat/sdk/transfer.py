@@ -164,7 +164,12 @@ def incoming(value: Any) -> Any:
     if isinstance(value, datetime) and value.tzinfo is not None:
         return value.astimezone().replace(tzinfo=None)
     view = VIEWS.get(kind)
-    return value if view is None else view(value)
+    if view is not None:
+        return view(value)
+    for base, make in VIEWS_OF_BASES.items():
+        if isinstance(value, base):
+            return make(value)
+    return value
 
 
 class Remote:
@@ -268,6 +273,8 @@ VIEWS: dict[type[Any], Callable[[Any], Any]] = {
     NativeRequest: Request.of,
     NativeResponse: Response.of,
 }
+# And what it sees those as that derive from something.
+VIEWS_OF_BASES: dict[type[Any], Callable[[Any], Any]] = {}
 
 
 def python_to_rpc(value: Any) -> Any:

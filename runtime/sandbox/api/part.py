@@ -8,6 +8,7 @@ Promise:
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,9 +19,13 @@ from ..asking import SandboxRefused, SandboxStream
 from ..connection import SandboxConnection
 from ..errors import SandboxError, error_of
 from ..home import SandboxHome
+from ..owner import SandboxOwner
 from ..preparing import prepare
 
 T = TypeVar("T")
+
+# The boot whose hooks run here.
+_PREPARED_HERE: ContextVar[str] = ContextVar("_PREPARED_HERE", default="")
 
 KEYS = "sandbox:"
 PREPARED = KEYS + "prepared"
@@ -54,7 +59,7 @@ class Scope:
     env: dict[str, str] = field(default_factory=dict)
 
 
-class Part:
+class Part(SandboxOwner):
     """Base of the parts.
 
     Attributes:
@@ -133,7 +138,7 @@ class Part:
         await durable()
         with told():
             connection = await self._home.connect(self._id, self._kept_settings())
-        if connection.boot != self._prepared:
+        if connection.boot != self._prepared and _PREPARED_HERE.get() != connection.boot:
             await self._prepare(connection)
         return connection
 
@@ -161,6 +166,8 @@ class Part:
         await asyncio.shield(self._preparing)
 
     async def _prepare_once(self, connection: SandboxConnection) -> None:
+        # In this task and those that it starts: hooks call the sandbox, and wait for no hook.
+        _PREPARED_HERE.set(connection.boot)
         kv = self.ctx.storage.kv
         try:
             if kv.get(PREPARED) != connection.boot:

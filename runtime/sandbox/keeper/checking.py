@@ -85,6 +85,10 @@ def _are_mounts(value: object) -> bool:
     )
 
 
+def _are_folders(value: object) -> bool:
+    return type(value) is list and all(_is_text(path) and path[:1] == "/" for path in value)
+
+
 def _is_path(value: object) -> bool:
     return type(value) is list and all(_is_place(place) and ":" not in place for place in value)
 
@@ -95,6 +99,7 @@ _KNOWN: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "best_effort": (lambda value: type(value) is bool, "true or false"),
     "limits": (_are_limits, f"amounts of {', '.join(f.name for f in fields(WallLimits))}"),
     "mounts": (_are_mounts, "pairs of a path outside and one inside, none in another or taken"),
+    "packages": (_are_folders, "a list of folders outside"),
     "path": (_is_path, "a list of folders inside"),
     "env": (_is_environment, "a table of text"),
     "sleep_after_s": (_is_amount, "a number of seconds"),

@@ -57,7 +57,7 @@ class Place:
         program: The agent's file.
         uid: See ``Need``.
         settings: What the one who opened it wants, checked: isolation, network, best_effort,
-            limits, mounts, path, disk_bytes, log_bytes, env, sleep_after_s.
+            limits, mounts, packages, path, disk_bytes, log_bytes, env, sleep_after_s.
         start: Starts the agent.
         patience: With the agent.
     """

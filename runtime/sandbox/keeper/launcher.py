@@ -49,6 +49,8 @@ class Launcher:
         life: The end of a pipe, closed when all is to end.
         start: Starts an agent behind its wall.
         clean_up: Told the name of a sandbox whose keeper was killed, when its processes are gone.
+        hasten: Called before a keeper is made that starts an agent behind a wall. What it starts
+            may be killed at any time.
         patience: With agents.
     """
 
@@ -59,6 +61,7 @@ class Launcher:
         life: int,
         start: StartHousing,
         clean_up: Callable[[str], object] = nothing,
+        hasten: Callable[[], object] = nothing,
         patience: Patience | None = None,
     ) -> None:
         self._folder = folder
@@ -66,6 +69,7 @@ class Launcher:
         self._life = life
         self._start = start
         self._clean_up = clean_up
+        self._hasten = hasten
         self._patience = patience or Patience()
         self._reactor = Reactor()
         self._askers = set[Asker]()
@@ -128,6 +132,8 @@ class Launcher:
         except BlockingIOError:  # a keeper is there whose launcher was another
             os.close(lock)
             return
+        if is_walled(settings):
+            self._hasten()
         needs_uid = os.geteuid() == 0 and is_walled(settings)
         place = Place(
             name=name,

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ...observe.logs import LogStyle, set_up_logs
-from ..wall.cgroups import remove_leftovers
+from ..wall.cgroups import hasten_joining, remove_leftovers
 from .launcher import Launcher
 from .walled import prepare, start_walled, wall_name
 
@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> None:
         int(life),
         start_walled,
         lambda name: remove_leftovers(wall_name(Path(folder, name))),
+        hasten_joining,
     ).run()
 
 

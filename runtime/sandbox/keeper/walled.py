@@ -16,6 +16,8 @@ from ..wall.system_folders import find_system
 from .housing import DESCRIPTOR_INSIDE, Need, is_walled, python
 
 PROGRAM_INSIDE = "/perdure/agent.pyc"
+# Folders of the setting `packages` are in it, by their numbers.
+PACKAGES_INSIDE = "/perdure/packages"
 _NAME_SIZE = 32
 
 
@@ -51,6 +53,8 @@ def mounts_of(settings: Mapping[str, Any]) -> dict[str, Path]:
         if not outside.exists():
             missing = f"{outside}, which is to be seen at {inside}, does not exist"
             raise WallRefused(missing, "Make it, or take it out of mount under [perdure.sandbox]")
+    for number, outside in enumerate(settings.get("packages") or ()):
+        mounts[f"{PACKAGES_INSIDE}/{number}"] = Path(outside)
     return mounts
 
 

@@ -12,6 +12,7 @@ from perdure.runtime.config.model import (
     UnservedBinding,
 )
 from perdure.runtime.host.typed_env import methods_of, typed_env, unnameable
+from perdure.runtime.sandbox.sandbox import Sandbox
 from tests.serving import Serving
 
 
@@ -36,6 +37,15 @@ class Room(Base):
 def test_methods_are_those_that_can_be_called() -> None:
     assert methods_of(Room) == ["leave", "join", "version"]
     assert methods_of(DurableObject) == []
+
+
+def test_calls_of_perdures_own_classes_are_not_the_programs() -> None:
+    class Box(Sandbox):
+        def size(self) -> int:
+            return 0
+
+    assert methods_of(Box) == ["size"]
+    assert methods_of(Sandbox) == []
 
 
 class Store(DurableObject):

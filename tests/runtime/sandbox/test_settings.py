@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from perdure.runtime.config.sandbox import AMOUNTS, SandboxConfig
+from perdure.runtime.sandbox.interpreter.packages import package_folders
 from perdure.runtime.sandbox.keeper.checking import check_settings
 from perdure.runtime.sandbox.keeper.walled import limits_of
 from perdure.runtime.sandbox.settings import LIMITS, keeper_settings
@@ -52,6 +53,7 @@ def test_all_that_a_keeper_knows_reaches_it() -> None:
             "temporary_bytes": 6,
         },
         "mounts": [["/p/../q/modules", "/opt/modules"]],
+        "packages": [str(path) for path in package_folders()],
         "path": ["/opt/modules/.bin"],
         "env": {"A": "1"},
         "sleep_after_s": 5.0,

@@ -26,6 +26,11 @@ class Telling(Sandbox):
         self.heard.append(error)
 
 
+class Furnishing(Sandbox):
+    async def on_start(self) -> None:
+        await asyncio.gather(self.write_file("there", "already"), self.exec("echo too >> there"))
+
+
 @pytest.fixture
 def heard() -> list[Any]:
     Telling.heard = []
@@ -52,6 +57,15 @@ async def test_it_is_started_by_the_first_call_and_stopped_by_a_call(
     await until(lambda: len(heard) == 2)
     assert (await box.read_file("kept")).content == "x"
     assert heard == ["start", "It was stopped", "start"]
+
+
+async def test_what_on_start_does_is_done_before_anything_else(boxes: Boxes) -> None:
+    box = boxes.box(cls=Furnishing)
+    found, result = await asyncio.gather(box.exists("there"), box.exec("cat there"))
+    assert found.exists
+    assert result.stdout
+    await box.stop()
+    assert (await box.exec("cat there")).success
 
 
 async def test_it_sleeps_when_it_has_nothing_to_do_and_its_files_stay(

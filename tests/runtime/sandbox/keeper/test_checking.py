@@ -19,6 +19,7 @@ from tests.runtime.sandbox.sandboxes import Sandboxes
         {"isolation": None, "network": None, "limits": None, "mounts": None, "env": None},
         {"limits": {"memory_bytes": 1 << 40, "cpu_cores": 2}},
         {"mounts": [["/a/../b", "/opt/b"], ["/a", "/opt/bb"]], "path": ["/opt/b/bin"]},
+        {"packages": ["/a", "/a/../b"]},
         {"env": {"A": "", "b.c": "\n"}, "sleep_after_s": 0.5, "disk_bytes": 1, "log_bytes": 1},
     ],
 )
@@ -42,6 +43,9 @@ def test_what_is_fine_is_taken(settings: dict[str, Any]) -> None:
         {"limits": {"cpu_cores": -1}},
         {"limits": {"memory": 1}},
         {"mounts": {"/a": "/opt/a"}},
+        {"packages": "/a"},
+        {"packages": ["a"]},
+        {"packages": ["/a\0"]},
         {"mounts": [["/a"]]},
         {"mounts": [["a", "/opt/a"]]},
         {"mounts": [["/a", "opt/a"]]},

@@ -63,6 +63,20 @@ async def test_behind_a_wall_it_sees_its_workspace_and_its_own_processes(
     assert int(await text_of(sandbox, f"python3 -c '{forks}'; true")) < 40
 
 
+async def test_packages_are_seen_by_their_numbers_and_cannot_be_changed(
+    walled: Sandboxes, tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("one", "two")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "name").write_text(folder.name)
+    sandbox = await walled.open(packages=[str(folder) for folder in folders])
+    read = "cat /perdure/packages/0/name /perdure/packages/1/name"
+    assert await text_of(sandbox, read) == "onetwo"
+    assert await text_of(sandbox, "touch /perdure/packages/0/x 2>&1 || true") != ""
+    assert not (folders[0] / "x").exists()
+
+
 def program(folder: Path, says: str) -> Path:
     (folder / "bin").mkdir(parents=True)
     path = folder / "bin" / "perdure-greet"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime.sandbox.wall import cgroups
+from perdure.runtime.sandbox.wall.cgroup_layout import CONTROLLERS, CgroupLayout
 from perdure.runtime.sandbox.wall.cgroups import ControlGroup, settings
 from perdure.runtime.sandbox.wall.ending import Usage
 from perdure.runtime.sandbox.wall.errors import WallRefused
@@ -217,3 +218,21 @@ def test_both_versions_are_told_the_same() -> None:
 
 def test_a_share_too_small_for_the_kernel_is_the_smallest() -> None:
     assert settings(2, WallLimits(cpu_cores=0.0001))["cpu"] == {"cpu.max": "1000 100000"}
+
+
+@pytest.mark.usefixtures("can_limit")
+def test_to_hasten_is_to_move_nothing() -> None:
+    """The shell that does it has come to its end without an error, and all are where they were."""
+    told = run("""
+before = Path("/proc/self/cgroup").read_text()
+pid = cgroups.hasten_joining()
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else None
+tell([cgroups.layout().version, code, Path("/proc/self/cgroup").read_text() == before])
+""")
+    assert told in ([1, 0, True], [2, None, True])
+
+
+def test_with_version_2_nothing_is_hastened(monkeypatch: pytest.MonkeyPatch) -> None:
+    second = CgroupLayout(2, dict.fromkeys(CONTROLLERS, Path("/sys/fs/cgroup")))
+    monkeypatch.setattr(cgroups, "layout", lambda: second)
+    assert cgroups.hasten_joining() is None

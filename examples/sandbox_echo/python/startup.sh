@@ -1,0 +1,3 @@
+#!/bin/bash
+# Start your WebSocket server in the background
+python3 /workspace/echo_server.py &

@@ -1,0 +1,2 @@
+#!/bin/bash
+bun /workspace/meter.ts &

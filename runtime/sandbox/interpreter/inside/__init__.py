@@ -1,0 +1,1 @@
+"""The code host: what runs inside the sandbox, where there is no perdure."""

@@ -1,0 +1,3 @@
+#!/bin/bash
+# Start your WebSocket server in the background
+bun /workspace/echo-server.ts &
