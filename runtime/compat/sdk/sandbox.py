@@ -56,7 +56,7 @@ async def proxyToSandbox(request: Any, env: Any) -> Any:
 
 
 async def parseSSEStream(stream: Any) -> AsyncIterator[JsDict]:
-    """The events of a stream of ``execStream`` or ``streamProcessLogs``, one by one."""
+    """The events of a stream of ``execStream``, ``streamProcessLogs`` or ``watch``, one by one."""
     async for event in parse_sse_stream(stream):
         yield seen_event(event)
 

@@ -36,7 +36,7 @@ _RENAMED_THERE = {here: there for there, here in _RENAMED.items()}
 # Options that are an object there, of which its id is enough.
 _BY_ID = frozenset({"context"})
 # Options that are about what perdure does not have; they are of no effect.
-_IGNORED = frozenset({"auto_cleanup", "origin"})
+_IGNORED = frozenset({"auto_cleanup", "compression", "local_bucket", "multipart", "origin"})
 
 
 def snake(name: str) -> str:
