@@ -33,7 +33,7 @@ _MILLISECONDS_AT = {"wait_for_exit": 0, "wait_for_log": 1}
 # Options that have another name here.
 _RENAMED = {"clone_timeout_ms": "clone_timeout"}
 # Options that are about what perdure does not have; they are of no effect.
-_IGNORED = frozenset({"auto_cleanup", "origin"})
+_IGNORED = frozenset({"auto_cleanup", "compression", "local_bucket", "multipart", "origin"})
 
 
 def snake(name: str) -> str:
