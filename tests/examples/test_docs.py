@@ -1,7 +1,6 @@
 """What the guides show is Python and TOML, and the whole programs run."""
 
 import builtins
-import builtins
 import re
 import textwrap
 import time
