@@ -143,6 +143,11 @@ class Relay:
     def __init__(self, to: SocketLink) -> None:
         self._to = to
 
+    @property
+    def passes_to(self) -> SocketLink:
+        """Where everything goes; a link that knows that one may give it frames as they came."""
+        return self._to
+
     def receive(self, message: str | bytes | Receipted) -> None:
         if isinstance(message, Receipted):
             self._to.transmit((message.message,))

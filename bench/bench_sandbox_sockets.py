@@ -5,7 +5,8 @@
 
 One JSON line for each row and way: ``ratio`` is the median, over repetitions in alternating order,
 of messages a second through perdure (``ws_connect``, or a preview URL) divided by those of clients
-that are connected to the server itself; 1 would be free of charge. What is not there is left out.
+that are connected to the server itself; 1 would be free of charge. ``cpu_us`` is perdure's
+processor time for one message. What is not there is left out.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import sysconfig
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,7 +32,8 @@ from servers import Subject, free_port
 HERE = Path(__file__).parent
 WARM_S = 0.5
 # Name, connections, messages that each has under way, bytes of a message.
-ROWS = (
+Row = tuple[str, int, int, int]
+ROWS: tuple[Row, ...] = (
     ("1 connection", 1, 1, 32),
     ("64 connections", 64, 1, 32),
     ("64 connections, 4 KiB", 64, 1, 4096),
@@ -86,9 +89,17 @@ def start_inside(folder: Path, command: str, mount: dict[str, str], workers: int
     return Subject("perdure", line, folder, port)
 
 
+@dataclass(frozen=True)
+class Way:
+    """How a server is reached: what wsload is told, and whose processor time it takes."""
+
+    arguments: list[str]
+    subject: Subject
+
+
 @contextlib.contextmanager
-def ways(folder: Path, server: str, workers: int) -> Iterator[dict[str, list[str]]]:
-    """By which ways the same server is reached: what wsload is told of each."""
+def ways(folder: Path, server: str, workers: int) -> Iterator[dict[str, Way]]:
+    """By which ways the same server is reached."""
     found = commands(server)
     if found is None:
         yield {}
@@ -104,48 +115,48 @@ def ways(folder: Path, server: str, workers: int) -> Iterator[dict[str, list[str
         with urllib.request.urlopen(f"{perdure.url}/start", timeout=60) as answer:
             host = answer.read().decode().removeprefix("http://")
         yield {
-            "direct": ["-p", str(direct.port), "-u", "/ws"],
-            "ws_connect": ["-p", str(perdure.port), "-u", "/ws"],
-            "preview": ["-p", str(perdure.port), "-u", "/ws", "-H", host],
+            "direct": Way(["-p", str(direct.port), "-u", "/ws"], direct),
+            "ws_connect": Way(["-p", str(perdure.port), "-u", "/ws"], perdure),
+            "preview": Way(["-p", str(perdure.port), "-u", "/ws", "-H", host], perdure),
         }
 
 
-def rate(wsload: str, way: list[str], row: tuple[str, int, int, int], seconds: float) -> float:
-    """Messages a second."""
+def measure(wsload: str, way: Way, row: Row, seconds: float) -> tuple[float, float]:
+    """Messages a second, and processor time of each in microseconds, with that of connecting."""
     _, connections, depth, size = row
     load = ["-c", str(connections), "-d", str(depth), "-s", str(size)]
-    command = [wsload, "-m", "echo", *way, *load, "-w", str(WARM_S), "-t", str(seconds)]
+    command = [wsload, "-m", "echo", *way.arguments, *load, "-w", str(WARM_S), "-t", str(seconds)]
+    before = way.subject.cpu_s()
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    used = way.subject.cpu_s() - before
     found = re.search(r"msgs_s=([\d.]+)", out)
     if found is None or "errs=0" not in out:
         raise RuntimeError(f"{way}: {out}")
-    return float(found[1])
+    rate = float(found[1])
+    return rate, used / (rate * (seconds + WARM_S)) * 1e6
 
 
 def compare(
-    server: str,
-    row: tuple[str, int, int, int],
-    reached: dict[str, list[str]],
-    options: argparse.Namespace,
-    wsload: str,
+    server: str, row: Row, reached: dict[str, Way], options: argparse.Namespace, wsload: str
 ) -> Iterator[dict[str, object]]:
     """One row: repetitions in alternating order, after one that does not count."""
-    figures: dict[str, list[float]] = {name: [] for name in reached}
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in reached}
     for repetition in range(options.repetitions + 1):
         for name in list(reached)[:: 1 if repetition % 2 else -1]:
-            figure = rate(wsload, reached[name], row, options.seconds)
+            figure = measure(wsload, reached[name], row, options.seconds)
             if repetition:
                 figures[name].append(figure)
     direct = figures.pop("direct")
     for name, ours in figures.items():
-        ratios = [our / its for our, its in zip(ours, direct, strict=True)]
+        ratios = [our[0] / its[0] for our, its in zip(ours, direct, strict=True)]
         yield {
             "server": server,
             "what": f"{row[0]}, {name}",
             "ratio": round(statistics.median(ratios), 2),
             "spread": [round(min(ratios), 2), round(max(ratios), 2)],
-            "per_s": round(statistics.median(ours)),
-            "direct_per_s": round(statistics.median(direct)),
+            "per_s": round(statistics.median(our[0] for our in ours)),
+            "direct_per_s": round(statistics.median(its[0] for its in direct)),
+            "cpu_us": round(statistics.median(our[1] for our in ours), 1),
         }
 
 

@@ -11,6 +11,9 @@ _SIZES = tuple(
     for second in range(256)
 )
 
+# The first byte of a message in one frame, not compressed: text or binary.
+_WHOLE = frozenset({0x81, 0x82})
+
 
 class Boundaries:
     """What of a frame has come.
@@ -26,6 +29,11 @@ class Boundaries:
     def __init__(self) -> None:
         self.header = b""
         self.missing_size_bytes = 0
+
+    @property
+    def is_between(self) -> bool:
+        """All frames have come whole."""
+        return not self.header and not self.missing_size_bytes
 
     def read(self, data: bytes) -> None:
         """``data`` has come."""
@@ -50,6 +58,41 @@ class Boundaries:
             if at > len(data):
                 self.header = header
                 self.missing_size_bytes = at - len(data)
+
+
+def whole_messages(data: bytes, mask_bit: int, size_bytes_max: int) -> int:
+    """How many messages ``data`` is, if it is nothing but that; 0 if not.
+
+    Args:
+        data: It begins where a frame does.
+        mask_bit: 0x80 where frames have to be masked, else 0.
+        size_bytes_max: Of the payload of one; what is larger is none.
+    """
+    size = len(data)
+    if (  # as most are
+        size > 1
+        and _SIZES[data[1]] == size
+        and data[0] in _WHOLE
+        and data[1] & 0x80 == mask_bit
+        and data[1] & 0x7F <= size_bytes_max
+    ):
+        return 1
+    at = count = 0
+    while at < size:
+        head = header_size(data, at)
+        if (
+            not head
+            or at + head > size
+            or data[at] not in _WHOLE
+            or data[at + 1] & 0x80 != mask_bit
+        ):
+            return 0
+        payload = payload_size(data[at : at + head])
+        at += head + payload
+        if payload > size_bytes_max:
+            return 0
+        count += 1
+    return count if at == size else 0
 
 
 def header_size(data: bytes, at: int = 0) -> int:

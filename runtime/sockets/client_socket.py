@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from .boundaries import Boundaries, whole_messages
 from .counters import counters
 from .deflate import Deflate, InflatingReader
 from .frames import FrameReader, encode_ping
@@ -39,10 +40,13 @@ class ClientSocket(SendingHalf):
         "_auto_response",
         "_close_timer",
         "_got_close",
+        "_has_heard",
         "_is_over",
         "_is_paused",
         "_keep_alive",
         "_loop",
+        "_passes_to",
+        "_read_so_far",
         "_reader",
         "_receiver",
         "_waiter",
@@ -85,11 +89,16 @@ class ClientSocket(SendingHalf):
             keep_alive.add(self)
         read = FrameReader if deflate is None else InflatingReader
         self._reader = read(self, limits.websocket_message_size_bytes_max, masked=not is_client)
+        # For who passes on what comes: a server may speak before there is anybody who hears it.
+        self._passes_to: ClientSocket | None = None
+        self._read_so_far = Boundaries() if is_client and deflate is None else None
+        self._has_heard = False
 
     # SocketLink.
 
     def set_receiver(self, receiver: SocketReceiver) -> None:
         self._receiver = receiver
+        self._pass_to(getattr(receiver, "passes_to", None))  # what a proxy's receiver has
         if not self._takes_more:
             receiver.hold()
 
@@ -151,6 +160,9 @@ class ClientSocket(SendingHalf):
         if self._keep_alive is not None:  # as _is_alive does, for each read
             self.heard_tick = self._keep_alive.tick
         if not self._got_close and not self._is_over:
+            if self._read_so_far is not None and self._passed_on(data, self._read_so_far):
+                return
+            self._has_heard = True
             self._reader.feed(data)
 
     def pause_writing(self) -> None:
@@ -262,6 +274,49 @@ class ClientSocket(SendingHalf):
         self._transport.abort()
 
     # Inside.
+
+    def _pass_to(self, to: object) -> None:
+        """Have messages leave by ``to`` as they have come, if that is the same as sending them.
+
+        It is where one side is a server's and the other a client's, so that masks stay, and no
+        side compresses. To take each message apart and make it anew costs as much again as all
+        else that is done to pass it on.
+        """
+        self._passes_to = None
+        if type(self) is not ClientSocket or type(to) is not ClientSocket:
+            return
+        if self.is_client == to.is_client or to.compresses or self.compresses:
+            return
+        if self._read_so_far is None and not self._has_heard:
+            self._read_so_far = Boundaries()
+        self._passes_to = to
+
+    def _passed_on(self, data: bytes, so_far: Boundaries) -> bool:
+        """Give the other connection what has come, if it is whole messages; say whether it was.
+
+        Whether text is UTF-8 is for those to see to whom it goes. All else (control frames,
+        fragments, what comes in pieces, what has to wait) goes by the reader and the receiver.
+        """
+        to = self._passes_to
+        if (
+            to is not None
+            and so_far.is_between
+            and to._queue is None  # noqa: SLF001  # another of our own class
+            and not to._sent_close  # noqa: SLF001  # likewise
+            and self._receiver is not None
+            and self._auto_response is None
+            and watch.tell is None
+            and not self._reader.is_in_message
+        ):
+            mask_bit = 0 if self.is_client else 0x80
+            limit = self._limits.websocket_message_size_bytes_max
+            if count := whole_messages(data, mask_bit, limit):
+                counters.messages_received += count
+                counters.messages_sent += count
+                to._write(data)  # noqa: SLF001  # likewise
+                return True
+        so_far.read(data)
+        return False
 
     def _is_alive(self) -> None:
         if self._keep_alive is not None:

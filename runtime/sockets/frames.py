@@ -175,6 +175,11 @@ class FrameReader(WebSocketReader):
             raise raised
 
     @property
+    def is_in_message(self) -> bool:
+        """Of a message in fragments the last has not come."""
+        return self._fragments is not None
+
+    @property
     def can_let_go(self) -> bool:
         """What has been read so far can be told to another reader."""
         return True

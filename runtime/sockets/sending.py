@@ -136,6 +136,11 @@ class SendingHalf(asyncio.Protocol):
         self.dropped_messages = 0
 
     @property
+    def compresses(self) -> bool:
+        """Messages may be compressed, as the two sides have agreed."""
+        return self._encode_message not in {_encode_masked, _encode_plain}
+
+    @property
     @abstractmethod
     def receiver(self) -> SocketReceiver | None:
         """Who hears what the peer says."""

@@ -67,6 +67,7 @@ async def streamFile(stream: Any) -> AsyncIterator[Any]:
         yield incoming(piece)
 
 
-async def collectFile(stream: Any) -> Any:
-    """All of a file that ``readFileStream`` sends: an object of its content and metadata."""
-    return incoming(await collect_file(stream))
+async def collectFile(stream: Any) -> JsDict:
+    """All of a file that ``readFileStream`` sends: its ``content`` and ``metadata``."""
+    collected: JsDict = incoming(await collect_file(stream))
+    return collected

@@ -53,6 +53,7 @@ for name, code in CODES.items():
     exec(marshal.loads(code), vars(module))
     if name == {first!r}:
         module.install()
+sys.modules[{first!r}].uninstall()
 del name, code, module, package, CODES
 gc.freeze()
 gc.enable()

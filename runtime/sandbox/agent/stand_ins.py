@@ -13,6 +13,7 @@ import _signal  # type: ignore[import-not-found]  # as above
 import _socket
 import sys
 
+_installed: dict[str, object] = {}
 _CHECK = '{"a":[1,-2.5,"\\u00e9\\ud800\\"",null,true,{}]}'
 
 
@@ -40,9 +41,6 @@ class _Strict:
     parse_int = int
     parse_constant = float
     memo: dict[str, str] = {}  # noqa: RUF012  # the scanner's own, which it clears
-
-
-_scan = _json.make_scanner(_Strict())  # type: ignore[arg-type]  # whatever has these
 
 
 def loads(data: bytes | str) -> object:
@@ -85,7 +83,12 @@ def _encoder(separators: tuple[str, str]) -> _json.make_encoder:
     )
 
 
-_encoders = {each: _encoder(each) for each in ((", ", ": "), (",", ":"))}
+try:
+    _scan = _json.make_scanner(_Strict())  # type: ignore[arg-type]  # whatever has these
+    _encoders = {each: _encoder(each) for each in ((", ", ": "), (",", ":"))}
+    has_json = dumps(loads(_CHECK), separators=(",", ":")) == _CHECK
+except (AttributeError, TypeError, ValueError):
+    has_json = False  # these are Python's own affair, and may be others in one that is to come
 
 
 def install() -> None:
@@ -105,9 +108,16 @@ def install() -> None:
         "signal": _signal,
         "socket": _socket,
     }
-    # These are Python's own affair, and may be others in one that is not out yet.
-    if dumps(loads(_CHECK), separators=(",", ":")) == _CHECK:
+    if has_json:
         json = module("json")
         vars(json).update(loads=loads, dumps=dumps)
         found["json"] = json
     sys.modules.update(found)
+    _installed.update(found)
+
+
+def uninstall() -> None:
+    """Have what is imported from now on find the real ones: the agent's own modules have these."""
+    for name, module in _installed.items():
+        if sys.modules.get(name) is module:
+            del sys.modules[name]

@@ -4,7 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perdure.runtime.sockets.boundaries import Boundaries, header_size, payload_size
+from perdure.runtime.sockets.boundaries import (
+    Boundaries,
+    header_size,
+    payload_size,
+    whole_messages,
+)
 from perdure.runtime.sockets.frames import BINARY, encode_frame
 
 SIZES = st.sampled_from([0, 1, 4, 125, 126, 127, 300, 65_535, 65_536, 70_000])
@@ -48,3 +53,34 @@ def test_a_header_says_how_long_it_and_its_payload_are(size: int, mask: bool) ->
 def test_the_size_of_a_header_needs_its_first_two_bytes() -> None:
     assert header_size(b"\x81") == 0
     assert header_size(b"..\x81\xff", 2) == 14
+
+
+@given(
+    sizes=st.lists(SIZES, min_size=1, max_size=4),
+    mask=st.booleans(),
+    cut=st.integers(0, 300_000),
+    more=st.integers(1, 300_000),
+)
+def test_whole_messages_are_counted_and_what_is_not_wholly_that_is_none(
+    sizes: list[int], mask: bool, cut: int, more: int
+) -> None:
+    bit = 0x80 if mask else 0
+    data = b"".join(encode_frame(BINARY, bytes(size), mask=mask) for size in sizes)
+    assert whole_messages(data, bit, 70_000) == len(sizes)
+    assert whole_messages(data, 0x80 - bit, 70_000) == 0
+    assert whole_messages(data, bit, max(sizes) - 1) == 0
+    ends = itertools.accumulate(len(encode_frame(BINARY, bytes(size), mask=mask)) for size in sizes)
+    cut %= len(data)
+    if cut not in {0, *ends}:
+        assert whole_messages(data[:cut], bit, 70_000) == 0
+    assert whole_messages(data + data[: more % len(data[:2]) or 1], bit, 70_000) == 0
+
+
+@pytest.mark.parametrize(
+    "first", [0x00, 0x01, 0x02, 0x80, 0x83, 0x88, 0x89, 0x8A, 0xC1, 0xA2, 0x91]
+)
+def test_no_other_frame_is_a_whole_message(first: int) -> None:
+    assert whole_messages(b"\x81\x01a", 0, 100) == 1
+    assert whole_messages(bytes([first]) + b"\x01a", 0, 100) == 0
+    assert whole_messages(b"\x81\x01a" + bytes([first]) + b"\x01a", 0, 100) == 0
+    assert whole_messages(b"", 0, 100) == 0

@@ -26,7 +26,7 @@ UNUSED_S = 60.0
 # So often who waits for an answer is told that there is still somebody.
 TICK_S = 5.0
 _INTRODUCED_WITHIN_S = 10.0
-_FOLDER = "code-"
+_FOLDER = "perdure-code-"
 
 
 def main(secret: str, packages: list[str]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.runtime.sandbox.agent.bundle import agent_program
-from perdure.runtime.sandbox.agent.stand_ins import Suppress, dumps, loads
+from perdure.runtime.sandbox.agent.stand_ins import Suppress, dumps, has_json, loads
 
 # Texts with lone surrogates, too: names of files that are no UTF-8.
 TEXTS = st.text(st.characters(exclude_categories=()))
@@ -56,6 +56,10 @@ def test_what_is_no_json_is_a_value_error_as_ever(data: bytes) -> None:
         assert found == expected or (math.isnan(found) and math.isnan(expected))  # type: ignore[arg-type]  # floats
 
 
+def test_this_python_has_what_json_is_made_of_here() -> None:
+    assert has_json
+
+
 def test_what_cannot_be_json_is_refused() -> None:
     with pytest.raises(TypeError, match="set is no JSON"):
         dumps({"a": {1}})
@@ -70,7 +74,7 @@ def test_what_is_named_is_suppressed_and_nothing_else() -> None:
 
 
 def test_the_agent_imports_none_of_the_large_ones(tmp_path: Path) -> None:
-    """Those it names are ours, which have no file, or the system's own in C."""
+    """And what is imported later, for what is seldom asked for, is the real thing."""
     program = tmp_path / "agent.pyc"
     program.write_bytes(agent_program())
     code = f"""
@@ -82,8 +86,10 @@ except ValueError:
     pass
 files = [str(getattr(sys.modules.get(name), "__file__", "")) for name in {LARGE!r}]
 names = [name for name in files if name.endswith(".py")]
-print(names, "sandbox.agent.agent" in sys.modules, sys.modules["json"].loads("[1]"))
+print(names, "sandbox.agent.agent" in sys.modules, "json" in sys.modules)
+import collections, re
+print(collections.namedtuple.__name__, sys.modules["sandbox.wire"].json.loads("[1]"))
 """
     command = [sys.executable, "-I", "-S", "-c", code]
     run = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert run.stdout == "[] True [1]\n"
+    assert run.stdout == "[] True False\nnamedtuple [1]\n"

@@ -28,6 +28,7 @@ class Default(WorkerEntrypoint):
             return await self.env.SANDBOX.get_by_name("desk").fetch(request)
         options = json.loads(request.parsed_url.query["options"])
         sandbox = get_sandbox(self.env.SANDBOX, "desk")
+        request.resumed = options.pop("resumed", False)
         try:
             if name := options.pop("session", None):
                 found = {facts.id for facts in await sandbox.list_sessions()}
@@ -173,6 +174,15 @@ async def test_a_session_that_there_is_not_is_an_error_of_the_worker(desk: Desk)
         await desk.open(session_id="unknown")
     assert refused.value.response.status_code in {404, 409}
     assert b"unknown" in refused.value.response.body
+
+
+async def test_a_client_whose_worker_was_replaced_is_told_that_its_shell_has_ended(
+    desk: Desk,
+) -> None:
+    """The request comes again, and what is no 101 is a close with 1012."""
+    with pytest.raises(InvalidStatus) as refused:
+        await desk.open(resumed=True)
+    assert refused.value.response.status_code == 410
 
 
 async def test_a_request_that_asks_for_no_websocket_gets_426(

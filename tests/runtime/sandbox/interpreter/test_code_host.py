@@ -156,12 +156,12 @@ async def test_without_a_wall_its_files_lie_in_the_sandboxs_own_folder_and_are_t
     host = await hosted(sandboxes)
     await host.text("1")
     name = next(iter(sandboxes.ids))
-    [before] = (sandboxes.folder / name).glob("code-*")
+    [before] = (sandboxes.folder / name).glob("perdure-code-*")
     await host.connection.ask("stop")  # kills it in the middle of its life
     await host.connection.is_lost()
     after = Hosted(await sandboxes.open(name))
     await after.ask("list")
-    [now] = (sandboxes.folder / name).glob("code-*")
+    [now] = (sandboxes.folder / name).glob("perdure-code-*")
     assert now != before
 
 
