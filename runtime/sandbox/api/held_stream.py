@@ -1,6 +1,7 @@
 """What a sandbox sends for as long as somebody reads it."""
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import AsyncIterator
 
@@ -32,9 +33,10 @@ class HeldStream(IteratorSource):
         self._stream.cancel()
 
     def __del__(self) -> None:
-        # Whoever leaves an ``async for`` says nothing, and neither does who never began one.
-        if not self._loop.is_closed():
-            self._loop.call_soon(self._stream.cancel, context=contextvars.Context())
+        # Whoever leaves an ``async for`` says nothing, and neither does who never began one. What is
+        # let go of in a circle is found in whichever thread is at work then.
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._stream.cancel, context=contextvars.Context())
 
 
 def held(stream: SandboxStream, chunks: AsyncIterator[bytes]) -> BodyStream:
