@@ -41,14 +41,14 @@ lint: environment
 	$(BIN)/mypy --num-workers 2
 
 unit: environment
-	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -m "not browser and not chaos and not sandbox" -n auto --dist worksteal $(ARGS)
 
 format: environment
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
 coverage: environment
-	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal --cov --cov-report= --quiet
+	$(BIN)/python -m pytest -m "not browser and not chaos and not sandbox" -n auto --dist worksteal --cov --cov-report= --quiet
 	$(BIN)/python -m coverage report --show-missing --skip-covered
 	$(BIN)/python .ci/coverage_gate.py
 
