@@ -33,8 +33,8 @@ class HeldStream(IteratorSource):
         self._stream.cancel()
 
     def __del__(self) -> None:
-        # Whoever leaves an ``async for`` says nothing, and neither does who never began one. What is
-        # let go of in a circle is found in whichever thread is at work then.
+        # Whoever leaves an ``async for`` says nothing, and neither does who never began one.
+        # What is let go of in a circle is found in whichever thread is at work then.
         with contextlib.suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stream.cancel, context=contextvars.Context())
 
