@@ -41,7 +41,7 @@ _PREVIEWS = (
             "return any(is_same(each['token'], token)"
             " for _, each in self.ctx.storage.kv.list(prefix=PORTS))"
         ),
-        (_ATTACKS + "test_a_token_opens_its_own_port_of_its_own_sandbox_only",),
+        (_PORTS + "test_what_is_exposed_is_listed_by_its_port",),
     ),
     Mutant(
         "a token is looked at when its request has been sent inside",
@@ -154,7 +154,7 @@ _CALLS = (
         "Part._prepare",
         branch_on("_preparing"),
         always,
-        (_PART + "test_those_who_call_at_once_have_it_prepared_once",),
+        (_PART + "test_files_and_a_script_are_there_before_the_first_command",),
     ),
     Mutant(
         "a sandbox that may have gone to sleep is not asked whether it is there",

@@ -35,8 +35,11 @@ _WALLS = (
         "a sandbox shares the network",
         _FOLDER + "wall/bubblewrap.py",
         "namespaces",
-        expression('"--unshare-all"'),
-        to('"--unshare-pid"'),
+        expression('(yield "--unshare-all")'),
+        to(
+            '(yield from ("--unshare-user", "--unshare-pid", "--unshare-ipc",'
+            ' "--unshare-uts", "--unshare-cgroup"))'
+        ),
         (
             _LINE + "test_every_namespace_is_its_own_and_the_network_only_shared_when_asked",
             _TESTS + "wall/test_outbound.py::test_without_it_there_is_loopback_only",
@@ -72,7 +75,7 @@ _WALLS = (
         "become",
         calls("setresuid"),
         nothing,
-        (_START + "test_a_program_runs_in_its_workspace_as_somebody_else",),
+        (_START + "test_for_root_it_is_somebody_else_who_is_in_no_group",),
     ),
     Mutant(
         "a program keeps root's groups",
@@ -80,7 +83,7 @@ _WALLS = (
         "become",
         calls("setgroups"),
         nothing,
-        (_CHILD + "test_a_program_behind_a_wall_inherits_nothing",),
+        (_START + "test_for_root_it_is_somebody_else_who_is_in_no_group",),
     ),
     Mutant(
         "a program keeps the server's descriptors",
