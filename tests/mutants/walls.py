@@ -247,10 +247,7 @@ _WIRES = (
         "Channel._read",
         branch_on("_descriptors_max"),
         never,
-        (
-            _TESTS + "test_channel.py::test_descriptors_that_nobody_asked_for_end_it",
-            _TESTS + "keeper/test_asker.py::test_one_that_sends_descriptors_is_cut_off",
-        ),
+        (_TESTS + "test_channel.py::test_descriptors_that_nobody_asked_for_end_it",),
     ),
 )
 

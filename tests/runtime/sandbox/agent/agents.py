@@ -67,7 +67,7 @@ class AgentProcess:
         finally:
             self.popen.kill()  # one that does not end is not to stay
             self.reactor.close()
-        assert self.popen.returncode == 0
+        assert self.popen.returncode == 0, complaint.decode()
         return complaint.decode()
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:
