@@ -274,7 +274,7 @@ _AGENTS = (
         "",
         expression("os.O_NONBLOCK | os.O_CLOEXEC"),
         to("os.O_CLOEXEC"),
-        (_TESTS + "agent/test_files.py::test_what_cannot_be_read_or_written_says_why",),
+        (_TESTS + "api/test_files_attacks.py::test_pipes_and_devices_keep_nobody_waiting",),
     ),
     Mutant(
         "what is excluded is told of",

@@ -10,6 +10,7 @@ from perdure.runtime.sandbox.agent.bundle import agent_program
 from perdure.runtime.sandbox.channel import Channel
 from perdure.runtime.sandbox.reactor import Reactor
 from perdure.runtime.sandbox.streams import AskSide, Json, Question
+from perdure.runtime.sandbox.wall.child import restore_signals
 from perdure.runtime.sandbox.wire import cost
 
 
@@ -28,6 +29,8 @@ class AgentProcess:
             pass_fds=[far.fileno()],
             env={"PATH": "/usr/bin:/bin"},
             stderr=subprocess.PIPE,
+            # As a wall does it: what runs in the background of a shell ignores SIGINT.
+            preexec_fn=restore_signals,  # noqa: PLW1509  # it starts no thread, and takes no lock
         )
         far.close()
         self.why: list[str | None] = []

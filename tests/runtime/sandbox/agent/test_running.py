@@ -3,6 +3,7 @@ import pytest
 from perdure.runtime.sandbox.streams import Question
 from perdure.runtime.sandbox.wire import DATA, STDOUT
 from tests.runtime.sandbox.agent.agents import AgentProcess
+from tests.runtime.sandbox.sandboxes import is_alive, until
 
 pytestmark = pytest.mark.slow
 
@@ -23,13 +24,15 @@ def after_output(question: Question, text: bytes, then: object) -> None:
 
 @pytest.mark.parametrize("signal", [2, 15, 9])
 def test_a_signal_reaches_all_of_the_group(agent: AgentProcess, signal: int) -> None:
-    command = "bash -c 'sleep 1000; :' & echo ready; wait; sleep 1000; :"
+    command = "bash -c 'echo $$; sleep 1000; :'; :"
 
     def set_up(question: Question) -> None:
-        after_output(question, b"ready", lambda: question.tell({"signal": signal}))
+        after_output(question, b"\n", lambda: question.tell({"signal": signal}))
 
-    answer, _, _ = agent.ask({"op": "run", "command": command}, set_up)
+    answer, raw, _ = agent.ask({"op": "run", "command": command}, set_up)
     assert answer["exit_code"] == 128 + signal
+    child = int(b"".join(data for _, data in raw))
+    until(lambda: not is_alive(child))
 
 
 def test_one_that_is_stopped_is_ended_as_well(agent: AgentProcess) -> None:
