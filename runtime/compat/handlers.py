@@ -148,10 +148,10 @@ def called(
         return find(instance, event.method, is_call=False)
     method = find(instance, event.method, is_call=True)
     args, kwargs = unpack(arguments, scope)
-    return _call(method, args, kwargs, convert)
+    return call_method(method, args, kwargs, convert)
 
 
-def _call(
+def call_method(
     method: Callable[..., Any],
     args: Sequence[Any],
     kwargs: Mapping[str, Any],

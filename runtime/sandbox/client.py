@@ -129,9 +129,17 @@ class SandboxStub(_Calls):
         await self._call("get_session", session_id)
         return ExecutionSession(self, session_id)
 
-    async def terminal(self, request: Request, **options: Any) -> Response:
+    async def terminal(
+        self,
+        request: Request,
+        *,
+        cols: int = 80,
+        rows: int = 24,
+        shell: str | None = None,
+        session_id: str | None = None,
+    ) -> Response:
         """See ``Sandbox.terminal``."""
-        wanted = TerminalRequest(**options)
+        wanted = TerminalRequest(cols, rows, shell, session_id)
         for told in self._tell_settings():
             await told
         return await open_terminal(self.stub, request, wanted)

@@ -62,7 +62,7 @@ def gone(boxes: Boxes) -> None:
 
 def few(*chosen: tuple[int, str]) -> pytest.MarkDecorator:
     """In which shapes, and as whom: those chosen, or all."""
-    every = itertools.product((INLINE, WORKERS), ("root", "ordinary"))
+    every = list(itertools.product((INLINE, WORKERS), ("root", "ordinary")))
     return pytest.mark.parametrize(("workers", "who"), every if ALL else chosen)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from ...sandbox.api.events import parse_sse_stream
 from ...sandbox.client import get_sandbox
 from ...sandbox.errors import SandboxError, SandboxSecurityError
+from ...sandbox.file_stream import collect_file, stream_file
 from ...sandbox.preview.proxy import proxy_to_sandbox
 from ..js.options import options_of
 from ..js.values import JsDict, to_native
@@ -18,9 +19,11 @@ __all__ = [
     "Sandbox",
     "SandboxError",
     "SandboxSecurityError",
+    "collectFile",
     "getSandbox",
     "parseSSEStream",
     "proxyToSandbox",
+    "streamFile",
 ]
 
 # Of the options of getSandbox; the others are about the platform's containers.
@@ -53,6 +56,18 @@ async def proxyToSandbox(request: Any, env: Any) -> Any:
 
 
 async def parseSSEStream(stream: Any) -> AsyncIterator[JsDict]:
-    """The events of a stream of ``execStream`` or ``streamProcessLogs``, one by one."""
+    """The events of a stream of ``execStream``, ``streamProcessLogs`` or ``watch``, one by one."""
     async for event in parse_sse_stream(stream):
         yield seen_event(event)
+
+
+async def streamFile(stream: Any) -> AsyncIterator[Any]:
+    """The pieces of a file that ``readFileStream`` sends: text, or bytes if it is none."""
+    async for piece in stream_file(stream):
+        yield incoming(piece)
+
+
+async def collectFile(stream: Any) -> JsDict:
+    """All of a file that ``readFileStream`` sends: its ``content`` and ``metadata``."""
+    collected: JsDict = incoming(await collect_file(stream))
+    return collected

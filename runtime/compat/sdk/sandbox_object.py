@@ -5,23 +5,27 @@ what it gives is not converted on the way. A program's methods and hooks are in 
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....actors.actor import Actor
 from ....actors.base import DurableObject
 from ....actors.events import CallEvent, Event
 from ....actors.handlers import NativeHandlers
+from ....actors.promise import READ
+from ....actors.rpc import find_method
+from ....actors.rpc_stub import unpack
+from ....actors.scope import SCOPE
 from ....actors.state import DurableObjectState
 from ....storage.errors import UsageError
 from ...config.durations import seconds_of
 from ...sandbox.errors import SandboxInvalid
 from ...sandbox.owner import SandboxOwner
 from ...sandbox.sandbox import Sandbox as NativeSandbox
-from ..handlers import ALARM, WorkersHandlers, made_with
+from ..handlers import ALARM, WorkersHandlers, call_method, made_with
 from ..js.values import to_native
 from ..views.env import EnvView
-from ..views.sandboxes import Spoken, snake
+from ..views.sandboxes import Spoken, arguments_of, camel, options_there
 from ..views.state import DurableObjectContext
 from .transfer import incoming, outgoing
 
@@ -66,12 +70,19 @@ class Sandbox(SandboxOwner, DurableObject):
             found = vars(self)["_made"] = Inside(self, to_native(self.ctx), _native_env(self.env))
         return found
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # Python asks for those
-            raise AttributeError(name)
-        if not hasattr(NativeSandbox, snake(name)):
-            raise AttributeError(f"{type(self).__name__} has no {name}")
-        return getattr(Spoken(self._inside), name)
+
+def _spoken(name: str) -> Callable[..., Any]:
+    def call(self: Sandbox, *arguments: Any, **options: Any) -> Any:
+        return getattr(Spoken(self._inside), name)(*arguments, **options)
+
+    call.__name__ = call.__qualname__ = name
+    return call
+
+
+# Methods of the class, so that super() finds them, and calls from elsewhere by these names.
+for _name, _ in inspect.getmembers(NativeSandbox, inspect.isfunction):
+    if not _name.startswith("_") and not hasattr(Sandbox, camel(_name)):
+        setattr(Sandbox, camel(_name), _spoken(camel(_name)))
 
 
 def _native_env(env: Any) -> Any:
@@ -123,8 +134,24 @@ class SandboxHandlers(WorkersHandlers):
 
     def call(self, event: CallEvent) -> Any:
         if self._is_native(event):
+            return self._call_native(event)
+        own = self._overridden(event.method)
+        if own is None or event.arguments == READ:
+            return super().call(event)
+        args, kwargs = unpack(event.arguments, SCOPE.get())
+        method = getattr(self._instance, own)
+        return call_method(method, args, options_there(kwargs), incoming)
+
+    def _call_native(self, event: CallEvent) -> Any:
+        """Call perdure's own method; an object of options says that it is meant as there."""
+        name = event.method
+        method = find_method(self._instance._inside, name)  # noqa: SLF001  # of this file
+        if method is None or camel(name) != name or event.arguments == READ:
             return self._native.call(event)
-        return super().call(event)
+        args, kwargs = unpack(event.arguments, SCOPE.get())
+        if len(args) > 1 and isinstance(args[-1], Mapping):
+            args, kwargs = arguments_of(name, [*map(incoming, args)], kwargs)
+        return method(*args, **kwargs)
 
     def answer(self, event: Event, result: Any) -> Any:
         if isinstance(event, CallEvent) and self._is_native(event):
@@ -134,13 +161,18 @@ class SandboxHandlers(WorkersHandlers):
     def _is_native(self, event: CallEvent) -> bool:
         """Whether perdure's own class has it, and no class of the program's."""
         name = event.method.partition(".")[0]
-        own = any(name in vars(base) for base in type(self._instance).__mro__[: self._depth])
-        return not own and hasattr(NativeSandbox, name)
+        return hasattr(NativeSandbox, name) and self._overridden(name) is None
 
-    @property
-    def _depth(self) -> int:
-        """How many classes of the program's there are."""
-        return type(self._instance).__mro__.index(Sandbox)
+    def _overridden(self, name: str) -> str | None:
+        """What the program's class calls its own method in the place of one of perdure's."""
+        if not hasattr(NativeSandbox, name):
+            return None
+        classes = type(self._instance).__mro__
+        own = classes[: classes.index(Sandbox)]
+        for spelled in (camel(name), name):
+            if any(spelled in vars(cls) for cls in own):
+                return spelled
+        return None
 
 
 def construct_sandbox(

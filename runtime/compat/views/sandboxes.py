@@ -32,8 +32,11 @@ _MILLISECONDS = frozenset({"clone_timeout_ms", "interval", "timeout"})
 _MILLISECONDS_AT = {"wait_for_exit": 0, "wait_for_log": 1}
 # Options that have another name here.
 _RENAMED = {"clone_timeout_ms": "clone_timeout"}
+_RENAMED_THERE = {here: there for there, here in _RENAMED.items()}
+# Options that are an object there, of which its id is enough.
+_BY_ID = frozenset({"context"})
 # Options that are about what perdure does not have; they are of no effect.
-_IGNORED = frozenset({"auto_cleanup", "origin"})
+_IGNORED = frozenset({"auto_cleanup", "compression", "local_bucket", "multipart", "origin"})
 
 
 def snake(name: str) -> str:
@@ -121,10 +124,22 @@ def arguments_of(
     named = {}
     for key, value in given.items():
         said = snake(key)
-        if said not in _IGNORED:
+        if said in _BY_ID and isinstance(value, Mapping):
+            named[said] = value["id"]
+        elif said not in _IGNORED:
             is_duration = said in _MILLISECONDS
             named[_RENAMED.get(said, said)] = _taken(value, is_duration=is_duration)
     return taken, named
+
+
+def options_there(named: Mapping[str, Any]) -> dict[str, Any]:
+    """Keyword arguments as they are called there: the reverse of what ``arguments_of`` does."""
+    given: dict[str, Any] = {}
+    for name, value in named.items():
+        said = _RENAMED_THERE.get(name, name)
+        is_duration = said in _MILLISECONDS and isinstance(value, int | float)
+        given[camel(said)] = value * 1000 if is_duration else value
+    return given
 
 
 def _taken(value: Any, *, is_duration: bool) -> Any:
@@ -137,12 +152,31 @@ def _taken(value: Any, *, is_duration: bool) -> Any:
     return outgoing(value)
 
 
-def seen_record(record: Record) -> Any:
+class RecordView(JsDict, js_name="Object"):
+    """A result that can be asked for more: a plain object of its fields, with methods.
+
+    Args:
+        native: The record.
+    """
+
+    def __init__(self, native: Record) -> None:
+        super().__init__(_fields_of(native))
+        vars(self)["native"] = native
+
+    def __getattr__(self, name: str) -> Any:
+        is_method = name not in self and not name.startswith("_")
+        member = getattr(vars(self)["native"], snake(name), None) if is_method else None
+        return _Method(member, snake(name)) if callable(member) else super().__getattr__(name)
+
+
+def seen_record(record: Record) -> JsDict:
     """A result: a plain object of its fields; one that can be asked for more has methods, too."""
-    if _has_methods(type(record)):
-        return Spoken(record)
+    return RecordView(record) if _has_methods(type(record)) else JsDict(_fields_of(record))
+
+
+def _fields_of(record: Record) -> dict[str, Any]:
     names = [each.name for each in fields(record) if each.init]  # type: ignore[arg-type]  # all are dataclasses
-    return JsDict({camel(name): incoming(getattr(record, name)) for name in names})
+    return {camel(name): incoming(getattr(record, name)) for name in names}
 
 
 def _has_methods(cls: type[Record]) -> bool:

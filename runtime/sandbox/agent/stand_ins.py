@@ -43,9 +43,6 @@ class _Strict:
     memo: dict[str, str] = {}  # noqa: RUF012  # the scanner's own, which it clears
 
 
-_scan = _json.make_scanner(_Strict())  # type: ignore[arg-type]  # whatever has these
-
-
 def loads(data: bytes | str) -> object:
     """``json.loads``.
 
@@ -86,7 +83,12 @@ def _encoder(separators: tuple[str, str]) -> _json.make_encoder:
     )
 
 
-_encoders = {each: _encoder(each) for each in ((", ", ": "), (",", ":"))}
+try:
+    _scan = _json.make_scanner(_Strict())  # type: ignore[arg-type]  # whatever has these
+    _encoders = {each: _encoder(each) for each in ((", ", ": "), (",", ":"))}
+    has_json = dumps(loads(_CHECK), separators=(",", ":")) == _CHECK
+except (AttributeError, TypeError, ValueError):
+    has_json = False  # these are Python's own affair, and may be others in one that is to come
 
 
 def install() -> None:
@@ -106,8 +108,7 @@ def install() -> None:
         "signal": _signal,
         "socket": _socket,
     }
-    # These are Python's own affair, and may be others in one that is not out yet.
-    if dumps(loads(_CHECK), separators=(",", ":")) == _CHECK:
+    if has_json:
         json = module("json")
         vars(json).update(loads=loads, dumps=dumps)
         found["json"] = json

@@ -81,7 +81,8 @@ class Files(Part):
             SandboxFileError: It cannot be read, or is too large.
         """
         if encoding not in {None, "utf-8", "base64"}:
-            raise SandboxInvalid("VALIDATION_FAILED", 'encoding is "utf-8" or "base64"')
+            hint = 'encoding is "utf-8" or "base64"; read_file_bytes gives the bytes as a stream'
+            raise SandboxInvalid("VALIDATION_FAILED", hint)
         async with self._stream("read_file", path=self._path(path, session_id)) as stream:
             stream.end()
             data = await _whole(stream, path)

@@ -160,7 +160,9 @@ class Keeper:
         if to_do:
             why = f"{getattr(error, 'missing', error)}. {to_do}"
         message = f"The sandbox cannot be started: {why}"
-        log.error("sandbox.not_started", extra={"sandbox": self._place.name}, exc_info=error)
+        # Where something is to be done, a traceback tells nobody more.
+        extra = {"sandbox": self._place.name, "why": why}
+        log.error("sandbox.not_started", extra=extra, exc_info=None if to_do else error)
         context = {"what_to_do": str(to_do)} if to_do else {}
         self._failure = Refused("CONTAINER_UNAVAILABLE", message, **context).as_json()
         self._reactor.call_later(_NOBODY_CAME_S, lambda: self._end(message))

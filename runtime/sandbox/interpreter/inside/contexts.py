@@ -14,9 +14,10 @@ from .kernel import Json, Kernel, KernelDied, Refused, Surroundings
 from .outputs import Outputs
 
 CONTEXTS_MAX = 10
-# Between the first interrupt and the end of the process; interrupts are repeated meanwhile.
-GRACE_S = 3.0
-INTERRUPT_EVERY_S = 0.5
+# Code is interrupted so often before its process is ended: it may have caught the first one.
+INTERRUPTS = 2
+# After each. One that comes too soon interrupts what writes the traceback of the one before.
+GRACE_S = 2.5
 _GONE = (
     "There is no code context {}: it was deleted, its process has ended, or the sandbox was "
     "started anew since. Its variables are gone; create another one"
@@ -85,6 +86,8 @@ class Context:
         except asyncio.CancelledError:  # who asked is gone
             is_over = True
             await self._stop(task)
+            if not task.cancelled() and task.exception() is not None:
+                await self.end()
             raise
         finally:
             self._running = None
@@ -95,6 +98,9 @@ class Context:
             except KernelDied as died:
                 why = str(died)
                 await self.end()
+            except Exception:  # a bug of ours: nobody knows what state it is in
+                await self.end()
+                raise
         if is_over:
             text = f"The code ran longer than {timeout_s:g} s and was interrupted"
             if self.has_ended:
@@ -106,9 +112,9 @@ class Context:
 
     async def _stop(self, task: "asyncio.Future[int | None]") -> None:
         """Have the code end, or the process."""
-        for _ in range(int(GRACE_S / INTERRUPT_EVERY_S)):
+        for _ in range(INTERRUPTS):
             await self.kernel.interrupt()
-            await asyncio.wait({task}, timeout=INTERRUPT_EVERY_S)
+            await asyncio.wait({task}, timeout=GRACE_S)
             if task.done():
                 return
         await self.end()

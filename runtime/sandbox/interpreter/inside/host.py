@@ -26,7 +26,7 @@ UNUSED_S = 60.0
 # So often who waits for an answer is told that there is still somebody.
 TICK_S = 5.0
 _INTRODUCED_WITHIN_S = 10.0
-_FOLDER = "code-"
+_FOLDER = "perdure-code-"
 
 
 def main(secret: str, packages: list[str]) -> None:
@@ -95,6 +95,7 @@ class Host:
         try:
             request = await self._introduced(reader)
             if request is not None:
+                writer.write(encode({}))  # it was heard: who sees no more of us asks nobody else
                 await self._answer(request, reader, writer)
                 await writer.drain()
         except (ConnectionError, TimeoutError, ValueError, asyncio.IncompleteReadError):

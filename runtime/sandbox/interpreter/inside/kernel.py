@@ -4,10 +4,14 @@
 but the standard library, each other, and what the extra ``interpreter`` brings.
 """
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+
+# While nothing comes of a process, it is looked at so often.
+LOOK_EVERY_S = 0.25
 
 Json = dict[str, Any]
 Emit = Callable[[Json], None]
@@ -107,10 +111,23 @@ class Surroundings:
         self.environment = environment
 
 
+def status_of(pid: int) -> int | None:
+    """Return how a child has ended, as ``subprocess`` has it, or None while it runs.
+
+    It is not reaped: as long as it is not, nobody else has its number, nor that of its group.
+    """
+    found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+
+
 def kill_group(leader: int) -> None:
-    """Kill a process that leads a group, and its group. It is a child that was not reaped yet."""
-    try:
+    """Kill a child that leads a group, and its group, also if only that is left.
+
+    Args:
+        leader: Its number. It was not reaped, see ``status_of``.
+    """
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         if leader > 1 and os.getpgid(leader) == leader:
             os.killpg(leader, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass  # it has ended

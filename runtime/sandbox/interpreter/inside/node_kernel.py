@@ -1,14 +1,23 @@
 """JavaScript, as the REPL of Node.js runs it, in a process of its own."""
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
 import signal
+import subprocess
 from typing import Any
 
-from .kernel import Emit, Json, KernelDied, Refused, Surroundings, kill_group
+from .kernel import (
+    LOOK_EVERY_S,
+    Emit,
+    Json,
+    KernelDied,
+    Refused,
+    Surroundings,
+    kill_group,
+    status_of,
+)
 
 # The text of node_program.js; whoever makes the bundle puts it here.
 NODE_PROGRAM = ""
@@ -23,7 +32,7 @@ class NodeKernel:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._around = surroundings
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
         self._transport: Any = None
         self._requests = -1
@@ -58,14 +67,13 @@ class NodeKernel:
             os.fdopen(told, "rb", 0),
         )
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                "/bin/sh",
-                *("-c", _BEFORE, "sh", node, program, str(theirs), str(tells)),
+            self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # a fork takes a millisecond
+                ["/bin/sh", "-c", _BEFORE, "sh", node, program, str(theirs), str(tells)],
                 cwd=self._around.cwd,
                 env=dict(self._around.environment),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
                 pass_fds=(theirs, tells),
                 start_new_session=True,
             )
@@ -77,7 +85,10 @@ class NodeKernel:
         """Run code. See ``Kernel``."""
         # A thread: the pipe is full when code is longer, and the process busy with code before.
         line = json.dumps({"code": code}).encode() + b"\n"
-        await asyncio.to_thread(_write, self._requests, line)
+        try:
+            await asyncio.to_thread(_write, self._requests, line)
+        except BrokenPipeError:
+            raise KernelDied(await self._status()) from None
         while True:
             event = await self._next()
             if event["type"] == "end":
@@ -87,7 +98,7 @@ class NodeKernel:
 
     async def _next(self) -> Json:
         try:
-            line = await self._reader.readline()
+            line = await self._line()
             event = json.loads(line) if line else None
         except ValueError:  # the code has written there itself
             event = None
@@ -95,28 +106,39 @@ class NodeKernel:
             raise KernelDied(await self._status())
         return event
 
+    async def _line(self) -> bytes:
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    return await self._reader.readline()
+            except TimeoutError:
+                # What it has left behind may have the pipe open as well.
+                if self._process is None or status_of(self._process.pid) is not None:
+                    return b""
+
     async def _status(self) -> int | None:
-        if self._process is None:
-            return None
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                return await self._process.wait()
+        """How it has ended; None if it only says what makes no sense."""
+        for _ in range(10):
+            if self._process is None:
+                return None
+            if (status := status_of(self._process.pid)) is not None:
+                return status
+            await asyncio.sleep(LOOK_EVERY_S / 10)
         return None
 
     async def interrupt(self) -> None:
         """Interrupt it. See ``Kernel``."""
-        if self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGINT)
+        # Not send_signal, which reaps: see status_of.
+        if self._process is not None and status_of(self._process.pid) is None:
+            os.kill(self._process.pid, signal.SIGINT)
 
     async def kill(self) -> None:
         """Kill it. See ``Kernel``."""
         process, self._process = self._process, None
         if process is None:
             return
-        if process.returncode is None:
-            kill_group(process.pid)
-        await process.wait()
+        kill_group(process.pid)
+        await asyncio.to_thread(process.wait)
         os.close(self._requests)
         self._transport.close()
         shutil.rmtree(self._around.folder, ignore_errors=True)

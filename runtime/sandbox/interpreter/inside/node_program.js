@@ -2,6 +2,7 @@
 "use strict";
 const domain = require("node:domain");
 const fs = require("node:fs");
+const net = require("node:net");
 const repl = require("node:repl");
 const readline = require("node:readline");
 const util = require("node:util");
@@ -99,7 +100,9 @@ function failed(thrown) {
 }
 
 let count = 0;
-const requests = readline.createInterface({ input: fs.createReadStream(null, { fd: ASKED }) });
+// No stream of fs: a process does not exit while a thread of its reads.
+const asked = new net.Socket({ fd: ASKED, readable: true, writable: false });
+const requests = readline.createInterface({ input: asked });
 requests.on("line", (line) => {
   const number = (count += 1);
   // Once: code that was interrupted may still come to an end.

@@ -13,6 +13,8 @@ from .kernel import Json
 # Of what the code writes to both of its streams, and of its results, as they are sent.
 TEXT_BYTES_MAX = 8 * 1024 * 1024
 RESULTS_BYTES_MAX = 16 * 1024 * 1024
+# Longer text goes in pieces: what does not fit is left out by the piece.
+PIECE_CHARACTERS = 64 * 1024
 # What an event takes besides what it says.
 OVERHEAD_BYTES = 256
 
@@ -32,43 +34,42 @@ class Outputs:
 
     def emit(self, event: Json) -> None:
         """Send an event, or leave it out."""
-        kind = str(event["type"])
         event["timestamp"] = int(time.time() * 1000)
+        if event["type"] not in {"stdout", "stderr"}:
+            self._send(event, "result" if event["type"] == "result" else None)
+            return
+        text = str(event["text"])
+        for start in range(0, len(text), PIECE_CHARACTERS):
+            self._send({**event, "text": text[start : start + PIECE_CHARACTERS]}, "text")
+
+    def _send(self, event: Json, purse: str | None) -> None:
         line = encode({"event": event})
-        purse = {"stdout": "text", "stderr": "text", "result": "result"}.get(kind)
+        cost = len(line) + OVERHEAD_BYTES
         if purse is None:
             self._write(line)
-            return
-        cost = len(line) + OVERHEAD_BYTES
-        if cost <= self._left[purse]:
+        elif cost <= self._left[purse]:
             self._left[purse] -= cost
             self._write(line)
-            return
-        self.dropped_bytes += len(line)
-        if purse == "text":
-            self._begin_of(event)
-            self._left["text"] = 0
+        else:
+            self.dropped_bytes += len(line)
+            if purse == "text":  # what follows is not to look as if it followed
+                self._left["text"] = 0
+            self._mark(event)
+
+    def _mark(self, event: Json) -> None:
+        """Say once that something is missing."""
+        kind = event["type"]
         if kind not in self._marked:
             self._marked.add(kind)
-            text = f"[perdure: what follows of {kind} is left out, it is too much]"
-            mark = {**event, "text": f"\n{text}\n"} if purse == "text" else _bare(event, text)
+            if kind == "result":
+                text = "[perdure: this result is left out, it is too much, as may be others]"
+            else:
+                text = f"\n[perdure: what follows of {kind} is left out, it is too much]\n"
+            mark = {"type": kind, "text": text, "timestamp": event["timestamp"]}
             self._write(encode({"event": mark}))
-
-    def _begin_of(self, event: Json) -> None:
-        """Send as much of a text as surely fits: a character may need six bytes."""
-        text = str(event["text"])
-        size = min((self._left["text"] - OVERHEAD_BYTES) // 6, len(text) - 1)
-        if size > 0:
-            line = encode({"event": {**event, "text": text[:size]}})
-            self.dropped_bytes -= len(line)
-            self._write(line)
 
 
 def encode(message: Json) -> bytes:
     """Return one line."""
     text = json.dumps(message, ensure_ascii=False, separators=(",", ":"), default=str)
     return text.encode(errors="replace") + b"\n"
-
-
-def _bare(event: Json, text: str) -> Json:
-    return {"type": event["type"], "text": text, "timestamp": event["timestamp"]}

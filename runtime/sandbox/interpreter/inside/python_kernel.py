@@ -10,7 +10,16 @@ import signal
 import sys
 from typing import Any
 
-from .kernel import Emit, Json, KernelDied, Refused, Surroundings, kill_group
+from .kernel import (
+    LOOK_EVERY_S,
+    Emit,
+    Json,
+    KernelDied,
+    Refused,
+    Surroundings,
+    kill_group,
+    status_of,
+)
 from .mime import result_of
 
 # What its process runs. It ends with the host, and it is the first to go when memory is short:
@@ -33,7 +42,6 @@ class App(IPKernelApp):
 App.launch_instance()
 """
 NAME = "perdure"
-LOOK_EVERY_S = 0.25
 _REPLY_WITHIN_S = 5.0
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LINE = re.compile(r"(?:Cell In\[\d+\]|<ipython-input-[^>]*>), line (\d+)")
@@ -89,7 +97,7 @@ class PythonKernel:
         with open(self._inside("output"), "wb") as output:  # noqa: ASYNC230, PTH123  # a local file
             await self._manager.start_kernel(
                 cwd=self._around.cwd,
-                env={**self._around.environment, **self._private_folders()},
+                env=self._environment(),
                 stdout=output,
                 stderr=output,
             )
@@ -111,7 +119,7 @@ class PythonKernel:
             try:
                 message = await self._client.get_iopub_msg(timeout=LOOK_EVERY_S)
             except queue.Empty:
-                await self._check_alive()
+                self._check_alive()
                 continue
             if message["parent_header"].get("msg_id") != asked:
                 continue  # of a thread that an earlier run has left behind
@@ -129,14 +137,14 @@ class PythonKernel:
             try:
                 reply = await self._client.get_shell_msg(timeout=_REPLY_WITHIN_S)
             except queue.Empty:
-                await self._check_alive()
+                self._check_alive()
                 continue
             if reply["parent_header"].get("msg_id") == asked:
                 self._count = reply["content"].get("execution_count", self._count)
                 return
 
-    async def _check_alive(self) -> None:
-        status = await self._manager.provisioner.poll()
+    def _check_alive(self) -> None:
+        status = status_of(self._pid)
         if status is not None:
             raise KernelDied(status)
 
@@ -183,8 +191,10 @@ class PythonKernel:
     def _inside(self, name: str) -> str:
         return f"{self._around.folder}/{name}"
 
-    def _private_folders(self) -> dict[str, str]:
+    def _environment(self) -> dict[str, str]:
         return {
+            "MPLCONFIGDIR": self._inside("matplotlib"),  # else a font cache in the user's folder
+            **self._around.environment,
             "IPYTHONDIR": self._inside("ipython"),
             "JUPYTER_RUNTIME_DIR": self._around.folder,
             "JUPYTER_PLATFORM_DIRS": "1",

@@ -69,3 +69,49 @@ async def test_it_is_what_a_program_imports_in_either_way(
     server = await serve(program)
     async with http.get(server.url) as answer:
         assert await answer.json() == [True, sorted(module.__all__)]
+
+
+async def test_files_changes_repositories_and_backups_are_spelled_as_there(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    program = """
+    from cloudflare_sandbox import Sandbox, collectFile, getSandbox, parseSSEStream, streamFile
+    from workers import Response, WorkerEntrypoint
+
+    class Default(WorkerEntrypoint):
+        async def fetch(self, request):
+            box = getSandbox(self.env.SANDBOX, "one")
+            stream = await box.watch("/workspace", {"include": ["*.md"]})
+            await box.writeFile("a.md", "text")
+            events = []
+            async for event in parseSSEStream(stream):
+                events.append([event.type, event.get("eventType"), event.path])
+                if len(events) == 2:
+                    break
+            changes = await box.checkChanges("/workspace")
+            again = await box.checkChanges("/workspace", {"since": changes.version})
+            file = await collectFile(await box.readFileStream("a.md"))
+            pieces = [piece async for piece in streamFile(await box.readFileStream("a.md"))]
+            backup = await box.createBackup({"dir": "/workspace", "localBucket": True})
+            await box.deleteFile("a.md")
+            restored = await box.restoreBackup(backup)
+            try:
+                await box.gitCheckout("https://example.com/a", {"cloneTimeoutMs": 1000})
+            except Exception as error:
+                code = error.code
+            return Response.json([
+                events, again.status, [file.content, file.metadata.mimeType], pieces,
+                [restored.success, restored.id == backup.id, (await box.exists("a.md")).exists],
+                code,
+            ])
+    """
+    server = await serve(program, objects=["Sandbox"])
+    async with http.get(server.url) as answer:
+        assert await answer.json() == [
+            [["watching", None, "/workspace"], ["event", "create", "/workspace/a.md"]],
+            "unchanged",
+            ["text", "text/markdown"],
+            ["text"],
+            [True, True, True],
+            "GIT_NETWORK_ERROR",
+        ]

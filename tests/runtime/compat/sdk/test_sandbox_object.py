@@ -4,6 +4,9 @@ import aiohttp
 import pytest
 
 from perdure.runtime.compat.sdk.sandbox_object import Sandbox
+from perdure.runtime.compat.views.sandboxes import camel
+from perdure.runtime.sandbox.api.files import Files as NativeFiles
+from perdure.runtime.sandbox.api.life import Life as NativeLife
 from tests.serving import Serving
 
 NO_WALL = """
@@ -128,18 +131,42 @@ async def test_fetch_may_be_overridden_and_leaves_the_rest_to_its_base(
     assert await told(serve, http, program) == ["mine", 404]
 
 
-async def test_a_method_of_the_programs_goes_before_one_of_that_name(
+async def test_a_program_overrides_calls_and_calls_what_they_were(
     serve: Serving, http: aiohttp.ClientSession
 ) -> None:
     program = """
     class Sandbox(Base):
         async def exec(self, command, options=None):
-            return "no"
+            result = await super().exec("echo before; " + command, options)
+            return {**result, "timeout": options["timeout"]}
+
+        async def writeFile(self, path, content, options=None):
+            return await super().writeFile(path, content.upper(), options)
 
     async def ask(env, sandbox):
-        return await sandbox.exec("true")
+        await sandbox.writeFile("/workspace/a", "text", {"encoding": "utf-8"})
+        result = await sandbox.exec("cat a", {"timeout": 5000})
+        return [result.stdout, result.timeout, result.exitCode]
     """
-    assert await told(serve, http, program) == "no"
+    assert await told(serve, http, program) == ["before\nTEXT", 5000, 0]
+
+
+async def test_a_plain_stub_calls_by_the_same_names(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    program = """
+    class Sandbox(Base):
+        pass
+
+    async def ask(env, sandbox):
+        stub = env.SANDBOX.getByName("one")
+        written = await stub.writeFile("/workspace/a", "text")
+        result = await stub.exec("cat a; exit 3", {"timeout": 5000})
+        heard = []
+        await stub.exec("echo heard", {"onOutput": lambda name, text: heard.append([name, text])})
+        return [written.size, result.exitCode, result.stdout, heard]
+    """
+    assert await told(serve, http, program) == [4, 3, "text", [["stdout", "heard\n"]]]
 
 
 async def test_perdures_own_class_is_what_it_is_in_a_program_of_this_style(
@@ -194,7 +221,26 @@ async def test_in_a_program_of_perdures_own_style_it_says_what_to_import(
         assert "import Sandbox from perdure instead" in await answer.text()
 
 
-def test_names_that_no_sandbox_has_are_no_names_of_it() -> None:
-    made = Sandbox.__new__(Sandbox)
-    with pytest.raises(AttributeError, match="Sandbox has no windowSize"):
-        _ = made.windowSize
+@pytest.mark.parametrize("name", ["fetch", "_ask", "__init__", "onStart.real"])
+async def test_what_is_no_call_cannot_be_called(
+    name: str, serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    program = f"""
+    class Sandbox(Base):
+        pass
+
+    async def ask(env, sandbox):
+        try:
+            await getattr(env.SANDBOX.getByName("one").native, "{name}")("status", {{}})
+        except Exception as error:
+            return type(error).__name__
+    """
+    found = await told(serve, http, program)
+    assert found in {"NoSuchMethod", "ReservedMethod", "AttributeError", "TypeError"}
+
+
+def test_each_call_of_perdures_class_is_one_of_this_under_its_name_there() -> None:
+    calls = {name for name in vars(NativeLife) | vars(NativeFiles) if not name.startswith("_")}
+    assert {"read_file", "set_sleep_after", "on_stop"} <= calls
+    for name in calls:
+        assert callable(getattr(Sandbox, camel(name))), name

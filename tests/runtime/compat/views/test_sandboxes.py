@@ -1,6 +1,7 @@
 """How programs in Workers style spell sandboxes, and what they are told."""
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from dataclasses import fields
@@ -19,12 +20,13 @@ from perdure.runtime.compat.js.values import JsDict
 from perdure.runtime.compat.sdk.transfer import incoming
 from perdure.runtime.compat.views.sandboxes import (
     SandboxView,
-    Spoken,
     arguments_of,
     camel,
+    options_there,
     seen_event,
     snake,
 )
+from perdure.runtime.sandbox import public
 from perdure.runtime.sandbox.api.process import Process
 from perdure.runtime.sandbox.results import ExecResult, FileInfo, ListFilesResult
 
@@ -114,10 +116,22 @@ def test_milliseconds_are_seconds() -> None:
     assert arguments_of("kill_process", ["web", 9], {}) == (["web", 9], {})  # a signal is none
 
 
+def test_a_program_that_is_called_gets_options_as_it_gives_them() -> None:
+    given = {"timeout": 1500, "cloneTimeoutMs": 20, "processId": "web", "env": {"some_name": "1"}}
+    _, named = arguments_of("exec", ["x", given], {})
+    assert options_there(named) == given
+
+
 def test_a_pattern_of_javascripts_is_one_of_pythons() -> None:
     (pattern,), _ = arguments_of("wait_for_log", [RegExp("^ready", "i")], {})
     assert isinstance(pattern, re.Pattern)
     assert pattern.search("READY to go")
+
+
+def test_a_code_context_is_named_by_its_id() -> None:
+    context = {"id": "c1", "language": "python"}
+    assert arguments_of("run_code", ["1 + 1", {"context": context}], {})[1] == {"context": "c1"}
+    assert arguments_of("run_code", ["1 + 1", {"context": "c1"}], {})[1] == {"context": "c1"}
 
 
 def test_a_range_of_statuses_is_a_pair() -> None:
@@ -166,8 +180,8 @@ async def test_a_process_can_be_asked_for_more() -> None:
     process = Process(id="web", command="bun x", status="running", start_time="now", pid=7)
     object.__setattr__(process, "_sandbox", stub)
     seen = incoming(process)
-    assert isinstance(seen, Spoken)
-    assert (seen.id, seen.startTime, seen.exitCode) == ("web", "now", None)
+    assert (seen.id, seen.startTime, seen["exitCode"]) == ("web", "now", None)
+    assert json.loads(json.dumps(seen))["pid"] == 7
     await seen.waitForExit(1500)
     assert stub.calls == [("wait_for_exit", ("web",), {"timeout": 1.5})]
     with pytest.raises(AttributeError):
@@ -188,9 +202,11 @@ def test_events_of_a_stream_are_spelled_as_there() -> None:
 
 
 def test_no_two_fields_of_a_result_have_one_name_there() -> None:
+    assert public.ListFilesResult in _KNOWN.values()  # all are imported
     for cls in _KNOWN.values():
         names = [camel(each.name) for each in fields(cls)]  # type: ignore[arg-type]  # all are dataclasses
         assert len(names) == len(set(names)), cls
+        assert not set(names) & {*dir(JsDict)}, cls  # which would be its attributes
 
 
 def test_options_that_say_nothing_here_are_passed_over() -> None:

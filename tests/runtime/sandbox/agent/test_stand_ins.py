@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perdure.runtime.sandbox.agent.bundle import agent_program
-from perdure.runtime.sandbox.agent.stand_ins import Suppress, dumps, loads
+from perdure.runtime.sandbox.agent.stand_ins import Suppress, dumps, has_json, loads
 
 # Texts with lone surrogates, too: names of files that are no UTF-8.
 TEXTS = st.text(st.characters(exclude_categories=()))
@@ -54,6 +54,10 @@ def test_what_is_no_json_is_a_value_error_as_ever(data: bytes) -> None:
     else:
         found = loads(data)
         assert found == expected or (math.isnan(found) and math.isnan(expected))  # type: ignore[arg-type]  # floats
+
+
+def test_this_python_has_what_json_is_made_of_here() -> None:
+    assert has_json
 
 
 def test_what_cannot_be_json_is_refused() -> None:

@@ -28,6 +28,7 @@ class Default(WorkerEntrypoint):
             return await self.env.SANDBOX.get_by_name("desk").fetch(request)
         options = json.loads(request.parsed_url.query["options"])
         sandbox = get_sandbox(self.env.SANDBOX, "desk")
+        request.resumed = options.pop("resumed", False)
         try:
             if name := options.pop("session", None):
                 found = {facts.id for facts in await sandbox.list_sessions()}
@@ -175,9 +176,49 @@ async def test_a_session_that_there_is_not_is_an_error_of_the_worker(desk: Desk)
     assert b"unknown" in refused.value.response.body
 
 
+async def test_a_client_whose_worker_was_replaced_is_told_that_its_shell_has_ended(
+    desk: Desk,
+) -> None:
+    """The request comes again, and what is no 101 is a close with 1012."""
+    with pytest.raises(InvalidStatus) as refused:
+        await desk.open(resumed=True)
+    assert refused.value.response.status_code == 410
+
+
 async def test_a_request_that_asks_for_no_websocket_gets_426(
     desk: Desk, http: aiohttp.ClientSession
 ) -> None:
     async with http.get(desk.address({})) as response:
         assert response.status == 426
         assert "websocket" in await response.text()
+
+
+WORKERS = """
+from cloudflare_sandbox import Sandbox, getSandbox
+from workers import Response, WorkerEntrypoint
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        sandbox = getSandbox(self.env.SANDBOX, "desk")
+        if "destroy" in request.url:
+            await sandbox.destroy()
+            return Response("gone")
+        if "session" in request.url:
+            sandbox = await sandbox.createSession({"id": "dev", "cwd": "/tmp"})
+        return await sandbox.terminal(request, {"cols": 91, "rows": 17, "shell": "/bin/sh"})
+"""
+
+
+async def test_programs_for_workers_spell_it_as_there(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    server = await serve(WORKERS, toml=TOML.replace("Inside", "Sandbox"))
+    for path, folder in (("/", b"workspace"), ("/session", b"/tmp")):
+        async with connect(str(URL(server.url).with_scheme("ws").with_path(path))) as ws:
+            await ws.send(b"stty size; pwd; echo $((40 + 2))\n")
+            whole = await shown(ws, b"42\r\n")
+            assert b"17 91\r\n" in whole
+            assert folder + b"\r\n" in whole
+    async with http.get(server.url + "/destroy") as response:
+        assert await response.text() == "gone"

@@ -1,7 +1,12 @@
 import os
 import subprocess
 
-from perdure.runtime.sandbox.interpreter.inside.kernel import KernelDied, Refused, kill_group
+from perdure.runtime.sandbox.interpreter.inside.kernel import (
+    KernelDied,
+    Refused,
+    kill_group,
+    status_of,
+)
 
 
 def test_a_death_is_told_in_words() -> None:
@@ -38,9 +43,27 @@ def test_who_leads_no_group_is_left_alone() -> None:
         assert child.returncode == 0
 
 
-def test_who_has_ended_is_no_error() -> None:
-    child = subprocess.Popen(["true"], start_new_session=True)
-    child.wait()
-    kill_group(child.pid)
+def test_a_group_is_killed_whose_leader_has_ended() -> None:
+    command = ["/bin/sh", "-c", "sleep 1000 & exit 3"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as leader:
+        assert leader.stdout is not None
+        os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+        assert status_of(leader.pid) == 3
+        kill_group(leader.pid)
+        assert leader.stdout.read() == b""
+        assert leader.wait() == 3
+
+
+def test_how_a_child_has_ended_is_known_before_it_is_reaped() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True) as child:
+        assert status_of(child.pid) is None
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert status_of(child.pid) == -9
+        kill_group(child.pid)  # nobody is left: no error
+        assert child.wait() == -9
+
+
+def test_the_groups_of_all_are_not_killed() -> None:
     kill_group(0)
     kill_group(1)

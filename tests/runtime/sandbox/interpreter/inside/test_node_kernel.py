@@ -6,10 +6,11 @@ import pytest
 
 from perdure.runtime.sandbox.asking import SandboxRefused
 from tests.runtime.sandbox.interpreter.hosts import Hosted
+from tests.runtime.sandbox.sandboxes import text_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here"),
+    pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here, to run it"),
 ]
 
 
@@ -82,3 +83,35 @@ async def test_a_program_that_writes_where_only_we_do_loses_its_context(open_hos
     [event], answer = await open_host.run(code, context, 30.0)
     assert event["ename"] == "ContextEnded"
     assert answer["has_ended"] is True
+
+
+async def test_one_that_ends_is_noticed_although_what_it_has_started_goes_on(
+    open_host: Hosted,
+) -> None:
+    context = await open_host.create("javascript")
+    code = """
+const child = require("node:child_process").spawn("sleep", ["1003"], { stdio: "inherit" });
+console.log(child.pid);
+process.exit(4);
+"""
+    events, answer = await open_host.run(code, context, 30.0)
+    assert answer["has_ended"] is True
+    assert "exit code 4" in events[-1]["evalue"]
+    pid = int(events[0]["text"])
+    assert await text_of(open_host.connection, f"ls /proc/{pid} 2>/dev/null || echo gone") == "gone"
+
+
+async def test_one_that_has_ended_between_two_runs_says_so_at_the_next(open_host: Hosted) -> None:
+    context = await open_host.create("javascript")
+    code = "setTimeout(() => process.exit(5), 1); process.pid"
+    events, answer = await open_host.run(code, context)
+    assert answer["has_ended"] is False
+    pid = events[0]["text"]
+    has_ended = (
+        f"for n in $(seq 500); do grep -q 'State:.Z' /proc/{pid}/status && break; sleep 0.02; done"
+    )
+    await text_of(open_host.connection, has_ended)
+    [event], answer = await open_host.run("1", context)
+    assert "exit code 5" in event["evalue"]
+    assert answer["has_ended"] is True
+    assert (await open_host.ask("list"))["contexts"] == []

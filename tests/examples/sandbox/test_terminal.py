@@ -14,11 +14,10 @@ from websockets.exceptions import InvalidStatus
 from tests.browser import Tab, chromium
 
 Serve = Callable[[str], Awaitable[str]]
-PAGE = Path(__file__).parents[2] / "examples" / "terminal" / "page"
+PAGE = Path(__file__).parents[3] / "examples" / "terminal" / "page"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.asyncio(loop_factories=["uvloop"]),  # what is inside has its own
     pytest.mark.skipif(
         shutil.which("bwrap") is None, reason="there is no bubblewrap here, to make a wall of"
     ),
