@@ -56,6 +56,6 @@ bench: environment
 	$(BIN)/python bench/run.py $(ARGS)
 
 clean:
-	rm -rf .venv .venv-3.* build dist node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* build dist node_modules examples/*/node_modules examples/*/page/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f .coverage .coverage.* coverage.xml
 	find actors runtime storage cli tests examples bench -name __pycache__ -prune -exec rm -rf {} +

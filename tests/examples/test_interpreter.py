@@ -14,7 +14,8 @@ from tests.browser import Tab, chromium
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        not os.access("/usr/bin/bwrap", os.X_OK), reason="there is no bubblewrap here"
+        not os.access("/usr/bin/bwrap", os.X_OK),
+        reason="there is no bubblewrap here, to make a wall of",
     ),
 ]
 

@@ -30,6 +30,8 @@ LINE_BYTES_MAX: Final = 32 * 1024 * 1024
 BYTES_MAX: Final = 2 * LINE_BYTES_MAX
 _SAID_BYTES_MAX: Final = 64 * 1024
 _RUN: Final = "import sys; exec(compile(sys.stdin.buffer.read(), '<perdure code host>', 'exec'))"
+# Each of a kernel's dozen threads would take 128 MB of addresses, where only these can be limited.
+_ENV: Final = {"MALLOC_ARENA_MAX": "2"}
 _MISSING: Final = (
     "Python code in a sandbox needs ipykernel and jupyter_client, and the server's Python has "
     "none: pip install 'perdure[interpreter]', and start the server again"
@@ -91,35 +93,33 @@ class CodeHost:
         """
         # Nobody lets the sandbox go to sleep meanwhile.
         async with connection.stream("hold"):
-            opened = await self._connect(connection, starts=starts)
+            opened = await self._connect(connection, request, starts=starts)
             if opened is None:
                 return
-            reader, writer, address = opened
+            reader, writer = opened
             try:
-                line = json.dumps(request).encode() + b"\n"
-                writer.write(address.secret.encode() + line)
                 async for message in _read(reader):
                     yield message
-            except (ConnectionError, asyncio.IncompleteReadError):
+            except ConnectionError:
                 raise _lost() from None
             finally:
                 writer.close()
 
     async def _connect(
-        self, connection: SandboxConnection, *, starts: bool
-    ) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter, HostAddress] | None":
+        self, connection: SandboxConnection, request: Json, *, starts: bool
+    ) -> "tuple[asyncio.StreamReader, asyncio.StreamWriter] | None":
         async with self._starting:
             address = self._known(connection.boot)
-            opened = None if address is None else await _open(connection, address)
+            opened = None if address is None else await _open(connection, address, request)
             if opened is None:
                 if not starts:
                     return None
                 address = await _start(connection)
                 self._remember(asdict(address))
-                opened = await _open(connection, address)
-        if opened is None or address is None:
+                opened = await _open(connection, address, request)
+        if opened is None:
             raise _lost()
-        return *opened, address
+        return opened
 
     def _known(self, boot: str) -> HostAddress | None:
         kept = self._recall()
@@ -146,8 +146,9 @@ def check_language(language: Any) -> None:
 
 
 async def _open(
-    connection: SandboxConnection, address: HostAddress
+    connection: SandboxConnection, address: HostAddress, request: Json
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    """Ask the host; None if there is none any more, which has heard nothing then."""
     try:
         inside = await connection.socket(address.port)
     except SandboxLost:
@@ -157,19 +158,30 @@ async def _open(
             return None
         raise
     try:
-        return await asyncio.open_connection(sock=inside, limit=LINE_BYTES_MAX)
+        reader, writer = await asyncio.open_connection(sock=inside, limit=LINE_BYTES_MAX)
     except BaseException:
         inside.close()
         raise
+    is_heard = False
+    try:
+        writer.write(address.secret.encode() + json.dumps(request).encode() + b"\n")
+        async with asyncio.timeout(PATIENCE_S):
+            is_heard = await reader.readline() == b"{}\n"
+    except (ConnectionError, ValueError, TimeoutError):
+        pass  # it ends, stands still, or somebody else has its port
+    finally:
+        if not is_heard:
+            writer.close()
+    return (reader, writer) if is_heard else None
 
 
 async def _start(connection: SandboxConnection) -> HostAddress:
     secret = secrets.token_hex(32)
     program = code_host_program(secret, packages_seen(is_walled=connection.is_walled))
-    words = (python(), "-I", "-S", "-c", _RUN)
+    command = shlex.join((python(), "-I", "-S", "-c", _RUN))
     try:
         async with asyncio.timeout(START_WITHIN_S):
-            async with connection.stream("exec", command=shlex.join(words), stdin=True) as stream:
+            async with connection.stream("exec", command=command, env=_ENV, stdin=True) as stream:
                 await stream.write(program)
                 stream.end()
                 said = await _said_by(stream)

@@ -95,6 +95,7 @@ class Host:
         try:
             request = await self._introduced(reader)
             if request is not None:
+                writer.write(encode({}))  # it was heard: who sees no more of us asks nobody else
                 await self._answer(request, reader, writer)
                 await writer.drain()
         except (ConnectionError, TimeoutError, ValueError, asyncio.IncompleteReadError):

@@ -80,6 +80,7 @@ async def test_one_that_stands_still_is_given_up(
     with pytest.raises(SandboxRefused) as caught:
         await open_host.run(stop, context, None)
     assert caught.value.code == "INTERPRETER_NOT_READY"
+    assert await open_host.ask("list") == {"contexts": []}  # of another one
 
 
 # What is no code host, and listens where one was.
@@ -90,7 +91,7 @@ print(listening.getsockname()[1], flush=True)
 while True:
     connection, _ = listening.accept()
     connection.recv(1 << 16)
-    connection.sendall(eval(sys.argv[1]))
+    connection.sendall(b"{}\\n" + eval(sys.argv[1]))
     connection.close()
 """
 
@@ -121,6 +122,25 @@ async def test_whatever_comes_from_inside_ends_one_request(sandboxes: Sandboxes,
         await host.ask(connection, LIST, starts=True)
     assert caught.value.code in {"INTERPRETER_NOT_READY", "None"}
     assert connection.is_open
+
+
+@pytest.mark.parametrize("said", ["b''", "b'HTTP/1.1 400 Bad Request\\r\\n'", "b'x' * 40_000_000"])
+async def test_another_program_at_its_port_is_not_taken_for_it(
+    sandboxes: Sandboxes, said: str
+) -> None:
+    connection = await sandboxes.open()
+    program = LIAR.replace(r'b"{}\n" + ', "")
+    command = shlex.join([python(), "-I", "-S", "-c", program, said])
+    process = await connection.ask("start", command=f"exec {command}")
+    async with connection.stream("follow", id=process["id"]) as stream:
+        async for item in stream:
+            port = int(getattr(item, "data", b"0"))
+            break
+    memory = {"host": asdict(HostAddress(connection.boot, port, "secret"))}
+    host = Hosted(connection, memory)
+    assert [each async for each in host.host.messages(connection, LIST, starts=False)] == []
+    assert await host.ask("list") == {"contexts": []}
+    assert memory["host"]["port"] != port
 
 
 async def test_one_that_does_not_start_says_why(

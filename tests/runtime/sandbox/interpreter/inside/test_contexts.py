@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import shutil
 
 import pytest
 
@@ -101,6 +102,7 @@ async def test_who_stops_waiting_interrupts_the_code(open_host: Hosted) -> None:
     assert await open_host.text("x", context) == "2"
 
 
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here, to run ten of")
 async def test_there_is_an_end_to_their_number(open_host: Hosted) -> None:
     await asyncio.gather(*(open_host.create("javascript") for _ in range(CONTEXTS_MAX)))
     with pytest.raises(SandboxRefused, match=f"at most {CONTEXTS_MAX}") as caught:

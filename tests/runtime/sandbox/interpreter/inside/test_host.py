@@ -33,7 +33,9 @@ class Served:
 
     async def ask(self, request: Any) -> list[dict[str, Any]]:
         said = await self.say(SECRET.encode() + json.dumps(request).encode() + b"\n")
-        return [message for line in said.splitlines() if (message := json.loads(line))]
+        lines = [json.loads(line) for line in said.splitlines()]
+        assert lines[:1] in ([], [{}])  # that it was heard
+        return [message for message in lines if message]
 
 
 @pytest.fixture

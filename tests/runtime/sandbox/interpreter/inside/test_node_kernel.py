@@ -10,7 +10,7 @@ from tests.runtime.sandbox.sandboxes import text_of
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here"),
+    pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here, to run it"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from perdure.runtime.sandbox.interpreter import code_host
 from tests.runtime.sandbox.interpreter.hosts import Hosted, hosted
 from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
@@ -123,8 +124,6 @@ async def test_who_has_no_memory_left_loses_the_context_and_not_the_sandbox(
         "x = []\nwhile True: x.append(bytearray(b'x' * 1_000_000))", context
     )
     error = events[-1]
-    if error["ename"] == "MemoryError":  # an address space that is limited, where memory cannot be
-        pytest.skip("memory of all processes together cannot be limited here")
     assert error["ename"] == "ContextEnded"
     assert "no more memory" in error["evalue"]
     assert answer["has_ended"] is True
@@ -132,3 +131,19 @@ async def test_who_has_no_memory_left_loses_the_context_and_not_the_sandbox(
     assert await host.text("1 + 1") == "2"
     assert host.connection.is_open
     assert host.connection.boot == boot
+
+
+async def test_it_starts_where_only_addresses_can_be_limited(
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As a wall without control groups limits them, to what is usual.
+    run = (
+        f"import resource as r; r.setrlimit(r.RLIMIT_AS, (512 << 20, 512 << 20)); {code_host._RUN}"
+    )
+    monkeypatch.setattr(code_host, "_RUN", run)
+    host = await hosted(sandboxes)
+    limit = "import resource; resource.getrlimit(resource.RLIMIT_AS)[0] >> 20"
+    assert await host.text(limit) == "512"
+    [error], _ = await host.run("x = bytearray(600_000_000)")
+    assert error["ename"] == "MemoryError"
+    assert await host.text("1 + 1") == "2"
