@@ -41,14 +41,14 @@ lint: environment
 	$(BIN)/mypy --num-workers 2
 
 unit: environment
-	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -m "not browser and not chaos and not sandbox" -n auto --dist worksteal $(ARGS)
 
 format: environment
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format
 
 coverage: environment
-	$(BIN)/python -m pytest -m "not browser and not chaos" -n auto --dist worksteal --cov --cov-report= --quiet
+	$(BIN)/python -m pytest -m "not browser and not chaos and not sandbox" -n auto --dist worksteal --cov --cov-report= --quiet
 	$(BIN)/python -m coverage report --show-missing --skip-covered
 	$(BIN)/python .ci/coverage_gate.py
 
@@ -56,6 +56,6 @@ bench: environment
 	$(BIN)/python bench/run.py $(ARGS)
 
 clean:
-	rm -rf .venv .venv-3.* build dist node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-3.* build dist node_modules examples/*/node_modules examples/*/page/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -f .coverage .coverage.* coverage.xml
 	find actors runtime storage cli tests examples bench -name __pycache__ -prune -exec rm -rf {} +

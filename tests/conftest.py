@@ -57,6 +57,22 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
+# What is given to a test that starts a sandbox.
+_STARTS_SANDBOXES = frozenset({"launcher", "sandboxes", "walled", "boxes", "open_boxes"})
+_SANDBOXES = Path(__file__).parent / "runtime" / "sandbox"
+# Nearly every test of these starts one, or what is in it.
+_PROCESSES = tuple(_SANDBOXES / name for name in ("wall", "keeper", "agent"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that start sandboxes: they take a minute of processors' time, and have a step."""
+    for item in items:
+        given = set(getattr(item, "fixturenames", ()))
+        is_below = any(folder in item.path.parents for folder in _PROCESSES)
+        if is_below or (given & _STARTS_SANDBOXES and _SANDBOXES in item.path.parents):
+            item.add_marker("sandbox")
+
+
 def pytest_report_header() -> str:
     """Say which perdure is tested: this tree, or an installed wheel."""
     return f"perdure is loaded from {Path(str(perdure.__file__)).parent}"

@@ -5,7 +5,7 @@ a code belongs to one class, and a class to one kind of fault.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from ...storage.errors import PerdureError
 
@@ -20,13 +20,14 @@ class SandboxError(PerdureError):
         http_status: What a server would answer with.
     """
 
-    http_status: ClassVar[int] = 500
+    http_status: int = 500
 
     def __init__(self, code: str, message: str, context: Mapping[str, Any] | None = None) -> None:
         super().__init__(code, message, dict(context or {}))
         self.code = code
         self.message = message
         self.context = dict(context or {})
+        self.http_status = _STATUS_OF.get(code, type(self).http_status)
 
     def __str__(self) -> str:
         return self.message
@@ -173,6 +174,29 @@ _CLASSES: Mapping[type[SandboxError], str] = {
 }
 CLASS_OF: Mapping[str, type[SandboxError]] = {
     code: cls for cls, codes in _CLASSES.items() for code in codes.split()
+}
+
+# Of codes whose status is not that of their class.
+_STATUS_OF: Mapping[str, int] = {
+    code: status
+    for status, codes in {
+        400: "IS_DIRECTORY NOT_DIRECTORY NAME_TOO_LONG INVALID_COMMAND CUSTOM_DOMAIN_REQUIRED "
+        "INVALID_GIT_URL BACKUP_EXPIRED INVALID_BACKUP_CONFIG",
+        401: "GIT_AUTH_FAILED",
+        403: "COMMAND_PERMISSION_DENIED PROCESS_PERMISSION_DENIED",
+        404: "COMMAND_NOT_FOUND GIT_REPOSITORY_NOT_FOUND GIT_BRANCH_NOT_FOUND BACKUP_NOT_FOUND "
+        "WATCH_NOT_FOUND INVALID_TOKEN",
+        409: "RESOURCE_BUSY OPERATION_INTERRUPTED",
+        410: "SESSION_DESTROYED SESSION_TERMINATED",
+        413: "FILE_TOO_LARGE",
+        429: "TOO_MANY_REQUESTS",
+        500: "NO_SPACE TOO_MANY_FILES PROCESS_ERROR PROCESS_EXITED_BEFORE_READY "
+        "PORT_OPERATION_ERROR GIT_CLONE_FAILED GIT_CHECKOUT_FAILED GIT_OPERATION_FAILED "
+        "CODE_EXECUTION_ERROR",
+        501: "NOT_AVAILABLE",
+        502: "SERVICE_NOT_RESPONDING",
+    }.items()
+    for code in codes.split()
 }
 
 

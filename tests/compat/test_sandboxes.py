@@ -1,10 +1,12 @@
 """Calls of sandboxes as programs for the platform write them, with what they give."""
 
 import aiohttp
+import pytest
 
 from tests.examples.sandbox.projects import check_wall
 from tests.serving import Serving
 
+pytestmark = pytest.mark.sandbox
 MAIN = """
     from cloudflare_sandbox import Sandbox, getSandbox
     from workers import Response, WorkerEntrypoint

@@ -18,6 +18,7 @@ from tests.compat.conftest import PROGRAMS
 from tests.examples.sandbox.projects import check_wall, put_bun
 from tests.serving import Serving
 
+pytestmark = pytest.mark.sandbox
 SEED = PROGRAMS / "seed000"
 # Words that only one of the two languages has, and what their libraries call the same thing.
 OF_JAVASCRIPT = frozenset(

@@ -219,8 +219,11 @@ class Backups(Commands):
         if result.exit_code == _NOT_FOUND:
             text = "sandbox.backup_without_gitignore"
             log.warning(text, extra={"sandbox": self._id, "why": "there is no git inside"})
-        if not result.success or result.dropped_bytes:
+        if not result.success:
             return b""
+        if result.dropped_bytes:
+            text = f"git ignores too many paths below {folder}: name them in excludes"
+            raise SandboxBackupError("BACKUP_CREATE_FAILED", text, {"dir": folder})
         paths = base64.b64decode(result.stdout).split(b"\0")
         # tar(1) reads them by lines: a name with a newline in it is kept.
         return b"".join(b"./" + p.rstrip(b"/") + b"\n" for p in paths if p and b"\n" not in p)

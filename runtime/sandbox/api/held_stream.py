@@ -1,6 +1,7 @@
 """What a sandbox sends for as long as somebody reads it."""
 
 import asyncio
+import contextlib
 import contextvars
 from collections.abc import AsyncIterator
 
@@ -33,8 +34,9 @@ class HeldStream(IteratorSource):
 
     def __del__(self) -> None:
         # Whoever leaves an ``async for`` says nothing, and neither does who never began one.
-        if not self._loop.is_closed():
-            self._loop.call_soon(self._stream.cancel, context=contextvars.Context())
+        # What is let go of in a circle is found in whichever thread is at work then.
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._stream.cancel, context=contextvars.Context())
 
 
 def held(stream: SandboxStream, chunks: AsyncIterator[bytes]) -> BodyStream:

@@ -67,11 +67,17 @@ class BackupStore:
         self._folder = sandboxes / FOLDER_NAME
 
     def begin(self, limit_bytes: int | None) -> "BackupWriter":
-        """Begin a new one, of at most so many bytes."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return BackupWriter(
-            self._folder, str(uuid.UUID(bytes=secrets.token_bytes(16), version=4)), limit_bytes
-        )
+        """Begin a new one, of at most so many bytes.
+
+        Raises:
+            SandboxBackupError: The disk is full.
+        """
+        backup_id = str(uuid.UUID(bytes=secrets.token_bytes(16), version=4))
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return BackupWriter(self._folder, backup_id, limit_bytes)
+        except OSError as error:
+            raise _not_made(f"No backup can be begun: {error}") from None
 
     def find(self, backup_id: str) -> BackupFacts:
         """What is known of one.

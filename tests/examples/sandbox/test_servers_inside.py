@@ -16,6 +16,7 @@ from perdure.runtime.server import Server
 from tests.examples.conftest import EXAMPLES
 from tests.examples.sandbox.projects import BUN, PYTHON, copied
 
+pytestmark = pytest.mark.sandbox
 Serve = Callable[[str], Awaitable[str]]
 
 

@@ -27,6 +27,15 @@ async def test_who_opens_while_it_ends_gets_the_next_one(sandboxes: Sandboxes) -
         ending.cancel()
 
 
+async def test_who_has_the_answer_to_its_end_knows_that_it_has_ended(sandboxes: Sandboxes) -> None:
+    for ending in ("stop", "destroy"):
+        first, other = await sandboxes.open(NAME), await sandboxes.open(NAME)
+        await first.ask(ending)
+        assert not first.is_open
+        assert "It was" in await other.is_lost()
+        assert await text_of(await sandboxes.open(NAME), "echo fine") == "fine"
+
+
 async def test_a_sandbox_that_never_starts_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,31 @@ def test_each_code_has_a_class_and_arrives_as_it_was_raised(code: str) -> None:
     assert 400 <= error.http_status < 600
 
 
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("FILE_NOT_FOUND", 404),
+        ("IS_DIRECTORY", 400),
+        ("NO_SPACE", 500),
+        ("COMMAND_NOT_FOUND", 404),
+        ("SESSION_DESTROYED", 410),
+        ("GIT_AUTH_FAILED", 401),
+        ("GIT_NETWORK_ERROR", 502),
+        ("BACKUP_NOT_FOUND", 404),
+        ("BACKUP_RESTORE_FAILED", 500),
+        ("OPERATION_INTERRUPTED", 409),
+        ("SOMETHING_ELSE", 500),
+    ],
+)
+def test_a_code_has_its_own_status(code: str, status: int) -> None:
+    assert error_of(code, "why").http_status == status
+    assert decode_error(encode_error(error_of(code, "why"))).http_status == status  # type: ignore[attr-defined]  # it is one of ours
+
+
+def test_each_status_is_of_a_code() -> None:
+    assert set(errors._STATUS_OF) <= set(CLASS_OF)
+
+
 def test_what_the_agent_refuses_has_a_class_of_its_own() -> None:
     for code in {*CODES.values(), OTHERWISE}:
         assert CLASS_OF[code] is not SandboxError

@@ -111,6 +111,16 @@ async def test_files_and_folders_are_removed(sandboxes: Sandboxes) -> None:
     assert Path("/etc/passwd").exists(), "a link is removed, not what it leads to"
 
 
+async def test_what_may_not_be_changed_is_removed_only_if_forced(walled: Sandboxes) -> None:
+    sandbox = await walled.open()
+    await text_of(
+        sandbox, "mkdir -p a/b/c; touch a/b/x; ln -s / a/b/root; chmod 0 a/b/c; chmod 500 a/b a"
+    )
+    assert await code_of(sandbox, "delete", path="a", recursive=True) == "PERMISSION_DENIED"
+    await sandbox.ask("delete", path="a", recursive=True, forced=True)
+    assert await text_of(sandbox, "ls -A") == ""
+
+
 async def test_files_and_folders_get_other_paths(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     await text_of(sandbox, "mkdir -p a/b folder; echo text > a/file; ln -s file a/link")

@@ -47,6 +47,16 @@ async def test_one_that_nobody_has_any_more_cancels_the_request(sandboxes: Sandb
     assert await text_of(sandbox, "echo fine") == "fine"
 
 
+async def test_one_that_is_let_go_of_in_another_thread_cancels_the_request(
+    sandboxes: Sandboxes,
+) -> None:
+    sandbox = await sandboxes.open()
+    stream = sandbox.stream("watch")
+    only = [held(stream, bytes_of(stream))]
+    await asyncio.to_thread(only.clear)
+    assert await ended(stream) == "cancelled"
+
+
 async def test_one_that_is_read_to_its_end_is_whole(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     stream = sandbox.stream("exec", command="head -c 1000000 /dev/zero")

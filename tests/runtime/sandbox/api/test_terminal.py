@@ -191,3 +191,34 @@ async def test_a_request_that_asks_for_no_websocket_gets_426(
     async with http.get(desk.address({})) as response:
         assert response.status == 426
         assert "websocket" in await response.text()
+
+
+WORKERS = """
+from cloudflare_sandbox import Sandbox, getSandbox
+from workers import Response, WorkerEntrypoint
+
+
+class Default(WorkerEntrypoint):
+    async def fetch(self, request):
+        sandbox = getSandbox(self.env.SANDBOX, "desk")
+        if "destroy" in request.url:
+            await sandbox.destroy()
+            return Response("gone")
+        if "session" in request.url:
+            sandbox = await sandbox.createSession({"id": "dev", "cwd": "/tmp"})
+        return await sandbox.terminal(request, {"cols": 91, "rows": 17, "shell": "/bin/sh"})
+"""
+
+
+async def test_programs_for_workers_spell_it_as_there(
+    serve: Serving, http: aiohttp.ClientSession
+) -> None:
+    server = await serve(WORKERS, toml=TOML.replace("Inside", "Sandbox"))
+    for path, folder in (("/", b"workspace"), ("/session", b"/tmp")):
+        async with connect(str(URL(server.url).with_scheme("ws").with_path(path))) as ws:
+            await ws.send(b"stty size; pwd; echo $((40 + 2))\n")
+            whole = await shown(ws, b"42\r\n")
+            assert b"17 91\r\n" in whole
+            assert folder + b"\r\n" in whole
+    async with http.get(server.url + "/destroy") as response:
+        assert await response.text() == "gone"

@@ -90,6 +90,13 @@ def test_no_more_is_kept_than_is_allowed(tmp_path: Path) -> None:
     writer.discard()
 
 
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "backups").touch()
+    with pytest.raises(SandboxBackupError, match="No backup can be begun") as caught:
+        BackupStore(tmp_path).begin(None)
+    assert caught.value.code == "BACKUP_CREATE_FAILED"
+
+
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     writer = BackupStore(tmp_path).begin(None)
     writer._file.close()

@@ -83,6 +83,25 @@ def test_who_takes_too_much_is_told_of_as_soon_as_it_is_seen(tmp_path: Path) -> 
     assert told[1:] == ["more than 500,000 bytes are in its workspace"]
 
 
+def test_it_is_too_much_until_there_is_less(tmp_path: Path) -> None:
+    reactor = Reactor()
+    fill(tmp_path / "file", 100_000)
+    account = DiskAccount(reactor, tmp_path, 50_000, lambda _: None)
+    assert account.is_exceeded
+    (tmp_path / "file").unlink()
+
+    def look() -> None:
+        if account.is_exceeded:
+            reactor.call_later(0.01, look)
+        else:
+            reactor.stop()
+
+    look()
+    reactor.run()
+    reactor.close()
+    assert account.used_bytes == sum(measure(tmp_path))
+
+
 def test_many_files_are_measured_in_turns(tmp_path: Path) -> None:
     reactor, turns = Reactor(), 0
     for number in range(2000):

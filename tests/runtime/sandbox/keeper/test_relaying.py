@@ -34,6 +34,28 @@ async def test_a_folder_is_packed_and_unpacked_elsewhere(sandboxes: Sandboxes) -
     assert await text_of(one, command.format(".")) == await text_of(other, command.format("into"))
 
 
+async def test_an_archive_can_be_compressed_and_leave_out_a_list_of_paths(
+    sandboxes: Sandboxes,
+) -> None:
+    sandbox = await sandboxes.open()
+    await text_of(
+        sandbox, "mkdir -p a/b; touch a/x a/b/x x 'st*r' star; head -c 1000000 /dev/zero > z"
+    )
+    async with sandbox.stream("archive", compressed=True, listed=True, exclude=["b"]) as stream:
+        await stream.write(b"./x\n./st*r\n")
+        stream.end()
+        data, _, _ = await output_of(stream)
+    assert len(data) < 20_000
+    with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as packed:
+        assert sorted(packed.getnames()) == [".", "./a", "./a/x", "./star", "./z"]
+    await sandbox.ask("mkdir", path="into")
+    async with sandbox.stream("unarchive", path="into", compressed=True) as stream:
+        await stream.write(data)
+        stream.end()
+        assert await stream.answer() == {}
+    assert await text_of(sandbox, "cd into; find . | sort | xargs") == ". ./a ./a/x ./star ./z"
+
+
 async def test_what_is_no_archive_is_refused(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     async with sandbox.stream("unarchive") as stream:
