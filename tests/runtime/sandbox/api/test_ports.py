@@ -57,7 +57,7 @@ async def test_exposed_otherwise_it_says_that_it_is_exposed_already(town: Served
 async def test_a_token_is_of_one_port_only(town: Served) -> None:
     await town.call("one", "expose_port", PORT, "localhost", token="mine")
     status, error = await town.asked("one", "expose_port", 8081, "localhost", token="mine")
-    assert [status, error["code"]] == [404, "INVALID_TOKEN"]
+    assert [status, error["code"]] == [400, "INVALID_TOKEN"]
     assert "in use by port 8080" in error["message"]
     assert await town.call("one", "is_port_exposed", 8081) is False
 
