@@ -11,12 +11,14 @@ from tests.mutants.policies import POLICIES
 from tests.mutants.promises import PROMISES
 from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.rpc import RPC
+from tests.mutants.sandboxes import SANDBOXES
 from tests.mutants.sessions import SESSIONS
 from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
 from tests.mutants.starting import STARTING
 from tests.mutants.suspending import SUSPENDING
 from tests.mutants.tls import TLS
+from tests.mutants.walls import WALLS
 
 MUTANTS = (
     *OUTPUTS,
@@ -36,4 +38,6 @@ MUTANTS = (
     *STARTING,
     *RPC,
     *SUSPENDING,
+    *SANDBOXES,
+    *WALLS,
 )

@@ -108,7 +108,7 @@ OUTPUTS = (
     Mutant(
         "a request to the network skips the gate",
         "actors/fetch.py",
-        "fetch",
+        "_send",
         _EMIT,
         at_once(),
         (_LEAVES + "test_an_outgoing_request_waits",),

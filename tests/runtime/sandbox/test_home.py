@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from perdure.runtime.sandbox import home as module
+from perdure.runtime.sandbox.addresses import KEEPER_SOCKET_NAME
 from perdure.runtime.sandbox.asking import SandboxLost
 from perdure.runtime.sandbox.home import SandboxHome
 from tests.runtime.sandbox.boxes import Boxes
-from tests.runtime.sandbox.sandboxes import text_of
+from tests.runtime.sandbox.sandboxes import text_of, until
 
 
 @pytest.fixture
@@ -50,6 +51,30 @@ async def test_a_connection_that_was_lost_is_made_again(open_boxes: Boxes, name:
     assert await heard == "It was stopped"
     second = await home.connect(name)
     assert second.boot != first.boot
+
+
+async def test_one_that_has_just_gone_to_sleep_is_started_again(
+    open_boxes: Boxes, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody has heard of it yet: what it said last waits in the socket."""
+    monkeypatch.setattr(module, "FRESH_S", 0.0)
+    home = open_boxes.home
+    first = await home.connect(name)
+    await first.ask("settings", sleep_after_s=0.02)
+    until(lambda: not (home.folder / name / KEEPER_SOCKET_NAME).exists())  # no turn of the loop
+    second = await home.connect(name)
+    assert second.boot != first.boot
+    assert await text_of(second, "echo x") == "x"
+
+
+async def test_one_that_was_told_to_end_is_asked_nothing_more(open_boxes: Boxes, name: str) -> None:
+    home = open_boxes.home
+    first = await home.connect(name)
+    home.forget(name)
+    second = await home.connect(name)
+    assert second is not first
+    await first.ask("stop")
+    assert await first.is_lost() == "It was stopped"
 
 
 async def test_a_caller_who_gives_up_leaves_the_others_theirs(open_boxes: Boxes, name: str) -> None:

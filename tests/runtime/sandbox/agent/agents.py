@@ -62,8 +62,11 @@ class AgentProcess:
     def close(self) -> str:
         """End it; return what it complained of."""
         self.channel.close()
-        _, complaint = self.popen.communicate(timeout=30)
-        self.reactor.close()
+        try:
+            _, complaint = self.popen.communicate(timeout=30)
+        finally:
+            self.popen.kill()  # one that does not end is not to stay
+            self.reactor.close()
         assert self.popen.returncode == 0
         return complaint.decode()
 

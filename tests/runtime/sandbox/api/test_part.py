@@ -49,6 +49,21 @@ async def test_they_are_prepared_once_for_each_start(boxes: Boxes, tmp_path: Pat
     assert (await box.exec("wc -l < count")).stdout.strip() == "2"
 
 
+class Counting(Sandbox):
+    """Writes down how often it was started."""
+
+    async def on_start(self) -> None:
+        await self.exec("echo x >> starts")
+
+
+async def test_it_is_not_started_again_for_an_actor_that_comes_back(boxes: Boxes) -> None:
+    box = boxes.box(cls=Counting)
+    await box.exec("true")
+    boxes.world.clock.advance(60)
+    assert boxes.world.live(Counting) == 0
+    assert (await box.exec("wc -l < starts")).stdout.strip() == "1"
+
+
 async def test_a_caller_who_gives_up_does_not_stop_the_start(boxes: Boxes, tmp_path: Path) -> None:
     script = tmp_path / "startup.sh"
     script.write_text("until test -e go; do sleep 0.02; done")

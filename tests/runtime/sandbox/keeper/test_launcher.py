@@ -14,6 +14,7 @@ from perdure.runtime.sandbox.asking import SandboxLost, SandboxRefused
 from perdure.runtime.sandbox.connection import SandboxConnection, _launch
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 from perdure.runtime.sandbox.keeper.walled import wall_name
+from perdure.runtime.sandbox.wire import REQUEST, frame
 from tests.runtime.sandbox.sandboxes import (
     Sandboxes,
     is_alive,
@@ -36,6 +37,20 @@ launcher = LauncherProcess(Path(sys.argv[1]))
 print(launcher.pid, flush=True)
 time.sleep(1000)
 """
+STRANGER = """
+import os, socket, sys
+os.chdir(sys.argv[1])
+os.setresuid(12_345, 12_345, 12_345)
+with socket.socket(socket.AF_UNIX) as connection:
+    connection.settimeout(5)
+    connection.connect(sys.argv[2])
+    print("connected")
+    try:
+        connection.sendall(bytes.fromhex(sys.argv[3]))
+        print(connection.recv(1000))
+    except ConnectionError:
+        print(b"")
+"""
 
 
 async def test_openers_at_the_same_time_get_one_keeper(sandboxes: Sandboxes) -> None:
@@ -55,6 +70,23 @@ async def test_only_the_servers_user_may_connect(sandboxes: Sandboxes) -> None:
     for path in (sandboxes.folder / "launcher.sock", sandboxes.folder / NAME / "keeper.sock"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE((sandboxes.folder / NAME).stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+@pytest.mark.parametrize("where", ["launcher.sock", f"{NAME}/keeper.sock"])
+async def test_another_user_that_gets_there_is_not_heard(sandboxes: Sandboxes, where: str) -> None:
+    """The rights of files are one wall, and not the only one."""
+    await sandboxes.open(NAME)
+    path = sandboxes.folder / where
+    modes = {each: each.stat().st_mode for each in (path, path.parent)}
+    for each in modes:
+        each.chmod(0o777)
+    request = frame(REQUEST, 1, b'{"op": "status"}').hex()
+    command = [sys.executable, "-I", "-S", "-c", STRANGER, path.parent, path.name, request]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    for each, mode in modes.items():
+        each.chmod(mode)
+    assert told.stdout.split() == ["connected", "b''"]
 
 
 @pytest.mark.parametrize("name", ["", "x" * 64, "ab" * 31, "../" + "a" * 61, "AB" * 32, None, 5])

@@ -57,12 +57,16 @@ here, there = os.pipe()
 child(lambda: (os.write(there, b"x"), time.sleep(30)))
 os.read(here, 1)
 usage = group.usage()
+there = {file: value == (group.folders[controller] / file).read_text().strip()
+         for controller, files in cgroups.settings(group.version, LIMITS).items()
+         for file, value in files.items() if (group.folders[controller] / file).exists()}
 group.remove(2.0)
 os.wait()
 tell([usage.processes, usage.memory_bytes > 0, usage.cpu_s >= 0, usage.out_of_memory_kills,
-      usage.forks_refused, any(folder.exists() for folder in group.each())])
+      usage.forks_refused, any(folder.exists() for folder in group.each()),
+      len(there) >= 3, [file for file, is_set in there.items() if not is_set]])
 """)
-    assert told == [1, True, True, 0, 0, False]
+    assert told == [1, True, True, 0, 0, False, True, []]
 
 
 @pytest.mark.usefixtures("can_limit")

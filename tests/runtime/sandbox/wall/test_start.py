@@ -198,6 +198,21 @@ tell(inside("1234569"))
     assert told == []
 
 
+def test_for_root_it_is_somebody_else_who_is_in_no_group(folder: Path) -> None:
+    told = run(
+        folder,
+        """
+os.setgroups([0, 4])
+wall = start_wall(options("/bin/sleep", "1000"))
+lines = Path(f"/proc/{wall.pid}/status").read_text().splitlines()
+wall.end()
+status = dict(line.split(":", 1) for line in lines)
+tell([status[name].split() for name in ("Uid", "Gid", "Groups")])
+""",
+    )
+    assert told == [["210000"] * 4, ["210000"] * 4, []]
+
+
 def test_no_descriptor_is_left_with_who_started_it(folder: Path) -> None:
     told = run(
         folder,
