@@ -172,7 +172,7 @@ async def test_what_makes_no_sense_is_an_error_of_the_worker(
 async def test_a_session_that_there_is_not_is_an_error_of_the_worker(desk: Desk) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await desk.open(session_id="unknown")
-    assert refused.value.response.status_code in {404, 409}
+    assert refused.value.response.status_code == 410
     assert b"unknown" in refused.value.response.body
 
 

@@ -82,7 +82,8 @@ async def test_another_user_that_gets_there_is_not_heard(sandboxes: Sandboxes, w
     for each in modes:
         each.chmod(0o777)
     request = frame(REQUEST, 1, b'{"op": "status"}').hex()
-    command = [sys.executable, "-I", "-S", "-c", STRANGER, path.parent, path.name, request]
+    place = [str(path.parent), path.name]
+    command = [sys.executable, "-I", "-S", "-c", STRANGER, *place, request]
     told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     for each, mode in modes.items():
         each.chmod(mode)

@@ -150,7 +150,8 @@ async def test_a_client_that_does_not_read_stops_the_server(talk: Talk) -> None:
         counts: list[int] = []
         while len(counts) < 50 or len(set(counts[-20:])) > 1:
             counts.append((await talk.heard())["flooded"])
-            assert counts[-1] * len(FRAME) < 64_000_000, "what nobody reads is not held"
+            # What fits in queues and the kernel's buffers of all processes on the way.
+            assert counts[-1] * len(FRAME) < 300_000_000, "what nobody reads is not held"
         for _ in range(100):
             got = await wire.frame()
             assert (got.opcode, got.payload) == (BINARY, FRAME)
@@ -166,7 +167,7 @@ async def test_a_server_that_does_not_read_stops_the_client(talk: Talk) -> None:
             wire.send(frame(BINARY, FRAME))
             sent += len(FRAME)
             await talk.heard()  # everybody has had time to take it
-            assert sent < 64_000_000, "what nobody reads is not held"
+            assert sent < 300_000_000, "what nobody reads is not held"
         wire.vanish()
 
 
