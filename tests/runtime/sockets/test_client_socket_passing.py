@@ -218,6 +218,7 @@ def test_who_was_cut_off_passes_nothing_on() -> None:
         (frame(BINARY, bytes(100_001)), 1009),
         (frame(TEXT, "fine") + frame(TEXT, "unmasked", mask=False), 1002),
     ],
+    ids=["unmasked", "reserved", "unknown", "of nothing", "large", "unmasked second"],
 )
 def test_what_breaks_the_protocol_is_not_passed_on(data: bytes, code: int) -> None:
     client, server = joined()
