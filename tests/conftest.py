@@ -3,6 +3,7 @@
 import gc
 import inspect
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator, Generator
 from pathlib import Path
@@ -57,19 +58,22 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.freeze()
 
 
-# What is given to a test that starts a sandbox.
-_STARTS_SANDBOXES = frozenset({"launcher", "sandboxes", "walled", "boxes", "open_boxes"})
-_SANDBOXES = Path(__file__).parent / "runtime" / "sandbox"
-# Nearly every test of these starts one, or what is in it.
-_PROCESSES = tuple(_SANDBOXES / name for name in ("wall", "keeper", "agent"))
+# Where tests start sandboxes, if they are given one of these, or a server; the processes that make
+# one are tested in folders of their own, by tests that nearly all start some.
+_OF_SANDBOXES = re.compile(r"sandbox|interpreter")
+_STARTS_SANDBOXES = frozenset({"launcher", "sandboxes", "walled", "boxes", "open_boxes", "serve"})
+_PROCESSES = re.compile(r"runtime/sandbox/(wall|keeper|agent)/|crash/test_sandboxes")
+_A_FEW = "runtime/test_sandboxes.py"  # which are run whenever tests are
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that start sandboxes: they take a minute of processors' time, and have a step."""
+    """Mark tests that start sandboxes: they take minutes of processors' time, and have a step."""
     for item in items:
+        path = item.path.relative_to(Path(__file__).parent).as_posix()
+        if path == _A_FEW or not _OF_SANDBOXES.search(path):
+            continue
         given = set(getattr(item, "fixturenames", ()))
-        is_below = any(folder in item.path.parents for folder in _PROCESSES)
-        if is_below or (given & _STARTS_SANDBOXES and _SANDBOXES in item.path.parents):
+        if given & _STARTS_SANDBOXES or _PROCESSES.search(path):
             item.add_marker("sandbox")
 
 
