@@ -24,7 +24,8 @@ from .mime import result_of
 
 # What its process runs. It ends with the host, and it is the first to go when memory is short:
 # then the host can tell of it. What it sends is never thrown away because somebody reads slowly,
-# for the message that a run has ended is among it.
+# for the message that a run has ended is among it. Modules are looked for in the folder in which it
+# runs, too, behind Python's own: newer versions of IPython leave that out because of -P.
 PROGRAM = """
 import ctypes, sys
 ctypes.CDLL(None).prctl(1, 9)
@@ -39,6 +40,11 @@ class App(IPKernelApp):
     def init_iopub(self, context):
         context.sndhwm = 0
         super().init_iopub(context)
+    def init_path(self):
+        super().init_path()
+        if "" not in sys.path:
+            folders = (n for n, path in enumerate(sys.path) if path.endswith("-packages"))
+            sys.path.insert(next(folders, len(sys.path)), "")
 App.launch_instance()
 """
 NAME = "perdure"
