@@ -58,13 +58,13 @@ class SandboxHome:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def connect(
-        self, sandbox_id: str, more: Mapping[str, Any] | None = None
+        self, sandbox_id: str, more: Callable[[], Mapping[str, Any]] = dict
     ) -> SandboxConnection:
         """The connection to a sandbox, which is started if it does not run.
 
         Args:
             sandbox_id: 64 hex digits.
-            more: Settings of the one that may have to be started, on top of the program's.
+            more: Gives settings of one that has to be started, on top of the program's.
 
         Raises:
             SandboxRefused: It cannot be started; the message says why, and what to do.
@@ -74,7 +74,7 @@ class SandboxHome:
             return found
         opening = self._opening.get(sandbox_id)
         if opening is None:
-            settings = {**keeper_settings(self.config), **(more or {})}
+            settings = {**keeper_settings(self.config), **more()}
             opening = self._begin(SandboxConnection.open(self.folder, sandbox_id, settings))
             self._opening[sandbox_id] = opening
             opening.add_done_callback(lambda task: self._opened(sandbox_id, task))

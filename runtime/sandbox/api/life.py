@@ -1,6 +1,5 @@
 """The life of a sandbox: when it sleeps, when it ends, and what the program is told of it."""
 
-import inspect
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any, Final
@@ -10,6 +9,7 @@ from ...config.durations import seconds_of
 from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxInvalid, SandboxUnavailable
 from ..results import SandboxStatus
+from .output import called
 from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, told
 
 # The boot whose end has not been told.
@@ -105,7 +105,7 @@ class Life(Part):
             kv.delete(key)
         self._prepared = ""
         if was_running:
-            await _called(self.on_stop("It was destroyed"))
+            await called(self.on_stop, "It was destroyed")
 
     async def _tell(self, **settings: Any) -> None:
         connection = await self._running()
@@ -117,16 +117,16 @@ class Life(Part):
         try:
             return await super()._reach()
         except SandboxError as error:
-            await _called(self.on_error(error))
+            await called(self.on_error, error)
             raise
 
     async def _started(self, connection: SandboxConnection) -> None:
         kv = self.ctx.storage.kv
         earlier = kv.get(RUNS)
         if earlier not in {None, connection.boot}:
-            await _called(self.on_stop("It has ended while nobody looked"))
+            await called(self.on_stop, "It has ended while nobody looked")
         kv.put(RUNS, connection.boot)
-        await _called(self.on_start())
+        await called(self.on_start)
 
     async def _found_running(self, connection: SandboxConnection) -> None:
         execution = current_execution("a sandbox")
@@ -137,7 +137,7 @@ class Life(Part):
         if kv.get(RUNS) == boot:
             kv.delete(RUNS)
             kv.delete(PREPARED)
-            await _called(self.on_stop(reason))
+            await called(self.on_stop, reason)
 
 
 def _begin(execution: Execution, life: Life, boot: str, reason: str) -> None:
@@ -145,8 +145,3 @@ def _begin(execution: Execution, life: Life, boot: str, reason: str) -> None:
     if not execution.is_over:
         ending: Coroutine[Any, Any, None] = life._has_ended(boot, reason)  # noqa: SLF001  # ours
         execution.start(ending, execution.root).start_later()
-
-
-async def _called(result: Any) -> None:
-    if inspect.isawaitable(result):
-        await result

@@ -137,7 +137,7 @@ class Part(SandboxOwner):
         """The connection to the sandbox, started and prepared, when all writes are durable."""
         await durable()
         with told():
-            connection = await self._home.connect(self._id, self._kept_settings())
+            connection = await self._home.connect(self._id, self._kept_settings)
         if connection.boot != self._prepared and _PREPARED_HERE.get() != connection.boot:
             await self._prepare(connection)
         return connection

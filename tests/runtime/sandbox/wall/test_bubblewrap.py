@@ -11,10 +11,10 @@ SYSTEM = SystemFolders(
     links={"/bin": "usr/bin"},
     folders=("/usr", "/etc/alternatives"),
     hidden=("/proc/kcore",),
-    private=("/root/python",),
+    private=("/home/somebody/python",),
 )
 PLAN = Plan(
-    sources={"/workspace": "/mnt/0", "/root/python": "/mnt/1", "/tools": "/mnt/2"},
+    sources={"/workspace": "/mnt/0", "/home/somebody/python": "/mnt/1", "/tools": "/mnt/2"},
     files={"/etc/passwd": 7},
     seccomp=8,
     status=9,
@@ -42,7 +42,7 @@ def test_only_the_workspace_can_be_written() -> None:
     assert words().count(" --bind ") == 1
     assert "--bind /mnt/0 /workspace" in words()
     assert "--ro-bind /mnt/2 /tools" in words()
-    assert "--ro-bind /mnt/1 /root/python" in words()
+    assert "--ro-bind /mnt/1 /home/somebody/python" in words()
 
 
 def test_the_root_is_made_read_only_after_all_that_is_mounted_in_it() -> None:
@@ -62,7 +62,7 @@ def test_its_environment_is_what_is_given_and_three_variables() -> None:
     found = environment(options, SYSTEM)
     assert set(found) == {"PATH", "HOME", "PWD", "A"}
     assert found["HOME"] == "/tmp"
-    assert found["PATH"].endswith(":/root/python/bin")
+    assert found["PATH"].endswith(":/home/somebody/python/bin")
 
 
 def test_it_dies_with_what_started_it_and_has_no_rights() -> None:
