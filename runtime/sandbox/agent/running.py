@@ -3,8 +3,11 @@
 *Promise*: output comes in the order in which it was written, each of both streams for itself. The
 answer comes when the command itself has ended and what it had written until then was sent;
 whatever it left behind in the background may go on writing, into nothing.
+One that is to end has its grace, and so has all of its group: a shell is gone at the first SIGTERM,
+while the program that it has started still tidies up.
 A process that leads a group is not reaped before its group was signalled for the last time, so
-that no signal reaches a group that has got its number.
+that no signal reaches a group that has got its number. Only one that is to end is reaped before its
+group, which is then looked at every 10 ms: numbers do not go all the way round in so short a time.
 """
 
 import contextlib
@@ -22,6 +25,7 @@ from .starting import Started, resize, unread_bytes
 GRACE_S_MAX = 60.0
 _TERMINAL_PATIENCE_S = 1.0
 _LOOK_AGAIN_S = 0.05
+_GROUP_LOOK_S = 0.01
 _DISCARDED_AT_ONCE_BYTES = 64 * 1024
 # Not of signal.Signals: to import an enum takes longer than to start.
 _NAMES = {
@@ -67,6 +71,7 @@ class Run:
         self._inbox: deque[bytes] = deque()
         self._status: int | None = None
         self._is_ending = False
+        self._grace_is_over = False
         self._looks_later = False
         self._timer: Timer | None = None
         kinds = [DATA] if is_terminal else [STDOUT, STDERR]
@@ -207,9 +212,32 @@ class Run:
 
     def leader_ended(self) -> None:
         """Reap it: the system says that it has ended."""
-        if self._is_ending:
+        if self._grace_is_over:
             self._signal(signal.SIGKILL)
-        _, self._status = os.waitpid(self.pid, 0)
+        _, status = os.waitpid(self.pid, 0)
+        if self._is_ending:
+            self._wait_for_group(status)
+        else:
+            self._ended(status)
+
+    def _wait_for_group(self, status: int) -> None:
+        """Give what is left of its group the rest of the grace."""
+        if self._grace_is_over or not self._has_group():
+            self._ended(status)
+        else:
+            self._reactor.call_later(_GROUP_LOOK_S, lambda: self._wait_for_group(status))
+
+    def _has_group(self) -> bool:
+        try:
+            os.killpg(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            pass  # there is somebody
+        return True
+
+    def _ended(self, status: int) -> None:
+        self._status = status
         if self._timer is not None:
             self._timer.cancel()
         self._close_stdin()
@@ -265,9 +293,11 @@ class Run:
             self._signal(signal.SIGTERM)
             self._signal(signal.SIGCONT)  # one that is stopped cannot hear
             if self._timer is None:
-                self._timer = self._reactor.call_later(
-                    grace_s, lambda: self._signal(signal.SIGKILL)
-                )
+                self._timer = self._reactor.call_later(grace_s, self._end_grace)
+
+    def _end_grace(self) -> None:
+        self._grace_is_over = True
+        self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
         if self._status is None and 0 < number < signal.NSIG:

@@ -16,6 +16,9 @@ CLONE_TIMEOUT_S: Final = 600.0
 _WORKSPACE: Final = "/workspace"
 _SAID_MAX = 4_000
 _NOT_FOUND = 127
+_SIGNALS = 128  # what ended by one has an exit code above; git's own "fatal" is 128 itself
+_REMOVING_S = 60.0
+_NOTHING, _EMPTY = "nothing", "empty"  # what is where a clone is to be
 # It never asks, has no configuration of the machine's, and runs no programs for odd addresses.
 _ENVIRONMENT: Final = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -112,6 +115,8 @@ class Git(Commands):
         self, wanted: "_Wanted", timeout_s: float, session_id: str | None
     ) -> ExecResult:
         ssh = {} if "GIT_SSH_COMMAND" in self._scope(session_id).env else {"GIT_SSH_COMMAND": _SSH}
+        found = (await Commands.exec(self, wanted.look(), cwd=_WORKSPACE)).stdout.strip()
+        result = None
         try:
             result = await Commands.exec(
                 self,
@@ -124,9 +129,14 @@ class Git(Commands):
         except SandboxCommandError as error:
             if not error.context.get("timed_out"):
                 raise
+        is_killed = result is None or result.exit_code > _SIGNALS
+        if is_killed and (removing := wanted.removing(found)):
+            # git takes away by itself what it has begun, if it is given the time.
+            await Commands.exec(self, removing, cwd=_WORKSPACE, timeout=_REMOVING_S)
+        if result is None:
             raise wanted.failed(
                 "GIT_NETWORK_ERROR", f"it took more than {timeout_s:g} s (clone_timeout)"
-            ) from None
+            )
         wanted.check(result)
         return result
 
@@ -163,6 +173,22 @@ class _Wanted:
         clone = ["git", *_OPTIONS, "clone", "--quiet", *options, "--", source, target]
         show = ["git", "-C", target, "branch", "--show-current"]
         return f"{shlex.join(clone)} && {shlex.join(show)}"
+
+    def look(self) -> str:
+        """What tells what is there before it."""
+        target = shlex.quote(_from_workspace(self._target))
+        return (
+            f"if [ ! -e {target} ] && [ ! -L {target} ]; then echo {_NOTHING}; "
+            f'elif inside=$(ls -A -- {target}/) && [ -z "$inside" ]; then echo {_EMPTY}; fi'
+        )
+
+    def removing(self, found: str) -> str | None:
+        """What brings back what was there before it, if it may have changed that."""
+        target = shlex.quote(_from_workspace(self._target))
+        return {
+            _NOTHING: f"rm -rf -- {target}",
+            _EMPTY: f"find {target}/ -mindepth 1 -delete",
+        }.get(found)
 
     def check(self, result: ExecResult) -> None:
         """Raise what has gone wrong."""

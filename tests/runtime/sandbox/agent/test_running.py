@@ -44,6 +44,29 @@ def test_one_that_is_stopped_is_ended_as_well(agent: AgentProcess) -> None:
     assert answer["signal"] in {"SIGKILL", None}
 
 
+def test_a_program_behind_a_shell_has_its_grace_too(agent: AgentProcess) -> None:
+    tidies = "trap 'sleep 0.2; echo tidied' TERM; echo ready; read -t 1000 < <(sleep 1000)"
+
+    def set_up(question: Question) -> None:
+        after_output(question, b"ready", lambda: question.tell({"end": 50}))
+
+    answer, raw, _ = agent.ask({"op": "run", "command": f'bash -c "{tidies}"; :'}, set_up)
+    assert answer["signal"] == "SIGTERM"
+    assert b"".join(data for _, data in raw) == b"ready\ntidied\n"
+
+
+def test_a_program_behind_a_shell_that_does_not_want_to_end_is_killed(agent: AgentProcess) -> None:
+    command = "bash -c \"trap '' TERM; echo $$; while :; do sleep 0.01; done\"; :"
+
+    def set_up(question: Question) -> None:
+        after_output(question, b"\n", lambda: question.tell({"end": 0.1}))
+
+    answer, raw, _ = agent.ask({"op": "run", "command": command}, set_up)
+    assert answer["signal"] == "SIGTERM"
+    leader = int(b"".join(data for _, data in raw))
+    until(lambda: not is_alive(leader))
+
+
 def test_what_it_had_written_comes_before_its_end(agent: AgentProcess) -> None:
     command = "head -c 60000 /dev/zero; sleep 1000 & exit 4"
     answer, raw, _ = agent.ask({"op": "run", "command": command})

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from perdure import SandboxStub
 from perdure.runtime.sandbox.errors import (
     SandboxCommandError,
     SandboxGitError,
@@ -161,16 +162,49 @@ async def test_arguments_that_make_no_sense_are_refused(boxes: Boxes, arguments:
         await boxes.box().git_checkout("origin", **arguments)
 
 
-async def test_one_that_takes_too_long_is_ended(boxes: Boxes) -> None:
-    box = boxes.box()
+async def never_answers(box: SandboxStub) -> str:
+    """Start what takes a git's connection and says nothing; return its address."""
     silent = "import socket,time; s=socket.create_server(('127.0.0.1', 8000)); time.sleep(987)"
     await box.start_process(f'python3 -c "{silent}"')
     await box.exec("until (: > /dev/tcp/127.0.0.1/8000) 2>/dev/null; do sleep 0.02; done")
-    with pytest.raises(SandboxGitError, match=r"more than 0\.3 s \(clone_timeout\)") as caught:
-        await box.git_checkout("http://localhost:8000/a.git", clone_timeout=0.3)
-    assert caught.value.code == "GIT_NETWORK_ERROR"
-    # git takes away what it has begun, when it is asked to end.
-    assert (await box.exec("while [ -e a ]; do sleep 0.02; done", timeout=20)).success
+    return "http://localhost:8000/a.git"
+
+
+# A git that only begins to clone, has what it has begun, and does not take it away.
+STUBBORN = """#!/bin/bash
+trap '' TERM
+target=${@: -1}
+mkdir -p "$target/.git/objects"
+sleep 987 &
+while :; do wait; done
+"""
+
+
+async def test_one_that_takes_too_long_is_ended_and_leaves_nothing(boxes: Boxes) -> None:
+    box = boxes.box()
+    url = await never_answers(box)
+    await box.mkdir("/workspace/empty")
+    for target in ("/workspace/new", "/workspace/empty"):
+        with pytest.raises(SandboxGitError, match=r"more than 0\.3 s \(clone_timeout\)") as caught:
+            await box.git_checkout(url, target_dir=target, clone_timeout=0.3)
+        assert caught.value.code == "GIT_NETWORK_ERROR"
+    assert (await box.exec("find . -mindepth 1")).stdout == "./empty\n"
+
+
+async def test_one_that_had_to_be_killed_leaves_nothing_either(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.exec("mkdir bin empty full; touch bin/git full/mine; chmod +x bin/git")
+    await box.write_file("/workspace/bin/git", STUBBORN)
+    await box.set_env_vars({"PATH": "/workspace/bin:/usr/bin:/bin"})
+    for target in ("new", "empty", "full"):
+        with pytest.raises(SandboxGitError, match="clone_timeout"):
+            await box.git_checkout("/a", target_dir=target, clone_timeout=0.1)
+    await box.write_file("/workspace/bin/git", STUBBORN.replace("sleep 987 &", "kill -9 $$"))
+    with pytest.raises(SandboxGitError, match="Killed"):
+        await box.git_checkout("/a", target_dir="new")
+    # What was there before is never touched; the real git would have refused that folder.
+    found = (await box.exec("find . -mindepth 1 -not -path './bin*' | sort")).stdout.split()
+    assert found == ["./empty", "./full", "./full/.git", "./full/.git/objects", "./full/mine"]
 
 
 async def test_where_there_is_no_git_it_says_so(boxes: Boxes) -> None:
