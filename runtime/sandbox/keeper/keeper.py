@@ -281,11 +281,11 @@ class Keeper:
         self._is_over = True
         self._take_down()
         refused = Refused("CONTAINER_UNAVAILABLE", why)
-        if self._agent is not None:
-            self._agent.close(refused.as_json())
         for asker in self._askers:
             asker.finish(refused, _LAST_WORDS_S)
         self._askers.clear()
+        if self._agent is not None:
+            self._agent.close(refused.as_json())
         self._reactor.stop()
 
     def _take_down(self) -> str:

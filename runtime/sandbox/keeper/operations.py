@@ -137,7 +137,7 @@ class Operations:
             given = question.given_back_bytes
 
         def cancel() -> None:
-            process.end()
+            process.abandon()
             exchange.interrupted()
 
         exchange.on_data = question.send
