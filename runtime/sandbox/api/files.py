@@ -1,7 +1,6 @@
 """Files of a sandbox. It is all done inside: no path leads further than programs there can go."""
 
 import base64
-import binascii
 import json
 import mimetypes
 import posixpath
@@ -53,8 +52,9 @@ class Files(Part):
         Raises:
             SandboxFileError: It cannot be written; what had come by then may be in it.
         """
+        pieces = _pieces(content, encoding)  # before the file is opened, and with that emptied
         async with self._stream("write_file", path=self._path(path, session_id)) as stream:
-            async for piece in _pieces(content, encoding):
+            async for piece in pieces:
                 await stream.write(piece)
             stream.end()
             answer = await stream.answer()
@@ -206,25 +206,39 @@ class Files(Part):
         return path if cwd is None else posixpath.join(cwd, path)
 
 
-async def _pieces(content: Content, encoding: str) -> AsyncIterator[bytes]:
-    if encoding == "base64" and isinstance(content, str):
-        try:
-            yield base64.b64decode(content, validate=True)
-        except binascii.Error as error:
-            text = f"write_file: the content is no base64: {error}"
-            raise SandboxInvalid("VALIDATION_FAILED", text) from None
-    elif encoding not in {"utf-8", "base64"}:
+def _pieces(content: Content, encoding: str) -> AsyncIterator[bytes]:
+    """What is to be written.
+
+    Raises:
+        SandboxInvalid: It is nothing that can be.
+    """
+    if encoding not in {"utf-8", "base64"}:
         raise SandboxInvalid("VALIDATION_FAILED", 'encoding is "utf-8" or "base64"')
-    elif isinstance(content, str):
-        yield content.encode()
-    elif isinstance(content, bytes | bytearray | memoryview):
-        yield bytes(content)
-    elif isinstance(content, AsyncIterable):
-        async for piece in content:
-            yield bytes(piece)
-    else:
-        text = f"write_file: content is text, bytes or a stream, not {type(content).__name__}"
-        raise SandboxInvalid("VALIDATION_FAILED", text)
+    if isinstance(content, str):
+        return _one(_bytes_of(content) if encoding == "base64" else content.encode())
+    if isinstance(content, bytes | bytearray | memoryview):
+        return _one(bytes(content))
+    if isinstance(content, AsyncIterable):
+        return _each(content)
+    text = f"write_file: content is text, bytes or a stream, not {type(content).__name__}"
+    raise SandboxInvalid("VALIDATION_FAILED", text)
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _each(stream: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    async for piece in stream:
+        yield bytes(piece)
+
+
+def _bytes_of(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:  # binascii.Error is one, too
+        text = f"write_file: the content is no base64: {error}"
+        raise SandboxInvalid("VALIDATION_FAILED", text) from None
 
 
 async def _whole(stream: SandboxStream, path: str) -> bytes:
