@@ -23,8 +23,10 @@ from ..results import (
 )
 from .part import Part
 
-# What one answer carries; what is larger is read as a stream.
-READ_BYTES_MAX: Final = 24 * 1024 * 1024
+# What one answer carries, also in base64, which makes a third more of it: calls have 32 MiB by
+# default. What is larger is read as a stream.
+READ_BYTES_MAX: Final = 24_000_000
+CONTENT_BYTES_MAX: Final = READ_BYTES_MAX // 3 * 4
 _BITS: Final = "rwxrwxrwx"
 
 Content = str | bytes | bytearray | memoryview | AsyncIterable[bytes]
@@ -69,7 +71,7 @@ class Files(Part):
         encoding: Literal["utf-8", "base64"] | None = None,
         session_id: str | None = None,
     ) -> ReadFileResult:
-        """Read a whole file, of at most 24 MiB; ``read_file_stream`` has no limit.
+        """Read a whole file, of at most 24 MB; ``read_file_stream`` has no limit.
 
         Args:
             path: Which file.
@@ -91,7 +93,7 @@ class Files(Part):
         if encoding == "base64" or (encoding is None and text is None):
             content = base64.b64encode(data).decode()
         else:
-            content = data.decode(errors="replace") if text is None else text
+            content = text if text is not None else _text_with_marks(data, path)
         return ReadFileResult(
             success=True,
             path=path,
@@ -251,6 +253,16 @@ async def _whole(stream: SandboxStream, path: str) -> bytes:
             text = f"{path} is larger than {READ_BYTES_MAX:,} bytes: use read_file_stream"
             raise SandboxFileError("FILE_TOO_LARGE", text, {"path": path, "size": size})
     return bytes(whole)
+
+
+def _text_with_marks(data: bytes, path: str) -> str:
+    """Bytes as text, with a mark for each that is none, which takes three."""
+    text = data.decode(errors="replace")
+    if len(text.encode()) > CONTENT_BYTES_MAX:
+        why = f"{path} is no text, and takes more than {CONTENT_BYTES_MAX:,} bytes as one: read it"
+        context = {"path": path, "size": len(data)}
+        raise SandboxFileError("FILE_TOO_LARGE", f"{why} in base64, or as a stream", context)
+    return text
 
 
 def _text_of(data: bytes) -> str | None:

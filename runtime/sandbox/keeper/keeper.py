@@ -212,8 +212,13 @@ class Keeper:
 
     @property
     def is_full(self) -> bool:
-        """Whether its files take more than they may."""
+        """Whether its files take more than they may, as far as is known."""
         return self._account is not None and self._account.is_exceeded
+
+    def measure_again(self) -> None:
+        """See whether enough was deleted, if it was full."""
+        if self._account is not None:
+            self._account.look_again()
 
     def status(self) -> Json:
         """Tell how it is."""
@@ -233,11 +238,13 @@ class Keeper:
 
     def _too_much(self, why: str) -> None:
         """End what fills the disk; the files stay, for whoever wants to look, or remove them."""
-        log.error("sandbox.disk_exceeded", extra={"sandbox": self._place.name, "why": why})
         assert self._agent is not None, "it is measured later"
         assert self._operations is not None, "as above"
         self._operations.stop_writing(why)
         self._agent.ask({"op": "kill_all"}, lambda _, descriptor: _close(descriptor))
+        if self.is_full:  # that was said when it became so
+            return
+        log.error("sandbox.disk_exceeded", extra={"sandbox": self._place.name, "why": why})
         for asker in self._askers:
             asker.notice({"disk_exceeded": why})
 

@@ -28,7 +28,11 @@ class Life(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether its files take more than they may."""
+        """Whether its files take more than they may, as far as is known."""
+        ...
+
+    def measure_again(self) -> None:
+        """See whether enough was deleted, if it was full."""
         ...
 
     def status(self) -> Json:
@@ -226,6 +230,7 @@ class Operations:
     # ---- files
 
     def _write(self, exchange: Exchange) -> None:
+        self._life.measure_again()
         if self._life.is_full:
             raise _no_space("the workspace has more in it than it may: delete something")
         relay = Relay(self._agent, exchange, exchange.request)

@@ -97,6 +97,16 @@ async def test_what_is_too_large_for_an_answer_says_how_to_read_it(
     assert raised.value.context == {"path": "eleven", "size": 11}
 
 
+async def test_as_much_as_an_answer_may_carry_can_be_read(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.exec(f"head -c {files.READ_BYTES_MAX} /dev/urandom > most")
+    read = await box.read_file("most")
+    assert (read.size, len(read.content)) == (files.READ_BYTES_MAX, files.CONTENT_BYTES_MAX)
+    with pytest.raises(SandboxFileError, match="read it in base64, or as a stream") as raised:
+        await box.read_file("most", encoding="utf-8")
+    assert raised.value.code == "FILE_TOO_LARGE"
+
+
 async def test_folders_are_made_listed_and_deleted(boxes: Boxes) -> None:
     box = boxes.box()
     made = await box.mkdir("a/b", recursive=True)
