@@ -87,6 +87,7 @@ class FolderWatch:
         except Refused:
             self.close()
             raise
+        self._top_is_folder = os.path.isdir(top)  # noqa: PTH112  # pathlib takes 10 ms to import
         reactor.watch(self._descriptor, self._read)
 
     def close(self) -> None:
@@ -160,7 +161,8 @@ class FolderWatch:
         kind = next((word for bit, word in _NAMES.items() if mask & bit), None)
         if kind is None:
             return
-        is_folder = bool(mask & _IS_FOLDER)
+        # Of what is watched itself the kernel does not say it.
+        is_folder = self._top_is_folder if is_self else bool(mask & _IS_FOLDER)
         if mask & _CREATE and path in self._told:
             self._told.discard(path)
             return

@@ -213,6 +213,8 @@ class _Wanted:
     ) -> None:
         self.command, self.fields = command, fields
         self.timeout_s, self.signal = timeout_s, signal
+        if not isinstance(signal, AbortSignal | None):
+            raise SandboxInvalid("VALIDATION_FAILED", f"signal is an AbortSignal, not {signal!r}")
 
     def too_late(self, stdout: str, stderr: str) -> SandboxCommandError:
         """The error of a command whose time was over."""
@@ -227,10 +229,12 @@ def environment_of(
     """Where a command runs, as the keeper is told.
 
     Raises:
-        SandboxInvalid: A variable is no text.
+        SandboxInvalid: A variable, or the folder, is no text.
     """
     fields: dict[str, Any] = {"env": {**scope.env, **variables_of(env)}}
     if (place := cwd or scope.cwd) is not None:
+        if not isinstance(place, str):
+            raise SandboxInvalid("VALIDATION_FAILED", f"cwd is text, not {place!r}")
         fields["cwd"] = place
     if scope.session_id is not None:
         fields["session"] = scope.session_id
@@ -243,6 +247,8 @@ def variables_of(env: Mapping[str, str | None] | None) -> dict[str, str | None]:
     Raises:
         SandboxInvalid: One is no text.
     """
+    if not isinstance(env, Mapping | None):
+        raise SandboxInvalid("VALIDATION_FAILED", f"env is a dict of text, not {env!r}")
     found = dict(env or {})
     for name, value in found.items():
         is_name = isinstance(name, str) and name and not set("=\0") & set(name)

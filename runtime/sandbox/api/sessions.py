@@ -132,7 +132,7 @@ class Sessions(Part):
         )
 
     def _kept(self, session_id: str) -> dict[str, Any]:
-        kept: dict[str, Any] | None = self.ctx.storage.kv.get(SESSIONS + session_id)
+        kept: dict[str, Any] | None = self.ctx.storage.kv.get(f"{SESSIONS}{session_id}")
         if kept is None:
             text = f"There is no session {session_id}: it was never made, or was deleted"
             raise SandboxSessionError("SESSION_DESTROYED", text, {"session_id": session_id})

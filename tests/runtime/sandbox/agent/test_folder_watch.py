@@ -16,15 +16,20 @@ class Heard:
     def __init__(self, top: Path, selection: Selection | None = None, *, is_deep: bool) -> None:
         self.reactor = Reactor()
         self.events: list[tuple[str, str]] = []
+        self.folders: list[bool] = []
         self.ends: list[Refused | None] = []
         self.watch = FolderWatch(
             self.reactor,
             str(top),
             selection or Selection([], []),
             is_deep=is_deep,
-            on_event=lambda kind, path, _: self.events.append((kind, os.path.relpath(path, top))),
+            on_event=self._happened,
             on_end=self.ends.append,
         )
+
+    def _happened(self, kind: str, path: str, is_folder: bool) -> None:  # as it is called
+        self.events.append((kind, os.path.relpath(path, self.watch.top)))
+        self.folders.append(is_folder)
 
     def close(self) -> list[tuple[str, str]]:
         self.watch.catch_up()
@@ -46,6 +51,22 @@ def test_all_that_is_in_a_new_folder_is_told_once(tmp_path: Path) -> None:
     paths = created(heard.close())
     names = [f"a{number}{below}" for number in range(20) for below in ("", "/b", "/b/c")]
     assert sorted(paths) == sorted(names)
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_what_is_watched_is_told_as_what_it_was(tmp_path: Path, *, is_folder: bool) -> None:
+    top = tmp_path / "top"
+    if is_folder:
+        top.mkdir()
+    else:
+        top.touch()
+    heard = Heard(top, is_deep=False)
+    if is_folder:
+        top.rmdir()
+    else:
+        top.unlink()
+    assert ("delete", ".") in heard.close()
+    assert heard.folders[-1] is is_folder
 
 
 def test_what_is_made_again_is_told_again(tmp_path: Path) -> None:

@@ -195,7 +195,19 @@ def test_variables_are_text_and_none_removes_one() -> None:
     variables = {"A": None, "B": "2", "C": "3"}  # the keeper leaves out what is None
     assert fields == {"env": variables, "cwd": "/x", "session": "s"}
     assert environment_of(Scope(), None, "/y") == {"env": {}, "cwd": "/y"}
-    wrong: list[Any] = [{"": "1"}, {"A=B": "1"}, {"A": 1}, {"A": "\0"}, {1: "1"}, {"\0": "1"}]
+    for place in (5, b"/tmp"):
+        with pytest.raises(SandboxInvalid, match="cwd is text"):
+            environment_of(Scope(), None, place)  # type: ignore[arg-type]  # on purpose
+    wrong: list[Any] = [
+        ["A=1"],
+        "A=1",
+        {"": "1"},
+        {"A=B": "1"},
+        {"A": 1},
+        {"A": "\0"},
+        {1: "1"},
+        {"\0": "1"},
+    ]
     for env in wrong:
         with pytest.raises(SandboxInvalid, match="env"):
             variables_of(env)
@@ -219,6 +231,11 @@ async def test_input_that_is_none_is_refused(stdin: Any) -> None:
         b"x",
         b"y",
     ]
+
+
+async def test_only_a_signal_calls_a_command_off(boxes: Boxes) -> None:
+    with pytest.raises(SandboxInvalid, match="signal is an AbortSignal, not 'stop'"):
+        await boxes.box().exec("true", signal="stop")  # type: ignore[arg-type]  # on purpose
 
 
 async def test_what_is_too_long_for_the_system_is_refused_with_what_to_do(boxes: Boxes) -> None:

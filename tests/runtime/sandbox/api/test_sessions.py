@@ -45,6 +45,8 @@ async def test_to_delete_it_ends_its_processes_and_no_others(boxes: Boxes) -> No
     assert (await box.delete_session("s")).id == "s"
     assert (await inside.wait_for_exit(timeout=20)).exit_code == 143
     assert await outside.get_status() == "running"
+    with pytest.raises(SandboxSessionError, match="no session 5"):
+        await box.exec("true", session_id=5)  # type: ignore[arg-type]  # on purpose
     for call in (box.get_session("s"), session.exec("true"), box.delete_session("s")):
         with pytest.raises(SandboxSessionError, match="no session s") as raised:
             await call
