@@ -16,6 +16,8 @@ from .loop_poller import LoopPoller
 from .streams import AskSide, Json, Question, Refused, error_of
 from .wire import DATA, STDERR, STDOUT, Garbled, cost
 
+# Where nobody can say more: the keeper was killed, for instance. The next call finds a new one.
+_UNKNOWN: Final = "; whether what was asked has been done is not known"
 _NAMES: Final = {DATA: "data", STDOUT: "stdout", STDERR: "stderr"}
 
 
@@ -207,7 +209,7 @@ class Asking:
         on_lost: Callable[[], None],
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.why = "The connection to the sandbox has ended"
+        self.why = f"The connection to the sandbox has ended{_UNKNOWN}"
         self.is_lost = asyncio.Event()
         self._on_lost = on_lost
         self.channel = Channel(
@@ -229,7 +231,7 @@ class Asking:
 
     def _lost(self, why: str | None) -> None:
         if why is not None:
-            self.why = f"The connection to the sandbox has ended: {why}"
+            self.why = f"The connection to the sandbox has ended: {why}{_UNKNOWN}"
         self.is_lost.set()
         self._on_lost()
         self.side.lost({"lost": self.why})

@@ -20,7 +20,11 @@ class Life(Part):
     """When it sleeps and ends. Override ``on_start``, ``on_stop`` and ``on_error`` to be told."""
 
     def on_start(self) -> Any:
-        """The sandbox has been started, files are copied, the startup script has run."""
+        """The sandbox has been started, files are copied, the startup script has run.
+
+        All calls wait for it. What it raises goes to whoever called, and it is called again before
+        the next call.
+        """
 
     def on_stop(self, reason: str) -> Any:
         """It has ended: it sleeps, was stopped, or failed. Files are still there.

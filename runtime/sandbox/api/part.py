@@ -176,8 +176,10 @@ class Part(SandboxOwner):
                     await prepare(connection, self._home.config, kv)
                     if kept := kv.get(ENVIRONMENT):
                         await connection.ask("settings", env=kept)
-                kv.put(PREPARED, connection.boot)
                 await self._started(connection)
+                # Not before: a hook that has failed, or that its worker did not live to finish, is
+                # called again.
+                kv.put(PREPARED, connection.boot)
             self._prepared = connection.boot
             await self._found_running(connection)
         finally:

@@ -31,6 +31,15 @@ class Furnishing(Sandbox):
         await asyncio.gather(self.write_file("there", "already"), self.exec("echo too >> there"))
 
 
+class Failing(Sandbox):
+    failures = 0
+
+    def on_start(self) -> None:
+        type(self).failures += 1
+        if self.failures <= 2:
+            raise ValueError(f"failure {self.failures}")
+
+
 @pytest.fixture
 def heard() -> list[Any]:
     Telling.heard = []
@@ -66,6 +75,17 @@ async def test_what_on_start_does_is_done_before_anything_else(boxes: Boxes) -> 
     assert result.stdout
     await box.stop()
     assert (await box.exec("cat there")).success
+
+
+async def test_an_on_start_that_has_failed_is_called_again(boxes: Boxes) -> None:
+    Failing.failures = 0
+    box = boxes.box(cls=Failing)
+    for number in (1, 2):
+        with pytest.raises(ValueError, match=f"failure {number}"):
+            await box.exec("true")
+    assert (await box.exec("echo now")).stdout == "now\n"
+    await box.exec("true")
+    assert Failing.failures == 3
 
 
 async def test_it_sleeps_when_it_has_nothing_to_do_and_its_files_stay(
