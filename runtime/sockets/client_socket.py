@@ -283,9 +283,9 @@ class ClientSocket(SendingHalf):
         else that is done to pass it on.
         """
         self._passes_to = None
-        if type(self) is not ClientSocket or type(to) is not ClientSocket:
+        if not isinstance(to, ClientSocket) or self.is_client == to.is_client:
             return
-        if self.is_client == to.is_client or to.compresses or self.compresses:
+        if to.compresses or self.compresses:
             return
         if self._read_so_far is None and not self._has_heard:
             self._read_so_far = Boundaries()

@@ -1,10 +1,9 @@
-"""A client's connection that can be handed to another process: what it is then, in plain values.
+"""A connection that can be handed to another process: what it is then, in plain values.
 
 *Promise*: whoever makes a connection from ``take_out`` and the same descriptor goes on where this
-one was: no byte of the client is lost or read twice, no message to it is lost or sent twice.
+one was: no byte of the peer is lost or read twice, no message to it is lost or sent twice.
 *Assumes*: the transport is plain TCP, so that its descriptor is all there is to it. What it has
 taken for writing cannot be had back: nobody takes out a connection that is not ``is_dry``.
-*Rules for editing*: ``data_received`` runs for each read; measure.
 """
 
 import asyncio
@@ -68,9 +67,13 @@ def _sent(value: Any) -> Sent:
 
 
 class MovableSocket(ClientSocket):
-    """A ``ClientSocket`` that may go to another process."""
+    """A ``ClientSocket`` that may go to another process.
 
-    __slots__ = ("_boundaries", "_deflate", "_is_full", "_is_held_back")
+    Attributes:
+        sandbox_id: Of the sandbox in which the peer is; None for one elsewhere.
+    """
+
+    __slots__ = ("_deflate", "_is_full", "_is_held_back", "sandbox_id")
 
     def __init__(
         self,
@@ -78,18 +81,18 @@ class MovableSocket(ClientSocket):
         loop: asyncio.AbstractEventLoop,
         limits: SocketLimits,
         *,
+        is_client: bool = False,
         keep_alive: KeepAlive | None = None,
         deflate: Deflate | None = None,
     ) -> None:
-        super().__init__(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
+        super().__init__(
+            transport, loop, limits, is_client=is_client, keep_alive=keep_alive, deflate=deflate
+        )
+        self.sandbox_id: str | None = None
         self._deflate = deflate
-        self._boundaries = Boundaries()
+        self._read_so_far = Boundaries()
         self._is_full = False  # the transport is, whatever else holds messages back
         self._is_held_back = False
-
-    def data_received(self, data: bytes) -> None:
-        self._boundaries.read(data)
-        super().data_received(data)
 
     def pause_writing(self) -> None:
         self._is_full = True
@@ -164,12 +167,18 @@ class MovableSocket(ClientSocket):
         if self._is_over:
             return
         read = FrameReader if self._deflate is None else InflatingReader
-        self._reader = read(self, self._limits.websocket_message_size_bytes_max, masked=True)
-        self._boundaries = Boundaries()
+        size_bytes_max = self._limits.websocket_message_size_bytes_max
+        self._reader = read(self, size_bytes_max, masked=not self.is_client)
+        self._read_so_far = Boundaries()
         if self._keep_alive is not None:
             self._keep_alive.add(self)
         self._reader.feed(state.inbound)
         self._boundaries.read(state.inbound)
+
+    @property
+    def _boundaries(self) -> Boundaries:
+        assert self._read_so_far is not None, "it is there from the beginning"
+        return self._read_so_far
 
     def give_away(self) -> None:
         """Another process has it: let go of it here, and tell nobody."""
@@ -184,13 +193,17 @@ class MovableSocket(ClientSocket):
         limits: SocketLimits,
         keep_alive: KeepAlive | None,
         state: SocketState,
+        *,
+        is_client: bool = False,
     ) -> Self:
         """Return the connection that another process has taken out, which is not read yet."""
         bits = state.window_bits
         deflate = None
         if bits is not None:
             deflate = Deflate(bits, limits.websocket_compression_size_bytes_min)
-        new = cls(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
+        new = cls(
+            transport, loop, limits, is_client=is_client, keep_alive=keep_alive, deflate=deflate
+        )
         new._is_paused = True  # who has made the transport has seen to that
         new.set_delivery(state.policy, state.queue_size_bytes_max)
         new.set_auto_response(state.auto_response)
