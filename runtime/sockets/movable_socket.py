@@ -16,6 +16,7 @@ from typing import Any, Self
 from .boundaries import Boundaries
 from .client_socket import ClientSocket
 from .deflate import Deflate, InflatingReader
+from .delivery import CLOSE
 from .frames import FrameReader
 from .joint import Sent
 from .keepalive import KeepAlive
@@ -47,6 +48,11 @@ class SocketState:
     auto_response_time_ms: int | None
     round_trip_s: float | None
     dropped_messages: int
+
+    @classmethod
+    def fresh(cls, inbound: bytes) -> "SocketState":
+        """One that has sent all it had to, and is as it was when it began, but for its reading."""
+        return cls(inbound, [], None, CLOSE, None, None, None, None, None, 0)
 
     def packed(self) -> list[Any]:
         """As it travels."""
@@ -179,6 +185,10 @@ class MovableSocket(ClientSocket):
     def _boundaries(self) -> Boundaries:
         assert self._read_so_far is not None, "it is there from the beginning"
         return self._read_so_far
+
+    def end(self) -> None:
+        """The peer says nothing more: have what is written leave, then end."""
+        self._transport.close()
 
     def give_away(self) -> None:
         """Another process has it: let go of it here, and tell nobody."""

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 
 from ....actors.http import Request
 from ...sockets.keepalive import KeepAlive
+from ...sockets.landing import Landing
 from ...sockets.limits import SocketLimits
 from ...sockets.movable_socket import MovableSocket
 from ..sockets.passing import BorrowedSockets
 from .conveyor import Conveyor
 from .frames import HAVE, HTTP, YOURS, MovedSocket, unpack
-from .landing import Landing
 
 # Both routers get their link to a new worker at the same time, as good as.
 JOINED_WAIT_S = 5.0
