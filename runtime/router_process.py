@@ -194,6 +194,7 @@ class RouterDuty:
             self._loop,
             self._front,
             self._borrowed,
+            self._tunnels,
             self._settings.config.perdure.socket_limits,
             self._keep_alive,
             self._own,
@@ -212,14 +213,14 @@ class RouterDuty:
         until = loop.time() + left_s
         departures = Departures(end, self._identity.generation, loop, self._take_back)
         self._cleanup.callback(departures.close)
-        departures.look(self._borrowed.held, front.front.movable)
+        departures.look(self._borrowed.held, front.front.movable, self._tunnels)
         await departures.settled(min(SETTLED_WAIT_S, left_s))
         self._parent.relaying(departures.moved, front.connections_count)
         while (front.connections_count or self._are_some_to_come) and loop.time() < until:
             await asyncio.sleep(min(RELAY_LOOKS_INTERVAL_S, left_s))
             if departures.has_ended:
                 front.front.leave(is_possible=False)
-            departures.look(self._borrowed.held, front.front.movable)
+            departures.look(self._borrowed.held, front.front.movable, self._tunnels)
         self._parent.is_through()
 
     @property

@@ -224,10 +224,18 @@ class MovableSocket(ClientSocket):
 
     def go_on_from(self, state: SocketState) -> None:
         """Send what had waited, and read what had come of a message; it has a receiver now."""
+        self.send_from(state)
+        self.read_from(state)
+
+    def send_from(self, state: SocketState) -> None:
+        """Send what had waited."""
         if state.pong is not None:
             self.send_pong(state.pong)
         if state.waiting:
             self.transmit(state.waiting)
+
+    def read_from(self, state: SocketState) -> None:
+        """Read what had come of a message; it has a receiver now."""
         self.data_received(state.inbound)
         if self._takes_more and self._receiver is not None:
             self._receiver.go_on()

@@ -269,8 +269,8 @@ def leave_to(receiver: SocketReceiver, held: HeldSocket) -> None:
 
 
 def go_on(connection: MovableSocket, landing: Landing, state: SocketState) -> None:
-    """Have a connection go on from ``state``; it has a receiver, or needs none."""
-    connection.go_on_from(state)
+    """Have a connection be read; it has a receiver, or needs none, and has sent what waited."""
+    connection.read_from(state)
     if landing.is_lost:  # it will not be told a second time
         connection.connection_lost(None)
     elif landing.has_ended:
