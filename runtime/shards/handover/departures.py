@@ -187,8 +187,7 @@ class Departures:
                 self._holding_tunnels.discard(tunnel)
                 tunnel.let_flow()
             return
-        tunnel.hold_back()
-        if not tunnel.is_dry:  # it is soon, if its client reads
+        if not tunnel.dry():  # it is soon, if both sides read
             self._holding_tunnels.add(tunnel)
             return
         self._holding_tunnels.discard(tunnel)

@@ -70,15 +70,16 @@ class Tunnel:
         """Both stand, and all that is known of them can be told."""
         return self.client.may_move and self.inner.may_move
 
-    @property
-    def is_dry(self) -> bool:
-        """Nothing of either is on its way out."""
-        return self.client.is_dry and self.inner.is_dry
+    def dry(self) -> bool:
+        """Return whether nothing of either is on its way out; have it be so before long, if not.
 
-    def hold_back(self) -> None:
-        """Send nothing more on."""
-        self.client.hold_back()
-        self.inner.hold_back()
+        Who has yet to read something is sent nothing more, and is heard all the same: it may say
+        goodbye.
+        """
+        wet = [one for one in (self.client, self.inner) if not one.is_dry]
+        for one in wet:
+            one.hold_back()
+        return not wet
 
     def let_flow(self) -> None:
         """Go on as always."""
@@ -87,8 +88,9 @@ class Tunnel:
 
     def take_out(self) -> tuple[SocketState, SocketState]:
         """Return what both are now; they neither read nor send until ``put_back``."""
-        self.client.pause()
-        self.inner.pause()
+        for one in (self.client, self.inner):
+            one.hold_back()
+            one.pause()
         return self.client.take_out(), self.inner.take_out()
 
     def put_back(self, states: tuple[SocketState, SocketState]) -> None:
