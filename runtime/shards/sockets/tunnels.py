@@ -180,8 +180,7 @@ class Tunnels:
         else:
             self.join(client, inner, request)
             waiting.tell(Relay(inner))
-            client.resume()
-        go_on(inner, landing, state)
+        go_on(inner, landing, state)  # the client is read from then on, too
         if sandbox_id is not None:
             await self._awake.until_held(sandbox_id)
         told()

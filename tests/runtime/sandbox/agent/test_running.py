@@ -56,15 +56,15 @@ def test_a_program_behind_a_shell_has_its_grace_too(agent: AgentProcess) -> None
 
 
 def test_a_program_behind_a_shell_that_does_not_want_to_end_is_killed(agent: AgentProcess) -> None:
-    command = "bash -c \"trap '' TERM; echo $$; while :; do sleep 0.01; done\"; :"
+    command = "bash -c 'trap \"\" TERM; echo $$; while :; do sleep 0.01; done'; :"
 
     def set_up(question: Question) -> None:
         after_output(question, b"\n", lambda: question.tell({"end": 0.1}))
 
     answer, raw, _ = agent.ask({"op": "run", "command": command}, set_up)
     assert answer["signal"] == "SIGTERM"
-    leader = int(b"".join(data for _, data in raw))
-    until(lambda: not is_alive(leader))
+    stubborn = int(b"".join(data for _, data in raw))
+    until(lambda: not is_alive(stubborn))
 
 
 def test_what_it_had_written_comes_before_its_end(agent: AgentProcess) -> None:
