@@ -1,6 +1,7 @@
 """Actors that have sandboxes, as programs use them: ``boxes.box("one")``."""
 
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -37,8 +38,9 @@ class Boxes:
         self._folder = folder
         self._config = SandboxConfig(isolation=isolation)
         self._used: dict[str, SandboxStub] = {}
-        # Names of their own: all tests of a file share one launcher, and its folder.
-        self._mark = f"t{next(_numbers)}"
+        # Names of their own: all tests of a file share one launcher, and its folder, and processes
+        # are looked for by what is made of the name, also while another process runs tests.
+        self._mark = f"t{next(_numbers)}-{os.getpid()}"
         self.restart()
 
     def restart(self, **config: Any) -> None:
