@@ -1,4 +1,7 @@
-"""A launcher whose agents lie: each starts the program that the settings name instead of ours."""
+"""A launcher whose agents lie: each starts the program that the settings name instead of ours.
+
+``python lying_launcher.py "PING_S SILENT_S" LISTENING LIFE FOLDER``
+"""
 
 import os
 import signal
@@ -39,9 +42,9 @@ def start(need: Need) -> Unwalled:
 
 if __name__ == "__main__":
     Launcher(
-        Path(sys.argv[3]),
-        socket.socket(fileno=int(sys.argv[1])),
-        int(sys.argv[2]),
+        Path(sys.argv[4]),
+        socket.socket(fileno=int(sys.argv[2])),
+        int(sys.argv[3]),
         start,
-        patience=Patience(ping_s=0.1, silent_s=0.5),
+        patience=Patience(*map(float, sys.argv[1].split())),
     ).run()
