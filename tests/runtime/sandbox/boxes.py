@@ -18,7 +18,7 @@ from perdure.runtime.sandbox.home import SandboxHome
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 from perdure.runtime.sandbox.sandbox import Sandbox
 from perdure.runtime.sockets.limits import SocketLimits
-from tests.runtime.sandbox.sandboxes import children_of, processes_with, until
+from tests.runtime.sandbox.sandboxes import children_of, open_files, processes_with, until
 from tests.world import World
 
 _numbers = itertools.count(1)
@@ -67,7 +67,8 @@ class Boxes:
 
     def keepers(self) -> set[int]:
         """The keepers of all sandboxes that the test's launcher has."""
-        return children_of(self._launcher.pid)
+        children = children_of(self._launcher.pid)
+        return {pid for pid in children if any("keeper.lock" in file for file in open_files(pid))}
 
     async def called(self, script: Callable[[], Any]) -> Any:
         """What ``script()`` gives, run in a handler: only there can functions be sent."""

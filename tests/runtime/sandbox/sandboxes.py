@@ -90,11 +90,12 @@ def children_of(pid: int) -> set[int]:
 
 
 def open_files(pid: int) -> list[str]:
-    """What a process has open, which may change meanwhile."""
+    """What a process has open, which may change meanwhile; nothing if it has ended."""
     found = []
-    for path in list(Path(f"/proc/{pid}/fd").iterdir()):
-        with contextlib.suppress(FileNotFoundError):
-            found.append(os.readlink(path))
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for path in list(Path(f"/proc/{pid}/fd").iterdir()):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(path))
     return found
 
 

@@ -13,7 +13,7 @@ from perdure.runtime.sandbox.interpreter import code_host
 from perdure.runtime.sandbox.interpreter.code_host import CodeHost, HostAddress, check_language
 from perdure.runtime.sandbox.keeper.housing import python
 from tests.runtime.sandbox.interpreter.hosts import Hosted, hosted
-from tests.runtime.sandbox.sandboxes import Sandboxes, processes_with, text_of, until
+from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive, text_of, until
 
 pytestmark = pytest.mark.slow
 
@@ -58,6 +58,7 @@ async def test_a_sandbox_that_was_started_anew_has_another_one(walled: Sandboxes
 
 async def test_one_that_was_killed_is_told_and_replaced(open_host: Hosted) -> None:
     context = await open_host.create()
+    pid = int(await open_host.text("import os; os.getpid()", context))
     running = asyncio.ensure_future(
         open_host.run("import os, time; os.kill(os.getppid(), 9); time.sleep(1002)", context)
     )
@@ -66,7 +67,7 @@ async def test_one_that_was_killed_is_told_and_replaced(open_host: Hosted) -> No
     assert caught.value.code == "INTERPRETER_NOT_READY"
     assert await open_host.text("1 + 1") == "2"
     # Its contexts have ended with it.
-    until(lambda: not processes_with("time.sleep(1002)"))
+    until(lambda: not is_alive(pid))
     with pytest.raises(SandboxRefused) as caught:
         await open_host.run("1", context)
     assert caught.value.code == "CONTEXT_NOT_FOUND"
