@@ -8,7 +8,12 @@ from perdure.runtime.sandbox.reactor import Reactor
 
 def test_times_come_in_their_order() -> None:
     reactor, told = Reactor(), list[str]()
-    reactor.call_later(1.0, lambda: (told.append("late"), reactor.stop()))
+
+    def late() -> None:
+        told.append("late")
+        reactor.stop()
+
+    reactor.call_later(1.0, late)
     reactor.call_later(0.01, lambda: told.append("early"))
     reactor.call_later(0.02, lambda: told.append("never")).cancel()
     reactor.run()

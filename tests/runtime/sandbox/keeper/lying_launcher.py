@@ -14,6 +14,7 @@ from typing import Any
 from perdure.runtime.sandbox.keeper.agent_link import Patience
 from perdure.runtime.sandbox.keeper.housing import Need
 from perdure.runtime.sandbox.keeper.launcher import Launcher
+from perdure.runtime.sandbox.wall.errors import WallStands
 
 LIAR = Path(__file__).with_name("liar.py")
 
@@ -21,11 +22,14 @@ LIAR = Path(__file__).with_name("liar.py")
 class Unwalled:
     """A liar, as a keeper has its agent."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], *, stands: bool) -> None:
         self.popen = popen
+        self.stands = stands
         self.pidfd = os.pidfd_open(popen.pid)
 
     def end(self, within_s: float = 2.0) -> str:
+        if self.stands:
+            raise WallStands("a wall that stands", [self.popen.pid])
         if self.popen.poll() is None:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         return f"status {self.popen.wait(within_s)}"
@@ -37,7 +41,8 @@ class Unwalled:
 def start(need: Need) -> Unwalled:
     number = need.connection.fileno()
     command = [sys.executable, str(LIAR), str(number), str(need.settings["lie"])]
-    return Unwalled(subprocess.Popen(command, pass_fds=[number], stdin=subprocess.DEVNULL))
+    popen = subprocess.Popen(command, pass_fds=[number], stdin=subprocess.DEVNULL)
+    return Unwalled(popen, stands=bool(need.settings.get("stands")))
 
 
 if __name__ == "__main__":
@@ -46,5 +51,6 @@ if __name__ == "__main__":
         socket.socket(fileno=int(sys.argv[2])),
         int(sys.argv[3]),
         start,
+        lambda name: Path(sys.argv[4], name, "cleaned up").touch(),
         patience=Patience(*map(float, sys.argv[1].split())),
     ).run()

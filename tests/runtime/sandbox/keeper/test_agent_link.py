@@ -61,6 +61,23 @@ async def test_an_agent_that_says_nothing_is_found_out(
     assert "The agent inside the sandbox was lost: it has not answered for" in why
 
 
+@pytest.mark.parametrize("stands", [True, False])
+async def test_what_a_keeper_could_not_end_in_time_is_left_to_the_launcher(
+    liars: tuple[LauncherProcess, Path], stands: bool
+) -> None:
+    sandboxes = Sandboxes(liars[1], liars[0], "none")
+    sandbox = await sandboxes.open(lie="exit", stands=stands)
+    with pytest.raises(SandboxRefused, match="The agent inside the sandbox was lost"):
+        await sandbox.ask("exec", command="true")
+    await sandbox.is_lost()
+    [name] = sandboxes.ids
+    # The next one is opened when the launcher has seen the end of the last.
+    await sandboxes.open(name, lie="exit")
+    assert (sandboxes.folder / name / "cleaned up").exists() == stands
+    for connection in sandboxes.connections:
+        connection.close()
+
+
 @pytest.mark.parametrize("lie", OF_COMMANDS)
 async def test_an_agent_that_lies_about_a_command(
     liars: tuple[LauncherProcess, Path], lie: str
