@@ -16,6 +16,8 @@ import pytest
 from aiohttp import web
 
 from perdure.runtime.sandbox.connection import SandboxConnection
+from perdure.runtime.shards.supervisor.places import Role
+from perdure.runtime.shards.supervisor.states import ChildState
 from perdure.runtime.supervised import SupervisedServer
 from tests.examples.sandbox.projects import check_wall
 from tests.runtime.sandbox.inside import PROGRAM
@@ -104,7 +106,13 @@ async def kill_all(server: SupervisedServer) -> None:
 
         def is_another(slot: str = slot, before: int = before) -> bool:
             processes = server.supervisor.statistics().processes
-            return any(one.slot == slot and one.pid not in {before, None} for one in processes)
+            return any(
+                one.role is Role.WORKER
+                and one.slot == slot
+                and one.pid != before
+                and one.state is ChildState.SERVING
+                for one in processes
+            )
 
         await until(is_another)
 
@@ -118,7 +126,7 @@ async def test_neither_side_notices_what_becomes_of_workers_and_routers(
             sockets = [await session.ws_connect(server.url) for _ in range(4)]
             assert [await one.receive_str() for one in sockets] == ["welcome"] * 4
             clients = [Client(socket) for socket in sockets]
-            for happens in (kill_all(server), server.supervisor.replace_all(drain_s=10)):
+            for happens in (kill_all(server), server.supervisor.replace_all(drain_s=30)):
                 happening = asyncio.ensure_future(happens)
                 await asyncio.gather(*(client.talk_while(happening) for client in clients))
             for _ in range(2):

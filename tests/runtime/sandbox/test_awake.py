@@ -1,6 +1,7 @@
 """Sandboxes that are kept awake by a process that has something to do with them."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,7 +13,7 @@ from tests.runtime.sandbox.sandboxes import Sandboxes
 
 pytestmark = pytest.mark.slow
 
-ONE = "ab" * 32
+ONE = secrets.token_hex(32)  # of this process: other tests run beside it
 
 
 class Waking:

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,7 +18,8 @@ from tests.runtime.sandbox.sandboxes import Sandboxes
 
 pytestmark = pytest.mark.slow
 
-ONE, OTHER = "ab" * 32, "cd" * 32
+# Of this process: other tests run beside it.
+ONE, OTHER = secrets.token_hex(32), secrets.token_hex(32)
 
 
 class Client:
