@@ -107,10 +107,10 @@ class SandboxHome:
         self._used_s[sandbox_id] = self._loop.time()
         return found
 
-    def forget(self, sandbox_id: str) -> None:
+    def forget(self, sandbox_id: str, connection: SandboxConnection) -> None:
         """A sandbox was told to end: ask it nothing more. It ends the connection, and says why."""
-        connection = self._connections.pop(sandbox_id, None)
-        if connection is not None:
+        if self._connections.get(sandbox_id) is connection:  # else a new one has its place
+            del self._connections[sandbox_id]
             self._let_end(connection)
 
     def _let_end(self, connection: SandboxConnection) -> None:

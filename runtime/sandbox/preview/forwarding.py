@@ -48,7 +48,9 @@ def whole_hostname(hostname: str) -> str:
 
     Programs take it from ``request.parsed_url.host``, which has no port.
     """
-    return f"{local_hostname(hostname)}{_local_port.get()}" if is_local(hostname) else hostname
+    if not isinstance(hostname, str) or not is_local(hostname):
+        return hostname  # what is none is refused where the URL is made
+    return f"{local_hostname(hostname)}{_local_port.get()}"
 
 
 def clean(fields: CIMultiDict[str]) -> None:

@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 
 from perdure.runtime.sandbox.streams import Question
-from perdure.runtime.sandbox.wire import DATA, STDOUT
+from perdure.runtime.sandbox.wire import DATA, STDOUT, WINDOW_BYTES, cost
 from tests.runtime.sandbox.agent.agents import AgentProcess
-from tests.runtime.sandbox.sandboxes import is_alive, until
+from tests.runtime.sandbox.sandboxes import WAIT_S, is_alive, until
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +124,36 @@ def test_last_words_are_kept_for_who_reads_slowly(agent: AgentProcess) -> None:
     answer, raw, _ = agent.ask({**request, "terminal": {"cols": 80, "rows": 24}}, set_up)
     assert answer["exit_code"] == 0
     assert sum(len(data) for _, data in raw) == 264_000
+
+
+@pytest.mark.parametrize("command", ["yes", "head -c 300000 /dev/zero"])
+def test_one_that_is_cancelled_waits_for_no_reader(agent: AgentProcess, command: str) -> None:
+    pids = list[int]()
+
+    def set_up(question: Question) -> None:
+        told, room = question.on_event, WINDOW_BYTES
+
+        def look(kind: int, data: bytes) -> None:
+            nonlocal room
+            room -= cost(len(data))  # nothing is given back: nobody reads
+            if room < 2 * cost(0):
+                cancel()
+
+        def cancel() -> None:
+            if command == "yes" or not is_alive(pids[0]):
+                question.cancel()
+            else:
+                agent.reactor.call_later(0.01, cancel)
+
+        def started(event: dict[str, Any]) -> None:
+            pids.append(event["pid"])
+            told(event)
+
+        question.on_data, question.on_event = look, started
+        agent.reactor.call_later(WAIT_S, agent.reactor.stop)
+
+    answer, _, _ = agent.ask({"op": "run", "command": command}, set_up)
+    assert answer["exit_code"] == (143 if command == "yes" else 0)
 
 
 def test_what_it_does_not_understand_is_an_error(agent: AgentProcess) -> None:
