@@ -232,11 +232,15 @@ async def test_nobody_but_we_says_what_a_request_is_for(target: Target) -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
         b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
         b"HTTP/1.1 999999 What\r\n\r\n",
+        b"HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\nno",
+        b"HTTP/1.1 000 What\r\nContent-Length: 2\r\n\r\nno",
+        b"HTTP/1.1 600 What\r\nContent-Length: 2\r\n\r\nno",
+        b"HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nno",
         b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03",
         b"garbage",
         b"",
     ],
-    ids=["101", "negative", "two lengths", "long", "status", "TLS", "garbage", "nothing"],
+    ids=["101", "negative", "two lengths", "long", "status", "099", "000", "600", "999", "TLS", "garbage", "nothing"],
 )
 async def test_hostile_answers_are_errors_and_the_next_one_is_fine(
     target: Target, answer: bytes
