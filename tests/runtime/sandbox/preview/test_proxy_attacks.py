@@ -240,7 +240,20 @@ async def test_nobody_but_we_says_what_a_request_is_for(target: Target) -> None:
         b"garbage",
         b"",
     ],
-    ids=["101", "negative", "two lengths", "long", "status", "099", "000", "600", "999", "TLS", "garbage", "nothing"],
+    ids=[
+        "101",
+        "negative",
+        "two lengths",
+        "long",
+        "status",
+        "099",
+        "000",
+        "600",
+        "999",
+        "TLS",
+        "garbage",
+        "nothing",
+    ],
 )
 async def test_hostile_answers_are_errors_and_the_next_one_is_fine(
     target: Target, answer: bytes
