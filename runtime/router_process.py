@@ -32,6 +32,8 @@ from .observe.logs import set_up_logs
 from .process_settings import RELOAD_CERTIFICATES, ProcessSettings, decode_problem, decode_slots
 from .request_lines import RequestLines
 from .router_tail import RouterTail
+from .sandbox.awake import Awake
+from .sandbox.home import SandboxHome
 from .shards.handover.arrivals import Arrivals
 from .shards.handover.departures import Departures
 from .shards.link.calls import LinkCalls
@@ -45,6 +47,7 @@ from .shards.sockets.held_sockets import HeldSockets
 from .shards.sockets.orphans import Orphans
 from .shards.sockets.passing import BorrowedSockets
 from .shards.sockets.reading import HeldLimits
+from .shards.sockets.tunnels import Tunnels
 from .shards.supervisor.parent import Assignment, Parent, run_child
 from .shards.supervisor.places import Identity
 from .sockets.keepalive import KeepAlive
@@ -66,6 +69,7 @@ class RouterDuty:
     _peers: Peers
     _borrowed: BorrowedSockets
     _orphans: Orphans
+    _tunnels: Tunnels
     _banner: Banner
     _requests: RequestLines
     _line: socket.socket  # to the supervisor, which asks what its operator wants
@@ -103,6 +107,9 @@ class RouterDuty:
         self._keep_alive = keep_alive
         if keep_alive is not None:
             self._cleanup.callback(keep_alive.close)
+        self._tunnels = Tunnels(
+            loop, config.perdure.socket_limits, keep_alive, self._keep_awake(), self._own
+        )
         self._requests = RequestLines(self._parent.tell, loop)
         answerer = in_front_of(entrypoints, config.assets, is_live=settings.show_errors)
         self._banner = Banner(answerer)
@@ -114,6 +121,16 @@ class RouterDuty:
             is_movable=True,
         )
         return b""
+
+    def _keep_awake(self) -> Awake:
+        """What keeps sandboxes awake whose servers clients speak with over this process."""
+        settings, loop = self._settings, self._loop
+        folder = Layout(settings.data_dir).sandboxes_dir
+        home = SandboxHome(folder, settings.config.perdure.sandbox, loop)
+        awake = Awake(home.running, loop)
+        self._cleanup.push_async_callback(home.close)
+        self._cleanup.callback(awake.close)
+        return awake
 
     async def serve(self) -> None:
         settings = self._settings
@@ -149,6 +166,7 @@ class RouterDuty:
         link = Link(link_identity(self._identity), link_identity(peer))
         held = HeldSockets(link)
         self._borrowed.add_worker(peer.place.slot, peer.generation, held)
+        self._tunnels.serve(link, held)
         calls = LinkCalls(link, Streams(link), self._borrowed)
         try:
             await open_link(link, end)
@@ -176,6 +194,7 @@ class RouterDuty:
             self._loop,
             self._front,
             self._borrowed,
+            self._tunnels,
             self._settings.config.perdure.socket_limits,
             self._keep_alive,
             self._own,
@@ -194,14 +213,14 @@ class RouterDuty:
         until = loop.time() + left_s
         departures = Departures(end, self._identity.generation, loop, self._take_back)
         self._cleanup.callback(departures.close)
-        departures.look(self._borrowed.held, front.front.movable)
+        departures.look(self._borrowed.held, front.front.movable, self._tunnels)
         await departures.settled(min(SETTLED_WAIT_S, left_s))
         self._parent.relaying(departures.moved, front.connections_count)
         while (front.connections_count or self._are_some_to_come) and loop.time() < until:
             await asyncio.sleep(min(RELAY_LOOKS_INTERVAL_S, left_s))
             if departures.has_ended:
                 front.front.leave(is_possible=False)
-            departures.look(self._borrowed.held, front.front.movable)
+            departures.look(self._borrowed.held, front.front.movable, self._tunnels)
         self._parent.is_through()
 
     @property

@@ -24,7 +24,7 @@ FLAGS = (
     "--disable-sync",
     "--remote-debugging-port=0",
 )
-START_S = 30
+START_S = 60
 
 
 class Tab:

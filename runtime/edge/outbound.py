@@ -29,6 +29,7 @@ from ..sockets.deflate import Deflate
 from ..sockets.extension import OFFER, Agreed, BadExtensions, check_answer
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
+from ..sockets.movable_socket import MovableSocket
 from .answer import writable
 from .upgrade import accept_of
 
@@ -130,6 +131,11 @@ class HttpOutbound:
         """A WebSocket to ``url`` is open; what is returned is called when it has ended."""
         del url
         return _nothing
+
+    def sandbox_of(self, url: URL) -> str | None:
+        """Return the id of the sandbox in which the server is; None for one elsewhere."""
+        del url
+        return None
 
     async def _fetch(self, request: Request, on_reply: OnReply) -> None:
         try:
@@ -237,7 +243,7 @@ class HttpOutbound:
         protocol: Any = pooled.protocol
         transport = pooled.transport
         assert transport is not None, "it has just carried a 101"
-        connection = ClientSocket(
+        connection = MovableSocket(
             transport,
             self._loop,
             self._limits,
@@ -245,6 +251,7 @@ class HttpOutbound:
             keep_alive=self._keep_alive,
             deflate=deflate,
         )
+        connection.sandbox_id = self.sandbox_of(incoming.url)
         self._sockets.add(connection)
         connection.on_end = self._ended(incoming.url)
         tail: bytes = protocol._tail  # noqa: SLF001  # read behind the head; nothing public has it

@@ -137,6 +137,10 @@ class SandboxOutbound(HttpOutbound):
         """Keep a sandbox awake while a WebSocket of it is open."""
         return self._connector.use(url)
 
+    def sandbox_of(self, url: URL) -> str | None:
+        """Return the id, which is what the host of such a URL is."""
+        return url.raw_host
+
 
 async def _chunks(source: StreamSource, declared: int | None) -> AsyncIterator[bytes]:
     """What ``source`` gives; as long as was declared, or else the connection is not used again.

@@ -6,8 +6,6 @@ a connection that only waits in the pool for the next request keeps nothing awak
 """
 
 import asyncio
-import contextlib
-import contextvars
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -17,6 +15,7 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from .asking import SandboxRefused
+from .awake import Awake
 from .connection import SandboxConnection
 
 # What is idle for longer is closed. Usual servers hang up after 5 s, some of them just when the
@@ -60,24 +59,11 @@ class SandboxConnector(aiohttp.BaseConnector):
         super().__init__(limit=0, keepalive_timeout=KEEP_ALIVE_S, loop=loop)
         self._reach = connect
         self._wait_s = wait_s
-        self._holds: dict[str, _Hold] = {}
+        self._awake = Awake(connect, loop)
 
     def use(self, url: URL) -> Callable[[], None]:
         """Keep the sandbox of ``url`` awake until what is returned is called."""
-        sandbox_id = url.raw_host or ""
-        hold = self._holds.get(sandbox_id)
-        if hold is None:
-            hold = self._holds[sandbox_id] = _Hold(self._reach, sandbox_id, self._loop)
-        hold.begin()
-        is_over = False
-
-        def end() -> None:
-            nonlocal is_over
-            if not is_over:
-                is_over = True
-                self._end_use(sandbox_id)
-
-        return end
+        return self._awake.use(url.raw_host or "")
 
     async def connect(
         self,
@@ -86,31 +72,20 @@ class SandboxConnector(aiohttp.BaseConnector):
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's name
     ) -> aiohttp.connector.Connection:
         """Give a connection, which is in use until it is released or closed."""
-        self.use(req.url)
+        self._awake.begin(req.url.raw_host)
         try:
             return await super().connect(req, traces, timeout)
         except BaseException:
-            self._end_use(req.url.raw_host)
+            self._awake.end(req.url.raw_host)
             raise
 
     def _release(self, key: Any, protocol: ResponseHandler, *, should_close: bool = False) -> None:
-        self._end_use(key.host)
+        self._awake.end(key.host)
         super()._release(key, protocol, should_close=should_close)
 
     def _close(self, *, abort_ssl: bool = False) -> list[Awaitable[object]]:
-        for hold in self._holds.values():
-            hold.end()
-        self._holds.clear()
+        self._awake.close()
         return super()._close(abort_ssl=abort_ssl)
-
-    def _end_use(self, sandbox_id: str) -> None:
-        hold = self._holds.get(sandbox_id)
-        if hold is None:  # all were ended by _close
-            return
-        hold.count -= 1
-        if not hold.count:
-            hold.end()
-            del self._holds[sandbox_id]
 
     async def _create_connection(
         self,
@@ -136,40 +111,3 @@ class SandboxConnector(aiohttp.BaseConnector):
                 raise
         await keeper.ask("listening", port=port, timeout_s=self._wait_s)
         return await keeper.socket(port)
-
-
-class _Hold:
-    """What keeps one sandbox awake, while ``count`` is more than 0."""
-
-    def __init__(
-        self,
-        connect: Callable[[str], Awaitable[SandboxConnection]],
-        sandbox_id: str,
-        loop: asyncio.AbstractEventLoop,
-    ) -> None:
-        self.count = 0
-        self._reach = connect
-        self._sandbox_id = sandbox_id
-        self._loop = loop
-        self._task: asyncio.Task[None] | None = None
-
-    def begin(self) -> None:
-        """One more use."""
-        self.count += 1
-        if self._task is None or self._task.done():  # the sandbox it kept awake has ended
-            # In a context of its own: it outlives the request that is the first to need it.
-            self._task = asyncio.Task(
-                self._keep_awake(), loop=self._loop, context=contextvars.Context()
-            )
-
-    def end(self) -> None:
-        """Let it sleep."""
-        if self._task is not None:
-            self._task.cancel()
-
-    async def _keep_awake(self) -> None:
-        # Who asks is told what is wrong; what has ended needs not be kept awake.
-        with contextlib.suppress(SandboxRefused):
-            connection = await self._reach(self._sandbox_id)
-            async with connection.stream("hold") as stream:
-                await stream.answer()

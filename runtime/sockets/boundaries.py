@@ -5,6 +5,8 @@ aiohttp's reader does not say. So the headers of frames are read a second time, 
 into a table for frames that come whole and are short, and arithmetic for each other one.
 """
 
+import functools
+
 # By its second byte, the size of a whole frame; -1 where more than that decides.
 _SIZES = tuple(
     -1 if (second & 0x7F) > 125 else 2 + (4 if second & 0x80 else 0) + (second & 0x7F)
@@ -60,6 +62,22 @@ class Boundaries:
                 self.missing_size_bytes = at - len(data)
 
 
+@functools.cache
+def short_heads(mask_bit: int, size_bytes_max: int) -> dict[bytes, int]:
+    """Return the size of a whole message that is short, by its first two bytes.
+
+    Args:
+        mask_bit: 0x80 where frames have to be masked, else 0.
+        size_bytes_max: Of the payload of one; what is larger is none.
+    """
+    head = 6 if mask_bit else 2
+    return {
+        bytes((first, mask_bit | size)): head + size
+        for first in _WHOLE
+        for size in range(min(125, size_bytes_max) + 1)
+    }
+
+
 def whole_messages(data: bytes, mask_bit: int, size_bytes_max: int) -> int:
     """How many messages ``data`` is, if it is nothing but that; 0 if not.
 
@@ -69,14 +87,6 @@ def whole_messages(data: bytes, mask_bit: int, size_bytes_max: int) -> int:
         size_bytes_max: Of the payload of one; what is larger is none.
     """
     size = len(data)
-    if (  # as most are
-        size > 1
-        and _SIZES[data[1]] == size
-        and data[0] in _WHOLE
-        and data[1] & 0x80 == mask_bit
-        and data[1] & 0x7F <= size_bytes_max
-    ):
-        return 1
     at = count = 0
     while at < size:
         head = header_size(data, at)

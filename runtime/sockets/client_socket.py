@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from .boundaries import Boundaries, whole_messages
+from .boundaries import Boundaries, short_heads, whole_messages
 from .counters import counters
 from .deflate import Deflate, InflatingReader
 from .frames import FrameReader, encode_ping
@@ -49,6 +49,7 @@ class ClientSocket(SendingHalf):
         "_read_so_far",
         "_reader",
         "_receiver",
+        "_short_heads",
         "_waiter",
         "auto_response_time_ms",
         "heard_tick",
@@ -92,6 +93,9 @@ class ClientSocket(SendingHalf):
         # For who passes on what comes: a server may speak before there is anybody who hears it.
         self._passes_to: ClientSocket | None = None
         self._read_so_far = Boundaries() if is_client and deflate is None else None
+        self._short_heads = short_heads(
+            0 if is_client else 0x80, limits.websocket_message_size_bytes_max
+        )
         self._has_heard = False
 
     # SocketLink.
@@ -283,9 +287,9 @@ class ClientSocket(SendingHalf):
         else that is done to pass it on.
         """
         self._passes_to = None
-        if type(self) is not ClientSocket or type(to) is not ClientSocket:
+        if not isinstance(to, ClientSocket) or self.is_client == to.is_client:
             return
-        if self.is_client == to.is_client or to.compresses or self.compresses:
+        if to.compresses or self.compresses:
             return
         if self._read_so_far is None and not self._has_heard:
             self._read_so_far = Boundaries()
@@ -298,22 +302,27 @@ class ClientSocket(SendingHalf):
         fragments, what comes in pieces, what has to wait) goes by the reader and the receiver.
         """
         to = self._passes_to
-        if (
+        if (  # without calls where that can be: this runs for each read
             to is not None
-            and so_far.is_between
             and to._queue is None  # noqa: SLF001  # another of our own class
             and not to._sent_close  # noqa: SLF001  # likewise
+            and not (so_far.header or so_far.missing_size_bytes)
             and self._receiver is not None
             and self._auto_response is None
             and watch.tell is None
             and not self._reader.is_in_message
         ):
-            mask_bit = 0 if self.is_client else 0x80
-            limit = self._limits.websocket_message_size_bytes_max
-            if count := whole_messages(data, mask_bit, limit):
+            if self._short_heads.get(data[:2]) == len(data):  # as most are
+                count = 1
+            else:
+                limit = self._limits.websocket_message_size_bytes_max
+                count = whole_messages(data, 0 if self.is_client else 0x80, limit)
+            if count:
                 counters.messages_received += count
                 counters.messages_sent += count
-                to._write(data)  # noqa: SLF001  # likewise
+                transport = to._transport  # noqa: SLF001  # likewise
+                if not transport.is_closing():
+                    transport.write(data)
                 return True
         so_far.read(data)
         return False

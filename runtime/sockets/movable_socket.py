@@ -1,10 +1,9 @@
-"""A client's connection that can be handed to another process: what it is then, in plain values.
+"""A connection that can be handed to another process: what it is then, in plain values.
 
 *Promise*: whoever makes a connection from ``take_out`` and the same descriptor goes on where this
-one was: no byte of the client is lost or read twice, no message to it is lost or sent twice.
+one was: no byte of the peer is lost or read twice, no message to it is lost or sent twice.
 *Assumes*: the transport is plain TCP, so that its descriptor is all there is to it. What it has
 taken for writing cannot be had back: nobody takes out a connection that is not ``is_dry``.
-*Rules for editing*: ``data_received`` runs for each read; measure.
 """
 
 import asyncio
@@ -17,6 +16,7 @@ from typing import Any, Self
 from .boundaries import Boundaries
 from .client_socket import ClientSocket
 from .deflate import Deflate, InflatingReader
+from .delivery import CLOSE
 from .frames import FrameReader
 from .joint import Sent
 from .keepalive import KeepAlive
@@ -49,6 +49,11 @@ class SocketState:
     round_trip_s: float | None
     dropped_messages: int
 
+    @classmethod
+    def fresh(cls, inbound: bytes) -> "SocketState":
+        """One that has sent all it had to, and is as it was when it began, but for its reading."""
+        return cls(inbound, [], None, CLOSE, None, None, None, None, None, 0)
+
     def packed(self) -> list[Any]:
         """As it travels."""
         return [getattr(self, name) for name in self.__slots__]
@@ -68,9 +73,13 @@ def _sent(value: Any) -> Sent:
 
 
 class MovableSocket(ClientSocket):
-    """A ``ClientSocket`` that may go to another process."""
+    """A ``ClientSocket`` that may go to another process.
 
-    __slots__ = ("_boundaries", "_deflate", "_is_full", "_is_held_back")
+    Attributes:
+        sandbox_id: Of the sandbox in which the peer is; None for one elsewhere.
+    """
+
+    __slots__ = ("_deflate", "_is_full", "_is_held_back", "sandbox_id")
 
     def __init__(
         self,
@@ -78,18 +87,18 @@ class MovableSocket(ClientSocket):
         loop: asyncio.AbstractEventLoop,
         limits: SocketLimits,
         *,
+        is_client: bool = False,
         keep_alive: KeepAlive | None = None,
         deflate: Deflate | None = None,
     ) -> None:
-        super().__init__(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
+        super().__init__(
+            transport, loop, limits, is_client=is_client, keep_alive=keep_alive, deflate=deflate
+        )
+        self.sandbox_id: str | None = None
         self._deflate = deflate
-        self._boundaries = Boundaries()
+        self._read_so_far = Boundaries()
         self._is_full = False  # the transport is, whatever else holds messages back
         self._is_held_back = False
-
-    def data_received(self, data: bytes) -> None:
-        self._boundaries.read(data)
-        super().data_received(data)
 
     def pause_writing(self) -> None:
         self._is_full = True
@@ -164,12 +173,22 @@ class MovableSocket(ClientSocket):
         if self._is_over:
             return
         read = FrameReader if self._deflate is None else InflatingReader
-        self._reader = read(self, self._limits.websocket_message_size_bytes_max, masked=True)
-        self._boundaries = Boundaries()
+        size_bytes_max = self._limits.websocket_message_size_bytes_max
+        self._reader = read(self, size_bytes_max, masked=not self.is_client)
+        self._read_so_far = Boundaries()
         if self._keep_alive is not None:
             self._keep_alive.add(self)
         self._reader.feed(state.inbound)
         self._boundaries.read(state.inbound)
+
+    @property
+    def _boundaries(self) -> Boundaries:
+        assert self._read_so_far is not None, "it is there from the beginning"
+        return self._read_so_far
+
+    def end(self) -> None:
+        """The peer says nothing more: have what is written leave, then end."""
+        self._transport.close()
 
     def give_away(self) -> None:
         """Another process has it: let go of it here, and tell nobody."""
@@ -184,13 +203,17 @@ class MovableSocket(ClientSocket):
         limits: SocketLimits,
         keep_alive: KeepAlive | None,
         state: SocketState,
+        *,
+        is_client: bool = False,
     ) -> Self:
         """Return the connection that another process has taken out, which is not read yet."""
         bits = state.window_bits
         deflate = None
         if bits is not None:
             deflate = Deflate(bits, limits.websocket_compression_size_bytes_min)
-        new = cls(transport, loop, limits, keep_alive=keep_alive, deflate=deflate)
+        new = cls(
+            transport, loop, limits, is_client=is_client, keep_alive=keep_alive, deflate=deflate
+        )
         new._is_paused = True  # who has made the transport has seen to that
         new.set_delivery(state.policy, state.queue_size_bytes_max)
         new.set_auto_response(state.auto_response)
@@ -201,10 +224,18 @@ class MovableSocket(ClientSocket):
 
     def go_on_from(self, state: SocketState) -> None:
         """Send what had waited, and read what had come of a message; it has a receiver now."""
+        self.send_from(state)
+        self.read_from(state)
+
+    def send_from(self, state: SocketState) -> None:
+        """Send what had waited."""
         if state.pong is not None:
             self.send_pong(state.pong)
         if state.waiting:
             self.transmit(state.waiting)
+
+    def read_from(self, state: SocketState) -> None:
+        """Read what had come of a message; it has a receiver now."""
         self.data_received(state.inbound)
         if self._takes_more and self._receiver is not None:
             self._receiver.go_on()

@@ -30,9 +30,9 @@ MAIN = """
 
         async def processes(self, sandbox):
             process = await sandbox.startProcess("echo ready; sleep 60", {"processId": "sleeper"})
-            line = (await process.waitForLog("ready", 20_000)).line
+            line = (await process.waitForLog("ready", 60_000)).line
             await sandbox.killProcess("sleeper", "SIGKILL")
-            ended = await process.waitForExit(20_000)
+            ended = await process.waitForExit(60_000)
             listed = await sandbox.listProcesses()
             return [line, ended.exitCode, [[each.id, each.status] for each in listed]]
 
@@ -48,7 +48,7 @@ MAIN = """
         async def repositories(self, sandbox):
             who = "-c user.name=a -c user.email=a@example.com"
             await sandbox.exec(f"git init -q r && git -C r {who} commit -q --allow-empty -m one")
-            options = {"targetDir": "/workspace/copy", "cloneTimeoutMs": 20_000}
+            options = {"targetDir": "/workspace/copy", "cloneTimeoutMs": 60_000}
             checkout = await sandbox.gitCheckout("file:///workspace/r", options)
             return [checkout.targetDir, (await sandbox.exists("/workspace/copy/.git")).exists]
 

@@ -105,7 +105,7 @@ class Boxes:
         self._process.wait()
         until(lambda: not self.processes())
         for group in self.groups:
-            ControlGroup("tests", 1, {"tests": group}).remove(within_s=5.0)
+            ControlGroup("tests", 1, {"tests": group}).remove(within_s=30.0)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._log.close()

@@ -18,6 +18,7 @@ from tests.mutants.sockets import SOCKETS
 from tests.mutants.starting import STARTING
 from tests.mutants.suspending import SUSPENDING
 from tests.mutants.tls import TLS
+from tests.mutants.tunnels import TUNNELS
 from tests.mutants.walls import WALLS
 
 MUTANTS = (
@@ -40,4 +41,5 @@ MUTANTS = (
     *SUSPENDING,
     *SANDBOXES,
     *WALLS,
+    *TUNNELS,
 )

@@ -100,10 +100,11 @@ class Keeper:
         self._account: DiskAccount | None = None
         self._failure: Json | None = None
         self._is_ending = False
+        self._stands = False
         self._is_over = False
 
-    def run(self) -> None:
-        """Keep it until it ends."""
+    def run(self) -> bool:
+        """Keep it until it ends; return whether nothing is left of it."""
         adopt_orphans()
         self._listening.setblocking(False)  # noqa: FBT003  # the method's only argument
         self._reactor.watch(self._listening.fileno(), self._accept)
@@ -118,6 +119,7 @@ class Keeper:
         except Exception as error:  # a bug of ours: nothing may be left running
             log.exception("sandbox.keeper_failed", extra={"sandbox": self._place.name})
             self._end(f"Its keeper met a bug of its own: {type(error).__name__}: {error}")
+        return not self._stands
 
     # ---- the beginning
 
@@ -310,6 +312,8 @@ class Keeper:
             try:
                 known = str(self._housing.end(END_WITHIN_S))
             except Exception:
+                # On a machine that has too much to do for that: the launcher goes on with it.
+                self._stands = True
                 log.exception("sandbox.stands", extra={"sandbox": self._place.name})
         kill_descendants(within_s=END_WITHIN_S, reap=_reap)
         return known

@@ -165,8 +165,7 @@ class Launcher:
                 if int(path.name) not in kept:
                     with contextlib.suppress(OSError):  # the one that the list was read from
                         os.close(int(path.name))
-            Keeper(place, listening, self._life).run()
-            code = 0
+            code = 0 if Keeper(place, listening, self._life).run() else 1
         except BaseException:
             log.exception("sandbox.keeper_failed", extra={"sandbox": place.name})
         finally:

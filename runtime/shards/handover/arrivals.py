@@ -7,19 +7,20 @@ that had it has let go of it, or has gone.
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
 from ....actors.http import Request
 from ...sockets.keepalive import KeepAlive
+from ...sockets.landing import Landing
 from ...sockets.limits import SocketLimits
-from ...sockets.movable_socket import MovableSocket
+from ...sockets.movable_socket import MovableSocket, SocketState
 from ..sockets.passing import BorrowedSockets
+from ..sockets.tunnels import Tunnels, go_on
 from .conveyor import Conveyor
-from .frames import HAVE, HTTP, YOURS, MovedSocket, unpack
-from .landing import Landing
+from .frames import HAVE, HTTP, INNER, TUNNEL, YOURS, MovedSocket, MovedTunnel, unpack
 
 # Both routers get their link to a new worker at the same time, as good as.
 JOINED_WAIT_S = 5.0
@@ -48,6 +49,7 @@ class Arrivals:
         loop: Everything happens on it.
         front: Has connections.
         borrowed: Has those that are WebSockets of actors.
+        tunnels: Has those that lead elsewhere.
         limits: Of WebSockets, as this process has them.
         keep_alive: Pings them; None: nobody does.
         own: Keeps what is begun until it is over.
@@ -60,6 +62,7 @@ class Arrivals:
         loop: asyncio.AbstractEventLoop,
         front: Front,
         borrowed: BorrowedSockets,
+        tunnels: Tunnels,
         limits: SocketLimits,
         keep_alive: KeepAlive | None,
         own: Callable[[Any], None],
@@ -69,11 +72,13 @@ class Arrivals:
         self._loop = loop
         self._front = front
         self._borrowed = borrowed
+        self._tunnels = tunnels
         self._limits = limits
         self._keep_alive = keep_alive
         self._own = own
         self._joined_wait_s = joined_wait_s
         self._in_hand: dict[int, tuple[list[Any], socket.socket]] = {}
+        self._inner: dict[int, socket.socket] = {}  # of tunnels, by their numbers
         self._landing = 0
         self._conveyor = Conveyor(end, loop, self._heard, self._ended)
 
@@ -87,14 +92,20 @@ class Arrivals:
         self._conveyor.close()
         for _, descriptor in self._in_hand.values():
             descriptor.close()
+        for descriptor in self._inner.values():
+            descriptor.close()
         self._in_hand.clear()
+        self._inner.clear()
 
     def _heard(self, frame: list[Any], carried: socket.socket | None) -> None:
         kind, number = frame[:2]
         if kind == YOURS:
             self._take(*self._in_hand.pop(number))
+            return
+        assert carried is not None, "the frame says so"
+        if kind == INNER:
+            self._inner[number] = carried
         else:
-            assert carried is not None, "the frame says so"
             self._in_hand[number] = (frame, carried)
             self._conveyor.send([HAVE, number])
 
@@ -103,11 +114,17 @@ class Arrivals:
         in_hand, self._in_hand = list(self._in_hand.values()), {}
         for frame, descriptor in in_hand:
             self._take(frame, descriptor)
+        for descriptor in self._inner.values():  # of tunnels that were not told of any more
+            descriptor.close()
+        self._inner.clear()
 
     def _take(self, frame: list[Any], descriptor: socket.socket) -> None:
         self._landing += 1
         if frame[0] == HTTP:
             self._own(self._land(self._front.take_http(descriptor)))
+        elif frame[0] == TUNNEL:
+            inner = self._inner.pop(frame[1])
+            self._own(self._land(self._take_tunnel(MovedTunnel.of(frame), descriptor, inner)))
         else:
             self._own(self._land(self._take_socket(MovedSocket.of(frame), descriptor)))
 
@@ -118,17 +135,12 @@ class Arrivals:
             self._landing -= 1
 
     async def _take_socket(self, moved: MovedSocket, descriptor: socket.socket) -> None:
-        transport, landing = await self._loop.connect_accepted_socket(Landing, descriptor)
-        landing.wait()
-        await self._borrowed.until_joined(moved.slot, moved.generation, self._joined_wait_s)
-        # What the client has said meanwhile follows what the other router had read.
-        state = replace(moved.state, inbound=moved.state.inbound + landing.inbound)
-        connection = MovableSocket.again(
-            transport, self._loop, self._limits, self._keep_alive, state
+        connection, landing, state = await self._take_client(
+            moved.state,
+            descriptor,
+            moved.request,
+            self._borrowed.until_joined(moved.slot, moved.generation, self._joined_wait_s),
         )
-        transport.set_protocol(connection)
-        self._front.take_socket(connection, descriptor, moved.request)
-
         held = self._borrowed.adopt(
             moved.slot, moved.generation, connection, partial(unpack, moved)
         )
@@ -137,6 +149,42 @@ class Arrivals:
         if landing.is_lost:  # it will not be told a second time
             connection.connection_lost(None)
         elif landing.has_ended:
-            transport.close()
+            connection.end()
         else:
             held.stay()
+
+    async def _take_tunnel(
+        self, moved: MovedTunnel, descriptor: socket.socket, inner: socket.socket
+    ) -> None:
+        opened = await self._tunnels.open(inner, moved.inner, moved.sandbox_id)
+        try:
+            taken = await self._take_client(moved.client, descriptor, moved.request)
+        except BaseException:
+            opened[0].abort()
+            raise
+        self._tunnels.join(taken[0], opened[0], moved.request)
+        for connection, _, state in (taken, opened):
+            connection.send_from(state)  # before anything that the other one reads
+        go_on(*taken)
+        go_on(*opened)
+
+    async def _take_client(
+        self,
+        state: SocketState,
+        descriptor: socket.socket,
+        request: Request | None,
+        before: Awaitable[None] | None = None,
+    ) -> tuple[MovableSocket, Landing, SocketState]:
+        """Have a client's connection here, once what is awaited ``before`` that has happened."""
+        transport, landing = await self._loop.connect_accepted_socket(Landing, descriptor)
+        landing.wait()
+        if before is not None:
+            await before
+        # What the client has said meanwhile follows what the other router had read.
+        state = replace(state, inbound=state.inbound + landing.inbound)
+        connection = MovableSocket.again(
+            transport, self._loop, self._limits, self._keep_alive, state
+        )
+        transport.set_protocol(connection)
+        self._front.take_socket(connection, descriptor, request)
+        return connection, landing, state

@@ -2,7 +2,8 @@
 
 *Promise*: a connection is given away when its successor has said that it has it, and not before; if
 the successor goes, what it has not got by then goes on here. An actor never hears of it. A client
-is not read for as long as its worker takes to answer one question, and the successor another.
+is not read for as long as its worker takes to answer one question, and the successor another; of a
+tunnel no worker is asked.
 *Assumes*: one thread, and nobody else looks after the connections of this process.
 *Rules for editing*: between ``held.leave`` and ``_left`` anything may happen to a connection; what
 is asked before that is asked again there.
@@ -20,8 +21,9 @@ from ...sockets.movable_socket import MovableSocket, SocketState
 from ..sockets.held_sockets import HeldSocket
 from ..sockets.reading import Unread
 from ..sockets.states import HeldState
+from ..sockets.tunnels import Tunnel
 from .conveyor import Conveyor
-from .frames import HAVE, HTTP, YOURS, MovedSocket, packed
+from .frames import HAVE, HTTP, INNER, YOURS, MovedSocket, MovedTunnel, packed
 
 # So many are asked for and given at the same time: each waits no longer than these take.
 IN_HAND_MAX = 64
@@ -42,6 +44,14 @@ class _Given:
     held: HeldSocket
     connection: MovableSocket
     state: SocketState
+
+
+@dataclass(frozen=True, slots=True)
+class _GivenTunnel:
+    """A tunnel that the successor has been told of."""
+
+    tunnel: Tunnel
+    states: tuple[SocketState, SocketState]
 
 
 class Departures:
@@ -74,13 +84,21 @@ class Departures:
         # Those that send nothing new until their clients have read what is on its way.
         self._holding: dict[HeldSocket, MovableSocket] = {}
         self._asked: set[HeldSocket] = set()
-        self._given: dict[int, _Given | socket.socket] = {}
+        self._holding_tunnels: set[Tunnel] = set()  # likewise
+        self._given: dict[int, _Given | _GivenTunnel | socket.socket] = {}
         self._is_quiet: asyncio.Future[None] | None = None
 
-    def look(self, held: Iterable[HeldSocket], http: Iterable[HttpConnection]) -> None:
+    def look(
+        self,
+        held: Iterable[HeldSocket],
+        http: Iterable[HttpConnection],
+        tunnels: Iterable[Tunnel] = (),
+    ) -> None:
         """See who can go now, and have them go; the others may be able to later."""
         if self._conveyor.has_ended:
             return
+        for tunnel in tunnels:
+            self._look_at(tunnel)
         for one, client in list(self._holding.items()):
             if one.state is HeldState.OVER or not client.may_move:
                 self._flow(one, client)  # a close frame waits there, for instance
@@ -158,6 +176,28 @@ class Departures:
             self._conveyor.send(moved.frame(number), connection.duplicate())
         self._more()
 
+    def _look_at(self, tunnel: Tunnel) -> None:
+        """Have a tunnel go, if it can."""
+        if any(
+            isinstance(one, _GivenTunnel) and one.tunnel is tunnel for one in self._given.values()
+        ):
+            return
+        if not tunnel.may_move:
+            if tunnel in self._holding_tunnels:  # a close frame waits there, for instance
+                self._holding_tunnels.discard(tunnel)
+                tunnel.let_flow()
+            return
+        if not tunnel.dry():  # it is soon, if both sides read
+            self._holding_tunnels.add(tunnel)
+            return
+        self._holding_tunnels.discard(tunnel)
+        states = tunnel.take_out()
+        number = self._next()
+        self._given[number] = _GivenTunnel(tunnel, states)
+        moved = MovedTunnel(*states, tunnel.inner.sandbox_id, tunnel.request)
+        self._conveyor.send([INNER, number], tunnel.inner.duplicate())
+        self._conveyor.send(moved.frame(number), tunnel.client.duplicate())
+
     def _give_http(self, descriptor: socket.socket) -> None:
         number = self._next()
         self._given[number] = descriptor
@@ -178,6 +218,8 @@ class Departures:
             if given.held.state is not HeldState.OVER:
                 given.held.end()
             given.connection.give_away()
+        elif isinstance(given, _GivenTunnel):
+            given.tunnel.give_away()
         else:
             given.close()
         self._more()
@@ -204,10 +246,15 @@ class Departures:
         self._candidates.clear()
         for held, connection in list(self._holding.items()):
             self._flow(held, connection)
+        holding, self._holding_tunnels = self._holding_tunnels, set()
+        for tunnel in holding:
+            tunnel.let_flow()
         for one in given:
             if isinstance(one, _Given):
                 one.connection.put_back(one.state)
                 self._return(one.held, one.connection)
+            elif isinstance(one, _GivenTunnel):
+                one.tunnel.put_back(one.states)
             else:
                 self._take_back(one)
         self._more()

@@ -1,7 +1,8 @@
 """What a router and its successor say to each other about one connection.
 
-The old one says ``SOCKET`` or ``HTTP`` with the descriptor and all there is to know. The new one
-says ``HAVE``, and does nothing. The old one lets go and says ``YOURS``. From then on it is the new
+The old one says ``SOCKET``, ``HTTP`` or ``TUNNEL`` with the descriptor and all there is to know;
+right before a tunnel, as ``INNER``, with the descriptor of its inner connection. The new one says
+``HAVE``, and does nothing. The old one lets go and says ``YOURS``. From then on it is the new
 one's.
 
 Each frame is ``[kind, number of the connection, ...]``.
@@ -18,7 +19,7 @@ from ..sockets.held_sockets import HeldSocket
 from ..sockets.reading import Unread
 from ..sockets.unacknowledged import Unacknowledged
 
-SOCKET, HTTP, HAVE, YOURS = range(4)
+SOCKET, HTTP, HAVE, YOURS, INNER, TUNNEL = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,35 @@ class MovedSocket:
         slot, generation, router, session, state, held, request = frame[2:]
         unpacked = SocketState.unpacked(state)
         return cls(slot, generation, router, session, unpacked, held, _unpacked(request))
+
+
+@dataclass(frozen=True, slots=True)
+class MovedTunnel:
+    """A tunnel, as its successor is told of it.
+
+    Attributes:
+        client: What the client's connection is.
+        inner: What the other one is.
+        sandbox_id: Of the sandbox that it leads into; None for none.
+        request: How the client has asked for it; None if that is not known.
+    """
+
+    client: SocketState
+    inner: SocketState
+    sandbox_id: str | None
+    request: Request | None
+
+    def frame(self, number: int) -> list[Any]:
+        """As it travels."""
+        states = [self.client.packed(), self.inner.packed()]
+        return [TUNNEL, number, *states, self.sandbox_id, _packed(self.request)]
+
+    @classmethod
+    def of(cls, frame: list[Any]) -> "MovedTunnel":
+        """What ``frame`` has given."""
+        client, inner, sandbox_id, request = frame[2:]
+        states = SocketState.unpacked(client), SocketState.unpacked(inner)
+        return cls(*states, sandbox_id, _unpacked(request))
 
 
 def packed(held: HeldSocket) -> list[Any]:

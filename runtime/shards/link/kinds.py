@@ -48,7 +48,7 @@ from .fields import (
 from .framing import Frame
 
 # Grows whenever a kind changes its number or its fields.
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 
 # Who is at an end of a link, as bits. Plain ints here and below: enum members cost several times
 # as much wherever a frame is looked at.
@@ -96,6 +96,8 @@ RESUME: Final = 38
 # Sockets: one router hands a client to another; the worker's part of it.
 LEAVING: Final = 39
 ARRIVED: Final = 40
+# Sockets: a connection that a worker has given to a router arrived there.
+HELD: Final = 41
 # Sockets: from the actor to the client.
 SEND: Final = 48
 SEVER: Final = 49
@@ -109,6 +111,7 @@ RESTART: Final = 56
 TAKEN: Final = 57
 LEFT: Final = 58
 WHOSE: Final = 59
+GIVEN: Final = 60
 
 _ANYBODY = SUPERVISOR | ROUTER | WORKER
 _PEERS = ROUTER | WORKER
@@ -300,6 +303,16 @@ _TABLE: tuple[tuple[int, str, int, tuple[Field, ...]], ...] = (
     (WHOSE, "WHOSE", WORKER, (_SESSION, *_ACTOR, ("session_id", is_text))),
     # Whoever has it has said what it wants of the connection: the client may be read.
     (TAKEN, "TAKEN", WORKER, (_SESSION,)),
+    # Who speaks with the client is at the end of a connection that the worker has opened. It gives
+    # the descriptor of that away, with the session's number, and hears no more of either.
+    (
+        GIVEN,
+        "GIVEN",
+        WORKER,
+        (_SESSION, ("inbound", is_bytes), ("sandbox_id", or_none(is_text))),
+    ),
+    # The router has that connection, and sees to all that it needs.
+    (HELD, "HELD", ROUTER, (_SESSION,)),
 )
 
 KINDS: Final = {row[0]: Kind(*row) for row in _TABLE}

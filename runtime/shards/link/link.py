@@ -26,6 +26,7 @@ from typing import cast
 from ....storage.errors import LimitExceeded
 from ..version import VERSION
 from .begun import Begun, BegunElsewhere
+from .descriptors import Descriptors
 from .errors import LinkBroken, LinkEnded, VersionsDiffer
 from .framing import Frame, FrameReader, FrameWriter, joined, read_body
 from .kinds import BYE, HELLO, KINDS, PART, PROTOCOL, ROLE_NAMES, check
@@ -93,6 +94,7 @@ class Link(asyncio.Protocol):
         loop: On which all of this happens.
         ended: Why nothing comes any more; None while the link lives.
         is_writing_paused: The other process reads more slowly than it is written to.
+        descriptors: What is given beside the frames; None if nothing can be.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class Link(asyncio.Protocol):
         self._pieces = bytearray()
         self._begun: Begun | None = None
         self._begun_elsewhere: BegunElsewhere | None = None
+        self.descriptors: Descriptors | None = None
         self._frames_sent = self._frames_received = self._writes = 0
         self._sent_size_bytes = self._received_size_bytes = 0
 
@@ -427,10 +430,7 @@ class Link(asyncio.Protocol):
         self._unsent_size_bytes = 0
         self._pieces = bytearray()
         if self._transport is not None and self._is_started:
-            if is_abrupt:
-                self._transport.abort()
-            else:
-                self._transport.close()
+            (self._transport.abort if is_abrupt else self._transport.close)()
         told, self._on_end = self._on_end, []
         try:
             for callback in told:

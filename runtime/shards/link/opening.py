@@ -1,7 +1,8 @@
 """How two processes begin a link over a socketpair.
 
 First of all each end sends one byte, and with it (SCM_RIGHTS) the descriptor of its ``begun``
-file; frames follow, HELLO being the first of them.
+file and that of an end at which further descriptors will arrive; frames follow, HELLO being the
+first of them.
 """
 
 import asyncio
@@ -9,10 +10,12 @@ import os
 import socket
 
 from .begun import Begun, BegunElsewhere
+from .descriptors import Descriptors
 from .errors import LinkEnded
 from .link import Link
 
 _PREAMBLE = b"\x01"
+_COUNT = 2  # of descriptors
 
 
 async def open_link(link: Link, sock: socket.socket) -> None:
@@ -30,18 +33,27 @@ async def open_link(link: Link, sock: socket.socket) -> None:
     """
     begun = Begun()
     try:
-        sock.setblocking(False)  # noqa: FBT003  # the socket's own form
-        socket.send_fds(sock, [_PREAMBLE], [begun.descriptor])
-        elsewhere = BegunElsewhere(await _receive_descriptor(sock))
-    except ConnectionError as error:
-        begun.close()
-        sock.close()
-        raise LinkEnded(f"the other process has gone: {error}", is_peer_gone=True) from None
-    except BaseException:
+        descriptors = Descriptors()
+    except OSError:
         begun.close()
         sock.close()
         raise
-    link.give_begun(begun, elsewhere)
+    try:
+        sock.setblocking(False)  # noqa: FBT003  # the socket's own form
+        socket.send_fds(sock, [_PREAMBLE], [begun.descriptor, descriptors.other_end])
+        elsewhere, arriving = await _receive_descriptors(sock)
+    except BaseException as error:
+        begun.close()
+        descriptors.close()
+        sock.close()
+        if isinstance(error, ConnectionError):
+            text = f"the other process has gone: {error}"
+            raise LinkEnded(text, is_peer_gone=True) from None
+        raise
+    link.give_begun(begun, BegunElsewhere(elsewhere))
+    descriptors.joined(arriving)
+    link.descriptors = descriptors
+    link.when_ended(lambda _: descriptors.close())
     try:
         await connect_link(link, sock)
     except BaseException as error:
@@ -62,7 +74,7 @@ async def connect_link(link: Link, sock: socket.socket) -> None:
     link.start()
 
 
-async def _receive_descriptor(sock: socket.socket) -> int:
+async def _receive_descriptors(sock: socket.socket) -> tuple[int, int]:
     loop = asyncio.get_running_loop()
     readable = loop.create_future()
 
@@ -76,12 +88,13 @@ async def _receive_descriptor(sock: socket.socket) -> int:
     finally:
         loop.remove_reader(sock.fileno())
     try:  # one byte, so that nothing of the frames behind it is taken
-        data, descriptors, _, _ = socket.recv_fds(sock, len(_PREAMBLE), 1)
+        data, descriptors, _, _ = socket.recv_fds(sock, len(_PREAMBLE), _COUNT)
     except ConnectionError as error:
         raise LinkEnded(f"the other process has gone: {error}", is_peer_gone=True) from None
-    if data == _PREAMBLE and len(descriptors) == 1:
-        os.set_inheritable(descriptors[0], False)  # noqa: FBT003  # os's own form
-        return descriptors[0]
+    if data == _PREAMBLE and len(descriptors) == _COUNT:
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)  # noqa: FBT003  # os's own form
+        return descriptors[0], descriptors[1]
     for descriptor in descriptors:
         os.close(descriptor)
     if not data:

@@ -71,6 +71,7 @@ class HeldSocket:
         auto_response: What it answers without its actor, and to what; or None.
         on_restart: What its actor's class wants done with it when the process has gone.
         request: How the client has asked for it; None if nobody could ask again.
+        said_close: What the client has said goodbye with, if nobody has answered yet; or None.
         protocol: The subprotocol that was agreed on; None for none.
         told: How the connection is, as the process of its actor was told last; None before.
         on_orphaned: Called with this when the process of its actor has gone: to find a successor.
@@ -82,7 +83,6 @@ class HeldSocket:
         "_loop",
         "_lost",
         "_on_left",
-        "_said_close",
         "_timer",
         "_wants_brake",
         "auto_response",
@@ -95,6 +95,7 @@ class HeldSocket:
         "on_restart",
         "protocol",
         "request",
+        "said_close",
         "session",
         "state",
         "told",
@@ -132,7 +133,7 @@ class HeldSocket:
         self._limits = limits
         self.unread = Unread.NOTHING
         self._wants_brake = False
-        self._said_close: Close | None = None  # the client has, and nobody has answered yet
+        self.said_close: Close | None = None
         self._on_left: Callable[[bool], None] | None = None
         self._lost: tuple[int, str] | None = None  # its connection was, while nobody was there
         self._timer: asyncio.TimerHandle | None = None
@@ -148,7 +149,7 @@ class HeldSocket:
     @property
     def is_closing(self) -> bool:
         """The client has said goodbye, or its connection was lost."""
-        return self._said_close is not None or self._lost is not None
+        return self.said_close is not None or self._lost is not None
 
     def receive(self, message: str | bytes) -> None:
         if self.first_message is None and self.on_restart == REPLAY_FIRST:
@@ -162,7 +163,7 @@ class HeldSocket:
             self._read_no_more(Unread.FULL)
 
     def receive_close(self, code: int | None, reason: str) -> None:
-        self._said_close = (code, reason)
+        self.said_close = (code, reason)
         if self.home is not None:
             self.home.link.send([SAID_CLOSE, self.session, code, reason])
 
@@ -204,7 +205,7 @@ class HeldSocket:
         if self.state is HeldState.OVER:
             return
         self.connection.transmit(messages, close)
-        if close is not None and self._said_close is not None:
+        if close is not None and self.said_close is not None:
             self.end()  # both have said goodbye
 
     def sever(self, code: int, reason: str) -> None:
@@ -313,8 +314,8 @@ class HeldSocket:
         for number, message, is_redelivered in undelivered:
             self.unacknowledged.delivered(number)
             link.send([MESSAGE, self.session, number, message, is_redelivered])
-        if self._said_close is not None:
-            code, reason = self._said_close
+        if self.said_close is not None:
+            code, reason = self.said_close
             link.send([SAID_CLOSE, self.session, code, reason])
         if self._lost is not None:
             self.receive_lost(*self._lost)
@@ -387,6 +388,10 @@ class HeldSockets:
 
     def __iter__(self) -> Iterator[HeldSocket]:
         return iter(list(self._sockets.values()))
+
+    def get(self, session: int) -> HeldSocket | None:
+        """The socket of that number; None for one that is over."""
+        return self._sockets.get(session)
 
     def add(self, held: HeldSocket) -> None:
         """Its actor is at the other end of this link."""

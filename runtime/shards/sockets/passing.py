@@ -27,6 +27,7 @@ from ..link.kinds import DROP, TAKE, TAKEN, WHOSE
 from ..link.link import Link
 from ..link.messages import SocketRef
 from .connection import Connection
+from .giving import Giving
 from .held_sockets import HeldSocket, HeldSockets
 from .linked_sockets import LinkedSocket, LinkedSockets
 from .passed_web_socket import LocalConnection, PassedWebSocket
@@ -97,8 +98,9 @@ class LentSockets:
                 linked_socket.sever(SERVICE_RESTART, NOBODY)
             elif socket.can_be_handed_over:
                 socket.hand_over(linked_socket)
-                _introduce(linked_socket, linked)
-                linked.tell([TAKEN, linked_socket.session])
+                if not giving.give(linked_socket):
+                    _introduce(linked_socket, linked)
+                    linked.tell([TAKEN, linked_socket.session])
             else:  # user code has accepted it behind the answer that carried it
                 linked_socket.sever(INTERNAL_ERROR, USED_LATE)
 
@@ -112,6 +114,7 @@ class LentSockets:
                 loop.call_later(self._let_go_s, self._let_go_of, link)
 
         loop = asyncio.get_running_loop()
+        giving = Giving(link, linked)
         link.handle(TAKE, take)
         link.handle(DROP, drop)
         link.when_ended(ended)

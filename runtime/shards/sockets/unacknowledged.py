@@ -101,6 +101,10 @@ class Unacknowledged:
                 worst = max(worst, kept.deaths)
         return worst
 
+    def messages(self) -> list[str | bytes]:
+        """All of them, oldest first."""
+        return [one.message for one in self._kept.values()]
+
     def undelivered(self) -> Iterator[tuple[int, str | bytes, bool]]:
         """Yield number, message, and whether an earlier process has had it, oldest first."""
         for number, kept in self._kept.items():

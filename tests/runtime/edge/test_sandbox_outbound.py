@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from tests.runtime.sandbox.sandboxes import Sandboxes
 
 pytestmark = pytest.mark.slow
 
-ID = "ab" * 32
+ID = secrets.token_hex(32)  # of this process: other tests run beside it
 
 
 @pytest.fixture(scope="module")

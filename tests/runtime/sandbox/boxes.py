@@ -1,6 +1,7 @@
 """Actors that have sandboxes, as programs use them: ``boxes.box("one")``."""
 
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from perdure.runtime.sandbox.home import SandboxHome
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 from perdure.runtime.sandbox.sandbox import Sandbox
 from perdure.runtime.sockets.limits import SocketLimits
-from tests.runtime.sandbox.sandboxes import children_of, processes_with, until
+from tests.runtime.sandbox.sandboxes import children_of, open_files, processes_with, until
 from tests.world import World
 
 _numbers = itertools.count(1)
@@ -37,8 +38,9 @@ class Boxes:
         self._folder = folder
         self._config = SandboxConfig(isolation=isolation)
         self._used: dict[str, SandboxStub] = {}
-        # Names of their own: all tests of a file share one launcher, and its folder.
-        self._mark = f"t{next(_numbers)}"
+        # Names of their own: all tests of a file share one launcher, and its folder, and processes
+        # are looked for by what is made of the name, also while another process runs tests.
+        self._mark = f"t{next(_numbers)}-{os.getpid()}"
         self.restart()
 
     def restart(self, **config: Any) -> None:
@@ -65,7 +67,8 @@ class Boxes:
 
     def keepers(self) -> set[int]:
         """The keepers of all sandboxes that the test's launcher has."""
-        return children_of(self._launcher.pid)
+        children = children_of(self._launcher.pid)
+        return {pid for pid in children if any("keeper.lock" in file for file in open_files(pid))}
 
     async def called(self, script: Callable[[], Any]) -> Any:
         """What ``script()`` gives, run in a handler: only there can functions be sent."""

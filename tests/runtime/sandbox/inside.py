@@ -15,4 +15,4 @@ async def serve_inside(sandbox: SandboxConnection, port: int = PORT, name: str =
         stream.end()
         await stream.answer()
     await sandbox.ask("start", command=f"exec python3 inner_server.py {port} {name}")
-    await sandbox.ask("listening", port=port, timeout_s=20)
+    await sandbox.ask("listening", port=port, timeout_s=60)

@@ -12,7 +12,10 @@ from perdure.runtime.sandbox.asking import Output, SandboxStream
 from perdure.runtime.sandbox.connection import SandboxConnection
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 
-WAIT_S = 30
+WAIT_S = 60
+# How long a command has that is to run out of time, and is to say something before: the first is
+# enough but for a machine that is slow, or has much else to do.
+TIMES_S = (0.3, 3.0, 30.0)
 
 
 class Sandboxes:
@@ -87,11 +90,12 @@ def children_of(pid: int) -> set[int]:
 
 
 def open_files(pid: int) -> list[str]:
-    """What a process has open, which may change meanwhile."""
+    """What a process has open, which may change meanwhile; nothing if it has ended."""
     found = []
-    for path in list(Path(f"/proc/{pid}/fd").iterdir()):
-        with contextlib.suppress(FileNotFoundError):
-            found.append(os.readlink(path))
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for path in list(Path(f"/proc/{pid}/fd").iterdir()):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.readlink(path))
     return found
 
 
@@ -118,6 +122,16 @@ async def run(connection: SandboxConnection, command: str, **fields: Any) -> Any
         return await output_of(stream)
 
 
+async def run_out_of_time(connection: SandboxConnection, command: str) -> tuple[bytes, Any]:
+    """Run a command that says it is ready, and does not end by itself, until its time is over."""
+    for timeout_s in TIMES_S:
+        stdout, _, answer = await run(connection, command, timeout_s=timeout_s)
+        assert answer["timed_out"] is True
+        if stdout:
+            return stdout, answer
+    raise AssertionError("it does not get ready")
+
+
 async def text_of(connection: SandboxConnection, command: str) -> str:
     """Run a command that goes well; return what it writes."""
     stdout, stderr, answer = await run(connection, command)
@@ -131,3 +145,11 @@ async def next_output(items: AsyncIterator[Any]) -> bytes:
         if isinstance(item, Output):
             return item.data
     raise AssertionError("the stream has ended")
+
+
+async def output_until(items: AsyncIterator[Any], text: bytes) -> bytes:
+    """What a stream says up to a text: what a terminal is written at once may come in pieces."""
+    whole = b""
+    while text not in whole:
+        whole += await next_output(items)
+    return whole

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import secrets
 import socket
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
 pytestmark = pytest.mark.slow
 
-NAME = "ef" * 32
+NAME = secrets.token_hex(32)  # of this process: other tests run beside it
 
 
 async def test_who_opens_while_it_ends_gets_the_next_one(sandboxes: Sandboxes) -> None:

@@ -14,11 +14,13 @@ import os, subprocess, sys, time
 from perdure.runtime.sandbox.descendants import adopt_orphans, descendants, kill_descendants
 folder = sys.argv[1]
 adopt_orphans()
-spared = subprocess.Popen(["bash", "-c", "sleep 1000 & wait"])
-tree = subprocess.Popen(["bash", "-c", "setsid bash -c 'echo $$ > a; sleep 1000; :' & exit"], cwd=folder)
-deaf = subprocess.Popen(["bash", "-c", "trap '' TERM HUP INT; echo $$ > b; while :; do sleep 1; done"], cwd=folder)
+spared = subprocess.Popen(["bash", "-c", "sleep 1000 & echo > d; wait"], cwd=folder)
+tree = subprocess.Popen(["bash", "-c", "setsid bash -c 'sleep 1000 & echo $$ > a; wait' & exit"], cwd=folder)
+deaf = subprocess.Popen(["bash", "-c", "trap '' TERM HUP INT; sleep 1000 & echo $$ > b; wait"], cwd=folder)
 forks = subprocess.Popen(["bash", "-c", "echo $$ > c; while :; do (sleep 1000; :) & sleep 0.001; done"], cwd=folder)
-while not all(os.path.exists(f"{folder}/{name}") for name in "abc"):
+def is_written(name):
+    return os.path.exists(f"{folder}/{name}") and os.path.getsize(f"{folder}/{name}")
+while not all(map(is_written, "abcd")):
     time.sleep(0.01)
 def reap():
     try:
@@ -26,10 +28,10 @@ def reap():
             pass
     except ChildProcessError:
         pass
-killed = kill_descendants({spared.pid}, within_s=20, reap=reap)
+killed = kill_descendants({spared.pid}, within_s=60, reap=reap)
 left = set(descendants(os.getpid()))
 print(killed >= 5, spared.pid in left, len(left), set(descendants(os.getpid(), {spared.pid})))
-kill_descendants(within_s=20, reap=reap)
+kill_descendants(within_s=60, reap=reap)
 print(set(descendants(os.getpid())))
 """
 DIES = """

@@ -32,7 +32,7 @@ async def test_two_of_them_share_nothing(boxes: Boxes) -> None:
     for box in (first, second):
         await box.write_file("name", box.id)
         await box.start_process("python3 -m http.server 8080")
-        await box.wait_for_port(8080, timeout=20)
+        await box.wait_for_port(8080, timeout=60)
     assert (await first.read_file("name")).content == first.id
     seen = (await second.exec("cat name; echo; ls /workspace")).stdout
     assert seen == f"{second.id}\nname\n"

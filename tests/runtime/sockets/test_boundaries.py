@@ -8,6 +8,7 @@ from perdure.runtime.sockets.boundaries import (
     Boundaries,
     header_size,
     payload_size,
+    short_heads,
     whole_messages,
 )
 from perdure.runtime.sockets.frames import BINARY, encode_frame
@@ -84,3 +85,19 @@ def test_no_other_frame_is_a_whole_message(first: int) -> None:
     assert whole_messages(bytes([first]) + b"\x01a", 0, 100) == 0
     assert whole_messages(b"\x81\x01a" + bytes([first]) + b"\x01a", 0, 100) == 0
     assert whole_messages(b"", 0, 100) == 0
+
+
+@pytest.mark.parametrize("size_bytes_max", [0, 5, 124, 125, 70_000])
+@pytest.mark.parametrize("bit", [0, 0x80])
+def test_what_is_known_by_its_first_two_bytes_is_one_whole_message(
+    bit: int, size_bytes_max: int
+) -> None:
+    known = short_heads(bit, size_bytes_max)
+    for first in range(256):
+        for second in range(256):
+            head = bytes((first, second))
+            size = 2 + (4 if bit else 0) + (second & 0x7F)
+            is_one = second & 0x7F < 126 and whole_messages(
+                head + bytes(size - 2), bit, size_bytes_max
+            )
+            assert known.get(head) == (size if is_one else None)

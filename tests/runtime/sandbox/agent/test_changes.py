@@ -1,3 +1,4 @@
+import secrets
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ async def test_who_was_away_learns_whether_something_changed(sandboxes: Sandboxe
 
 
 async def test_another_connection_may_ask_too(sandboxes: Sandboxes) -> None:
-    name = "ab" * 32
+    name = secrets.token_hex(32)
     sandbox = await sandboxes.open(name)
     version = (await sandbox.ask("changes"))["version"]
     sandbox.close()
@@ -46,7 +47,7 @@ async def test_what_is_not_meant_does_not_count(sandboxes: Sandboxes) -> None:
 
 
 async def test_a_version_of_another_start_wants_all_to_be_read_anew(sandboxes: Sandboxes) -> None:
-    name = "cd" * 32
+    name = secrets.token_hex(32)
     sandbox = await sandboxes.open(name)
     version = (await sandbox.ask("changes"))["version"]
     await sandbox.ask("stop")

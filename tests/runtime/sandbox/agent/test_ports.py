@@ -31,7 +31,7 @@ async def serve(
         stream.end()
         await stream.answer()
     await sandbox.ask("start", command=f"exec python3 server.py {name}")
-    await sandbox.ask("listening", port=port, timeout_s=20)
+    await sandbox.ask("listening", port=port, timeout_s=60)
 
 
 async def say(sandbox: SandboxConnection, port: int, text: bytes) -> bytes:

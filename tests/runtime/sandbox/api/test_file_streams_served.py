@@ -72,7 +72,7 @@ async def test_files_pass_through_and_watches_end_with_their_reader(serve: Servi
         assert await ask("get") == large
         assert await ask("collect") == [len(large), "text/plain"]
         assert await ask("watch") == ["/workspace", "/workspace/a", "/workspace/b"]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await ask("watches"):
                 await asyncio.sleep(0.01)
         assert await ask("backup") == [True, ["a", "b", "data"]]

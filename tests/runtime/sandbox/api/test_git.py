@@ -13,6 +13,7 @@ from perdure.runtime.sandbox.errors import (
     SandboxSessionError,
 )
 from tests.runtime.sandbox.boxes import Boxes
+from tests.runtime.sandbox.sandboxes import TIMES_S
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
 
@@ -175,6 +176,7 @@ STUBBORN = """#!/bin/bash
 trap '' TERM
 target=${@: -1}
 mkdir -p "$target/.git/objects"
+touch bin/begun
 sleep 987 &
 while :; do wait; done
 """
@@ -197,8 +199,13 @@ async def test_one_that_had_to_be_killed_leaves_nothing_either(boxes: Boxes) -> 
     await box.write_file("/workspace/bin/git", STUBBORN)
     await box.set_env_vars({"PATH": "/workspace/bin:/usr/bin:/bin"})
     for target in ("new", "empty", "full"):
-        with pytest.raises(SandboxGitError, match="clone_timeout"):
-            await box.git_checkout("/a", target_dir=target, clone_timeout=0.1)
+        await box.exec("rm -f bin/begun")
+        for timeout in TIMES_S:
+            with pytest.raises(SandboxGitError, match="clone_timeout"):
+                await box.git_checkout("/a", target_dir=target, clone_timeout=timeout)
+            if (await box.exists("/workspace/bin/begun")).exists:
+                break
+        assert (await box.exists("/workspace/bin/begun")).exists
     await box.write_file("/workspace/bin/git", STUBBORN.replace("sleep 987 &", "kill -9 $$"))
     with pytest.raises(SandboxGitError, match="Killed"):
         await box.git_checkout("/a", target_dir="new")

@@ -21,7 +21,7 @@ async def bytes_of(stream: SandboxStream) -> AsyncIterator[bytes]:
 
 async def ended(stream: SandboxStream) -> str:
     with contextlib.suppress(SandboxRefused):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await stream.answer()
         return "answered"
     return "cancelled"

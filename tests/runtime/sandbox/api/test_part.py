@@ -102,7 +102,7 @@ async def test_nothing_is_asked_before_what_was_written_is_durable(boxes: Boxes)
     stub = boxes.box(cls=Slow)
     await stub.exec("true")
     running = asyncio.ensure_future(stub.stub.script())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not held:
             await asyncio.sleep(0.01)
     assert not (await stub_exists(boxes, stub))

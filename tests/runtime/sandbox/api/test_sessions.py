@@ -19,7 +19,7 @@ async def test_one_has_its_own_folder_and_variables(boxes: Boxes) -> None:
     assert (await box.exists("/workspace/app/here")).exists
     process = await session.start_process("pwd; sleep 987")
     assert process.session_id == "app"
-    await process.wait_for_log("/workspace/app", timeout=20)
+    await process.wait_for_log("/workspace/app", timeout=60)
     other = await box.create_session()
     assert other.id.startswith("session-")
     assert (await other.exec("echo $A")).stdout == "\n"
@@ -43,7 +43,7 @@ async def test_to_delete_it_ends_its_processes_and_no_others(boxes: Boxes) -> No
     inside = await session.start_process("sleep 987")
     outside = await box.start_process("sleep 987")
     assert (await box.delete_session("s")).id == "s"
-    assert (await inside.wait_for_exit(timeout=20)).exit_code == 143
+    assert (await inside.wait_for_exit(timeout=60)).exit_code == 143
     assert await outside.get_status() == "running"
     with pytest.raises(SandboxSessionError, match="no session 5"):
         await box.exec("true", session_id=5)  # type: ignore[arg-type]  # on purpose

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import secrets
 import signal
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from tests.runtime.sandbox.sandboxes import (
 
 pytestmark = pytest.mark.slow
 
-NAME = "ab" * 32
+NAME = secrets.token_hex(32)  # of this process: other tests run beside it
 
 
 def keeper_of(agent: int) -> int:
@@ -114,17 +115,22 @@ async def test_destroy_leaves_nothing(sandboxes: Sandboxes) -> None:
 async def test_a_sandbox_that_has_nothing_to_do_sleeps(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open(NAME)
     begun = await sandbox.ask("start", command="sleep 1000")
-    await sandbox.ask("settings", sleep_after_s=0.2)
     async with sandbox.stream("hold"):
+        await sandbox.ask("settings", sleep_after_s=0.2)
         await text_of(sandbox, "sleep 0.5")
         assert is_alive(begun["pid"])
     assert "sleeps" in await sandbox.is_lost()
     until(lambda: not is_alive(begun["pid"]))
 
 
+async def test_one_that_is_asked_nothing_at_all_sleeps(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open(NAME, sleep_after_s=0.1)
+    assert "sleeps" in await sandbox.is_lost()
+
+
 async def test_a_sandbox_that_is_kept_alive_does_not_sleep(sandboxes: Sandboxes) -> None:
-    sandbox = await sandboxes.open(NAME, sleep_after_s=0.3)
-    await sandbox.ask("settings", keep_alive=True)
+    sandbox = await sandboxes.open(NAME)
+    await sandbox.ask("settings", keep_alive=True, sleep_after_s=0.3)
     lost = asyncio.ensure_future(sandbox.is_lost())
     await asyncio.wait({lost}, timeout=0.8)
     assert not lost.done()

@@ -1,4 +1,5 @@
 import os
+import secrets
 import signal
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from tests.runtime.sandbox.sandboxes import text_of, until
 
 pytestmark = pytest.mark.slow
 
-NAME = "12" * 32
+NAME = secrets.token_hex(32)  # of this process: other tests run beside it
 
 
 async def test_it_opens_sandboxes_and_logs_what_goes_wrong(

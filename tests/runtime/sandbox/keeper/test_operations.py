@@ -9,7 +9,9 @@ from tests.runtime.sandbox.sandboxes import (
     is_alive,
     next_output,
     output_of,
+    output_until,
     run,
+    run_out_of_time,
     text_of,
     until,
 )
@@ -125,16 +127,15 @@ async def test_without_input_a_command_reads_nothing(sandboxes: Sandboxes) -> No
 async def test_a_time_that_is_over_ends_all_of_the_group(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     command = "bash -c 'trap \"\" TERM; echo $$; while :; do sleep 1; done' & wait"
-    stdout, _, answer = await run(sandbox, command, timeout_s=0.3)
-    assert answer["timed_out"] is True
+    stdout, answer = await run_out_of_time(sandbox, command)
     assert answer["signal"] == "SIGTERM"
     until(lambda: not is_alive(int(stdout)))
 
 
 async def test_a_time_that_is_over_ends_what_does_not_listen(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
-    command = "trap '' TERM; while :; do sleep 0.1; done"
-    _, _, answer = await run(sandbox, command, timeout_s=0.2)
+    command = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+    _, answer = await run_out_of_time(sandbox, command)
     assert answer == {"exit_code": 137, "signal": "SIGKILL", "timed_out": True}
 
 
@@ -288,9 +289,9 @@ async def test_a_terminal_takes_what_is_typed_and_changes_its_size(sandboxes: Sa
     command = "trap 'stty size; exit 5' WINCH; echo ready; while :; do sleep 0.05; done"
     async with sandbox.stream("terminal", cols=80, rows=24, command=command) as stream:
         items = aiter(stream)
-        assert await next_output(items) == b"ready\r\n"
+        assert await output_until(items, b"\n") == b"ready\r\n"
         stream.tell({"cols": 120, "rows": 40})
-        assert await next_output(items) == b"40 120\r\n"
+        assert await output_until(items, b"\n") == b"40 120\r\n"
         assert (await stream.answer())["exit_code"] == 5
 
 
@@ -307,8 +308,7 @@ async def test_who_hangs_up_ends_the_shell(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     async with sandbox.stream("terminal", command="exec bash --norc") as stream:
         items = aiter(stream)
-        while b"bash-" not in await next_output(items):
-            pass
+        await output_until(items, b"bash-")
         stream.end()
         answer = await stream.answer()
     assert answer["signal"] == "SIGHUP" or answer["exit_code"] in {0, 1, 129}

@@ -1,3 +1,4 @@
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from perdure.runtime.sandbox.wall.system_folders import find_system
 from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
 
 pytestmark = pytest.mark.slow
-NAME = "a" * 64
+NAME = secrets.token_hex(32)  # of this process: other tests run beside it
 
 
 def test_limits_are_what_was_said_and_else_what_is_usual() -> None:
@@ -156,7 +157,7 @@ async def test_a_machine_that_gives_no_wall_is_told_of_at_the_first_use(
     launcher = LauncherProcess(tmp_path / "sandboxes")
     try:
         with pytest.raises(SandboxRefused) as refused:
-            sandbox = await SandboxConnection.open(tmp_path / "sandboxes", "ab" * 32, {})
+            sandbox = await SandboxConnection.open(tmp_path / "sandboxes", NAME, {})
             await text_of(sandbox, "true")
         assert refused.value.code == "CONTAINER_UNAVAILABLE"
         for words in told:

@@ -172,11 +172,13 @@ async def test_a_server_that_does_not_read_stops_the_client(talk: Talk) -> None:
 
 
 async def test_an_open_socket_keeps_the_sandbox_awake(serve: Serving) -> None:
-    async with served(serve, toml='[perdure.sandbox]\nsleep_after = "1s"') as town:
+    async with served(serve) as town:
         await town.preview("one")
         async with town.socket("localhost", f"/ws/one/{PORT}/ws") as wire:
+            await town.call("one", "set_sleep_after", 1)
             status = await town.call("one", "get_status")
-            while status["uptime_s"] < 2.5:
+            end_s = status["uptime_s"] + 2
+            while status["uptime_s"] < end_s:
                 assert status["is_running"]
                 status = await town.call("one", "get_status")
             wire.send(frame(TEXT, "awake"))

@@ -115,7 +115,7 @@ class Warden:
         """End what a program has left behind, and wait for it."""
         pidfd = os.pidfd_open(pid)
         signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-        select.select([pidfd], [], [], 10)
+        select.select([pidfd], [], [], 60)
         os.close(pidfd)
 
     def end(self) -> None:
@@ -125,7 +125,7 @@ class Warden:
         self.process.stdout.close()
         self.process.wait()
         for group in self.groups:
-            ControlGroup("tests", 1, {"tests": group}).remove(within_s=5.0)
+            ControlGroup("tests", 1, {"tests": group}).remove(within_s=30.0)
 
 
 def apart(source: str, **environment: str) -> Any:

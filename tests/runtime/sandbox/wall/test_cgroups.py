@@ -41,7 +41,7 @@ def can_limit() -> None:
     except WallRefused as refused:
         pytest.skip(f"only root starts sandboxes as root: {refused.missing}")
     assert group is not None
-    group.remove(1.0)
+    group.remove(30.0)
 
 
 def run(source: str) -> object:
@@ -60,7 +60,7 @@ usage = group.usage()
 there = {file: value == (group.folders[controller] / file).read_text().strip()
          for controller, files in cgroups.settings(group.version, LIMITS).items()
          for file, value in files.items() if (group.folders[controller] / file).exists()}
-group.remove(2.0)
+group.remove(30.0)
 os.wait()
 tell([usage.processes, usage.memory_bytes > 0, usage.cpu_s >= 0, usage.out_of_memory_kills,
       usage.forks_refused, any(folder.exists() for folder in group.each()),
@@ -85,7 +85,7 @@ def multiply():
             pass
 child(multiply)
 os.read(here, 1)
-group.remove(5.0)
+group.remove(30.0)
 tell([group.pids(), os.waitstatus_to_exitcode(os.wait()[1])])
 """)
     assert told == [[], -9]
@@ -131,7 +131,7 @@ here, there = os.pipe()
 child(lambda: (os.write(there, b"x"), time.sleep(30)))
 os.read(here, 1)
 there = len(group.pids())
-group.remove(2.0)
+group.remove(30.0)
 tell([there, os.waitstatus_to_exitcode(os.wait()[1]), folder.exists()])
 """,
         BASE=str(there[0]),

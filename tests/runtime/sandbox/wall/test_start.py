@@ -153,7 +153,7 @@ while not inside("1234568"):
 ends = [os.pidfd_open(pid) for pid in inside("1234568")]
 os.kill(starter, 9)
 os.waitpid(starter, 0)
-ended = [bool(select.select([end], [], [], 10)[0]) for end in ends]
+ended = [bool(select.select([end], [], [], 60)[0]) for end in ends]
 left = remove_leftovers(f"test-{starter}")
 tell([all(ended), left, remove_leftovers(f"test-{starter}")])
 """,
@@ -223,7 +223,7 @@ start_wall(options("/bin/true")).end()
 before = opened()
 for how in ({}, {"isolation": Isolation.NONE}):
     wall = start_wall(options("/bin/true", **how))
-    select.select([wall.pidfd], [], [], 10)
+    select.select([wall.pidfd], [], [], 60)
     wall.end()
 refused = []
 for failing in (options("/nowhere", isolation=Isolation.NONE),
@@ -274,7 +274,7 @@ check(libc.prctl(4, 1, 0, 0, 0), "PR_SET_DUMPABLE")
 here, there = os.pipe()
 wall = start_wall(options("/usr/bin/grep", "CapEff", "/proc/self/status", best_effort=True,
                           descriptors={1: there}))
-select.select([wall.pidfd], [], [], 10)
+select.select([wall.pidfd], [], [], 60)
 ending = wall.end()
 os.close(there)
 tell([os.read(here, 100).decode().split(), ending.said])

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -16,9 +16,11 @@ from perdure.runtime.shards.sockets.linked_sockets import LinkedSocket, LinkedSo
 from perdure.runtime.shards.sockets.passing import BorrowedSockets
 from perdure.runtime.shards.sockets.reading import HeldLimits
 from perdure.runtime.shards.sockets.travelling import Travelling
+from perdure.runtime.shards.sockets.tunnels import Tunnels
 from perdure.runtime.sockets.limits import SocketLimits
 from perdure.runtime.sockets.movable_socket import MovableSocket
 from tests.runtime.shards.link.ends import A_WORKER, joined
+from tests.runtime.shards.sockets.tunnel_stage import Awake
 from tests.wire import Wire
 
 OLD, NEW = Identity(ROUTER, "0", 11), Identity(ROUTER, "0", 12)
@@ -53,8 +55,11 @@ class Ear:
 class Router:
     """One router: what it holds, and who came to it. Is a ``Front``, and an ``OnHeld``."""
 
-    def __init__(self) -> None:
-        self.borrowed = BorrowedSockets(asyncio.get_running_loop(), HeldLimits(), self)
+    def __init__(self, own: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.borrowed = BorrowedSockets(loop, HeldLimits(), self)
+        self.awake = Awake()
+        self.tunnels = Tunnels(loop, SocketLimits(), None, self.awake, own)
         self.came: list[MovableSocket] = []
         self.ended: list[MovableSocket] = []
         self.http: list[socket.socket] = []
@@ -107,12 +112,12 @@ class Stage:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.old, self.new = Router(), Router()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.old, self.new = Router(self.own), Router(self.own)
         self.travelling = Travelling()
         self.links: list[Link] = []
         self.linked: list[LinkedSockets] = []
         self.ear = Ear()
-        self.tasks: set[asyncio.Task[None]] = set()
         self.taken_back: list[socket.socket] = []
         self.ends = socket.socketpair()
         self.actor: LinkedSocket
@@ -150,6 +155,7 @@ class Stage:
             self.loop,
             new,
             new.borrowed,
+            new.tunnels,
             limits,
             None,
             self.own,

@@ -19,7 +19,7 @@ ANOTHER_WORKER = Identity(WORKER, "1", 3)
 
 async def until(condition: Callable[[], object], what: str = "it") -> None:
     """Let the loop run until ``condition`` holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0)
     assert condition(), what
@@ -82,7 +82,7 @@ class Peer:
 
     async def hear(self, count: int) -> list[Frame]:
         """The first ``count`` frames of all that have come."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.frames) < count:
                 loop = asyncio.get_running_loop()
                 data = await loop.sock_recv(self.sock, 65536)

@@ -23,6 +23,7 @@ from perdure.runtime.shards.link import calls as module
 from perdure.runtime.shards.link import opening
 from perdure.runtime.shards.link.begun import Begun
 from perdure.runtime.shards.link.calls import LinkCalls
+from perdure.runtime.shards.link.descriptors import Descriptors
 from perdure.runtime.shards.link.errors import LinkBroken, LinkOverloaded, WorkerLost
 from perdure.runtime.shards.link.framing import Frame
 from perdure.runtime.shards.link.kinds import CALL, FAILURE, FETCH, REPLY, RESPONSE
@@ -443,11 +444,14 @@ async def test_a_process_that_is_gone_before_its_hello_is_told_by_its_slot() -> 
     calls = LinkCalls(link, Streams(link), Sockets())
     answers: list[Given] = []
     begun = Begun()
-    socket.send_fds(theirs, [opening._PREAMBLE], [begun.descriptor])
+    descriptors = Descriptors()
+    both = [begun.descriptor, descriptors.other_end]
+    socket.send_fds(theirs, [opening._PREAMBLE], both)
     await open_link(link, ours)
     calls.deliver(ID, CallEvent("echo", encode(7)), lambda *answer: answers.append(answer))
     theirs.close()
     begun.close()
+    descriptors.close()
     await until(lambda: len(answers) == 1)
     ((_, failure),) = answers
     assert failure is not None

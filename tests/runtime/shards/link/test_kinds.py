@@ -57,6 +57,7 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.LEAVING: [1],
     kinds.ARRIVED: [11, 1, 2],
     kinds.LEFT: [1],
+    kinds.HELD: [1],
     kinds.SEND: [[1, 2], ["text", b"bytes", ["key", "newest"]], [1000, ""]],
     kinds.SEVER: [1, 1011, "reason"],
     kinds.PAUSE: [1],
@@ -68,8 +69,9 @@ EXAMPLES: dict[int, list[Any]] = {
     kinds.TAKEN: [1],
     kinds.WHOSE: [1, *RECORD[:4]],
     kinds.RESTART: [1, "replay_first"],
+    kinds.GIVEN: [1, b"inbound", None],
 }
-ONLY_ROUTERS = {kinds.RESUME, kinds.LEAVING, kinds.ARRIVED}
+ONLY_ROUTERS = {kinds.RESUME, kinds.LEAVING, kinds.ARRIVED, kinds.HELD}
 ONLY_WORKERS = {kinds.CALL, kinds.TRACE, kinds.REPLY, kinds.RESPONSE, kinds.FAILURE}
 ONLY_WORKERS |= {kinds.ON_TARGET, kinds.ON_ANSWER, kinds.ANSWERED, kinds.FINISH, kinds.GIVE_UP}
 ONLY_WORKERS |= {kinds.RELEASE, *range(48, 64)}

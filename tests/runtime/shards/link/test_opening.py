@@ -55,12 +55,12 @@ async def test_a_process_that_dies_while_it_is_waited_for_is_an_error() -> None:
     assert ours.fileno() == -1
 
 
-@pytest.mark.parametrize("byte", [b"\x01", b"\x02"])
-async def test_something_else_that_comes_first_is_an_error(byte: bytes) -> None:
-    """The right byte without a descriptor, or another byte with two."""
+@pytest.mark.parametrize(("byte", "count"), [(b"\x01", 0), (b"\x01", 1), (b"\x02", 2)])
+async def test_something_else_that_comes_first_is_an_error(byte: bytes, count: int) -> None:
+    """The right byte with too few descriptors, or another byte with two."""
     ours, theirs = socket.socketpair()
     with open(os.devnull) as file:
-        descriptors = [] if byte == b"\x01" else [file.fileno()]
+        descriptors = [file.fileno()] * count
         socket.send_fds(theirs, [byte], descriptors)
     with pytest.raises(LinkEnded, match="no beginning"):
         await open_link(Link(A_ROUTER), ours)

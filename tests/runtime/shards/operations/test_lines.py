@@ -33,7 +33,7 @@ class Waits(Listener):
 
 @pytest.fixture
 async def crew() -> AsyncIterator[Crew]:
-    crew = Crew(Lines(wait_s=20.0))
+    crew = Crew(Lines(wait_s=60.0))
     yield crew
     await crew.close()
 

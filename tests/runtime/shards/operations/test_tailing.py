@@ -33,7 +33,7 @@ class Follower(Listener):
         self._came.set()
 
     async def seen(self, count: int) -> list[Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.items) < count:
                 self._came.clear()
                 await self._came.wait()
@@ -57,7 +57,7 @@ class Source:
 
 @pytest.fixture
 async def crew() -> AsyncIterator[Crew]:
-    crew = Crew(Lines(wait_s=20.0))
+    crew = Crew(Lines(wait_s=60.0))
     yield crew
     await crew.close()
 

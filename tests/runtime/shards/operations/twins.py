@@ -32,7 +32,7 @@ class Twins:
         directory = cleanup.enter_context(DataDirectory.open(self.root))
         layout, slots = directory.layout, self.placement.slots
         recover_all(layout, slots, self.placement.slot_of, FakeClock().time_ms)
-        self.lines = Lines(wait_s=20.0)
+        self.lines = Lines(wait_s=60.0)
         self.crew = Crew(self.lines)
         for slot in slots:
             town = Town(self.root, slot=slot, directory=directory, owns=self._owns(slot))

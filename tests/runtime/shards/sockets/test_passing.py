@@ -142,7 +142,7 @@ async def test_clients_speak_with_an_actor_over_the_link(
         for number, (speaker, said) in enumerate(((one, "a"), (other, "b"), (one, "c")), 1):
             await speaker.send_str(said)
             for hearer in (one, other):
-                assert await hearer.receive_str(timeout=20) == f"{said} {number}"
+                assert await hearer.receive_str(timeout=60) == f"{said} {number}"
         assert (len(both.held), len(both.lent)) == (2, 0)
         assert {held.whose[0] for held in both.held if held.whose} == {"app-Room"}
         assert all(held.whose for held in both.held)
@@ -166,7 +166,7 @@ async def test_everything_a_client_has_said_is_acknowledged(serve: Serving, tmp_
         for number in range(50):
             await client.send_str(str(number))
         for number in range(50):
-            assert await client.receive_str(timeout=20) == f"{number} {number + 1}"
+            assert await client.receive_str(timeout=60) == f"{number} {number + 1}"
         [held] = both.held
         await until(lambda: len(held.unacknowledged) == 0)
         await client.close()

@@ -18,7 +18,8 @@ from tests.runtime.shards.supervisor.children import PATIENT, PROGRAM, Children,
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_factories=["uvloop"])]
 on_both_loops = pytest.mark.asyncio(loop_factories=["uvloop", "asyncio"])
 
-SOON_DEAF = SupervisionLimits(ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=None)
+# Not so soon that a child counts as deaf that only waits for its turn on a busy machine.
+SOON_DEAF = SupervisionLimits(ping_interval_s=0.1, silence_report_s=1.0, silence_max_s=None)
 SOON_REPLACED = SupervisionLimits(
     ping_interval_s=0.05, silence_report_s=0.1, silence_max_s=0.3, stopped_max_s=0.3
 )
@@ -112,10 +113,10 @@ async def test_one_that_cannot_take_over_says_why(children: Children) -> None:
 async def test_one_that_takes_too_long_is_ended_with_its_stack_as_the_reason(
     children: Children,
 ) -> None:
-    child = children.launch(SupervisionLimits(ping_interval_s=3600, start_timeout_s=0.2))
+    child = children.launch(SupervisionLimits(ping_interval_s=3600, start_timeout_s=2.0))
     with pytest.raises(ChildFailed) as caught:
         await child.make_ready(children.next_identity(), b'{"prepare": "sleep"}')
-    assert "it was not ready after 0.2 s" in caught.value.why
+    assert "it was not ready after 2 s" in caught.value.why
     assert "in blocking_user_code" in caught.value.why
     assert child.state is ChildState.DEAD
 
@@ -195,8 +196,8 @@ async def test_one_that_is_stopped_is_silent_and_then_answers_again(
     record = await logged.next("child.silent")
     assert "SIGSTOP" in str(record.stack_info)
     os.kill(child.pid, signal.SIGCONT)
-    assert vars(await logged.next("child.answers_again"))["silent_s"] >= 0.1
-    assert child.statistics().silent_s < 0.1
+    assert vars(await logged.next("child.answers_again"))["silent_s"] >= 1.0
+    assert child.statistics().silent_s < 1.0
 
 
 @on_both_loops

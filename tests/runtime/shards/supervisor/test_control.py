@@ -24,7 +24,7 @@ from perdure.runtime.shards.supervisor.messages import (
 )
 from perdure.runtime.shards.version import VERSION
 
-WAIT_S = 20
+WAIT_S = 60
 HELLO = Hello(VERSION, "spare", "", 0)
 
 

@@ -28,7 +28,7 @@ from perdure.runtime.shards.supervisor.places import Identity
 from perdure.runtime.shards.version import VERSION
 from perdure.storage.errors import InternalError, UsageError
 
-WAIT_S = 20
+WAIT_S = 60
 
 
 class SlowDuty:

@@ -50,7 +50,7 @@ class StandIn:
         return ChildWatch(self, cast("Process", self), cast("StackReader", self), LIMITS, loop)
 
     async def next(self) -> tuple[str, Any]:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return await self.told.get()
 
 
@@ -83,7 +83,7 @@ async def test_who_may_be_busy_is_not_asked() -> None:
     watch = child.watch()
     for _ in range(3):
         timer = watch._timer
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while watch._timer is timer:
                 await asyncio.sleep(0)
     assert child.told.empty()
@@ -135,7 +135,7 @@ async def test_nobody_is_ended_for_a_stop_while_somebody_debugs() -> None:
     loop = asyncio.get_running_loop()
     limits = replace(LIMITS, silence_max_s=None)
     watch = ChildWatch(child, cast("Process", child), cast("StackReader", child), limits, loop)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while watch.silent_s < 0.2:
             await asyncio.sleep(0)
     assert child.told.qsize() == 1, "it was reported, once"

@@ -85,9 +85,10 @@ async def test_a_bug_of_ours_ends_one_request(served: Served) -> None:
 async def test_it_ends_when_nobody_needs_it(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hosts, "UNUSED_S", 0.05)
     await served.ask({"op": "list"})
-    async with asyncio.timeout(20):
+    monkeypatch.setattr(hosts, "UNUSED_S", 0.05)  # from the end of the next
+    await served.ask({"op": "list"})
+    async with asyncio.timeout(60):
         await served.serving
     with pytest.raises(ConnectionRefusedError):
         await served.ask({"op": "list"})

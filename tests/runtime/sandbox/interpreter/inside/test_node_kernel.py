@@ -108,7 +108,7 @@ async def test_one_that_has_ended_between_two_runs_says_so_at_the_next(open_host
     assert answer["has_ended"] is False
     pid = events[0]["text"]
     has_ended = (
-        f"for n in $(seq 500); do grep -q 'State:.Z' /proc/{pid}/status && break; sleep 0.02; done"
+        f"for n in $(seq 3000); do grep -q 'State:.Z' /proc/{pid}/status && break; sleep 0.02; done"
     )
     await text_of(open_host.connection, has_ended)
     [event], answer = await open_host.run("1", context)

@@ -12,7 +12,7 @@ KEYCTL_READ, KEYCTL_SEARCH, USER_KEYRING = 11, 10, -4
 
 def said_by(kind: int, address: object) -> str:
     with socket.socket(kind, socket.SOCK_STREAM) as connection:
-        connection.settimeout(5)
+        connection.settimeout(30)
         connection.connect(address)
         return connection.recv(100).decode()
 

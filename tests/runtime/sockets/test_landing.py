@@ -3,7 +3,7 @@
 import asyncio
 import socket
 
-from perdure.runtime.shards.handover.landing import Landing
+from perdure.runtime.sockets.landing import Landing
 from tests.runtime.shards.link.ends import until
 from tests.world import turns
 
