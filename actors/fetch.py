@@ -2,14 +2,19 @@
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from .channel import Outbound
 from .execution import Execution, current_execution
 from .http import Redirect, Request, Response
+from .http_errors import UnfitAnswer
 from .response_stream import let_go, stream_through
-from .rpc import decode_error
+from .rpc import decode_error, encode_error
 from .watch import with_trace
+
+# Those of a response that a program may make. Others come from servers only, and whoever is told
+# of a response expects one of these.
+_STATUSES: Final = range(200, 600)
 
 
 def fetch(
@@ -34,7 +39,7 @@ def fetch(
 
     Raises:
         NotInHandler: No handler is running.
-        OSError: The network failed (when awaited).
+        OSError: The network failed, or what came is no answer (when awaited).
     """
     execution = current_execution("fetch()")
     execution.check_may_call_out()
@@ -61,6 +66,9 @@ def _send(execution: Execution, outbound: Outbound, request: Request) -> "asynci
     future: asyncio.Future[Response] = execution.loop.create_future()
 
     def on_reply(answer: Any, failure: bytes | None) -> None:
+        if failure is None and answer.status not in _STATUSES and answer.web_socket is None:
+            let_go(answer)
+            answer, failure = None, encode_error(UnfitAnswer(request.url, answer.status))
         if not future.done() and not execution.is_over:
             if failure is None:
                 future.set_result(answer)

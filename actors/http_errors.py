@@ -10,11 +10,13 @@ UsageError
 ├── BodyTooLate       (also OSError)     a body is there until its request has been answered
 └── InvalidBody       (also ValueError)  what came is not text, or not a form
     └── InvalidJson   (also json.JSONDecodeError)
+
+``UnfitAnswer`` (also OSError) stands apart: it is the fault of whoever was asked.
 """
 
 import json
 
-from ..storage.errors import UsageError
+from ..storage.errors import PerdureError, UsageError
 
 
 class InvalidUrl(UsageError, TypeError):
@@ -141,3 +143,20 @@ class InvalidJson(InvalidBody, json.JSONDecodeError):
 
     def __reduce__(self) -> tuple[type["InvalidJson"], tuple[str, str, str, int]]:
         return InvalidJson, (self.owner, self.msg, self.doc, self.pos)
+
+
+class UnfitAnswer(PerdureError, OSError):
+    """A server answered ``fetch`` with a status that no response may have; it was not passed on.
+
+    Attributes:
+        url: What was asked for.
+        status: What it said.
+    """
+
+    def __init__(self, url: str, status: int) -> None:
+        self.url = url
+        self.status = status
+        super().__init__(url, status)
+
+    def __str__(self) -> str:
+        return f"fetch {self.url}: the server answered with status {self.status}, not 200 to 599"

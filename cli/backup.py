@@ -24,7 +24,7 @@ def backup(directory: Path, where: Where) -> None:
     """Copy the whole data directory to DEST, which must not be there yet.
 
     The server goes on meanwhile. DEST is a data directory: perdure serve --data DEST runs it. It
-    is written by the server, so its user must be allowed to.
+    is written by the server, so its user must be allowed to. The files of sandboxes are not copied.
     """
     target = directory.absolute()
 

@@ -7,7 +7,12 @@ import click
 from rich.text import Text
 
 from ..runtime.control.client import check_has_data, is_answering
-from ..runtime.host.operations.doctoring import DoctorArguments, examine, summary
+from ..runtime.host.operations.doctoring import (
+    DoctorArguments,
+    examine,
+    examine_machine,
+    summary,
+)
 from ..runtime.sandbox.doctoring import examine_sandboxes
 from ..storage.layout import Layout
 from .failures import OTHER
@@ -31,7 +36,8 @@ Examples:
 def doctor(context: click.Context, where: Where) -> None:
     """Look at what the promise rests on: the disk, its space, limits, clock and versions.
 
-    Says what to do about what is not right. Exit code 1 means that something must be mended.
+    Says what to do about what is not right. Exit code 1 means that something must be mended. Of a
+    project that was never started it looks at the machine only.
     """
     output = Output()
     results: list[Item] = []
@@ -44,11 +50,18 @@ def doctor(context: click.Context, where: Where) -> None:
 
     with told_as_wanted(is_json=where.is_json):
         place = where.place()
-        check_has_data(place.data_dir)
-        if asyncio.run(is_answering(place.data_dir)):
+        is_new = where.data is None and not place.data_dir.exists()
+        if not is_new:
+            check_has_data(place.data_dir)
+        if not is_new and asyncio.run(is_answering(place.data_dir)):
             where.operate(talk)
         else:  # nothing is opened: it may be this that fails
-            findings = examine(Layout(place.data_dir), [examine_sandboxes])
+            more = [examine_sandboxes]
+            findings = (
+                examine_machine(place.data_dir, more)
+                if is_new
+                else examine(Layout(place.data_dir), more)
+            )
             for finding in findings:
                 tell(asdict(finding))
             results.append(summary(findings))

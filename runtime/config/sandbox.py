@@ -40,8 +40,14 @@ KEYS = (
     "sleep_after",
     *AMOUNTS,
 )
-# bubblewrap and its first process, the agent, a shell and a program of it.
-PROCESSES_MIN = 8
+# With less no sandbox starts: bubblewrap and its first process, the agent, a shell and a program.
+LEAST = {
+    "processes_max": 8,
+    "memory_bytes_max": 8 * 1024 * 1024,
+    "file_size_bytes_max": 4096,
+    "open_files_max": 32,
+}
+_MOST = 1 << 62
 # What the wall puts there itself: nothing can be mounted at these, nor below them.
 TAKEN = (
     *(WORKSPACE, "/perdure", "/proc", "/dev", "/sys", "/var/tmp"),  # noqa: S108 - a name inside
@@ -129,13 +135,15 @@ def read_sandbox(perdure: Table, base_dir: Path) -> Mapping[str, Any]:
 
 def _find_amount(table: Table, key: str, *, whole: bool = False) -> int | float | None:
     value = table.find_number(key, whole=whole)
-    least = PROCESSES_MIN if key == "processes_max" else 0
-    if value is None or (math.isfinite(value) and value > 0 and value >= least):
+    least = LEAST.get(key, 0)
+    if value is None or (math.isfinite(value) and 0 < value <= _MOST and value >= least):
         return value
     bound = f"{least} or more" if least else "more than 0"
+    if math.isfinite(value) and value > _MOST:
+        bound = f"{_MOST} or less"
     given = shown(value) if math.isfinite(value) else str(value)
     message = f'Expected "{table.name(key)}" to be {bound} but got {given}.'
-    hint = "The wall itself has two, and the shell and its programs need some" if least else ""
+    hint = "The wall itself and a shell need so much" if least and value < least else ""
     table.report.error(table.key(key), message, hint)
     return None
 
@@ -198,7 +206,7 @@ def _find_copies(table: Table, base_dir: Path) -> tuple[tuple[Path, str], ...] |
     pairs = table.find_table("copy")
     if pairs is None:
         return None
-    found = tuple(_pairs(pairs, base_dir))
+    found = tuple(_pairs(pairs, base_dir, WORKSPACE))
     for written, source, target in found:
         key, name = pairs.key(written), pairs.name(written)
         if not _is_below(target, WORKSPACE):
@@ -215,7 +223,7 @@ def _find_mounts(table: Table, base_dir: Path) -> tuple[tuple[Path, str], ...] |
     pairs = table.find_table("mount")
     if pairs is None:
         return None
-    found = tuple(_pairs(pairs, base_dir))
+    found = tuple(_pairs(pairs, base_dir, "/opt"))
     targets = [target for _, _, target in found]
     for written, _, target in found:
         key, name = pairs.key(written), pairs.name(written)
@@ -233,8 +241,11 @@ def _find_mounts(table: Table, base_dir: Path) -> tuple[tuple[Path, str], ...] |
     return tuple((source, target) for _, source, target in found)
 
 
-def _pairs(pairs: Table, base_dir: Path) -> Iterator[tuple[str, Path, str]]:
-    """Yield what is sound by itself: the source as written, the source, the target."""
+def _pairs(pairs: Table, base_dir: Path, root: str) -> Iterator[tuple[str, Path, str]]:
+    """Yield what is sound by itself: the source as written, the source, the target.
+
+    Who writes no whole path is told of one below ``root``.
+    """
     taken: set[str] = set()
     for written in pairs.values:
         key, name = pairs.key(written), pairs.name(written)
@@ -247,7 +258,7 @@ def _pairs(pairs: Table, base_dir: Path) -> Iterator[tuple[str, Path, str]]:
             pairs.report.error(key, message, f"It is looked for at {source}" if written else "")
         elif problem := _problem_of(target):
             message = f'The place inside of "{name}" {problem}'
-            pairs.report.error(key, message, _hint_for(target))
+            pairs.report.error(key, message, _hint_for(target, root))
         elif target in taken:
             message = f'"{name}" is to be at {shown(target)}, where another one is already.'
             pairs.report.error(key, message)
@@ -267,10 +278,10 @@ def _problem_of(inside: str) -> str:
     return ""
 
 
-def _hint_for(inside: str) -> str:
+def _hint_for(inside: str, root: str = WORKSPACE) -> str:
     if inside.startswith("/"):
         return f'Write "{_normalised(inside)}"'
-    return f'For instance "{posixpath.join(WORKSPACE, posixpath.normpath(inside))}"'
+    return f'For instance "{posixpath.join(root, posixpath.normpath(inside))}"'
 
 
 def _normalised(path: str) -> str:

@@ -39,7 +39,7 @@ def get_sandbox(
     Args:
         namespace: The binding of ``Sandbox``, or of a class that derives from it.
         id: What it is called: 1 to 63 characters, no ``-`` at either end. For preview URLs at most
-            40: letters, digits and ``-``.
+            40: letters, digits, ``-`` and ``_``.
         sleep_after: How long it may have nothing to do before it sleeps: "30s", "10m", "1h", or
             seconds; what the configuration says by default.
         keep_alive: Whether it never sleeps.

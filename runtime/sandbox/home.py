@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from ...actors.http import Request, Response
+from ...actors.http_errors import UnfitAnswer
 from ..config.sandbox import SandboxConfig
 from .asking import SandboxLost, SandboxRefused
 from .connection import SandboxConnection
 from .settings import keeper_settings
+from .streams import Refused
 
 T = TypeVar("T")
 
@@ -107,10 +109,10 @@ class SandboxHome:
         self._used_s[sandbox_id] = self._loop.time()
         return found
 
-    def forget(self, sandbox_id: str) -> None:
+    def forget(self, sandbox_id: str, connection: SandboxConnection) -> None:
         """A sandbox was told to end: ask it nothing more. It ends the connection, and says why."""
-        connection = self._connections.pop(sandbox_id, None)
-        if connection is not None:
+        if self._connections.get(sandbox_id) is connection:  # else a new one has its place
+            del self._connections[sandbox_id]
             self._let_end(connection)
 
     def _let_end(self, connection: SandboxConnection) -> None:
@@ -147,7 +149,12 @@ class SandboxHome:
         Raises:
             SandboxRefused: Nothing listens there, or there is no answer, or no sandbox.
         """
-        return await self.client.fetch_inside(sandbox_id, port, request)
+        try:
+            return await self.client.fetch_inside(sandbox_id, port, request)
+        except UnfitAnswer as unfit:
+            text = f"The server on port {port} inside the sandbox answered with status "
+            text += f"{unfit.status}, which no response may have"
+            raise SandboxRefused(Refused("SERVICE_NOT_RESPONDING", text, port=port)) from None
 
     def when_lost(self, connection: SandboxConnection, then: Callable[[str], None]) -> None:
         """Call back with the reason when the connection has ended that is in use."""

@@ -10,7 +10,7 @@ from perdure.actors.body import BytesSource
 from perdure.actors.errors import ActorReset, GateDeadlock, NotInHandler
 from perdure.actors.fetch import fetch
 from perdure.actors.http import Request, Response
-from perdure.actors.http_errors import InvalidInit, InvalidUrl
+from perdure.actors.http_errors import InvalidInit, InvalidUrl, UnfitAnswer
 from perdure.actors.rpc import encode_error
 from perdure.actors.websocket import WebSocket
 from tests.world import FakeLink, Lab, World, turns
@@ -192,3 +192,18 @@ async def test_a_connection_that_comes_when_its_actor_is_gone_is_not_kept(world:
     socket.connect(link)
     world.outbound.sent.pop()[1](Response(None, 101, web_socket=socket), None)
     assert [frame.code for frame in link.severed] == [1011]
+
+
+@pytest.mark.parametrize("status", [0, 99, 101, 199, 600, 999])
+async def test_a_status_that_no_response_may_have_is_no_answer(world: World, status: int) -> None:
+    body = Body()
+
+    async def script(lab: Lab) -> None:
+        future = fetch("http://example.test/x")
+        odd = Response.incoming(status, "What", {}, body)  # type: ignore[arg-type]  # no fields
+        world.outbound.sent[0][1](odd, None)
+        with pytest.raises(UnfitAnswer, match=f"status {status}, not 200 to 599"):
+            await future
+
+    await world.inside(script)
+    assert body.is_cancelled

@@ -15,6 +15,7 @@ from perdure.actors.http_errors import (
     InvalidJson,
     InvalidStatus,
     InvalidUrl,
+    UnfitAnswer,
 )
 from perdure.storage.errors import UsageError
 
@@ -56,3 +57,13 @@ def test_an_error_can_be_rebuilt_from_its_arguments(error: UsageError) -> None:
 def test_broken_json_says_where_as_the_standard_library_does() -> None:
     error = InvalidJson("response", "Expecting value", "[1,\n x]", 5)
     assert (error.doc, error.pos, error.lineno, error.colno) == ("[1,\n x]", 5, 2, 2)
+
+
+def test_an_answer_that_is_none_is_the_networks_fault_and_not_the_callers() -> None:
+    error = UnfitAnswer("http://example.test/x", 99)
+    assert isinstance(error, OSError)
+    assert not isinstance(error, UsageError)
+    assert str(copy.copy(error)) == (
+        "fetch http://example.test/x: the server answered with status 99, not 200 to 599"
+    )
+    assert vars(copy.copy(error)) == {"url": "http://example.test/x", "status": 99}

@@ -48,6 +48,21 @@ def test_where_there_is_no_data_nothing_is_made(invoke: Invoke, tmp_path: Path) 
     assert not (tmp_path / "none").exists()
 
 
+def test_of_a_project_that_was_never_started_the_machine_is_looked_at(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is when people ask what they have to install."""
+    assert invoke("init", tmp_path / "box", "--template", "sandbox").exit_code == 0
+    monkeypatch.chdir(tmp_path / "box")
+    result = invoke("doctor")
+    assert result.exit_code == 0, result.output
+    assert f"{tmp_path}/box/.perdure is not there yet: perdure dev" in result.stdout
+    items = [json.loads(line) for line in invoke("doctor", "--json").stdout.splitlines()]
+    names = ["data", "file system", "space", "inodes", "descriptors", "SQLite", "clock"]
+    assert [item["name"] for item in items] == [*names, "sandboxes"]
+    assert not (tmp_path / "box" / ".perdure").exists()
+
+
 @pytest.mark.slow
 async def test_a_server_is_asked(start: Start, project: Path) -> None:
     running = await start("serve", "--workers", 0, "--port", 0)

@@ -117,9 +117,9 @@ _TAKEN = (
     ),
     Mutant(
         "a client is not read any more",
-        _SOCKETS + "tunnels.py",
-        "Tunnels._begin",
-        calls("resume"),
+        "runtime/sockets/movable_socket.py",
+        "MovableSocket.read_from",
+        calls("go_on"),
         nothing,
         (_TUNNELS + "test_messages_pass_both_ways_whole_and_cut",),
     ),

@@ -82,6 +82,20 @@ def examine(layout: Layout, more: Iterable[Callable[[], Finding]] = ()) -> list[
     return [*(look(layout) for look in looks), *(look() for look in more)]
 
 
+def examine_machine(data_dir: Path, more: Iterable[Callable[[], Finding]] = ()) -> list[Finding]:
+    """Look at what is known before anything has been stored; nothing is made. In a thread.
+
+    Args:
+        data_dir: Where the data will be; it is not there yet.
+        more: What else of the machine is to be looked at.
+    """
+    there = next(folder for folder in data_dir.absolute().parents if folder.is_dir())
+    looks = [_file_system, _room, _files, _descriptors, _sqlite, _clock]
+    found = f"{data_dir} is not there yet: perdure dev and perdure serve make it"
+    findings = [Finding("data", "ok", found)]
+    return [*findings, *(look(Layout(there)) for look in looks), *(look() for look in more)]
+
+
 def _format(layout: Layout) -> Finding:
     name = "format"
     try:

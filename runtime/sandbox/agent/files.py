@@ -112,6 +112,8 @@ def move(places: Places, exchange: Exchange) -> Steps:
     try:
         os.rename(source, target)  # noqa: PTH104  # as above
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise Refused("FILESYSTEM_ERROR", f"{source} cannot be moved into itself") from None
         if error.errno != errno.EXDEV:
             raise refusal(error, target if os.path.lexists(source) else source) from None
         yield from _copy(source, target)
@@ -151,14 +153,23 @@ def _open(path: str, how: int, mode: int = 0) -> tuple[int, os.stat_result]:
         Refused: It is something else.
         OSError: It cannot be opened.
     """
-    descriptor = os.open(path, how | _PATIENT, mode)
+    try:
+        descriptor = os.open(path, how | _PATIENT, mode)
+    except OSError as error:
+        if error.errno != errno.ENXIO:  # a pipe that nobody reads
+            raise
+        raise _no_file(path) from None
     facts = os.fstat(descriptor)
     if stat.S_ISREG(facts.st_mode):
         return descriptor, facts
     os.close(descriptor)
     if stat.S_ISDIR(facts.st_mode):
         raise Refused("IS_DIRECTORY", f"Is a directory: {path}", path=path)
-    raise Refused("FILESYSTEM_ERROR", f"Is no file, but a pipe or a device: {path}", path=path)
+    raise _no_file(path)
+
+
+def _no_file(path: str) -> Refused:
+    return Refused("FILESYSTEM_ERROR", f"Is no file, but a pipe or a device: {path}", path=path)
 
 
 def _write(descriptor: int, data: bytes, path: str) -> int:

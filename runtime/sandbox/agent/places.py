@@ -31,6 +31,7 @@ class Places:
 
     def real(self, path: str) -> str:
         """Return where a path leads. ``..`` is the system's to judge: it knows the links."""
+        path = _without_detours(path)
         if path == WORKSPACE or path.startswith(WORKSPACE + "/"):
             path = path[len(WORKSPACE) + 1 :]
         return os.path.join(self.workspace, path) if path else self.workspace  # noqa: PTH118  # pathlib takes 10 ms to import
@@ -40,3 +41,11 @@ class Places:
         if path == self.workspace or path.startswith(self.workspace + "/"):
             return WORKSPACE + path[len(self.workspace) :]
         return path
+
+
+def _without_detours(path: str) -> str:
+    """Leave out what leads nowhere else: ``.`` and empty parts. A last ``/`` asks for a folder."""
+    parts = [part for part in path.split("/") if part not in {"", "."}]
+    begin = "/" if path.startswith("/") else ""
+    end = "/" if parts and path.endswith(("/", "/.")) else ""
+    return begin + "/".join(parts) + end

@@ -81,7 +81,7 @@ class Run:
         exchange.on_end = self._feed
         exchange.on_event = self._told
         exchange.on_room = self._watch
-        exchange.on_cancel = lambda: self._end(1.0)
+        exchange.on_cancel = self._abandon
         exchange.tell({"pid": self.pid})
         self._watch()
 
@@ -245,7 +245,7 @@ class Run:
             # A terminal hangs up by itself, behind its last words.
             if not self._is_terminal and not output.has_ended:
                 output.left = unread_bytes(output.descriptor)
-                if output.left == 0:
+                if output.left == 0 or self._exchange.is_cancelled:
                     self._discard(output)
         if self._is_terminal:
             self._watch()
@@ -285,6 +285,14 @@ class Run:
                 resize(self._outputs[0].descriptor, columns, rows)
         else:
             raise Refused("VALIDATION_FAILED", "A command understands signal, end, cols and rows")
+
+    def _abandon(self) -> None:
+        """End it for somebody who reads no more, and so gives no room for its last words."""
+        self._end(1.0)
+        if self._status is not None and not self._is_terminal:
+            for output in self._outputs:
+                self._discard(output)
+            self._finish()
 
     def _end(self, grace_s: float) -> None:
         """Ask it to end, with all of its group, and do not take no for an answer."""

@@ -6,6 +6,7 @@ cannot change the folder.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import signal
@@ -167,6 +168,9 @@ def _why(command: Command, number: int, stage: int) -> Refused:
     if stage == 0:
         return refusal(OSError(number, ""), command.folder)
     codes = {2: "COMMAND_NOT_FOUND", 13: "COMMAND_PERMISSION_DENIED"}
+    if number == errno.E2BIG:
+        text = "The command and its variables are more than the system hands to a program: write"
+        return Refused("COMMAND_EXECUTION_ERROR", f"{text} what is long to a file, and read that")
     text = f"{os.strerror(number)}: {command.arguments[0]}"
     return Refused(codes.get(number, "COMMAND_EXECUTION_ERROR"), text, command=command.arguments[0])
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from ....actors.abort_signal import AbortSignal
 from ..asking import Output, SandboxStream
@@ -15,6 +15,9 @@ from .output import Collected, Decoder, Encoding, called
 from .part import Part, Scope
 
 OnOutput = Callable[[str, str], Any]
+
+# Of one argument of a program, of which Linux takes 128 KiB with the zero byte at its end.
+COMMAND_BYTES_MAX: Final = 128 * 1024 - 1
 
 
 class Commands(Part):
@@ -43,8 +46,10 @@ class Commands(Part):
 
         Args:
             command: For ``bash -c``.
-            timeout: In seconds; then it is ended, with all that it has started.
-            env: Variables on top of those of the session; None as a value leaves out one of those.
+            timeout: In seconds; then it is ended, with all that it has started, but for what has
+                left its process group (``setsid``): that goes on, as what is in the background.
+            env: Variables on top of those of the session and the sandbox; None as a value leaves
+                one of those out.
             cwd: Where it begins; ``/workspace``, or where the session is.
             stdin: What it reads; nothing by default.
             encoding: Of stdout and stderr in the result: "base64" keeps what is no text.
@@ -64,7 +69,7 @@ class Commands(Part):
         try:
             result = await self._execute(
                 _Wanted(command, self._command(command, session_id, env, cwd), timeout, signal),
-                stdin,
+                input_of(stdin),
                 encoding,
                 on_output,
             )
@@ -92,7 +97,7 @@ class Commands(Part):
         command. Arguments as ``exec``.
         """
         fields = self._command(command, session_id, env, cwd)
-        return self._events(_Wanted(command, fields, timeout, signal), stdin)
+        return self._events(_Wanted(command, fields, timeout, signal), input_of(stdin))
 
     def _command(
         self,
@@ -104,12 +109,16 @@ class Commands(Part):
         """What the keeper is told of a command, as far as it is the same for all ways to run it."""
         if not isinstance(command, str) or not command.strip():
             raise SandboxCommandError("INVALID_COMMAND", "The command is text that is not empty")
+        if len(command.encode(errors="replace")) > COMMAND_BYTES_MAX:
+            text = f"The command is longer than {COMMAND_BYTES_MAX:,} bytes, which is more than the"
+            text += " system hands to a program: write it to a file and run that, or use stdin"
+            raise SandboxCommandError("INVALID_COMMAND", text)
         return {"command": command, **environment_of(self._scope(session_id), env, cwd)}
 
     async def _execute(
         self,
         wanted: "_Wanted",
-        stdin: str | bytes | None,
+        stdin: bytes | None,
         encoding: Encoding,
         on_output: OnOutput | None,
     ) -> ExecResult:
@@ -144,7 +153,7 @@ class Commands(Part):
             dropped_bytes=stdout.dropped_bytes + stderr.dropped_bytes,
         )
 
-    async def _events(self, wanted: "_Wanted", stdin: str | bytes | None) -> AsyncIterator[bytes]:
+    async def _events(self, wanted: "_Wanted", stdin: bytes | None) -> AsyncIterator[bytes]:
         def event(kind: str, **more: Any) -> bytes:
             return sse({"type": kind, "timestamp": timestamp_of(), **more})
 
@@ -166,17 +175,14 @@ class Commands(Part):
         yield event("complete", exit_code=answer["exit_code"], command=wanted.command)
 
     @asynccontextmanager
-    async def _run(
-        self, wanted: "_Wanted", stdin: str | bytes | None
-    ) -> AsyncIterator[SandboxStream]:
+    async def _run(self, wanted: "_Wanted", stdin: bytes | None) -> AsyncIterator[SandboxStream]:
         """The command while it runs; what it is to read is written beside what it writes."""
         limits = {} if wanted.timeout_s is None else {"timeout_s": wanted.timeout_s}
         more = {} if stdin is None else {"stdin": True}
         async with self._stream("exec", **wanted.fields, **limits, **more) as running:
             tasks = []
             if stdin is not None:
-                data = stdin.encode() if isinstance(stdin, str) else stdin
-                tasks.append(asyncio.ensure_future(_feed(running, data)))
+                tasks.append(asyncio.ensure_future(_feed(running, stdin)))
             else:
                 running.end()
             if wanted.signal is not None:
@@ -223,8 +229,7 @@ def environment_of(
     Raises:
         SandboxInvalid: A variable is no text.
     """
-    variables = {**scope.env, **variables_of(env)}
-    fields: dict[str, Any] = {"env": {k: v for k, v in variables.items() if v is not None}}
+    fields: dict[str, Any] = {"env": {**scope.env, **variables_of(env)}}
     if (place := cwd or scope.cwd) is not None:
         fields["cwd"] = place
     if scope.session_id is not None:
@@ -245,6 +250,20 @@ def variables_of(env: Mapping[str, str | None] | None) -> dict[str, str | None]:
             text = f"env: {name!r} and its value are text, without a zero byte and, the name, ="
             raise SandboxInvalid("VALIDATION_FAILED", text)
     return found
+
+
+def input_of(stdin: str | bytes | bytearray | memoryview | None) -> bytes | None:
+    """What a command is to read.
+
+    Raises:
+        SandboxInvalid: It is neither text nor bytes.
+    """
+    if isinstance(stdin, str):
+        return stdin.encode()
+    if stdin is None or isinstance(stdin, bytes | bytearray | memoryview):
+        return None if stdin is None else bytes(stdin)
+    text = f"stdin is text or bytes, not {type(stdin).__name__}: write what is longer to a file, "
+    raise SandboxInvalid("VALIDATION_FAILED", f"{text}and read that with <")
 
 
 async def _feed(running: SandboxStream, data: bytes) -> None:

@@ -1,7 +1,6 @@
 """Files of a sandbox. It is all done inside: no path leads further than programs there can go."""
 
 import base64
-import binascii
 import json
 import mimetypes
 import posixpath
@@ -24,8 +23,10 @@ from ..results import (
 )
 from .part import Part
 
-# What one answer carries; what is larger is read as a stream.
-READ_BYTES_MAX: Final = 24 * 1024 * 1024
+# What one answer carries, also in base64, which makes a third more of it: calls have 32 MiB by
+# default. What is larger is read as a stream.
+READ_BYTES_MAX: Final = 24_000_000
+CONTENT_BYTES_MAX: Final = READ_BYTES_MAX // 3 * 4
 _BITS: Final = "rwxrwxrwx"
 
 Content = str | bytes | bytearray | memoryview | AsyncIterable[bytes]
@@ -53,8 +54,9 @@ class Files(Part):
         Raises:
             SandboxFileError: It cannot be written; what had come by then may be in it.
         """
+        pieces = _pieces(content, encoding)  # before the file is opened, and with that emptied
         async with self._stream("write_file", path=self._path(path, session_id)) as stream:
-            async for piece in _pieces(content, encoding):
+            async for piece in pieces:
                 await stream.write(piece)
             stream.end()
             answer = await stream.answer()
@@ -69,7 +71,7 @@ class Files(Part):
         encoding: Literal["utf-8", "base64"] | None = None,
         session_id: str | None = None,
     ) -> ReadFileResult:
-        """Read a whole file, of at most 24 MiB; ``read_file_stream`` has no limit.
+        """Read a whole file, of at most 24 MB; ``read_file_stream`` has no limit.
 
         Args:
             path: Which file.
@@ -91,7 +93,7 @@ class Files(Part):
         if encoding == "base64" or (encoding is None and text is None):
             content = base64.b64encode(data).decode()
         else:
-            content = data.decode(errors="replace") if text is None else text
+            content = text if text is not None else _text_with_marks(data, path)
         return ReadFileResult(
             success=True,
             path=path,
@@ -206,25 +208,39 @@ class Files(Part):
         return path if cwd is None else posixpath.join(cwd, path)
 
 
-async def _pieces(content: Content, encoding: str) -> AsyncIterator[bytes]:
-    if encoding == "base64" and isinstance(content, str):
-        try:
-            yield base64.b64decode(content, validate=True)
-        except binascii.Error as error:
-            text = f"write_file: the content is no base64: {error}"
-            raise SandboxInvalid("VALIDATION_FAILED", text) from None
-    elif encoding not in {"utf-8", "base64"}:
+def _pieces(content: Content, encoding: str) -> AsyncIterator[bytes]:
+    """What is to be written.
+
+    Raises:
+        SandboxInvalid: It is nothing that can be.
+    """
+    if encoding not in {"utf-8", "base64"}:
         raise SandboxInvalid("VALIDATION_FAILED", 'encoding is "utf-8" or "base64"')
-    elif isinstance(content, str):
-        yield content.encode()
-    elif isinstance(content, bytes | bytearray | memoryview):
-        yield bytes(content)
-    elif isinstance(content, AsyncIterable):
-        async for piece in content:
-            yield bytes(piece)
-    else:
-        text = f"write_file: content is text, bytes or a stream, not {type(content).__name__}"
-        raise SandboxInvalid("VALIDATION_FAILED", text)
+    if isinstance(content, str):
+        return _one(_bytes_of(content) if encoding == "base64" else content.encode())
+    if isinstance(content, bytes | bytearray | memoryview):
+        return _one(bytes(content))
+    if isinstance(content, AsyncIterable):
+        return _each(content)
+    text = f"write_file: content is text, bytes or a stream, not {type(content).__name__}"
+    raise SandboxInvalid("VALIDATION_FAILED", text)
+
+
+async def _one(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _each(stream: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    async for piece in stream:
+        yield bytes(piece)
+
+
+def _bytes_of(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except ValueError as error:  # binascii.Error is one, too
+        text = f"write_file: the content is no base64: {error}"
+        raise SandboxInvalid("VALIDATION_FAILED", text) from None
 
 
 async def _whole(stream: SandboxStream, path: str) -> bytes:
@@ -237,6 +253,16 @@ async def _whole(stream: SandboxStream, path: str) -> bytes:
             text = f"{path} is larger than {READ_BYTES_MAX:,} bytes: use read_file_stream"
             raise SandboxFileError("FILE_TOO_LARGE", text, {"path": path, "size": size})
     return bytes(whole)
+
+
+def _text_with_marks(data: bytes, path: str) -> str:
+    """Bytes as text, with a mark for each that is none, which takes three."""
+    text = data.decode(errors="replace")
+    if len(text.encode()) > CONTENT_BYTES_MAX:
+        why = f"{path} is no text, and takes more than {CONTENT_BYTES_MAX:,} bytes as one: read it"
+        context = {"path": path, "size": len(data)}
+        raise SandboxFileError("FILE_TOO_LARGE", f"{why} in base64, or as a stream", context)
+    return text
 
 
 def _text_of(data: bytes) -> str | None:

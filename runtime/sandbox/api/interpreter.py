@@ -177,7 +177,8 @@ class Interpreter(Part):
     ) -> dict[str, Any]:
         own = self.ctx.storage.kv.get(ENVIRONMENT) or {}
         fields = environment_of(self._scope(None), env_vars, cwd)
-        fields["env"] = {**own, **fields["env"]}
+        given = {**own, **fields["env"]}
+        fields["env"] = {name: value for name, value in given.items() if value is not None}
         return {"language": language, "start_timeout_s": timeout_s, **fields}
 
     async def _run_in(

@@ -82,23 +82,20 @@ class Life(Part):
         """End all its processes; its files stay, and the next call starts it again."""
         connection = await self._running()
         if connection is not None:
-            with told():
-                await connection.ask("stop")
-            self._home.forget(self._id)
+            await self._end(connection, "stop")
 
     async def destroy(self) -> None:
         """End all its processes, and remove its files and all that is kept of it.
 
         What else the actor has stored stays. The next call makes a new sandbox.
         """
-        connection = await self._running()
-        if connection is None and self._home.has_files(self._id):
-            with told():
-                connection = await self._home.connect(self._id)
-        if connection is not None:
-            with told():
-                await connection.ask("destroy")
-            self._home.forget(self._id)
+        while True:
+            connection = await self._running()
+            if connection is None and self._home.has_files(self._id):
+                with told():
+                    connection = await self._home.connect(self._id)
+            if connection is None or await self._end(connection, "destroy"):
+                break
         kv = self.ctx.storage.kv
         was_running = kv.get(RUNS) is not None
         for key in [key for key, _ in kv.list(prefix=KEYS)]:
@@ -106,6 +103,19 @@ class Life(Part):
         self._prepared = ""
         if was_running:
             await called(self.on_stop, "It was destroyed")
+
+    async def _end(self, connection: SandboxConnection, op: str) -> bool:
+        """Have it end; False if it has ended by itself before, or by another call."""
+        try:
+            with told():
+                await connection.ask(op)
+        except SandboxUnavailable:
+            if connection.is_open:
+                raise
+            return False
+        finally:
+            self._home.forget(self._id, connection)
+        return True
 
     async def _tell(self, **settings: Any) -> None:
         connection = await self._running()

@@ -6,7 +6,8 @@ Promise:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from ....actors.state import DurableObjectState
 from ....storage.errors import UsageError
 from ..asking import SandboxRefused, SandboxStream
 from ..connection import SandboxConnection
-from ..errors import SandboxError, error_of
+from ..errors import SandboxError, SandboxInvalid, error_of
 from ..home import SandboxHome
 from ..owner import SandboxOwner
 from ..preparing import prepare
@@ -216,9 +217,17 @@ def as_error(refused: SandboxRefused) -> SandboxError:
     return error_of(refused.code, str(refused), refused.context)
 
 
-async def within(timeout_s: float | None, awaitable: Awaitable[T]) -> T:
-    """As ``asyncio.wait_for``; no limit without a time."""
+async def within(timeout_s: float | None, call: Callable[[], Awaitable[T]]) -> T:
+    """What a call gives; no limit without a time.
+
+    Raises:
+        SandboxInvalid: The time is none.
+        TimeoutError: It is over.
+    """
     if timeout_s is None:
-        return await awaitable
+        return await call()
+    if not isinstance(timeout_s, int | float) or math.isnan(timeout_s):
+        text = f"timeout is a number of seconds, not {timeout_s!r}"
+        raise SandboxInvalid("VALIDATION_FAILED", text)
     async with asyncio.timeout(timeout_s):
-        return await awaitable
+        return await call()

@@ -158,7 +158,7 @@ class Ports(Part):
             facts = {"sandbox": self.ctx.id.name, "port": port, "code": error.code}
             log.warning("sandbox.preview.failed", extra={**facts, "error": str(error)})
             return routing_error()
-        return answered(response)
+        return answered(response, request, port)
 
     def _address(self, port: int, token: str) -> PreviewAddress:
         name = self.ctx.id.name

@@ -7,7 +7,7 @@ from typing import Any
 
 from ....actors.http import Request
 from ..asking import Output, SandboxRefused, SandboxStream
-from ..errors import SandboxError, SandboxInvalid, SandboxNotReady, SandboxProcessError
+from ..errors import SandboxError, SandboxNotReady, SandboxProcessError
 from ..results import ProcessLogs, WaitForExitResult, WaitForLogResult, timestamp_of
 from .commands import Commands
 from .events import sse
@@ -15,8 +15,7 @@ from .log_search import LogSearch
 from .output import Collected, Decoder, called, kept
 from .part import as_error, told, within
 from .process import PortMode, Process, bound, pattern_of
-
-PORT_MAX = 65_535
+from .wanted_port import WantedPort
 
 
 class Processes(Commands):
@@ -46,7 +45,7 @@ class Processes(Commands):
             command: For ``bash -c``.
             process_id: What it is called; drawn by default.
             timeout: In seconds; then it is ended.
-            env: Variables on top of those of the session; None as a value leaves out one of those.
+            env: Variables, as in ``exec``.
             cwd: Where it begins.
             auto_cleanup: Forget it some time after its end: only the newest ones that have ended
                 are remembered. That is always so.
@@ -180,7 +179,7 @@ class Processes(Commands):
         given, own_flags = pattern_of(pattern)
         search = LogSearch(given, own_flags if flags is None else flags)
         try:
-            found, ended = await within(timeout, self._search(process_id, search))
+            found, ended = await within(timeout, lambda: self._search(process_id, search))
         except TimeoutError:
             text = f"{process_id} has not written {given!r} within {timeout:g} s"
             raise SandboxNotReady(
@@ -217,15 +216,11 @@ class Processes(Commands):
         Raises:
             SandboxNotReady: It was not there in time, or the process has ended.
         """
-        if type(port) is not int or not 0 < port <= PORT_MAX or mode not in {"http", "tcp"}:
-            text = f"wait_for_port: a port is 1 to {PORT_MAX:,}, and mode is 'http' or 'tcp'"
-            raise SandboxInvalid("VALIDATION_FAILED", text, {"port": port})
-        first, last = (status, status) if isinstance(status, int) else status
-        waiting = self._until_it_answers(port, mode, path, range(first, last + 1), interval)
+        wanted = WantedPort(port, mode, path, status, interval)
         try:
-            await within(timeout, self._unless_it_ends(process_id, waiting, f"port {port}"))
+            await within(timeout, lambda: self._unless_it_ends(process_id, wanted))
         except TimeoutError:
-            text = f"Nothing answers at port {port} within {timeout:g} s"
+            text = f"{wanted.found()} within {timeout:g} s"
             context = {"port": port, "process_id": process_id}
             raise SandboxNotReady("PROCESS_READY_TIMEOUT", text, context) from None
 
@@ -242,7 +237,7 @@ class Processes(Commands):
             SandboxProcessError: There is no such process.
         """
         try:
-            answer = await within(timeout, self._ask("wait", id=process_id))
+            answer = await within(timeout, lambda: self._ask("wait", id=process_id))
         except TimeoutError:
             text = f"{process_id} has not ended within {timeout:g} s"
             raise SandboxNotReady(
@@ -305,48 +300,52 @@ class Processes(Commands):
                         return found, {}
             return None, {"exit_code": (await stream.answer()).get("exit_code")}
 
-    async def _until_it_answers(
-        self, port: int, mode: PortMode, path: str, fine: range, interval_s: float
-    ) -> None:
+    async def _until_it_answers(self, wanted: WantedPort) -> None:
         connection = await self._reach()
-        if mode == "tcp":
-            with told():
-                await connection.ask("listening", port=port)
-            return
         while True:
             with told():
-                await connection.ask("listening", port=port)
-            request = Request(f"http://localhost:{port}/{path.removeprefix('/')}")
+                await connection.ask("listening", port=wanted.port)
+            if wanted.mode == "tcp":
+                return
             try:
-                response = await self._home.fetch(self._id, port, request)
+                response = await self._home.fetch(self._id, wanted.port, Request(wanted.url))
             except SandboxRefused:
                 pass  # it has closed the port again, or the connection
             else:
                 if response.body is not None:
                     response.body.cancel()
-                if response.status in fine:
+                if wanted.answered(response.status):
                     return
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(wanted.interval_s)
 
-    async def _unless_it_ends(self, process_id: str | None, waiting: Any, what: str) -> None:
-        """Wait for one thing, unless a process ends before."""
+    async def _unless_it_ends(self, process_id: str | None, wanted: WantedPort) -> None:
+        """Wait for a port, unless a process ends before."""
         if process_id is None:
-            await waiting
+            await self._until_it_answers(wanted)
             return
         async with self._stream("wait", id=process_id) as ends:
-            tasks = [asyncio.ensure_future(waiting), asyncio.ensure_future(_ended(ends))]
+            waiting = asyncio.ensure_future(self._until_it_answers(wanted))
+            ending = asyncio.ensure_future(_ended(ends))
+            for task in (waiting, ending):
+                task.add_done_callback(_look_at)
             try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                if tasks[0].done():
-                    tasks[0].result()
+                await asyncio.wait([waiting, ending], return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    waiting.result()
                     return
-                answer = tasks[1].result()
+                answer = ending.result()
             finally:
-                for task in tasks:
-                    task.cancel()
-        text = f"{process_id} has ended before {what} answered"
+                waiting.cancel()
+                ending.cancel()
+        text = f"{process_id} has ended before port {wanted.port} answered"
         context = {"process_id": process_id, "exit_code": answer.get("exit_code")}
         raise SandboxNotReady("PROCESS_EXITED_BEFORE_READY", text, context)
+
+
+def _look_at(task: "asyncio.Future[Any]") -> None:
+    """Where the sandbox ends, both fail, of which one is raised; the other is no news."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _ended(stream: SandboxStream) -> dict[str, Any]:

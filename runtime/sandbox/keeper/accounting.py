@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from ..reactor import Reactor
+from ..reactor import Reactor, Timer
 
 DEPTH_MAX: Final = 200  # one descriptor each
 _ENTRIES_AT_ONCE = 500
@@ -87,15 +87,32 @@ class DiskAccount:
         limit_bytes: int,
         on_exceeded: Callable[[str], None],
     ) -> None:
+        """Begin to measure.
+
+        Args:
+            reactor: Where it runs.
+            folder: What.
+            limit_bytes: How much it may be.
+            on_exceeded: Told why it is too much, as often as it is found to be;
+                ``is_exceeded`` says whether it was before.
+        """
         self.used_bytes: int | None = None
         self.is_exceeded = False
         self._reactor = reactor
         self._folder = folder
         self._limit_bytes = limit_bytes
         self._on_exceeded = on_exceeded
+        self._timer: Timer | None = None
         self._begin()
 
+    def look_again(self) -> None:
+        """Measure now, if it was too much: something may have been deleted since."""
+        if self.is_exceeded and self._timer is not None:
+            self._timer.cancel()
+            self._begin()
+
     def _begin(self) -> None:
+        self._timer = None
         self._found = 0
         self._busy_s = 0.0
         self._entries = measure(self._folder)
@@ -122,11 +139,12 @@ class DiskAccount:
         self._busy_s += time.monotonic() - began_s
         self.used_bytes = self._found
         self.is_exceeded = False
-        self._reactor.call_later(max(_PAUSE_S, self._busy_s / _BUSY_SHARE), self._begin)
+        pause_s = max(_PAUSE_S, self._busy_s / _BUSY_SHARE)
+        self._timer = self._reactor.call_later(pause_s, self._begin)
 
     def _exceeded(self, why: str) -> None:
         self.used_bytes = self._found
         self._entries = iter(())
-        self.is_exceeded = True
+        self._timer = self._reactor.call_later(_PAUSE_S, self._begin)
         self._on_exceeded(why)
-        self._reactor.call_later(_PAUSE_S, self._begin)
+        self.is_exceeded = True

@@ -28,10 +28,12 @@ class Patience:
     Attributes:
         ping_s: So often it is asked whether it is there, if it has not said anything since.
         silent_s: After so long it is taken for lost.
+        killing_s: So long what it was to kill may take to be gone.
     """
 
     ping_s: float = 10.0
     silent_s: float = 60.0
+    killing_s: float = 10.0
 
 
 class AgentLink:
@@ -53,7 +55,7 @@ class AgentLink:
         patience: Patience,
     ) -> None:
         self._reactor = reactor
-        self._patience = patience
+        self.patience = patience
         self._heard_s = time.monotonic()
         self._on_lost = on_lost
         self._channel = Channel(
@@ -106,12 +108,12 @@ class AgentLink:
 
     def _ping(self) -> None:
         silent_s = time.monotonic() - self._heard_s
-        if silent_s >= self._patience.silent_s:
+        if silent_s >= self.patience.silent_s:
             self.lose(f"it has not answered for {silent_s:.0f} s")
             return
-        if silent_s >= self._patience.ping_s:
+        if silent_s >= self.patience.ping_s:
             self._side.ask({"op": "ping"}, _forget)
-        self._timer = self._reactor.call_later(self._patience.ping_s, self._ping)
+        self._timer = self._reactor.call_later(self.patience.ping_s, self._ping)
 
 
 def _forget(answer: Json, descriptor: int) -> None:

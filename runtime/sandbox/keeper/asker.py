@@ -59,10 +59,13 @@ class Asker:
         self._channel.send(EVENT, NOTICES, encode_json(notice))
 
     def finish(self, refused: Refused, timeout_s: float) -> None:
-        """Refuse what is still open, send what is waiting, and close."""
+        """Say why, refuse what is still open, send what is waiting, and close.
+
+        In this order: whoever has a refusal asks another keeper at once.
+        """
+        self.notice({"ending": refused.as_json()["error"]})
         for exchange in list(self._side.exchanges.values()):
             exchange.refuse(refused)
-        self.notice({"ending": refused.as_json()["error"]})
         self._channel.finish(timeout_s)
 
     def _frame(self, kind: int, number: int, payload: bytes) -> None:

@@ -214,8 +214,13 @@ class Keeper:
 
     @property
     def is_full(self) -> bool:
-        """Whether its files take more than they may."""
+        """Whether its files take more than they may, as far as is known."""
         return self._account is not None and self._account.is_exceeded
+
+    def measure_again(self) -> None:
+        """See whether enough was deleted, if it was full."""
+        if self._account is not None:
+            self._account.look_again()
 
     def status(self) -> Json:
         """Tell how it is."""
@@ -235,11 +240,13 @@ class Keeper:
 
     def _too_much(self, why: str) -> None:
         """End what fills the disk; the files stay, for whoever wants to look, or remove them."""
-        log.error("sandbox.disk_exceeded", extra={"sandbox": self._place.name, "why": why})
         assert self._agent is not None, "it is measured later"
         assert self._operations is not None, "as above"
         self._operations.stop_writing(why)
         self._agent.ask({"op": "kill_all"}, lambda _, descriptor: _close(descriptor))
+        if self.is_full:  # that was said when it became so
+            return
+        log.error("sandbox.disk_exceeded", extra={"sandbox": self._place.name, "why": why})
         for asker in self._askers:
             asker.notice({"disk_exceeded": why})
 
@@ -283,11 +290,11 @@ class Keeper:
         self._is_over = True
         self._take_down()
         refused = Refused("CONTAINER_UNAVAILABLE", why)
-        if self._agent is not None:
-            self._agent.close(refused.as_json())
         for asker in self._askers:
             asker.finish(refused, _LAST_WORDS_S)
         self._askers.clear()
+        if self._agent is not None:
+            self._agent.close(refused.as_json())
         self._reactor.stop()
 
     def _take_down(self) -> str:

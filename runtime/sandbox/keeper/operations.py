@@ -20,6 +20,7 @@ SIGNALS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15, 
 SIGNALS |= {"SIGUSR1": 10, "SIGUSR2": 12, "SIGCONT": 18, "SIGWINCH": 28}
 _SIGNAL_MAX = 64
 _TIMEOUT_S_MAX = 7 * 86_400.0
+_SLEEP_AFTER_S_MAX = 1e308  # as long as anybody likes
 
 
 class Life(Protocol):
@@ -27,7 +28,11 @@ class Life(Protocol):
 
     @property
     def is_full(self) -> bool:
-        """Whether its files take more than they may."""
+        """Whether its files take more than they may, as far as is known."""
+        ...
+
+    def measure_again(self) -> None:
+        """See whether enough was deleted, if it was full."""
         ...
 
     def status(self) -> Json:
@@ -111,21 +116,26 @@ class Operations:
     def _new_process(self, exchange: Exchange, *, is_paced: bool) -> Process:
         request = exchange.request
         _text(exchange, "command")
-        given = request.get("env") or {}
-        if type(given) is not dict:
-            raise Refused("VALIDATION_FAILED", "env is a table of text", field="env")
         names = ("command", "cwd", "session", "process_id", "stdin")
         return Process(
             self._reactor,
             self._agent,
             {
                 **{name: request[name] for name in names if name in request},
-                "env": {**self._environment, **given},
+                "env": self._variables(request),
             },
             timeout_s=_seconds(request.get("timeout_s"), "timeout_s"),
             is_paced=is_paced,
             ring_bytes=self._ring_bytes,
         )
+
+    def _variables(self, request: Json) -> dict[str, Any]:
+        """Those of the sandbox and the request's on top, of which None leaves one out."""
+        given = request.get("env") or {}
+        if type(given) is not dict:
+            raise Refused("VALIDATION_FAILED", "env is a table of text", field="env")
+        variables = {**self._environment, **given}
+        return {name: value for name, value in variables.items() if value is not None}
 
     def _exec(self, exchange: Exchange) -> None:
         process = self._new_process(exchange, is_paced=True)
@@ -137,7 +147,7 @@ class Operations:
             given = question.given_back_bytes
 
         def cancel() -> None:
-            process.end()
+            process.abandon()
             exchange.interrupted()
 
         exchange.on_data = question.send
@@ -205,9 +215,6 @@ class Operations:
     def _terminal(self, exchange: Exchange) -> None:
         request = exchange.request
         size = {"cols": request.get("cols", 80), "rows": request.get("rows", 24)}
-        given = request.get("env") or {}
-        if type(given) is not dict:
-            raise Refused("VALIDATION_FAILED", "env is a table of text", field="env")
         Relay(
             self._agent,
             exchange,
@@ -215,7 +222,7 @@ class Operations:
                 "op": "run",
                 "command": request.get("command"),
                 "cwd": request.get("cwd"),
-                "env": {**self._environment, **given},
+                "env": self._variables(request),
                 "terminal": size,
             },
         )
@@ -223,6 +230,7 @@ class Operations:
     # ---- files
 
     def _write(self, exchange: Exchange) -> None:
+        self._life.measure_again()
         if self._life.is_full:
             raise _no_space("the workspace has more in it than it may: delete something")
         relay = Relay(self._agent, exchange, exchange.request)
@@ -247,7 +255,8 @@ class Operations:
     def _settings(self, exchange: Exchange) -> None:
         request = exchange.request
         if "sleep_after_s" in request:
-            self._idle.sleep_after_s = _seconds(request["sleep_after_s"], "sleep_after_s")
+            wanted = _seconds(request["sleep_after_s"], "sleep_after_s", _SLEEP_AFTER_S_MAX)
+            self._idle.sleep_after_s = wanted
         if "keep_alive" in request:
             self._idle.keep_alive = bool(request["keep_alive"])
         given = request.get("env") or {}
@@ -273,10 +282,10 @@ def _text(exchange: Exchange, name: str, default: str | None = None) -> str:
     return value
 
 
-def _seconds(value: Any, name: str) -> float | None:
+def _seconds(value: Any, name: str, most: float = _TIMEOUT_S_MAX) -> float | None:
     if value is None:
         return None
-    if type(value) not in {int, float} or not 0 < value <= _TIMEOUT_S_MAX:
-        text = f"{name} is more than 0 and at most {_TIMEOUT_S_MAX:,.0f} s"
+    if type(value) not in {int, float} or not 0 < value <= most:
+        text = f"{name} is more than 0 and at most {most:,.0f} s"
         raise Refused("VALIDATION_FAILED", text, field=name)
     return float(value)

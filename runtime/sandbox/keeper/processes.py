@@ -22,7 +22,6 @@ from .rings import CAPACITY_BYTES, CAPACITY_BYTES_MIN, Ring
 
 GRACE_S: Final = 1.0  # between SIGTERM and SIGKILL
 ENDED_MAX: Final = 64  # that are remembered
-_AGENT_PATIENCE_S = 10.0  # for the answer to a SIGKILL
 _EXIT_CODE_MAX = 255
 
 
@@ -111,10 +110,23 @@ class Process:
         self.question.tell({"end": grace_s})
         if self._timer is not None:
             self._timer.cancel()
-        why = "a process that was to be killed has not ended"
         self._timer = self._reactor.call_later(
-            grace_s + _AGENT_PATIENCE_S, lambda: self._agent.lose(why)
+            grace_s + self._agent.patience.killing_s, self._lose_patience
         )
+
+    def abandon(self) -> None:
+        """End its group; what it writes from now on, and has written, is for nobody."""
+        self._is_paced = False
+        self.read_until(self.ring.end)
+        self.end()
+
+    def _lose_patience(self) -> None:
+        """The agent has not said that it has ended, though nothing kept it from that."""
+        patience_s = self._agent.patience.killing_s
+        if self._unpaid:  # what it wrote before comes first, and is waiting for its reader
+            self._timer = self._reactor.call_later(patience_s, self._lose_patience)
+        else:
+            self._agent.lose("a process that was to be killed has not ended")
 
     def read_until(self, position: int) -> None:
         """Say how far the reader has come that sets the pace."""

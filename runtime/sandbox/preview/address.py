@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ..errors import SandboxInvalid, SandboxPortError, SandboxSecurityError
-from .port import check_port, is_port
+from .port import PORT_MAX, check_port, is_port
 from .token import TOKEN_SIZE, check_token, is_token
 
 # One label of a name in DNS has at most 63 characters; port and token take up to 23 of them.
@@ -124,11 +124,15 @@ def _split(hostname: object) -> tuple[str, str]:
     host, colon, port = hostname.rpartition(":")
     if not colon or hostname.endswith("]"):
         host, port = hostname, ""
-    is_fine = not colon or hostname.endswith("]") or (port.isascii() and port.isdecimal())
+    is_fine = not colon or hostname.endswith("]") or _is_port(port)
     is_name = _HOST.fullmatch(host) is not None and not _is_number(host)
     if is_fine and (is_name or is_local(host)):
         return host, f":{int(port)}" if port else ""
     raise _no_hostname(hostname)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and 0 < int(text) <= PORT_MAX
 
 
 def _no_hostname(hostname: object) -> SandboxInvalid:

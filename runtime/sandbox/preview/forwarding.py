@@ -1,5 +1,6 @@
 """Requests for previews as the servers inside get them, and their answers as clients get those."""
 
+import re
 from contextvars import ContextVar
 from typing import Final
 
@@ -48,7 +49,9 @@ def whole_hostname(hostname: str) -> str:
 
     Programs take it from ``request.parsed_url.host``, which has no port.
     """
-    return f"{local_hostname(hostname)}{_local_port.get()}" if is_local(hostname) else hostname
+    if not isinstance(hostname, str) or not is_local(hostname):
+        return hostname  # what is none is refused where the URL is made
+    return f"{local_hostname(hostname)}{_local_port.get()}"
 
 
 def clean(fields: CIMultiDict[str]) -> None:
@@ -72,14 +75,18 @@ def forwarded(request: Request, name: str) -> Request:
     return Request.incoming(request.method, request.url, fields, content, request.client_address)
 
 
-def answered(response: Response) -> Response:
-    """Return what the client gets of an answer: cookies stay with the host that has set them."""
-    cookies = response.header_fields().getall("Set-Cookie", ())
-    if not cookies:
-        return response
+def answered(response: Response, request: Request, port: int) -> Response:
+    """Return what the client gets of an answer to its ``request``.
+
+    Cookies stay with the host that has set them. Redirects to ``localhost`` with the port, which is
+    what the server was told that it is, lead to where the client sees it.
+    """
     fields = CIMultiDict(response.header_fields())
-    del fields["Set-Cookie"]
-    fields.extend(("Set-Cookie", without_domain(cookie)) for cookie in cookies)
+    cookies, locations = fields.getall("Set-Cookie", []), fields.getall("Location", [])
+    if not cookies and not locations:
+        return response
+    _put(fields, "Set-Cookie", [without_domain(cookie) for cookie in cookies])
+    _put(fields, "Location", [_seen_outside(each, request.url, port) for each in locations])
     return Response.incoming(
         response.status,
         response.status_text,
@@ -88,3 +95,16 @@ def answered(response: Response) -> Response:
         response.url,
         response.web_socket,
     )
+
+
+def _put(fields: CIMultiDict[str], name: str, values: list[str]) -> None:
+    fields.popall(name, None)
+    fields.extend((name, value) for value in values)
+
+
+def _seen_outside(location: str, url: str, port: int) -> str:
+    own = re.match(rf"https?://localhost:{port}(?=[/?#]|\Z)", location, re.IGNORECASE)
+    if own is None:
+        return location
+    scheme = url.partition("://")[0].replace("ws", "http")
+    return f"{scheme}://{host_of(url)}{location[own.end() :]}"

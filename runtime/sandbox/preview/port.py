@@ -23,7 +23,7 @@ def check_port(port: object) -> None:
     """
     if not is_port(port):
         text = (
-            f"Invalid port number: {port}. Must be {PORT_MIN}-{PORT_MAX}, excluding {RESERVED} "
+            f"Invalid port number: {port!r}. Must be {PORT_MIN}-{PORT_MAX}, excluding {RESERVED} "
             "(sandbox control plane)."
         )
         raise SandboxSecurityError("INVALID_PORT", text, {"port": port})

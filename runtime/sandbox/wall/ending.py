@@ -53,6 +53,10 @@ class Ending:
                 how = f"it was ended by signal {self.signal}"
             case Cause.EXITED:
                 how = f"it ended with exit code {self.exit_code}"
+            case _ if killed := self.usage.out_of_memory_kills:
+                # Whoever ended it may have been quicker than the kernel with the rest.
+                what = "process" if killed == 1 else "processes"
+                how = f"the kernel had killed {killed} {what} in it, for its limit of memory"
             case _:
                 how = ""
         return "; ".join(filter(None, (how, f"its last words: {said}" if said else "")))

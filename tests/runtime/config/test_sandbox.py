@@ -24,11 +24,11 @@ startup = "startup.sh"
 startup_timeout_s = 2.5
 env = { NAME = "value", EMPTY = "" }
 sleep_after = "10m"
-memory_bytes_max = 1_000_000
+memory_bytes_max = 10_000_000
 processes_max = 64
 cpu_cores = 0.5
-file_size_bytes_max = 1
-open_files_max = 2
+file_size_bytes_max = 4096
+open_files_max = 32
 temporary_size_bytes_max = 3
 disk_size_bytes_max = 4
 log_size_bytes_max = 5
@@ -66,11 +66,11 @@ def test_all_of_it_is_read(load_text: Callable[..., LoadedConfig], project: Path
         startup_timeout_s=2.5,
         env={"NAME": "value", "EMPTY": ""},
         sleep_after_s=600,
-        memory_bytes_max=1_000_000,
+        memory_bytes_max=10_000_000,
         processes_max=64,
         cpu_cores=0.5,
-        file_size_bytes_max=1,
-        open_files_max=2,
+        file_size_bytes_max=4096,
+        open_files_max=32,
         temporary_size_bytes_max=3,
         disk_size_bytes_max=4,
         log_size_bytes_max=5,
@@ -110,6 +110,13 @@ cpu_cores = 2
         ("cpu_cores = inf", "to be more than 0 but got inf."),
         ("memory_bytes_max = 0.5", "to be of type integer but got 0.5."),
         ("processes_max = 7", "to be 8 or more but got 7."),
+        ("memory_bytes_max = 8388607", "to be 8388608 or more but got 8388607."),
+        (
+            "memory_bytes_max = 4611686018427387905",
+            f"to be {1 << 62} or less but got {(1 << 62) + 1}.",
+        ),
+        ("file_size_bytes_max = 1", "to be 4096 or more but got 1."),
+        ("open_files_max = 1", "to be 32 or more but got 1."),
         ('sleep_after = "10 minutes"', 'to be a length of time but got "10 minutes".'),
         ("startup_timeout_s = -1", "to be more than 0 but got -1."),
     ],
@@ -200,6 +207,15 @@ def test_mounts_that_cannot_be_are_refused(
     (problem,) = problems_of(f"{HEAD}perdure.sandbox.mount = {{ {pairs} }}")
     assert "cannot be mounted at" in problem.message
     assert error in problem.message
+
+
+def test_who_mounts_at_no_whole_path_is_told_of_one_where_it_can_be(
+    problems_of: Callable[[str], Sequence[Problem]], project: Path
+) -> None:
+    assert project.is_dir()
+    (problem,) = problems_of(f'{HEAD}perdure.sandbox.mount = {{ "public" = "public" }}')
+    assert "absolute path" in problem.message
+    assert problem.hint == 'For instance "/opt/public"'
 
 
 def test_a_slip_of_the_pen_is_told(problems_of: Callable[[str], Sequence[Problem]]) -> None:

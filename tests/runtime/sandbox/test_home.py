@@ -70,7 +70,7 @@ async def test_one_that_has_just_gone_to_sleep_is_started_again(
 async def test_one_that_was_told_to_end_is_asked_nothing_more(open_boxes: Boxes, name: str) -> None:
     home = open_boxes.home
     first = await home.connect(name)
-    home.forget(name)
+    home.forget(name, first)
     second = await home.connect(name)
     assert second is not first
     await first.ask("stop")

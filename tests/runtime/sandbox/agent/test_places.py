@@ -14,7 +14,15 @@ from perdure.runtime.sandbox.streams import Refused
         ("/workspace/a/b", "/data/ws/a/b"),
         ("/workspaces/a", "/workspaces/a"),
         ("/etc/hosts", "/etc/hosts"),
-        (".", "/data/ws/."),
+        (".", "/data/ws"),
+        ("./a//b/./c", "/data/ws/a/b/c"),
+        ("a/", "/data/ws/a/"),
+        ("a/.", "/data/ws/a/"),
+        ("./..", "/data/ws/.."),
+        ("/workspace/.", "/data/ws"),
+        ("/./etc//hosts", "/etc/hosts"),
+        ("/", "/"),
+        (" a", "/data/ws/ a"),
     ],
 )
 def test_a_path_leads_somewhere(path: str, real: str) -> None:

@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 
 from perdure.runtime.sandbox.streams import Question
-from perdure.runtime.sandbox.wire import DATA, STDOUT
+from perdure.runtime.sandbox.wire import DATA, STDOUT, WINDOW_BYTES, cost
 from tests.runtime.sandbox.agent.agents import AgentProcess
-from tests.runtime.sandbox.sandboxes import is_alive, until
+from tests.runtime.sandbox.sandboxes import WAIT_S, is_alive, until
 
 pytestmark = pytest.mark.slow
 
@@ -56,15 +58,15 @@ def test_a_program_behind_a_shell_has_its_grace_too(agent: AgentProcess) -> None
 
 
 def test_a_program_behind_a_shell_that_does_not_want_to_end_is_killed(agent: AgentProcess) -> None:
-    command = "bash -c \"trap '' TERM; echo $$; while :; do sleep 0.01; done\"; :"
+    command = "bash -c 'trap \"\" TERM; echo $$; while :; do sleep 0.01; done'; :"
 
     def set_up(question: Question) -> None:
         after_output(question, b"\n", lambda: question.tell({"end": 0.1}))
 
     answer, raw, _ = agent.ask({"op": "run", "command": command}, set_up)
     assert answer["signal"] == "SIGTERM"
-    leader = int(b"".join(data for _, data in raw))
-    until(lambda: not is_alive(leader))
+    stubborn = int(b"".join(data for _, data in raw))
+    until(lambda: not is_alive(stubborn))
 
 
 def test_what_it_had_written_comes_before_its_end(agent: AgentProcess) -> None:
@@ -122,6 +124,36 @@ def test_last_words_are_kept_for_who_reads_slowly(agent: AgentProcess) -> None:
     answer, raw, _ = agent.ask({**request, "terminal": {"cols": 80, "rows": 24}}, set_up)
     assert answer["exit_code"] == 0
     assert sum(len(data) for _, data in raw) == 264_000
+
+
+@pytest.mark.parametrize("command", ["yes", "head -c 300000 /dev/zero"])
+def test_one_that_is_cancelled_waits_for_no_reader(agent: AgentProcess, command: str) -> None:
+    pids = list[int]()
+
+    def set_up(question: Question) -> None:
+        told, room = question.on_event, WINDOW_BYTES
+
+        def look(kind: int, data: bytes) -> None:
+            nonlocal room
+            room -= cost(len(data))  # nothing is given back: nobody reads
+            if room < 2 * cost(0):
+                cancel()
+
+        def cancel() -> None:
+            if command == "yes" or not is_alive(pids[0]):
+                question.cancel()
+            else:
+                agent.reactor.call_later(0.01, cancel)
+
+        def started(event: dict[str, Any]) -> None:
+            pids.append(event["pid"])
+            told(event)
+
+        question.on_data, question.on_event = look, started
+        agent.reactor.call_later(WAIT_S, agent.reactor.stop)
+
+    answer, _, _ = agent.ask({"op": "run", "command": command}, set_up)
+    assert answer["exit_code"] == (143 if command == "yes" else 0)
 
 
 def test_what_it_does_not_understand_is_an_error(agent: AgentProcess) -> None:

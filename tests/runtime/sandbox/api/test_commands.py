@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from perdure.actors.abort_signal import AbortSignal
-from perdure.runtime.sandbox.api.commands import environment_of, variables_of
+from perdure.runtime.sandbox.api.commands import (
+    COMMAND_BYTES_MAX,
+    environment_of,
+    input_of,
+    variables_of,
+)
 from perdure.runtime.sandbox.api.events import parse_sse_stream
 from perdure.runtime.sandbox.api.output import KEPT_BYTES_MAX
 from perdure.runtime.sandbox.api.part import Scope
@@ -194,12 +199,45 @@ async def test_whoever_stops_reading_a_stream_ends_the_command(boxes: Boxes) -> 
 def test_variables_are_text_and_none_removes_one() -> None:
     scope = Scope("s", "/x", {"A": "1", "B": "2"})
     fields = environment_of(scope, {"A": None, "C": "3"}, None)
-    assert fields == {"env": {"B": "2", "C": "3"}, "cwd": "/x", "session": "s"}
+    variables = {"A": None, "B": "2", "C": "3"}  # the keeper leaves out what is None
+    assert fields == {"env": variables, "cwd": "/x", "session": "s"}
     assert environment_of(Scope(), None, "/y") == {"env": {}, "cwd": "/y"}
     wrong: list[Any] = [{"": "1"}, {"A=B": "1"}, {"A": 1}, {"A": "\0"}, {1: "1"}, {"\0": "1"}]
     for env in wrong:
         with pytest.raises(SandboxInvalid, match="env"):
             variables_of(env)
+
+
+async def test_a_command_can_do_without_a_variable_that_all_others_have(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.set_env_vars({"A": "1", "B": "2"})
+    assert (await box.exec("echo [$A$B]", env={"A": None})).stdout == "[2]\n"
+    process = await box.start_process("echo [$A$B]", env={"B": None})
+    assert (await process.wait_for_log("[", timeout=20)).line == "[1]"
+
+
+@pytest.mark.parametrize("stdin", [5, ["a"], object()])
+async def test_input_that_is_none_is_refused(stdin: Any) -> None:
+    with pytest.raises(SandboxInvalid, match="stdin is text or bytes"):
+        input_of(stdin)
+    assert [input_of(each) for each in (None, "é", b"x", bytearray(b"y"))] == [
+        None,
+        "é".encode(),
+        b"x",
+        b"y",
+    ]
+
+
+async def test_what_is_too_long_for_the_system_is_refused_with_what_to_do(boxes: Boxes) -> None:
+    box = boxes.box()
+    longest = "# " + "x" * (COMMAND_BYTES_MAX - 2)
+    assert (await box.exec(longest)).success
+    for command in (longest + "x", "é" * (COMMAND_BYTES_MAX // 2 + 1), "x" * 5_000_000):
+        with pytest.raises(SandboxCommandError, match="write it to a file") as raised:
+            await box.exec(command)
+        assert raised.value.code == "INVALID_COMMAND"
+    with pytest.raises(SandboxCommandError, match="write what is long to a file"):
+        await box.exec("true", env={"A": "x" * 200_000})
 
 
 async def test_a_result_is_what_it_was_after_a_call(boxes: Boxes) -> None:

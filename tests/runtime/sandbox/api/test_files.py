@@ -47,6 +47,30 @@ async def test_bytes_are_bytes(boxes: Boxes, content: Any, encoding: Any) -> Non
     assert (text.is_binary, base64.b64decode(text.content)) == (False, b"sandbox\n")
 
 
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [(5, "utf-8"), (None, "utf-8"), ("###", "base64"), ("é", "base64"), ("x", "latin-1")],
+)
+async def test_what_cannot_be_written_leaves_the_file_as_it_was(
+    boxes: Boxes, content: Any, encoding: Any
+) -> None:
+    box = boxes.box()
+    await box.write_file("kept", "precious")
+    with pytest.raises(SandboxInvalid):
+        await box.write_file("kept", content, encoding=encoding)
+    assert (await box.read_file("kept")).content == "precious"
+
+
+async def test_paths_are_shown_without_detours(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.write_file("./a", "x")
+    assert [each.absolute_path for each in (await box.list_files(".")).files] == ["/workspace/a"]
+    await box.mkdir("d")
+    assert (await box.move_file("a", "./d//.")).new_path == "/workspace/d/a"
+    with pytest.raises(SandboxFileError, match="/workspace/d cannot be moved into itself"):
+        await box.move_file("d", "d/e")
+
+
 async def test_a_stream_of_any_length_can_be_written(boxes: Boxes) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for number in range(300):
@@ -71,6 +95,16 @@ async def test_what_is_too_large_for_an_answer_says_how_to_read_it(
         await box.read_file("eleven")
     assert raised.value.code == "FILE_TOO_LARGE"
     assert raised.value.context == {"path": "eleven", "size": 11}
+
+
+async def test_as_much_as_an_answer_may_carry_can_be_read(boxes: Boxes) -> None:
+    box = boxes.box()
+    await box.exec(f"head -c {files.READ_BYTES_MAX} /dev/urandom > most")
+    read = await box.read_file("most")
+    assert (read.size, len(read.content)) == (files.READ_BYTES_MAX, files.CONTENT_BYTES_MAX)
+    with pytest.raises(SandboxFileError, match="read it in base64, or as a stream") as raised:
+        await box.read_file("most", encoding="utf-8")
+    assert raised.value.code == "FILE_TOO_LARGE"
 
 
 async def test_folders_are_made_listed_and_deleted(boxes: Boxes) -> None:

@@ -137,10 +137,29 @@ async def test_an_end_that_nobody_saw_is_told_at_the_next_start(
     assert boxes.world.live(Telling) == 0
     connection = await boxes.home.connect(str(box.stub.id))
     await connection.ask("stop")
-    boxes.home.forget(str(box.stub.id))
+    boxes.home.forget(str(box.stub.id), connection)
     assert heard == ["start"]
     await box.exec("true")
     assert heard == ["start", "It has ended while nobody looked", "start"]
+
+
+async def test_to_end_what_ends_already_is_no_error(boxes: Boxes) -> None:
+    box = boxes.box()
+    for _ in range(3):
+        await box.write_file("kept", "x")
+        await asyncio.gather(box.stop(), box.stop())
+        assert not (await box.get_status()).is_running
+        await box.exec("true")
+        await asyncio.gather(box.destroy(), box.stop(), box.destroy())
+        assert not boxes.home.has_files(str(box.stub.id))
+
+
+async def test_it_may_be_told_to_sleep_after_a_very_long_time(boxes: Boxes) -> None:
+    box = boxes.box(sleep_after="9000h")
+    await box.exec("true")
+    await box.set_sleep_after("999999999999h")
+    await box.stop()
+    assert (await box.exec("echo again")).stdout == "again\n"
 
 
 async def test_one_whose_keeper_dies_is_started_again(boxes: Boxes, heard: list[Any]) -> None:

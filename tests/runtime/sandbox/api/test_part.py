@@ -135,10 +135,10 @@ def test_what_is_refused_is_an_error_with_a_class() -> None:
 
 
 async def test_a_time_may_be_without_a_limit() -> None:
-    assert await within(None, asyncio.sleep(0, "x")) == "x"
-    assert await within(10, asyncio.sleep(0, "x")) == "x"
+    assert await within(None, lambda: asyncio.sleep(0, "x")) == "x"
+    assert await within(10, lambda: asyncio.sleep(0, "x")) == "x"
     with pytest.raises(TimeoutError):
-        await within(0, asyncio.Event().wait())
+        await within(0, asyncio.Event().wait)
 
 
 def test_the_default_scope_adds_nothing() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -71,13 +72,14 @@ async def test_a_token_is_of_one_port_only(town: Served) -> None:
         ("one", 8080, "localhost", {"token": "not-mine"}, "INVALID_TOKEN"),
         ("one", 8080, "localhost", {"token": ""}, "INVALID_TOKEN"),
         ("one", 8080, "https://localhost", {}, "VALIDATION_FAILED"),
+        ("one", 8080, None, {}, "VALIDATION_FAILED"),
         ("one", 8080, "a.workers.dev", {}, "CUSTOM_DOMAIN_REQUIRED"),
         ("a" * 41, 8080, "localhost", {}, "INVALID_SANDBOX_ID"),
         ("o.ne", 8080, "localhost", {}, "INVALID_SANDBOX_ID"),
     ],
 )
 async def test_what_cannot_be_exposed_is_refused_before_anything_starts(
-    town: Served, name: str, port: int, hostname: str, options: dict[str, str], code: str
+    town: Served, name: str, port: Any, hostname: Any, options: dict[str, str], code: str
 ) -> None:
     _, error = await town.asked(name, "expose_port", port, hostname, **options)
     assert error["code"] == code

@@ -102,6 +102,37 @@ def test_it_is_too_much_until_there_is_less(tmp_path: Path) -> None:
     assert account.used_bytes == sum(measure(tmp_path))
 
 
+def test_it_can_be_measured_at_once_whether_there_is_less(tmp_path: Path) -> None:
+    reactor, told = Reactor(), list[str]()
+    fill(tmp_path / "file", 100_000)
+    account = DiskAccount(reactor, tmp_path, 50_000, told.append)
+    account.look_again()
+    assert (account.is_exceeded, len(told)) == (True, 2)
+    (tmp_path / "file").unlink()
+    account.look_again()
+    assert (account.is_exceeded, len(told)) == (False, 2)
+    fill(tmp_path / "file", 100_000)
+    account.look_again()  # what was not too much is measured when its time has come
+    assert not account.is_exceeded
+    reactor.close()
+
+
+def test_whether_it_was_too_much_before_is_known_to_who_is_told(tmp_path: Path) -> None:
+    reactor, was = Reactor(), list[bool]()
+
+    def exceeded(why: str) -> None:
+        del why
+        was.append(account.is_exceeded)
+        reactor.stop()
+
+    account = DiskAccount(reactor, tmp_path, 50_000, exceeded)
+    fill(tmp_path / "file", 100_000)
+    reactor.run()
+    account.look_again()
+    assert was == [False, True]
+    reactor.close()
+
+
 def test_many_files_are_measured_in_turns(tmp_path: Path) -> None:
     reactor, turns = Reactor(), 0
     for number in range(2000):

@@ -55,11 +55,11 @@ def test_what_a_worker_asks_begins(connected: Connected) -> None:
     assert [each.request for each in connected.begun] == [{"op": "x"}]
 
 
-def test_the_end_refuses_what_is_open_and_says_why(connected: Connected) -> None:
+def test_the_end_says_why_before_it_refuses_what_is_open(connected: Connected) -> None:
     connected.raw.sendall(frame(REQUEST, 1, b"{}"))
     connected.turn()
     connected.asker.finish(Refused("CONTAINER_UNAVAILABLE", "It sleeps"), 1)
-    (kind, number, answer), (notice, zero, ending) = connected.read()
+    (notice, zero, ending), (kind, number, answer) = connected.read()
     assert (kind, number, notice, zero) == (ANSWER, 1, EVENT, 0)
     assert decode_json(answer)["error"]["message"] == "It sleeps"
     assert decode_json(ending)["ending"]["message"] == "It sleeps"

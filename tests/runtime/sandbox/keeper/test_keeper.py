@@ -153,6 +153,17 @@ async def test_an_agent_that_is_killed_ends_the_sandbox_loudly(
     until(lambda: not processes_with(NAME))
 
 
+async def test_who_hears_that_the_agent_was_lost_knows_that_the_sandbox_ends(
+    sandboxes: Sandboxes,
+) -> None:
+    """So that what is asked next is asked of a new one."""
+    for _ in range(5):
+        sandbox = await sandboxes.open(NAME)
+        with pytest.raises(SandboxRefused, match="was lost"):
+            await run(sandbox, "kill -9 $PPID; sleep 1000")
+        assert not sandbox.is_open
+
+
 async def test_a_keeper_that_is_killed_leaves_nothing_running(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open(NAME)
     agent = int(await text_of(sandbox, "echo $PPID"))

@@ -4,6 +4,7 @@ import pytest
 
 from perdure.runtime.sandbox.asking import Output, SandboxRefused
 from tests.runtime.sandbox.sandboxes import (
+    WAIT_S,
     Sandboxes,
     is_alive,
     next_output,
@@ -156,6 +157,20 @@ async def test_output_without_end_waits_for_its_reader(sandboxes: Sandboxes) -> 
             if total > 20_000_000:
                 break
     assert await text_of(sandbox, "echo goes on") == "goes on"
+
+
+async def test_a_command_whose_reader_has_gone_ends_and_costs_nobody_the_sandbox(
+    sandboxes: Sandboxes,
+) -> None:
+    sandbox = await sandboxes.open()
+    count = "ls /proc/$PPID/fd | wc -l"
+    before = await text_of(sandbox, count)
+    async with sandbox.stream("exec", command="yes") as stream:
+        await next_output(aiter(stream))
+        await sandbox.ask("exec", command="sleep 0.2")  # its window is full
+    async with asyncio.timeout(WAIT_S):
+        while await text_of(sandbox, count) != before:
+            await asyncio.sleep(0.01)
 
 
 async def test_what_a_command_leaves_behind_goes_on_and_may_write(sandboxes: Sandboxes) -> None:

@@ -1,7 +1,12 @@
+import socket
+
 import pytest
 
-from perdure.runtime.sandbox.keeper.processes import ENDED_MAX, checked_ending
-from perdure.runtime.sandbox.wire import Garbled
+from perdure.runtime.sandbox.keeper.agent_link import AgentLink, Patience
+from perdure.runtime.sandbox.keeper.processes import ENDED_MAX, Process, checked_ending
+from perdure.runtime.sandbox.reactor import Reactor
+from perdure.runtime.sandbox.streams import Refused
+from perdure.runtime.sandbox.wire import STDOUT, Garbled, frame
 from tests.runtime.sandbox.sandboxes import Sandboxes
 
 
@@ -31,6 +36,30 @@ def test_of_an_end_only_what_is_known_is_kept() -> None:
     }
     error = {"code": "X", "message": "y", "context": {}}
     assert checked_ending({"error": error, "more": 1}, -1) == {"error": error}
+
+
+def test_an_agent_is_not_lost_for_last_words_that_nobody_has_read_yet() -> None:
+    reactor, lost = Reactor(), list[str | None]()
+    ours, agent = socket.socketpair()
+
+    def on_lost(why: str | None) -> None:
+        lost.append(why)
+        reactor.stop()
+
+    link = AgentLink(ours, reactor, on_lost=on_lost, patience=Patience(killing_s=0.01))
+    process = Process(reactor, link, {"command": "yes"}, is_paced=True)
+    agent.sendall(frame(STDOUT, process.question.number, b"y\n"))
+    process.listeners.append(lambda: process.end(0.0))
+    reactor.call_later(0.2, reactor.stop)
+    reactor.run()
+    assert (process.ring.end, lost) == (2, [])
+    process.read_until(2)
+    reactor.is_stopped = False
+    reactor.run()
+    assert lost == ["a process that was to be killed has not ended"]
+    link.close(Refused("CONTAINER_UNAVAILABLE", "over").as_json())
+    agent.close()
+    reactor.close()
 
 
 @pytest.mark.slow

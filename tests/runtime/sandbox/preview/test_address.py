@@ -138,6 +138,8 @@ def test_a_url_is_as_its_hostname_needs_it(hostname: str, url: str) -> None:
         "x@localhost",
         "example.com:",
         "example.com:http",
+        "example.com:0",
+        "example.com:65536",
         "example.com:\u0663",
         "192.168.0.7",
         "[2001:db8::1]",

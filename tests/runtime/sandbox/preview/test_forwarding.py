@@ -52,11 +52,50 @@ def test_cookies_lose_their_domain_and_all_else_stays() -> None:
             ("set-cookie", "b=2; domain=y; Path=/"),
         ]
     )
-    response = answered(Response.incoming(201, "Made", fields, b"body", "http://x/"))
+    made = Response.incoming(201, "Made", fields, b"body", "http://x/")
+    response = answered(made, incoming("http://8080-id-token.localhost/"), 8080)
     assert response.headers.get_set_cookie() == ["a=1", "b=2; Path=/"]
     assert response.headers["X-Own"] == "1"
     assert [response.status, response.status_text, response.url] == [201, "Made", "http://x/"]
     assert response.content == b"body"
+
+
+OUTSIDE = "https://8080-id-token.example.com:444"
+
+
+@pytest.mark.parametrize(
+    ("location", "seen"),
+    [
+        ("http://localhost:8080/there?x=1#y", f"{OUTSIDE}/there?x=1#y"),
+        ("https://localhost:8080/there", f"{OUTSIDE}/there"),
+        ("HTTP://LocalHost:8080", OUTSIDE),
+        ("http://localhost:8080?x=http://localhost:8080/", f"{OUTSIDE}?x=http://localhost:8080/"),
+        ("/there", "/there"),
+        ("there", "there"),
+        ("//localhost:8080/", "//localhost:8080/"),
+        ("http://localhost:80801/", "http://localhost:80801/"),
+        ("http://localhost:8081/", "http://localhost:8081/"),
+        ("http://localhost:8080@evil/", "http://localhost:8080@evil/"),
+        ("http://localhost:8080.evil/", "http://localhost:8080.evil/"),
+        ("http://localhost/", "http://localhost/"),
+        ("http://elsewhere/http://localhost:8080/", "http://elsewhere/http://localhost:8080/"),
+        ("", ""),
+    ],
+)
+def test_a_redirect_to_what_the_server_was_told_that_it_is_leads_to_where_it_is_seen(
+    location: str, seen: str
+) -> None:
+    request = incoming(f"{OUTSIDE}/here")
+    fields = CIMultiDict([("Location", location), ("X-Own", "1")])
+    response = answered(Response.incoming(302, "Found", fields, None), request, 8080)
+    assert sorted(response.header_fields().items()) == [("Location", seen), ("X-Own", "1")]
+
+
+def test_a_refused_upgrade_is_redirected_to_a_page() -> None:
+    fields = CIMultiDict([("Location", "http://localhost:8080/sign-in")])
+    request = incoming("ws://8080-id-token.localhost/")
+    response = answered(Response.incoming(302, "Found", fields, None), request, 8080)
+    assert response.headers["Location"] == "http://8080-id-token.localhost/sign-in"
 
 
 @pytest.mark.parametrize(

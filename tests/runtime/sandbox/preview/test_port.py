@@ -19,5 +19,5 @@ def test_these_cannot_and_the_error_is_the_originals(port: object) -> None:
         check_port(port)
     assert caught.value.code == "INVALID_PORT"
     assert str(caught.value) == (
-        f"Invalid port number: {port}. Must be 1024-65535, excluding 3000 (sandbox control plane)."
+        f"Invalid port number: {port!r}. Must be 1024-65535, excluding 3000 (sandbox control plane)."
     )

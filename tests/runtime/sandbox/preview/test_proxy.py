@@ -38,13 +38,15 @@ async def test_the_server_inside_is_told_of_the_way_and_believes_no_client(town:
     ]
 
 
-async def test_answers_pass_as_they_are_but_for_the_domain_of_cookies(town: Served) -> None:
+async def test_answers_pass_as_they_are_but_for_the_domain_of_cookies_and_our_own_host(
+    town: Served,
+) -> None:
     host = await town.preview("one")
     answer = await town.get(host, "/cookies")
     assert [answer.status, answer.reason] == [200, "Fine"]
     assert answer.values("Set-Cookie") == ["a=1; Path=/", "b=2; path=/; HttpOnly", "c=3"]
     answer = await town.get(host, "/redirect")
-    assert [answer.status, answer.get("Location")] == [302, f"http://localhost:{PORT}/there?x=1"]
+    assert [answer.status, answer.get("Location")] == [302, f"http://{host}/there?x=1"]
     answer = await town.get(host, "/gzip")
     assert answer.get("Content-Encoding") == "gzip"
     assert gzip.decompress(answer.body) == b"packed"

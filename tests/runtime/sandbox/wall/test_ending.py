@@ -35,3 +35,17 @@ def test_an_ending_says_what_has_happened(ending: dict[str, object], text: str) 
 def test_the_end_that_was_asked_for_needs_no_words() -> None:
     asked = Ending(cause=Cause.ENDED, exit_code=137, signal=None, said="", usage=Usage())
     assert str(asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("kills", "text"),
+    [
+        (None, ""),
+        (0, ""),
+        (1, "the kernel had killed 1 process in it, for its limit of memory"),
+        (7, "the kernel had killed 7 processes in it, for its limit of memory"),
+    ],
+)
+def test_what_the_kernel_had_killed_before_is_told(kills: int | None, text: str) -> None:
+    usage = Usage(out_of_memory_kills=kills)
+    assert str(Ending(cause=Cause.ENDED, exit_code=137, signal=None, said="", usage=usage)) == text

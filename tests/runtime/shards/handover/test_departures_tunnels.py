@@ -94,9 +94,8 @@ async def test_what_waits_for_a_side_when_it_goes_comes_before_what_follows() ->
         (tunnel,) = stage.old.tunnels
         for one in (tunnel.client, tunnel.inner):
             one.hold_back()  # as a look does that finds something on its way out
-        d.client.send(frame(TEXT, "one"))
-        d.server.say(TEXT, "uno")
-        await turns()
+        tunnel.inner.transmit(("one",))
+        tunnel.client.transmit(("uno",))
         departures, arrivals = stage.departures(), stage.arrivals()
         departures.look((), (), stage.old.tunnels)
         d.client.send(frame(TEXT, "two"))
@@ -173,6 +172,8 @@ async def test_a_goodbye_that_comes_before_it_can_go_arrives(
         await until(lambda: not tunnel.may_move)
         departures.look((), (), d.stage.old.tunnels)
         assert (await d.server.hears()).close == (4000, "bye")
+        d.server.wire.send(frame(CLOSE, (4000).to_bytes(2, "big"), mask=False))
+        assert (await d.client.frame()).close == (4000, "")
         departures.close()
         arrivals.close()
 

@@ -55,7 +55,6 @@ async def test_who_has_opened_it_hears_of_its_end_when_the_router_has_gone() -> 
         await stage.tunnelled()
         stage.router.close("the router ends")
         await until(lambda: stage.ended)
-        stage.awake.has_told.set()
 
 
 async def over_the_link(stage: TunnelStage) -> None:

@@ -185,6 +185,7 @@ async def tunnel_staged(deflate: Deflate | None = None) -> AsyncIterator[TunnelS
         try:
             yield stage
         finally:
+            stage.awake.has_told.set()
             for wire in (stage.client, stage.server.wire):
                 wire.writer.close()
             for tunnel in stage.tunnels:
