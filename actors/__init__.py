@@ -65,6 +65,7 @@ from .http_errors import (
     InvalidJson,
     InvalidStatus,
     InvalidUrl,
+    UnfitAnswer,
 )
 from .ids import DurableObjectId, InvalidActorId
 from .namespace import DurableObjectNamespace
@@ -149,6 +150,7 @@ __all__ = [
     "StubDisposed",
     "Transaction",
     "TransactionClosed",
+    "UnfitAnswer",
     "UsageError",
     "ValueCorrupt",
     "ValueNotSerializable",
