@@ -149,7 +149,8 @@ class RouterDuty:
         held = self._borrowed.held
         unacknowledged = sum(len(one.unacknowledged) for one in held)
         edge = self._front.statistics()
-        return asdict(RouterFacts(edge.connections.open, len(held), unacknowledged))
+        sockets = len(held) + len(self._tunnels)
+        return asdict(RouterFacts(edge.connections.open, sockets, unacknowledged))
 
     def link(self, peer: Identity, end: socket.socket) -> None:
         self._own(self._open_link(peer, end))
@@ -244,6 +245,7 @@ class RouterDuty:
             self._front.close_port()
             await self._front.close(self._deadline)
             await self._front.port_closed()
+            self._tunnels.close()
             self._requests.flush()
         for link in list(self._links.values()):
             link.close("the router ends")
@@ -262,7 +264,7 @@ class RouterDuty:
             [
                 *families_of_sockets(),
                 *families_of_clients(self),
-                sockets.of(name, is_now=len(held)),
+                sockets.of(name, is_now=len(held) + len(self._tunnels)),
                 waiting.of(name, is_now=sum(len(one.unacknowledged) for one in held)),
             ]
         ).encode()

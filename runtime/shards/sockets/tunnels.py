@@ -16,7 +16,7 @@ from typing import Any, Protocol, cast
 
 from ....actors.http import Request
 from ....actors.link import Relay, join
-from ....actors.session import INTERNAL_ERROR
+from ....actors.session import GOING_AWAY, INTERNAL_ERROR
 from ...sockets.client_socket import ClientSocket
 from ...sockets.joint import SocketReceiver
 from ...sockets.keepalive import KeepAlive
@@ -136,6 +136,11 @@ class Tunnels:
 
     def __iter__(self) -> Iterator[Tunnel]:
         return iter(list(self._all))
+
+    def close(self) -> None:
+        """Tell all servers that their clients go; what else becomes of it is nobody's here."""
+        for tunnel in self:
+            tunnel.inner.sever(GOING_AWAY, "the client is going away")
 
     def serve(self, link: Link, held: HeldSockets) -> None:
         """Take what the worker at the other end of ``link`` gives for its clients in ``held``."""
