@@ -133,11 +133,11 @@ def test_path_and_query_stay_as_they_are(path: str) -> None:
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("http://x", f"http://{ONE}:80/"),
-        ("http://x?a=b", f"http://{ONE}:80/?a=b"),
-        ("wss://x/a#b", f"ws://{ONE}:80/a"),
-        ("ws://x/a?b#c", f"ws://{ONE}:80/a?b"),
+        ("http://x", "http://ONE:80/"),
+        ("http://x?a=b", "http://ONE:80/?a=b"),
+        ("wss://x/a#b", "ws://ONE:80/a"),
+        ("ws://x/a?b#c", "ws://ONE:80/a?b"),
     ],
 )
 def test_what_is_no_part_of_a_request_is_left_out(url: str, expected: str) -> None:
-    assert inner_url(ONE, 80, url) == expected
+    assert inner_url(ONE, 80, url) == expected.replace("ONE", ONE)
