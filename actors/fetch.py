@@ -4,11 +4,13 @@ import asyncio
 from functools import partial
 from typing import Any, Final
 
+from .body import Content, StreamSource
 from .channel import Outbound
 from .execution import Execution, current_execution
 from .http import Redirect, Request, Response
 from .http_errors import UnfitAnswer
-from .response_stream import let_go, stream_through
+from .pipe import Pipe
+from .response_stream import after_answer, let_go, stream_through
 from .rpc import decode_error, encode_error
 from .watch import with_trace
 
@@ -62,15 +64,18 @@ def fetch_by(outbound: Outbound, request: Request) -> "asyncio.Future[Response]"
 
 
 def _send(execution: Execution, outbound: Outbound, request: Request) -> "asyncio.Future[Response]":
-    stream_through(execution, request)
+    sent = stream_through(execution, request).content
     future: asyncio.Future[Response] = execution.loop.create_future()
 
     def on_reply(answer: Any, failure: bytes | None) -> None:
         if failure is None and answer.status not in _STATUSES and answer.web_socket is None:
             let_go(answer)
             answer, failure = None, encode_error(UnfitAnswer(request.url, answer.status))
+        if failure is not None:  # nobody reads what was to be sent: who sends it may stop
+            after_answer(sent, None)
         if not future.done() and not execution.is_over:
             if failure is None:
+                _stop_after(answer, sent)
                 future.set_result(answer)
             else:
                 future.set_exception(decode_error(failure, is_ours=True))
@@ -79,3 +84,30 @@ def _send(execution: Execution, outbound: Outbound, request: Request) -> "asynci
 
     execution.emit(partial(outbound.fetch, request, on_reply))
     return future
+
+
+def _stop_after(answer: Response, sent: Content) -> None:
+    """Have ``sent`` end with an answer's body: whoever has said all takes no more of a request."""
+    body = answer.content
+    if isinstance(sent, Pipe) and body is not None and not isinstance(body, bytes):
+        answer.replace_content(_LastWord(body, sent))
+
+
+class _LastWord:
+    """The body of an answer, at whose end the body of its request ends. Is a ``StreamSource``."""
+
+    __slots__ = ("__weakref__", "_body", "_sent")
+
+    def __init__(self, body: StreamSource, sent: Pipe) -> None:
+        self._body = body
+        self._sent = sent
+
+    async def read_chunk(self) -> bytes:
+        chunk = await self._body.read_chunk()
+        if not chunk:
+            after_answer(self._sent, None)
+        return chunk
+
+    def cancel(self, reason: BaseException | None = None) -> None:
+        self._body.cancel(reason)
+        after_answer(self._sent, None)

@@ -207,3 +207,49 @@ async def test_a_status_that_no_response_may_have_is_no_answer(world: World, sta
 
     await world.inside(script)
     assert body.is_cancelled
+
+
+async def endless(is_over: asyncio.Event) -> AsyncIterator[bytes]:
+    try:
+        while True:
+            yield b"x" * 100_000
+    finally:
+        is_over.set()
+
+
+async def test_a_body_that_nobody_takes_any_more_is_not_read_on(world: World) -> None:
+    """Else whoever sends it would wait for ever, and so would a server that stops."""
+    is_over = asyncio.Event()
+
+    async def script(lab: Lab) -> None:
+        future = fetch("http://example.test/", method="POST", body=endless(is_over))
+        await turns()
+        world.outbound.sent[0][1](None, encode_error(ConnectionRefusedError("nobody listens")))
+        with pytest.raises(OSError, match="nobody listens"):
+            await future
+
+    await world.inside(script)
+    await asyncio.wait_for(is_over.wait(), 5)
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["read", "cancelled"])
+async def test_a_body_is_read_on_until_the_answer_has_ended(world: World, *, is_read: bool) -> None:
+    is_over = asyncio.Event()
+    refused = BytesSource(b"too large")
+
+    async def script(lab: Lab) -> None:
+        future = fetch("http://example.test/", method="POST", body=endless(is_over))
+        await turns()
+        answer = Response.incoming(413, "", {}, refused)  # type: ignore[arg-type]  # no fields
+        world.outbound.sent[0][1](answer, None)
+        response = await future
+        await turns()
+        assert not is_over.is_set()
+        if is_read:
+            assert await response.text() == "too large"
+        else:
+            assert response.body is not None
+            response.body.cancel()
+
+    await world.inside(script)
+    await asyncio.wait_for(is_over.wait(), 5)
