@@ -122,6 +122,7 @@ class Tree:
         environment = os.environ | {
             "PYTHONPATH": str(self.root),
             "PYTHONDONTWRITEBYTECODE": "1",
+            "PERDURE_TEST_PATIENCE_S": str(TEST_TIMEOUT_S),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.root / "hypothesis"),
         }
         return Warm(self.root, environment)

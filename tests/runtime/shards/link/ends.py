@@ -11,6 +11,7 @@ from perdure.runtime.shards.link.framing import Frame, FrameReader, FrameWriter
 from perdure.runtime.shards.link.kinds import PROTOCOL, ROUTER, WORKER
 from perdure.runtime.shards.link.link import Identity, Link
 from perdure.runtime.shards.link.opening import connect_link, open_link
+from tests.wire import PATIENCE_S
 
 A_ROUTER = Identity(ROUTER, None, 1)
 A_WORKER = Identity(WORKER, "0", 2)
@@ -19,7 +20,7 @@ ANOTHER_WORKER = Identity(WORKER, "1", 3)
 
 async def until(condition: Callable[[], object], what: str = "it") -> None:
     """Let the loop run until ``condition`` holds."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0)
     assert condition(), what
@@ -82,7 +83,7 @@ class Peer:
 
     async def hear(self, count: int) -> list[Frame]:
         """The first ``count`` frames of all that have come."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_S):
             while len(self.frames) < count:
                 loop = asyncio.get_running_loop()
                 data = await loop.sock_recv(self.sock, 65536)
