@@ -222,11 +222,6 @@ class MovableSocket(ClientSocket):
         new.dropped_messages = state.dropped_messages
         return new
 
-    def go_on_from(self, state: SocketState) -> None:
-        """Send what had waited, and read what had come of a message; it has a receiver now."""
-        self.send_from(state)
-        self.read_from(state)
-
     def send_from(self, state: SocketState) -> None:
         """Send what had waited."""
         if state.pong is not None:

@@ -153,9 +153,9 @@ _MOVED = (
     Mutant(
         "a tunnel is asked to go a second time",
         _HANDOVER + "departures.py",
-        "Departures._look_at",
-        branch_on("_GivenTunnel"),
-        never,
+        "Departures.look",
+        expression("tunnel not in given"),
+        to("True"),
         (_MOVING + "test_one_whose_successor_dies_goes_on_here",),
     ),
     Mutant(

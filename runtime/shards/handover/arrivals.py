@@ -145,13 +145,8 @@ class Arrivals:
             moved.slot, moved.generation, connection, partial(unpack, moved)
         )
         held.arrive(moved.router_generation, moved.session)
-        connection.go_on_from(state)
-        if landing.is_lost:  # it will not be told a second time
-            connection.connection_lost(None)
-        elif landing.has_ended:
-            connection.end()
-        else:
-            held.stay()
+        connection.send_from(state)
+        go_on(connection, landing, state, held.stay)
 
     async def _take_tunnel(
         self, moved: MovedTunnel, descriptor: socket.socket, inner: socket.socket

@@ -97,8 +97,10 @@ class Departures:
         """See who can go now, and have them go; the others may be able to later."""
         if self._conveyor.has_ended:
             return
+        given = {one.tunnel for one in self._given.values() if isinstance(one, _GivenTunnel)}
         for tunnel in tunnels:
-            self._look_at(tunnel)
+            if tunnel not in given:
+                self._look_at(tunnel)
         for one, client in list(self._holding.items()):
             if one.state is HeldState.OVER or not client.may_move:
                 self._flow(one, client)  # a close frame waits there, for instance
@@ -178,10 +180,6 @@ class Departures:
 
     def _look_at(self, tunnel: Tunnel) -> None:
         """Have a tunnel go, if it can."""
-        if any(
-            isinstance(one, _GivenTunnel) and one.tunnel is tunnel for one in self._given.values()
-        ):
-            return
         if not tunnel.may_move:
             if tunnel in self._holding_tunnels:  # a close frame waits there, for instance
                 self._holding_tunnels.discard(tunnel)

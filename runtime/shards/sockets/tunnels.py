@@ -274,12 +274,24 @@ def leave_to(receiver: SocketReceiver, held: HeldSocket) -> None:
     held.end()
 
 
-def go_on(connection: MovableSocket, landing: Landing, state: SocketState) -> None:
-    """Have a connection be read; it has a receiver, or needs none, and has sent what waited."""
+def go_on(
+    connection: MovableSocket,
+    landing: Landing,
+    state: SocketState,
+    read_on: Callable[[], None] | None = None,
+) -> None:
+    """Have a connection be read; it has a receiver, or needs none, and has sent what waited.
+
+    Args:
+        connection: Made from
+        landing: what has become of it meanwhile, and from
+        state: what another process had of it.
+        read_on: Has it be read further; that is its own ``resume`` if nobody else has a say.
+    """
     connection.read_from(state)
     if landing.is_lost:  # it will not be told a second time
         connection.connection_lost(None)
     elif landing.has_ended:
         connection.end()
     else:
-        connection.resume()
+        (read_on or connection.resume)()

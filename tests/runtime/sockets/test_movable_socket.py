@@ -45,7 +45,8 @@ class Again:
         self.transport.protocol = self.socket
         self.socket.set_receiver(self.receiver)
         self.transport.reads(2**40)
-        self.socket.go_on_from(state)
+        self.socket.send_from(state)
+        self.socket.read_from(state)
 
     def got(self) -> list[Any]:
         self.peer.transport.arrived = self.transport.arrived
