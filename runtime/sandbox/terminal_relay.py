@@ -1,13 +1,15 @@
 """A terminal over a WebSocket: what is typed goes in, what is shown comes out.
 
 Binary messages are raw bytes, both ways. Text messages are JSON: ``{"type": "resize", "cols",
-"rows"}``, ``{"type": "pause"}`` and ``{"type": "resume"}`` from the client; ``{"type": "ready"}``,
+"rows"}`` and ``{"type": "taken", "bytes"}`` from the client; ``{"type": "ready"}``,
 ``{"type": "exit", "code", "signal"}`` and ``{"type": "error", "message", "code"}`` from here.
 
 *Promise*: neither side is sent more than it takes. A client that does not read stops the program
-that writes, one that says ``pause`` likewise (a page cannot stop reading its socket), and a
-program that does not read stops the client. Who hangs up ends the shell; a shell that ends is told,
-behind all that it has written, and the connection is closed with 1000.
+that writes, and a program that does not read stops the client. A page cannot stop reading its
+socket, so it says what it has taken: from then on, no more than ``WAITING_BYTES_MAX`` and one
+message of what it has not taken are on their way. (To be told when to pause would not do: what
+fills the buffers of two kernels by then is megabytes.) Who hangs up ends the shell; a shell that
+ends is told, behind all that it has written, and the connection is closed with 1000.
 """
 
 import asyncio
@@ -52,6 +54,8 @@ class TerminalRelay:
         self._socket = socket
         self._stream = stream
         self._is_gone = asyncio.Event()
+        self._shown = 0
+        self._taken: int | None = None  # until the client says what it has
         self._may_show = asyncio.Event()
         self._may_show.set()
         socket.add_event_listener("close", self._closed)
@@ -86,6 +90,7 @@ class TerminalRelay:
             if isinstance(item, Output):
                 if self._socket.ready_state == WebSocket.OPEN:
                     self._socket.send(item.data)
+                    self._shown += len(item.data)
                 await self._until_taken()
             elif "pid" in item:
                 tell(self._socket, {"type": "ready"})
@@ -96,7 +101,14 @@ class TerminalRelay:
         while delay_s == 0 or self._socket.buffered_amount > WAITING_BYTES_MAX:
             await asyncio.sleep(delay_s)  # a socket does not tell when it is taken
             delay_s = _LOOK_AGAIN_S
+        self._look()
         await self._may_show.wait()
+
+    def _look(self) -> None:
+        if self._taken is not None and self._shown - self._taken >= WAITING_BYTES_MAX:
+            self._may_show.clear()
+        else:
+            self._may_show.set()
 
     async def _type(self) -> None:
         async for message in self._socket:
@@ -113,18 +125,27 @@ class TerminalRelay:
         kind = control.get("type") if type(control) is dict else None
         if kind == "resize":
             self._resize(control.get("cols"), control.get("rows"))
-        elif kind == "pause":
-            self._may_show.clear()
-        elif kind == "resume":
-            self._may_show.set()
+        elif kind == "taken":
+            self._take(control.get("bytes"))
         else:
-            complain(self._socket, "A text message is JSON of type resize, pause or resume")
+            complain(self._socket, "A text message is JSON of type resize or taken")
 
     def _resize(self, cols: object, rows: object) -> None:
         if is_size(cols) and is_size(rows):
             self._stream.tell({"cols": cols, "rows": rows})
         else:
             complain(self._socket, f"There is no terminal of {cols!r} columns and {rows!r} lines")
+
+    def _take(self, more: object) -> None:
+        taken = self._taken or 0
+        if type(more) is int and 0 <= more <= self._shown - taken:
+            self._taken = taken + more
+            self._look()
+        else:
+            waiting = self._shown - taken
+            complain(
+                self._socket, f"{more!r} bytes cannot be taken: {waiting:,} were sent and not taken"
+            )
 
     async def _hang_up(self) -> None:
         self._stream.end()

@@ -1,5 +1,5 @@
 // Tabs of shells, each a WebSocket of its own. Bytes are binary messages, both ways; text messages
-// are JSON: resize, pause and resume from here; ready, exit and error from the server.
+// are JSON: resize and taken from here; ready, exit and error from the server.
 import { Terminal } from "./node_modules/@xterm/xterm/lib/xterm.mjs";
 import { FitAddon } from "./node_modules/@xterm/addon-fit/lib/addon-fit.mjs";
 import { WebLinksAddon } from "./node_modules/@xterm/addon-web-links/lib/addon-web-links.mjs";
@@ -8,10 +8,10 @@ const name = location.hash.slice(1) || "desk";
 const byId = (id) => document.getElementById(id);
 const encoder = new TextEncoder();
 
-// A page cannot stop reading a WebSocket, so it says when the server is to: with this many bytes
-// that are not drawn yet, and again when few are left. Ctrl-C reaches `yes` at once because of it.
-const PAUSE_BYTES = 256 * 1024;
-const RESUME_BYTES = 32 * 1024;
+// A page cannot stop reading a WebSocket, so it says what it has drawn, whenever that is so much:
+// the server sends at most 256 KiB ahead. What Ctrl-C ends has ended on the screen, too, because
+// of it.
+const TAKEN_BYTES = 32 * 1024;
 
 const THEME = {
   background: "#0c0f14", foreground: "#d9e0ea", cursor: "#5fd7af", cursorAccent: "#0c0f14",
@@ -33,7 +33,7 @@ class Shell {
     this.state = "opening";
     this.said = "Connecting…";
     this.undrawn = 0;
-    this.isPaused = false;
+    this.untold = 0;
     this.attempts = 0;
     this.terminal = new Terminal({
       theme: THEME, fontFamily: '"JetBrains Mono", "Cascadia Code", "DejaVu Sans Mono", monospace',
@@ -62,12 +62,13 @@ class Shell {
     where.hash = "";
     this.becomes("opening", "Connecting…");
     this.undrawn = 0;
-    this.isPaused = false;
+    this.untold = 0;
     const socket = this.socket = new WebSocket(where);
     socket.binaryType = "arraybuffer";
+    socket.onopen = () => this.tell({ type: "taken", bytes: 0 }); // there will be more of these
     socket.onmessage = ({ data }) => {
       if (typeof data === "string") this.heard(JSON.parse(data));
-      else this.write(new Uint8Array(data));
+      else this.write(new Uint8Array(data), socket);
     };
     socket.onclose = ({ code, reason }) => {
       if (this.socket !== socket || this.state === "ended") return;
@@ -94,18 +95,16 @@ class Shell {
     }
   }
 
-  write(bytes) {
+  write(bytes, socket) {
     this.undrawn += bytes.length;
-    if (!this.isPaused && this.undrawn > PAUSE_BYTES) this.pause(true);
     this.terminal.write(bytes, () => {
-      this.undrawn = Math.max(0, this.undrawn - bytes.length);
-      if (this.isPaused && this.undrawn < RESUME_BYTES) this.pause(false);
+      if (this.socket !== socket) return; // it was sent by the one before
+      this.undrawn -= bytes.length;
+      this.untold += bytes.length;
+      if (this.untold < TAKEN_BYTES) return;
+      this.tell({ type: "taken", bytes: this.untold });
+      this.untold = 0;
     });
-  }
-
-  pause(isPaused) {
-    this.isPaused = isPaused;
-    this.tell({ type: isPaused ? "pause" : "resume" });
   }
 
   typed(bytes) {

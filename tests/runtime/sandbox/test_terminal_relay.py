@@ -12,6 +12,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from yarl import URL
 
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
+from perdure.runtime.sandbox.terminal_relay import WAITING_BYTES_MAX
+from perdure.runtime.sandbox.wire import CHUNK_BYTES_MAX
 from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive
 from tests.serving import Serving
 from tests.wire import BINARY, CLOSE, Wire
@@ -158,6 +160,10 @@ async def test_a_signal_that_ended_it_is_named(desk: Desk) -> None:
         '{"type": "resize", "cols": 0, "rows": 24}',
         '{"type": "resize", "cols": 80, "rows": 10001}',
         '{"type": "resize", "cols": true, "rows": 24.0}',
+        '{"type": "taken"}',
+        '{"type": "taken", "bytes": -1}',
+        '{"type": "taken", "bytes": true}',
+        '{"type": "taken", "bytes": 1000}',
     ],
 )
 async def test_what_is_no_control_message_is_answered_and_does_no_harm(
@@ -192,27 +198,34 @@ async def test_a_client_that_does_not_read_stops_the_program_that_writes(desk: D
         assert shown == BYTES
 
 
-async def test_a_client_that_says_pause_stops_it_until_it_says_resume(desk: Desk) -> None:
+async def test_a_client_that_says_what_it_has_taken_is_sent_little_ahead(desk: Desk) -> None:
     async with desk.open(command=f"read go; {COUNTING}") as ws:
         await ws.recv()
-        await ws.send('{"type": "pause"}')
+        await ws.send('{"type": "taken", "bytes": 0}')
         await ws.send(b"go\n")
         pid = await desk.pid()
-        shown = 0
+        shown = taken = 0
 
         async def watch() -> Any:
             nonlocal shown
             while isinstance(message := await ws.recv(), bytes):
-                shown += message.count(b"\n")
+                shown += len(message)
             return json.loads(message)
 
         watching = asyncio.create_task(watch())
-        await stalled(lambda: shown)
-        assert shown < LINES // 2
-        assert is_alive(pid)
-        await ws.send('{"type": "resume"}')
-        assert await watching == {"type": "exit", "code": 0}
-        assert shown >= LINES
+        while taken < 4 * WAITING_BYTES_MAX:
+            await stalled(lambda: shown)
+            assert WAITING_BYTES_MAX <= shown - taken < WAITING_BYTES_MAX + CHUNK_BYTES_MAX
+            assert is_alive(pid)
+            await ws.send(json.dumps({"type": "taken", "bytes": shown - taken}))
+            taken = shown
+        while not watching.done():
+            if shown > taken:
+                await ws.send(json.dumps({"type": "taken", "bytes": shown - taken}))
+                taken = shown
+            await asyncio.wait([watching], timeout=0.01)
+        assert watching.result() == {"type": "exit", "code": 0}
+        assert shown == BYTES + len(b"go\r\n")
 
 
 async def test_a_program_that_does_not_read_stops_the_client_that_types(desk: Desk) -> None:
