@@ -32,6 +32,9 @@ FOLDERS = ("actors", "runtime", "storage", "cli")
 AT_A_TIME = 2
 # A mutant may leave a test waiting for what never comes; that is noticed, too, but not for ever.
 TEST_TIMEOUT_S = 10
+# Tests that wait themselves give up before that: both at once, and the alarm may be raised in the
+# very callback that was to end the wait, which then lasts until the whole run is killed.
+TEST_PATIENCE_S = 6
 BASELINE_TIMEOUT_S = 60
 RUN_TIMEOUT_S = 120
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -122,7 +125,7 @@ class Tree:
         environment = os.environ | {
             "PYTHONPATH": str(self.root),
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PERDURE_TEST_PATIENCE_S": str(TEST_TIMEOUT_S),
+            "PERDURE_TEST_PATIENCE_S": str(TEST_PATIENCE_S),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.root / "hypothesis"),
         }
         return Warm(self.root, environment)

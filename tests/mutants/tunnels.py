@@ -159,6 +159,14 @@ _MOVED = (
         (_MOVING + "test_one_whose_successor_dies_goes_on_here",),
     ),
     Mutant(
+        "who could not go yet hears nothing any more when the successor has gone",
+        _HANDOVER + "departures.py",
+        "Departures._ended",
+        calls("let_flow"),
+        nothing,
+        (_MOVING + "test_one_that_is_not_dry_waits_and_goes_on_when_the_successor_dies",),
+    ),
+    Mutant(
         "a goodbye waits for a client that does not read",
         _HANDOVER + "departures.py",
         "Departures._look_at",
