@@ -1,7 +1,7 @@
 """``get_sandbox``: a sandbox, as whoever has a binding to it calls it."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ...actors.http import Request, Response
@@ -33,6 +33,7 @@ def get_sandbox(
     sleep_after: str | float | None = None,
     keep_alive: bool | None = None,
     normalize_id: bool = True,
+    enable_default_session: bool | None = None,
 ) -> "SandboxStub":
     """The sandbox of an id; nothing is sent, and nothing is started before the first call.
 
@@ -44,12 +45,19 @@ def get_sandbox(
             seconds; what the configuration says by default.
         keep_alive: Whether it never sleeps.
         normalize_id: Take the id in lower case, as it is in host names.
+        enable_default_session: Whether what a command without a session has left, its folder and
+            its variables, is there for the next one; it is by default.
 
     Raises:
         SandboxSecurityError: The id cannot be one.
     """
     name = checked_id(id.lower() if normalize_id and isinstance(id, str) else id)
-    return SandboxStub(namespace.get_by_name(name), name, sleep_after, keep_alive)
+    settings = {
+        "set_sleep_after": sleep_after,
+        "set_keep_alive": keep_alive,
+        "set_enable_default_session": enable_default_session,
+    }
+    return SandboxStub(namespace.get_by_name(name), name, settings)
 
 
 def checked_id(sandbox_id: str) -> str:
@@ -86,13 +94,12 @@ class SandboxStub(_Calls):
         self,
         stub: Any,
         sandbox_id: str,
-        sleep_after: str | float | None = None,
-        keep_alive: bool | None = None,  # noqa: FBT001  # of get_sandbox(), handed on
+        settings: Mapping[str, object] | None = None,
     ) -> None:
         self.stub = stub
         self.id = sandbox_id
-        settings = {"set_sleep_after": sleep_after, "set_keep_alive": keep_alive}
-        self._settings = {name: value for name, value in settings.items() if value is not None}
+        told = (settings or {}).items()
+        self._settings = {name: value for name, value in told if value is not None}
 
     def __repr__(self) -> str:
         return f"<SandboxStub {self.id}>"

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 # Of the options of getSandbox; the others are about the platform's containers.
-_OPTIONS = frozenset({"keep_alive", "normalize_id", "sleep_after"})
+_OPTIONS = frozenset({"enable_default_session", "keep_alive", "normalize_id", "sleep_after"})
 
 
 def getSandbox(namespace: Any, id: Any, options: Any = None, **more: Any) -> SandboxView:
@@ -36,7 +36,8 @@ def getSandbox(namespace: Any, id: Any, options: Any = None, **more: Any) -> San
     Args:
         namespace: The binding of ``Sandbox``, or of a class that derives from it.
         id: What it is called.
-        options: ``sleepAfter``, ``keepAlive``, ``normalizeId``; others are of no effect.
+        options: ``sleepAfter``, ``keepAlive``, ``normalizeId``, ``enableDefaultSession``; others
+            are of no effect.
         more: The same, as keyword arguments.
 
     Raises:

@@ -23,6 +23,7 @@ from .ports import connect, listening
 from .refusals import number, text
 from .replacing import replace
 from .running import Run
+from .shell_report import ShellReport
 from .starting import Command, start
 from .tasks import Task
 from .watching import Watching
@@ -106,24 +107,43 @@ class Agent:
     def _run(self, exchange: Exchange) -> None:
         request = exchange.request
         size = request.get("terminal")
-        started = start(
-            Command(
-                self._arguments(request),
-                self._environment(request),
-                self._places.path(request, "cwd", ""),
-                has_input=bool(request.get("stdin")),
-                terminal=None if size is None else _size(size),
-            ),
-            die_with_parent,
-        )
+        arguments, environment = self._arguments(request), self._environment(request)
+        report = None
+        if request.get("leaves") and self._shell in SHELLS:
+            report = ShellReport(environment, self._places.shown)
+            environment = report.environment
+        try:
+            started = start(
+                Command(
+                    arguments,
+                    environment,
+                    self._folder(request),
+                    has_input=bool(request.get("stdin")),
+                    terminal=None if size is None else _size(size),
+                    inherited=() if report is None else report.descriptors,
+                ),
+                die_with_parent,
+            )
+        except Refused:
+            if report is not None:
+                report.close()
+            raise
         run = Run(
             self._reactor,
             exchange,
             started,
             is_terminal=size is not None,
+            report=report,
             on_end=self._ended,
         )
         self._runs[started.pid] = run
+
+    def _folder(self, request: Json) -> str:
+        """Where a command begins; ``or_cwd`` if ``cwd`` is a folder that is no more."""
+        folder = self._places.path(request, "cwd", "")
+        if "or_cwd" in request and not os.path.isdir(folder):  # noqa: PTH112  # pathlib takes 10 ms to import
+            return self._places.path(request, "or_cwd")
+        return folder
 
     def _ended(self, run: Run) -> None:
         del self._runs[run.pid]

@@ -31,6 +31,7 @@ MODULES = (
     "agent.replacing",
     "agent.ports",
     "agent.starting",
+    "agent.shell_report",
     "agent.running",
     "agent.selection",
     "agent.folder_watch",

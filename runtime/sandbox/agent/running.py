@@ -20,6 +20,7 @@ from collections.abc import Callable
 from ..reactor import Reactor, Timer
 from ..streams import Exchange, Json, Refused
 from ..wire import DATA, STDERR, STDOUT, cost
+from .shell_report import ShellReport
 from .starting import Started, resize, unread_bytes
 
 GRACE_S_MAX = 60.0
@@ -60,12 +61,14 @@ class Run:
         started: Started,
         *,
         is_terminal: bool,
+        report: ShellReport | None,
         on_end: Callable[["Run"], None],
     ) -> None:
         self.pid = started.pid
         self._reactor = reactor
         self._exchange = exchange
         self._is_terminal = is_terminal
+        self._report = report
         self._on_end = on_end
         self._stdin = started.stdin
         self._inbox: deque[bytes] = deque()
@@ -272,7 +275,12 @@ class Run:
         if self._timer is not None:
             self._timer.cancel()
         self._on_end(self)
-        self._exchange.answer(_ending(self._status))
+        answer = _ending(self._status)
+        if self._report is not None:
+            if left := self._report.left():
+                answer["left"] = left
+            self._report.close()
+        self._exchange.answer(answer)
 
     def _told(self, event: Json) -> None:
         if type(event.get("signal")) is int:

@@ -30,6 +30,7 @@ class Command:
         folder: Where it starts.
         has_input: Whether its standard input is to be written to; else it is empty.
         terminal: Columns and rows, if it is to have one.
+        inherited: Descriptors that it has, by the same numbers.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Command:
         *,
         has_input: bool = False,
         terminal: tuple[int, int] | None = None,
+        inherited: tuple[int, ...] = (),
     ) -> None:
         self.arguments = arguments
         self.environment = environment
         self.folder = folder
         self.has_input = has_input
         self.terminal = terminal
+        self.inherited = inherited
 
 
 class Started:
@@ -150,6 +153,8 @@ def _become(command: Command, ends: _Ends, writer: int, before_exec: Callable[[]
         before_exec()
         for number, theirs in enumerate(ends.theirs):
             os.dup2(theirs, number)
+        for descriptor in command.inherited:
+            os.set_inheritable(descriptor, True)  # noqa: FBT003  # it takes no keywords
         if command.terminal is not None:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         # Python ignores these, and what is ignored stays so.

@@ -41,8 +41,9 @@ class Commands(Part):
     ) -> ExecResult:
         """Run a command with bash, and wait until it has ended.
 
-        What it leaves in the background goes on. An exit code other than 0 is a result, not an
-        error.
+        What it leaves in the background goes on. The folder that it was in last, and the variables
+        that it has exported, are those of the next one in its session. An exit code other than 0
+        is a result, not an error.
 
         Args:
             command: For ``bash -c``.
@@ -50,7 +51,7 @@ class Commands(Part):
                 left its process group (``setsid``): that goes on, as what is in the background.
             env: Variables on top of those of the session and the sandbox; None as a value leaves
                 one of those out.
-            cwd: Where it begins; ``/workspace``, or where the session is.
+            cwd: Where it begins; where the session is by default, which begins in ``/workspace``.
             stdin: What it reads; nothing by default.
             encoding: Of stdout and stderr in the result: "base64" keeps what is no text.
             stream: Call ``on_output(name, text)`` as it writes; that it is given is enough.
@@ -68,7 +69,9 @@ class Commands(Part):
         del stream
         try:
             result = await self._execute(
-                _Wanted(command, self._command(command, session_id, env, cwd), timeout, signal),
+                _Wanted(
+                    command, await self._command(command, session_id, env, cwd), timeout, signal
+                ),
                 input_of(stdin),
                 encoding,
                 on_output,
@@ -96,10 +99,10 @@ class Commands(Part):
         error), ``timestamp``, ``command``, ``data``, ``exit_code``. Whoever stops reading ends the
         command. Arguments as ``exec``.
         """
-        fields = self._command(command, session_id, env, cwd)
+        fields = await self._command(command, session_id, env, cwd)
         return self._events(_Wanted(command, fields, timeout, signal), input_of(stdin))
 
-    def _command(
+    async def _command(
         self,
         command: str,
         session_id: str | None,
@@ -113,7 +116,7 @@ class Commands(Part):
             text = f"The command is longer than {COMMAND_BYTES_MAX:,} bytes, which is more than the"
             text += " system hands to a program: write it to a file and run that, or use stdin"
             raise SandboxCommandError("INVALID_COMMAND", text)
-        return {"command": command, **environment_of(self._scope(session_id), env, cwd)}
+        return {"command": command, **environment_of(await self._scope_now(session_id), env, cwd)}
 
     async def _execute(
         self,
@@ -135,6 +138,7 @@ class Commands(Part):
                 if on_output is not None and (text := decoder.decode(item.name, item.data)):
                     await called(on_output, item.name, text)
             answer = await running.answer()
+        self._leave(wanted.fields.get("session"), answer.get("left"))
         if on_output is not None:
             for name, text in decoder.rest().items():
                 await called(on_output, name, text)
@@ -165,6 +169,7 @@ class Commands(Part):
                     if isinstance(item, Output) and (text := decoder.decode(item.name, item.data)):
                         yield event(item.name, data=text, command=wanted.command)
                 answer = await running.answer()
+            self._leave(wanted.fields.get("session"), answer.get("left"))
             for name, text in decoder.rest().items():
                 yield event(name, data=text, command=wanted.command)
             if answer["timed_out"]:
@@ -179,6 +184,7 @@ class Commands(Part):
         """The command while it runs; what it is to read is written beside what it writes."""
         limits = {} if wanted.timeout_s is None else {"timeout_s": wanted.timeout_s}
         more = {} if stdin is None else {"stdin": True}
+        more["leaves"] = self._leaves(wanted.fields.get("session"))
         async with self._stream("exec", **wanted.fields, **limits, **more) as running:
             tasks = []
             if stdin is not None:
@@ -236,6 +242,8 @@ def environment_of(
         if not isinstance(place, str):
             raise SandboxInvalid("VALIDATION_FAILED", f"cwd is text, not {place!r}")
         fields["cwd"] = place
+    if cwd is None and scope.or_cwd is not None:
+        fields["or_cwd"] = scope.or_cwd
     if scope.session_id is not None:
         fields["session"] = scope.session_id
     return fields

@@ -61,7 +61,7 @@ class FileStreams(Files):
     async def _open(
         self, path: str, offset: int, length: int | None, session_id: str | None
     ) -> tuple[SandboxStream, int]:
-        fields = {"path": self._path(path, session_id), "offset": offset, "length": length}
+        fields = {"path": await self._path(path, session_id), "offset": offset, "length": length}
         connection = await self._reach()
         with told():
             stream = connection.stream("read_file", **fields)

@@ -55,7 +55,7 @@ class Files(Part):
             SandboxFileError: It cannot be written; what had come by then may be in it.
         """
         pieces = _pieces(content, encoding)  # before the file is opened, and with that emptied
-        async with self._stream("write_file", path=self._path(path, session_id)) as stream:
+        async with self._stream("write_file", path=await self._path(path, session_id)) as stream:
             async for piece in pieces:
                 await stream.write(piece)
             stream.end()
@@ -85,7 +85,7 @@ class Files(Part):
         if encoding not in {None, "utf-8", "base64"}:
             hint = 'encoding is "utf-8" or "base64"; read_file_bytes gives the bytes as a stream'
             raise SandboxInvalid("VALIDATION_FAILED", hint)
-        async with self._stream("read_file", path=self._path(path, session_id)) as stream:
+        async with self._stream("read_file", path=await self._path(path, session_id)) as stream:
             stream.end()
             data = await _whole(stream, path)
         text = _text_of(data)
@@ -113,7 +113,7 @@ class Files(Part):
         Raises:
             SandboxFileError: It cannot be made.
         """
-        await self._ask("mkdir", path=self._path(path, session_id), recursive=recursive)
+        await self._ask("mkdir", path=await self._path(path, session_id), recursive=recursive)
         return MkdirResult(success=True, path=path, recursive=recursive, timestamp=timestamp_of())
 
     async def delete_file(
@@ -124,7 +124,7 @@ class Files(Part):
         Raises:
             SandboxFileError: It cannot be deleted.
         """
-        await self._ask("delete", path=self._path(path, session_id), recursive=recursive)
+        await self._ask("delete", path=await self._path(path, session_id), recursive=recursive)
         return DeleteFileResult(success=True, path=path, timestamp=timestamp_of())
 
     async def rename_file(
@@ -177,7 +177,7 @@ class Files(Part):
         """
         lines = await self._lines(
             "list",
-            path=self._path(path, session_id),
+            path=await self._path(path, session_id),
             recursive=recursive,
             hidden=include_hidden,
         )
@@ -188,15 +188,17 @@ class Files(Part):
 
     async def exists(self, path: str, *, session_id: str | None = None) -> FileExistsResult:
         """Say whether there is something of that path; a link that leads nowhere is nothing."""
-        answer = await self._ask("exists", path=self._path(path, session_id))
+        answer = await self._ask("exists", path=await self._path(path, session_id))
         return FileExistsResult(
             success=True, path=path, exists=bool(answer["exists"]), timestamp=timestamp_of()
         )
 
     async def _move(self, op: str, path: str, to: str, session_id: str | None) -> dict[str, Any]:
-        return await self._ask(op, path=self._path(path, session_id), to=self._path(to, session_id))
+        return await self._ask(
+            op, path=await self._path(path, session_id), to=await self._path(to, session_id)
+        )
 
-    def _path(self, path: str, session_id: str | None) -> str:
+    async def _path(self, path: str, session_id: str | None) -> str:
         """A path as it is meant in a session.
 
         Raises:
@@ -204,7 +206,10 @@ class Files(Part):
         """
         if not isinstance(path, str) or not path or "\0" in path:
             raise SandboxInvalid("VALIDATION_FAILED", "A path is text that is not empty")
-        cwd = self._scope(session_id).cwd
+        if path.startswith("/"):
+            self._scope(session_id)  # of a session that there is
+            return path
+        cwd = (await self._scope_now(session_id)).cwd
         return path if cwd is None else posixpath.join(cwd, path)
 
 

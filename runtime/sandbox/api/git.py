@@ -86,7 +86,7 @@ class Git(Commands):
             SandboxInvalid: An argument is none.
         """
         address = self._reachable(url)
-        begin = self._scope(session_id).cwd or _WORKSPACE
+        begin = (await self._scope_now(session_id)).cwd or _WORKSPACE
         target = _checked(begin, target_dir) if target_dir else f"{_WORKSPACE}/{address.name}"
         wanted = _Wanted(address, _branch(branch), target, begin, _depth(depth))
         result = await self._cloned(wanted, clone_timeout, session_id)
@@ -114,7 +114,8 @@ class Git(Commands):
     async def _cloned(
         self, wanted: "_Wanted", timeout_s: float, session_id: str | None
     ) -> ExecResult:
-        ssh = {} if "GIT_SSH_COMMAND" in self._scope(session_id).env else {"GIT_SSH_COMMAND": _SSH}
+        known = (await self._scope_now(session_id)).env
+        ssh = {} if "GIT_SSH_COMMAND" in known else {"GIT_SSH_COMMAND": _SSH}
         found = (await Commands.exec(self, wanted.look(), cwd=_WORKSPACE)).stdout.strip()
         result = None
         try:

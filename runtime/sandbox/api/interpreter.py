@@ -12,7 +12,7 @@ from .code_events import Execution, context_of, event_of_original
 from .code_results import CodeContext, CodeResult, ExecutionError, ExecutionResult, OutputMessage
 from .commands import environment_of
 from .output import called
-from .part import ENVIRONMENT, KEYS, Part, told
+from .part import ENVIRONMENT, KEYS, Part, Scope, told
 
 # Where the code host of the sandbox is.
 CODE_HOST: Final = KEYS + "code_host"
@@ -176,7 +176,7 @@ class Interpreter(Part):
         timeout_s: float,
     ) -> dict[str, Any]:
         own = self.ctx.storage.kv.get(ENVIRONMENT) or {}
-        fields = environment_of(self._scope(None), env_vars, cwd)
+        fields = environment_of(Scope(), env_vars, cwd)
         fields["env"] = {**own, **fields["env"]}
         return {"language": language, "start_timeout_s": timeout_s, **fields}
 

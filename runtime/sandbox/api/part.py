@@ -7,7 +7,7 @@ Promise:
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -33,6 +33,7 @@ PREPARED = KEYS + "prepared"
 SLEEP_AFTER = KEYS + "sleep_after_s"
 KEEP_ALIVE = KEYS + "keep_alive"
 ENVIRONMENT = KEYS + "env"
+SHELLS = KEYS + "shell:"
 
 
 class NoSandboxes(UsageError):
@@ -52,12 +53,14 @@ class Scope:
     Attributes:
         session_id: Which one; None for the default session.
         cwd: Where it begins; None for ``/workspace``.
-        env: Its variables, on top of the sandbox's.
+        env: Its variables, on top of the sandbox's; None as a value leaves one of those out.
+        or_cwd: Where it begins if ``cwd`` is there no more; None: nowhere.
     """
 
     session_id: str | None = None
     cwd: str | None = None
-    env: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str | None] = field(default_factory=dict)
+    or_cwd: str | None = None
 
 
 class Part(SandboxOwner):
@@ -95,6 +98,22 @@ class Part(SandboxOwner):
             text = f"There is no session {session_id}: it was never made, or was deleted"
             raise error_of("SESSION_DESTROYED", text, {"session_id": session_id})
         return Scope()
+
+    async def _scope_now(self, session_id: str | None) -> Scope:
+        """As ``_scope``, with what commands have left since the sandbox runs; ``Sessions`` knows.
+
+        Raises:
+            SandboxSessionError: There is no such session.
+        """
+        return self._scope(session_id)
+
+    def _leaves(self, session_id: str | None) -> bool:
+        """Whether commands of a session leave anything; ``Sessions`` says when."""
+        del session_id
+        return False
+
+    def _leave(self, session_id: str | None, left: Mapping[str, Any] | None) -> None:
+        """Keep what a command has left to the next one; ``Sessions`` does."""
 
     async def _started(self, connection: SandboxConnection) -> None:
         """The sandbox runs, and has not before. ``Life`` has more to say."""
@@ -172,6 +191,8 @@ class Part(SandboxOwner):
         kv = self.ctx.storage.kv
         try:
             if kv.get(PREPARED) != connection.boot:
+                for key in [key for key, _ in kv.list(prefix=SHELLS)]:
+                    kv.delete(key)
                 with told():
                     await prepare(connection, self._home.config, kv)
                     if kept := kv.get(ENVIRONMENT):

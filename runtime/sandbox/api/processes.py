@@ -59,7 +59,7 @@ class Processes(Commands):
             SandboxError: It could not be started, or the name is taken (``PROCESS_ERROR``).
         """
         del auto_cleanup
-        fields = self._command(command, session_id, env, cwd)
+        fields = await self._command(command, session_id, env, cwd)
         if timeout is not None:
             fields["timeout_s"] = timeout
         if process_id is not None:

@@ -10,8 +10,10 @@ from ..results import timestamp_of
 from .commands import variables_of
 from .part import ENVIRONMENT, KEYS, Part, Scope
 from .session import ExecutionSession, SessionFacts
+from .shell_state import ShellState
 
 SESSIONS: Final = KEYS + "session:"
+NO_DEFAULT: Final = KEYS + "no_default_session"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -46,7 +48,7 @@ class Sessions(Part):
         Raises:
             SandboxSessionError: There is none of that id.
         """
-        self._scope(session_id)
+        self._kept(session_id)
         return ExecutionSession(self, session_id)
 
     async def make_session(
@@ -65,7 +67,7 @@ class Sessions(Part):
         if cwd is not None and (not isinstance(cwd, str) or not cwd.startswith("/")):
             raise SandboxInvalid("VALIDATION_FAILED", "The cwd of a session is an absolute path")
         kv = self.ctx.storage.kv
-        if kv.get(SESSIONS + session_id) is not None:
+        if self._has(session_id):
             text = f"There is a session {session_id} already"
             context = {"session_id": session_id}
             raise SandboxSessionError("SESSION_ALREADY_EXISTS", text, context)
@@ -73,6 +75,7 @@ class Sessions(Part):
         variables = {key: value for key, value in variables_of(env).items() if value is not None}
         kept = {"name": name, "env": variables, "cwd": cwd, "created_at": created}
         kv.put(SESSIONS + session_id, kept)
+        ShellState(kv, session_id).forget()
         return SessionFacts(id=session_id, name=name, cwd=cwd, created_at=created)
 
     async def delete_session(self, session_id: str) -> SessionFacts:
@@ -88,6 +91,7 @@ class Sessions(Part):
                 if record["session"] == session_id and record["status"] in {"starting", "running"}:
                     await self._ask("kill", id=record["id"], signal="SIGTERM")
         self.ctx.storage.kv.delete(SESSIONS + session_id)
+        ShellState(self.ctx.storage.kv, session_id).forget()
         return facts
 
     async def list_sessions(self) -> list[SessionFacts]:
@@ -109,6 +113,7 @@ class Sessions(Part):
         key = ENVIRONMENT if session_id is None else SESSIONS + session_id
         self._scope(session_id)
         kept = kv.get(key) or {}
+        ShellState(kv, session_id).forget_variables(given)
         if session_id is None:
             kv.put(key, kept | given)
             connection = await self._running()
@@ -119,11 +124,40 @@ class Sessions(Part):
         kept["env"] = {name: value for name, value in variables.items() if value is not None}
         kv.put(key, kept)
 
+    async def set_enable_default_session(self, enabled: bool) -> None:  # noqa: FBT001  # the original's
+        """Say whether commands without a session are of one: the default session.
+
+        Args:
+            enabled: If not, each begins in ``/workspace``, whatever those before have left.
+        """
+        kv = self.ctx.storage.kv
+        if bool(kv.get(NO_DEFAULT)) is enabled:
+            kv.put(NO_DEFAULT, not enabled)
+
     def _scope(self, session_id: str | None) -> Scope:
         if session_id is None:
             return super()._scope(None)
         kept = self._kept(session_id)
         return Scope(session_id, kept["cwd"], dict(kept["env"]))
+
+    async def _scope_now(self, session_id: str | None) -> Scope:
+        scope = self._scope(session_id)
+        state = ShellState(self.ctx.storage.kv, session_id)
+        if not self._leaves(session_id):
+            return scope
+        if state.is_kept:
+            await self._reach()  # which forgets it if it was left to an earlier run of the sandbox
+        return state.on_top_of(scope)
+
+    def _leaves(self, session_id: str | None) -> bool:
+        return session_id is not None or not self.ctx.storage.kv.get(NO_DEFAULT)
+
+    def _leave(self, session_id: str | None, left: Mapping[str, Any] | None) -> None:
+        if left is not None and (session_id is None or self._has(session_id)):
+            ShellState(self.ctx.storage.kv, session_id).leave(left)
+
+    def _has(self, session_id: str) -> bool:
+        return self.ctx.storage.kv.get(SESSIONS + session_id) is not None
 
     def _facts(self, session_id: str) -> SessionFacts:
         kept = self._kept(session_id)

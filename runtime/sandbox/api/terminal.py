@@ -8,6 +8,7 @@ from ....actors.websocket import WebSocket
 from ..errors import SandboxError
 from ..terminal_relay import FAILED, TerminalRelay, complain
 from ..terminal_request import TerminalRequest, needs_upgrade, shell_command
+from .commands import environment_of
 from .part import Part, Scope
 
 _REASON_BYTES_MAX = 123  # of a close frame
@@ -50,7 +51,7 @@ class Terminal(Part):
         wanted = TerminalRequest(cols, rows, shell, session_id)
         if not request.is_upgrade:
             return needs_upgrade()
-        scope = self._scope(session_id)
+        scope = await self._scope_now(session_id)
         if request.resumed:
             # Its shell has ended with the process that it was in: the client is closed with 1012,
             # and knows better than to go on typing into another one.
@@ -74,8 +75,7 @@ class Terminal(Part):
                 cols=wanted.cols,
                 rows=wanted.rows,
                 command=shell_command(wanted.shell),
-                cwd=scope.cwd,
-                env=scope.env,
+                **environment_of(scope, None, None),
             ) as stream:
                 await TerminalRelay(socket, stream).run()
         except SandboxError as error:

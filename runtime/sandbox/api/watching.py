@@ -79,7 +79,7 @@ class Watching(Files):
                 below it.
             SandboxInvalid: A pattern is none.
         """
-        fields = self._watched(path, recursive, include, exclude, session_id)
+        fields = await self._watched(path, recursive, include, exclude, session_id)
         connection = await self._reach()
         with told():
             stream = connection.stream("watch", **fields)
@@ -118,7 +118,7 @@ class Watching(Files):
             SandboxFileNotFound: There is nothing of that path.
             SandboxInvalid: ``since`` was never a version, or a pattern is none.
         """
-        fields = self._watched(path, recursive, include, exclude, session_id)
+        fields = await self._watched(path, recursive, include, exclude, session_id)
         if since is not None:
             fields["since"] = since
         answer = await self._ask("changes", **fields)
@@ -130,7 +130,7 @@ class Watching(Files):
             reason=answer.get("reason"),
         )
 
-    def _watched(
+    async def _watched(
         self,
         path: str,
         recursive: bool,  # noqa: FBT001  # passed on
@@ -145,7 +145,7 @@ class Watching(Files):
         if include is None and exclude is None:
             exclude = EXCLUDED
         return {
-            "path": self._path(path, session_id),
+            "path": await self._path(path, session_id),
             "recursive": bool(recursive),
             "include": list(include or ()),
             "exclude": list(exclude or ()),

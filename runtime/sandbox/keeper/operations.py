@@ -116,7 +116,7 @@ class Operations:
     def _new_process(self, exchange: Exchange, *, is_paced: bool) -> Process:
         request = exchange.request
         _text(exchange, "command")
-        names = ("command", "cwd", "session", "process_id", "stdin")
+        names = ("command", "cwd", "or_cwd", "session", "process_id", "stdin", "leaves")
         return Process(
             self._reactor,
             self._agent,
@@ -221,7 +221,7 @@ class Operations:
             {
                 "op": "run",
                 "command": request.get("command"),
-                "cwd": request.get("cwd"),
+                **{name: request[name] for name in ("cwd", "or_cwd") if name in request},
                 "env": self._variables(request),
                 "terminal": size,
             },

@@ -32,7 +32,8 @@ class Process:
         id: What it is called.
         pid: Its number inside; None before it has started.
         ring: What it has written.
-        answer: How it ended, {"exit_code", "signal", "timed_out"}, or an error; None before.
+        answer: How it ended, {"exit_code", "signal", "timed_out"} and perhaps {"left"}, or an
+            error; None before.
         listeners: Called when something of that has changed.
     """
 
@@ -185,7 +186,21 @@ def checked_ending(answer: Json, descriptor: int) -> Json:
     is_code = type(code) is int and 0 <= code <= _EXIT_CODE_MAX
     if not is_code or not (name is None or type(name) is str):
         raise Garbled("a command ended in a way that there is none")
-    return {"exit_code": code, "signal": name}
+    ending: Json = {"exit_code": code, "signal": name}
+    if (left := answer.get("left")) is not None:
+        ending["left"] = _checked_left(left)
+    return ending
+
+
+def _checked_left(left: Any) -> Json:
+    """Return the folder and the variables that a command has left."""
+    folder, variables = (left.get("cwd"), left.get("env", {})) if type(left) is dict else (0, 0)
+    is_folder = folder is None or (type(folder) is str and folder.startswith("/"))
+    if not is_folder or type(variables) is not dict:
+        raise Garbled("a command has left what no command can")
+    if not all(name and type(value) in {str, type(None)} for name, value in variables.items()):
+        raise Garbled("a command has left variables that there are none")
+    return {"cwd": folder, "env": variables}
 
 
 class ProcessTable:

@@ -54,7 +54,7 @@ def test_ids_are_in_lower_case_unless_one_wants_them_as_they_are(boxes: Boxes) -
 
 async def test_settings_are_sent_in_front_of_the_first_call_and_only_there() -> None:
     stub = Stub()
-    box = SandboxStub(stub, "s", "10m", True)
+    box = SandboxStub(stub, "s", {"set_sleep_after": "10m", "set_keep_alive": True, "other": None})
     assert await box.mkdir("a", recursive=True) == "mkdir"  # type: ignore[comparison-overlap]  # of our stub
     await box.mkdir("b")
     assert stub.asked == [

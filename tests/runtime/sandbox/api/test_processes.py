@@ -46,6 +46,7 @@ async def test_nothing_is_started_to_list_what_runs(boxes: Boxes) -> None:
 
 async def test_it_goes_on_when_nobody_of_those_is_left_who_started_it(boxes: Boxes) -> None:
     process = await boxes.box().start_process("echo hello; sleep 987")
+    await process.wait_for_log("hello", timeout=60)
     earlier = boxes.home
     boxes.world.clock.advance(60)
     assert boxes.world.live(Sandbox) == 0

@@ -221,9 +221,10 @@ async def test_a_process_that_nobody_started_is_not_found(sandboxes: Sandboxes, 
 
 async def test_logs_are_what_was_written_so_far(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
-    command = "echo out; echo err >&2; echo ready > ready; sleep 1000"
-    await sandbox.ask("start", command=command, process_id="p")
-    await text_of(sandbox, "while [ ! -s ready ]; do sleep 0.02; done")
+    await sandbox.ask("start", command="echo out; echo err >&2; sleep 1000", process_id="p")
+    async with sandbox.stream("follow", id="p") as stream:
+        items = aiter(stream)
+        assert {await next_output(items) for _ in range(2)} == {b"out\n", b"err\n"}
     async with sandbox.stream("logs", id="p") as stream:
         stdout, stderr, answer = await output_of(stream)
     assert (stdout, stderr) == (b"out\n", b"err\n")
