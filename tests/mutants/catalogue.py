@@ -13,6 +13,7 @@ from tests.mutants.replacements import REPLACEMENTS
 from tests.mutants.rpc import RPC
 from tests.mutants.sandboxes import SANDBOXES
 from tests.mutants.sessions import SESSIONS
+from tests.mutants.shells import SHELLS
 from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
 from tests.mutants.starting import STARTING
@@ -41,5 +42,6 @@ MUTANTS = (
     *SUSPENDING,
     *SANDBOXES,
     *WALLS,
+    *SHELLS,
     *TUNNELS,
 )

@@ -227,12 +227,12 @@ _THINGS = (
         (_RELAY + "test_a_client_that_does_not_read_stops_the_program_that_writes",),
     ),
     Mutant(
-        "a terminal is shown to a client that says pause",
+        "a page is sent more than it takes",
         _FOLDER + "terminal_relay.py",
         "TerminalRelay._until_taken",
         expression("self._may_show.wait()"),
         to("asyncio.sleep(0)"),
-        (_RELAY + "test_a_client_that_says_pause_stops_it_until_it_says_resume",),
+        (_RELAY + "test_a_client_that_says_what_it_has_taken_is_sent_little_ahead",),
     ),
 )
 

@@ -75,7 +75,6 @@ class Sessions(Part):
         variables = {key: value for key, value in variables_of(env).items() if value is not None}
         kept = {"name": name, "env": variables, "cwd": cwd, "created_at": created}
         kv.put(SESSIONS + session_id, kept)
-        ShellState(kv, session_id).forget()
         return SessionFacts(id=session_id, name=name, cwd=cwd, created_at=created)
 
     async def delete_session(self, session_id: str) -> SessionFacts:

@@ -276,12 +276,12 @@ async def test_a_repository_is_cloned_from_and_to_nowhere_outside(
     boxes: Boxes, open_boxes: Boxes, outside: Path
 ) -> None:
     origin = (
-        "mkdir -p origin; cd origin; git init -q; touch x; git add x; "
-        "git -c user.name=a -c user.email=a@a commit -qm x"
+        "mkdir -p origin; (cd origin; git init -q; touch x; git add x; "
+        "git -c user.name=a -c user.email=a@a commit -qm x)"
     )
 
     async def cloned(box: Any) -> tuple[bool, bool]:
-        await box.exec(f"{origin}; ln -s {outside} ../link")
+        await box.exec(f"{origin}; ln -s {outside} link")
         with contextlib.suppress(SandboxError):
             await box.git_checkout("/workspace/origin", target_dir="link/clone")
         to_outside = (outside / "clone" / "x").exists()

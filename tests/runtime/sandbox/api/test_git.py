@@ -17,13 +17,13 @@ from tests.runtime.sandbox.sandboxes import TIMES_S
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="there is no git here")
 
-ORIGIN = """
+ORIGIN = """(
 export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@a
 export GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@a
 git init -q -b main origin && cd origin
 for n in 1 2 3; do echo $n > file; git add .; git commit -qm $n; done
 git tag v1; git branch other
-"""
+)"""
 
 
 async def with_origin(boxes: Boxes, name: str = "one") -> Any:

@@ -37,6 +37,8 @@ async def test_what_is_said_for_one_command_is_for_that_one(boxes: Boxes) -> Non
     assert (await box.exec(SHOW, cwd="/tmp", env={"A": "2"})).stdout == "/tmp\n2\n"
     assert (await box.exec(SHOW, env={"A": None})).stdout == "/workspace\n\n"
     assert (await box.exec(SHOW)).stdout == "/workspace\n1\n"
+    await box.exec("export B=1", env={"C": "given"})
+    assert (await box.exec("echo $B$C")).stdout == "1\n"
     await box.exec("cd ../workspace/app; export A=$A$A", cwd="/tmp", env={"A": "3"})
     assert (await box.exec(SHOW)).stdout == "/workspace/app\n33\n"
 
@@ -50,7 +52,26 @@ async def test_sessions_do_not_share_it(boxes: Boxes) -> None:
     assert (await one.exec(SHOW)).stdout == "/usr\n1one\n"
     assert (await two.exec(SHOW)).stdout == "/tmp\n2\n"
     assert (await box.exec(SHOW)).stdout == "/workspace\n\n"
+
+
+async def test_what_a_deleted_session_has_left_is_gone(boxes: Boxes) -> None:
+    box = boxes.box()
+    session = await box.create_session(id="one")
+    await session.exec("cd /usr; export A=1")
     await box.delete_session("one")
+    again = await box.create_session(id="one")
+    assert (await again.exec(SHOW)).stdout == "/workspace\n\n"
+
+
+async def test_what_comes_when_its_session_was_deleted_is_left_to_nobody(boxes: Boxes) -> None:
+    box = boxes.box()
+    session = await box.create_session(id="one")
+    command = "touch begun; until [ -e go ]; do sleep 0.01; done; export A=1"
+    late = asyncio.ensure_future(session.exec(command))
+    await box.exec("until [ -e begun ]; do sleep 0.01; done")
+    await box.delete_session("one")
+    await box.write_file("go", "")
+    assert (await late).success
     again = await box.create_session(id="one")
     assert (await again.exec(SHOW)).stdout == "/workspace\n\n"
 
