@@ -6,6 +6,7 @@ workers do not read; logs of dead workers are sealed by the time their successor
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
 
 from ..actors.clock import Clock
@@ -20,6 +21,7 @@ from ..storage.opening import recover_all
 from .config.model import WorkerConfig
 from .host.migration_plan import MigrationPlan
 from .host.migrations import carry_out, plan_for
+from .sandbox.leftovers import remove_with
 from .shards.placement import Placement
 
 
@@ -117,7 +119,8 @@ class HeldDirectory:
     def purge_trash(self, config: WorkerConfig) -> None:
         """Delete for good what has been in the trash for as long as ``config`` says."""
         retention_ms = int(config.perdure.trash_retention_days * 86_400_000)
-        self._directory.purge_trash(self._clock.time_ms(), retention_ms)
+        sandboxes = partial(remove_with, sandboxes_dir=self.layout.sandboxes_dir)
+        self._directory.purge_trash(self._clock.time_ms(), retention_ms, sandboxes)
 
     async def seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""

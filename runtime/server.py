@@ -9,6 +9,7 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from ..actors.clock import Clock, SystemClock
@@ -42,6 +43,7 @@ from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
 from .sandbox.launcher_watch import LauncherWatch
+from .sandbox.leftovers import remove_with
 from .sandboxes import has_sandboxes
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
@@ -207,9 +209,13 @@ class Server:
         if planned.is_destructive and not confirm(planned):
             raise MigrationDeclined(planned)
         await carry_out(planned, directory, index, actors.store.marks, now_ms)
-        directory.purge_trash(now_ms, int(config.perdure.trash_retention_days * 86_400_000))
+        retention_ms = int(config.perdure.trash_retention_days * 86_400_000)
+        sandboxes_dir = directory.layout.sandboxes_dir
+        directory.purge_trash(
+            now_ms, retention_ms, partial(remove_with, sandboxes_dir=sandboxes_dir)
+        )
         if has_sandboxes(apps):
-            launcher = LauncherWatch(directory.layout.sandboxes_dir, self._loop)
+            launcher = LauncherWatch(sandboxes_dir, self._loop)
             cleanup.push_async_callback(launcher.close)
             launcher.want(has_wall=config.perdure.sandbox.isolation != "none")
         actors.assemble(apps, planned.all_namespaces, assets_are_live=show_errors)

@@ -17,6 +17,7 @@ import fcntl
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -119,8 +120,18 @@ class DataDirectory:
             raise _unusable(source, error) from error
         return target
 
-    def purge_trash(self, now_ms: int, retention_ms: int) -> list[Path]:
+    def purge_trash(
+        self,
+        now_ms: int,
+        retention_ms: int,
+        may_go: Callable[[Path], bool] = lambda _: True,
+    ) -> list[Path]:
         """Delete for good what has been in the trash for ``retention_ms`` or longer.
+
+        Args:
+            now_ms: Unix time in milliseconds.
+            retention_ms: See above.
+            may_go: Asked of each entry before it goes; what may not stays until the next time.
 
         Returns:
             What was deleted.
@@ -128,7 +139,7 @@ class DataDirectory:
         purged = []
         for entry in sorted(self.layout.trash_dir.iterdir()):
             since_ms = trash_time_ms(entry.name)
-            if since_ms is not None and since_ms + retention_ms <= now_ms:
+            if since_ms is not None and since_ms + retention_ms <= now_ms and may_go(entry):
                 try:
                     shutil.rmtree(entry)
                 except OSError as error:

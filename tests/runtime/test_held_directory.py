@@ -1,11 +1,12 @@
 """What a process without actors does to a data directory; the rest is in test_supervised.py."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from perdure.runtime.config.model import MigrationStep, WorkerConfig
+from perdure.runtime.config.model import MigrationStep, PerdureConfig, WorkerConfig
 from perdure.runtime.held_directory import HeldDirectory
 from perdure.runtime.shards.placement import Placement
 from perdure.storage.directory import DataDirectory
@@ -74,6 +75,26 @@ async def test_who_is_deleted_has_no_alarm_in_any_slot(held: HeldDirectory) -> N
     assert planned.is_destructive
     await held.apply(planned, placement.slots)
     assert saved(held, slot, {}) == 0
+
+
+async def test_files_of_sandboxes_go_with_their_objects(held: HeldDirectory) -> None:
+    placement = Placement.of_count(1)
+    await held.apply(await held.plan(config(CREATE)), placement.slots)
+    file = held.layout.actor_file("app-Room", ACTOR)
+    file.parent.mkdir(parents=True)
+    file.touch()
+    kept = held.layout.sandboxes_dir / ("f" * 64) / "workspace"
+    gone = held.layout.sandboxes_dir / ACTOR.hex() / "workspace"
+    for folder in (kept, gone):
+        folder.mkdir(parents=True)
+    await held.apply(await held.plan(config(CREATE, DELETE)), placement.slots)
+    held.purge_trash(config(CREATE, DELETE))
+    assert gone.exists(), "as long as the objects are in the trash"
+    without_trash = replace(config(CREATE, DELETE), perdure=PerdureConfig(trash_retention_days=0))
+    held.purge_trash(without_trash)
+    assert not gone.parent.exists()
+    assert kept.exists()
+    assert list(held.layout.trash_dir.iterdir()) == []
 
 
 def test_alarms_follow_the_placement(held: HeldDirectory) -> None:

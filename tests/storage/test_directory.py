@@ -182,6 +182,23 @@ def test_the_same_namespace_twice_in_one_millisecond(root: Path) -> None:
         assert names == [f"{n:015}-app-Room" for n in (5, 6, 7)]
 
 
+def test_an_entry_that_may_not_go_yet_stays_until_the_next_time(root: Path) -> None:
+    with DataDirectory.open(root) as directory:
+        put(directory, "app-Room")
+        entry = directory.move_to_trash("app-Room", 5)
+        asked: list[Path] = []
+
+        def refuse(path: Path) -> bool:
+            asked.append(path)
+            return False
+
+        assert directory.purge_trash(9, 5, refuse) == []
+        assert asked == [], "its time has not come"
+        assert directory.purge_trash(10, 5, refuse) == []
+        assert asked == [entry]
+        assert directory.purge_trash(10, 5, lambda _: True) == [entry]
+
+
 def test_what_is_not_of_the_trash_is_left_in_it(root: Path) -> None:
     with DataDirectory.open(root) as directory:
         (directory.layout.trash_dir / "mine").mkdir()
