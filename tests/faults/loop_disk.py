@@ -6,6 +6,7 @@ models neither a disk that lies about its cache nor a torn sector. Needs root.
 """
 
 import contextlib
+import errno
 import gc
 import os
 import subprocess
@@ -67,11 +68,25 @@ class LoopDisk:
         """Make it larger; nobody may have anything of it open."""
         # Not while it is mounted: that needs one more privilege, which containers withhold.
         _run("umount", str(self.mount_point))
+        self._wait_until_free()
         os.truncate(self._image, size_mib << 20)
         _run("losetup", "--set-capacity", self._device)
         _run("e2fsck", "-f", "-p", self._device)
         _run("resize2fs", self._device)
         _run("mount", "-o", _OPTIONS, self._device, str(self.mount_point))
+
+    def _wait_until_free(self) -> None:
+        """A sandbox that another test starts has for a moment all that was mounted by then."""
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                os.close(os.open(self._device, os.O_RDONLY | os.O_EXCL))
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > until:
+                    raise
+            else:
+                return
+            time.sleep(_QUIET_S)
 
     @contextlib.contextmanager
     def after_power_loss(self) -> Iterator[Path]:
