@@ -108,16 +108,16 @@ class Agent:
         request = exchange.request
         size = request.get("terminal")
         arguments, environment = self._arguments(request), self._environment(request)
-        report = None
+        folder, report = self._folder(request), None
         if request.get("leaves") and self._shell in SHELLS:
-            report = ShellReport(environment, self._places.shown)
+            report = ShellReport(environment, folder, self._places.shown)
             environment = report.environment
         try:
             started = start(
                 Command(
                     arguments,
                     environment,
-                    self._folder(request),
+                    folder,
                     has_input=bool(request.get("stdin")),
                     terminal=None if size is None else _size(size),
                     inherited=() if report is None else report.descriptors,

@@ -29,6 +29,7 @@ class ShellReport:
 
     Args:
         environment: The variables that it is to have.
+        folder: Where it begins.
         shown: What requests call a folder.
 
     Attributes:
@@ -36,12 +37,20 @@ class ShellReport:
         descriptors: What it has to inherit.
     """
 
-    def __init__(self, environment: dict[str, str], shown: Callable[[str], str]) -> None:
+    def __init__(
+        self, environment: dict[str, str], folder: str, shown: Callable[[str], str]
+    ) -> None:
         self._shown = shown
         self._report = _nameless()
-        self._script = _nameless()
+        try:
+            self._script = _nameless()
+        except OSError:
+            os.close(self._report)
+            raise
         self.descriptors = (self._report, self._script)
-        self.environment = {**environment, "BASH_ENV": f"/proc/self/fd/{self._script}"}
+        # The folder as it was called: bash believes PWD if it leads there.
+        begins = {"PWD": folder, "BASH_ENV": f"/proc/self/fd/{self._script}"}
+        self.environment = {**environment, **begins}
         os.write(self._script, self._program(environment.get("BASH_ENV", "")).encode())
 
     def _program(self, own: str) -> str:

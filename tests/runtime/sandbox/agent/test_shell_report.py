@@ -22,7 +22,7 @@ PATH = os.environ["PATH"]
 @contextmanager
 def reported(command: str, cwd: Path, **env: str) -> Iterator[tuple[Any, ShellReport]]:
     """A command that has ended, and what it has left."""
-    with closing(ShellReport({"PATH": PATH, **env}, lambda path: path)) as report:
+    with closing(ShellReport({"PATH": PATH, **env}, str(cwd), str)) as report:
         yield (
             subprocess.run(
                 [BASH or "bash", "-c", command],
@@ -91,6 +91,10 @@ def test_it_leaves_its_folder_as_it_called_it(tmp_path: Path) -> None:
         f"{tmp_path}/link"
     )
     assert "cwd" not in left_by("cd nowhere", tmp_path)
+    assert left_by("cd .", tmp_path / "link").get("cwd") is None
+    assert left_by("cd ..", tmp_path / "link")["cwd"] == str(tmp_path)
+    with reported("pwd", tmp_path / "link") as (run, _):
+        assert run.stdout.decode() == f"{tmp_path}/link\n"
 
 
 @needs_bash
@@ -151,11 +155,16 @@ def test_what_is_no_text_is_left_to_nobody() -> None:
     assert declared(b"declare -x A=\"\\$b\"\ndeclare -x B=$'\\377'\n") == {"A": "$b"}
 
 
-def test_no_descriptor_stays(tmp_path: Path) -> None:
+def test_no_descriptor_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     before = set(os.listdir("/proc/self/fd"))
-    report = ShellReport({}, str)
+    report = ShellReport({}, "/", str)
     assert all(number >= 100 for number in report.descriptors)
     report.close()
     report.close()
+    assert set(os.listdir("/proc/self/fd")) == before
+    files = iter([os.memfd_create("one")])
+    monkeypatch.setattr(os, "memfd_create", lambda _: next(files, -1))
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        ShellReport({}, "/", str)
     assert set(os.listdir("/proc/self/fd")) == before
     assert TOLD_BYTES_MAX < 1024 * 1024 // 2, "what is left fits into one answer"

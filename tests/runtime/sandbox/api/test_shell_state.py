@@ -23,6 +23,9 @@ async def test_the_next_command_is_where_the_last_one_was_and_has_its_variables(
     box = boxes.box()
     await box.exec("mkdir -p app/src; cd app; export A=1 B=2")
     assert (await box.exec(SHOW)).stdout == "/workspace/app\n1\n"
+    await box.exec("cd /workspace; ln -sf app link; cd link")
+    assert (await box.exec("pwd; cd ..; pwd")).stdout == "/workspace/link\n/workspace\n"
+    await box.exec("cd app")
     await box.exec("cd src && unset B; false")
     assert (await box.exec(f"{SHOW}; echo ${{B-gone}}; cd -")).stdout == (
         "/workspace/app/src\n1\ngone\n/workspace/app\n"
