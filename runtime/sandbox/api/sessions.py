@@ -43,13 +43,12 @@ class Sessions(Part):
         return ExecutionSession(self, facts.id)
 
     async def get_session(self, session_id: str) -> ExecutionSession:
-        """One that was made.
+        """The session of an id; one that was never made is made by its first call.
 
         Raises:
-            SandboxSessionError: There is none of that id.
+            SandboxInvalid: No session can be called so.
         """
-        self._kept(session_id)
-        return ExecutionSession(self, session_id)
+        return ExecutionSession(self, _checked_id(session_id))
 
     async def make_session(
         self,
@@ -60,22 +59,16 @@ class Sessions(Part):
         cwd: str | None = None,
     ) -> SessionFacts:
         """As ``create_session``, for callers elsewhere: what it gives are facts."""
-        session_id = f"session-{secrets.token_hex(8)}" if id is None else id
-        if not isinstance(session_id, str) or not _ID.fullmatch(session_id):
-            text = f"{session_id!r} cannot be a session's id: 1 to 64 letters, digits, . _ and -"
-            raise SandboxInvalid("VALIDATION_FAILED", text)
+        session_id = f"session-{secrets.token_hex(8)}" if id is None else _checked_id(id)
         if cwd is not None and (not isinstance(cwd, str) or not cwd.startswith("/")):
             raise SandboxInvalid("VALIDATION_FAILED", "The cwd of a session is an absolute path")
-        kv = self.ctx.storage.kv
         if self._has(session_id):
             text = f"There is a session {session_id} already"
             context = {"session_id": session_id}
             raise SandboxSessionError("SESSION_ALREADY_EXISTS", text, context)
-        created = timestamp_of()
         variables = {key: value for key, value in variables_of(env).items() if value is not None}
-        kept = {"name": name, "env": variables, "cwd": cwd, "created_at": created}
-        kv.put(SESSIONS + session_id, kept)
-        return SessionFacts(id=session_id, name=name, cwd=cwd, created_at=created)
+        self._keep(session_id, name=name, env=variables, cwd=cwd)
+        return self._facts(session_id)
 
     async def delete_session(self, session_id: str) -> SessionFacts:
         """Forget a session, and end the processes that were started in it.
@@ -83,6 +76,9 @@ class Sessions(Part):
         Raises:
             SandboxSessionError: There is none of that id.
         """
+        if not self._has(_checked_id(session_id)):
+            text = f"There is no session {session_id}: it was never made, or was deleted"
+            raise SandboxSessionError("SESSION_DESTROYED", text, {"session_id": session_id})
         facts = self._facts(session_id)
         connection = await self._running()
         if connection is not None:
@@ -109,8 +105,8 @@ class Sessions(Part):
         """
         given = variables_of(env_vars)
         kv = self.ctx.storage.kv
-        key = ENVIRONMENT if session_id is None else SESSIONS + session_id
         self._scope(session_id)
+        key = ENVIRONMENT if session_id is None else SESSIONS + session_id
         kept = kv.get(key) or {}
         ShellState(kv, session_id).forget_variables(given)
         if session_id is None:
@@ -165,8 +161,30 @@ class Sessions(Part):
         )
 
     def _kept(self, session_id: str) -> dict[str, Any]:
-        kept: dict[str, Any] | None = self.ctx.storage.kv.get(f"{SESSIONS}{session_id}")
-        if kept is None:
-            text = f"There is no session {session_id}: it was never made, or was deleted"
-            raise SandboxSessionError("SESSION_DESTROYED", text, {"session_id": session_id})
+        """What is kept of a session, which is made by that as in the original."""
+        kept: dict[str, Any] | None = self.ctx.storage.kv.get(SESSIONS + _checked_id(session_id))
+        return self._keep(session_id) if kept is None else kept
+
+    def _keep(
+        self,
+        session_id: str,
+        *,
+        name: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+    ) -> dict[str, Any]:
+        kept = {"name": name, "env": dict(env or {}), "cwd": cwd, "created_at": timestamp_of()}
+        self.ctx.storage.kv.put(SESSIONS + session_id, kept)
         return kept
+
+
+def _checked_id(session_id: object) -> str:
+    """The id that a session may have.
+
+    Raises:
+        SandboxInvalid: It may not.
+    """
+    if not isinstance(session_id, str) or not _ID.fullmatch(session_id):
+        text = f"{session_id!r} cannot be a session's id: 1 to 64 letters, digits, . _ and -"
+        raise SandboxInvalid("VALIDATION_FAILED", text)
+    return session_id

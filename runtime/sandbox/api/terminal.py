@@ -45,8 +45,8 @@ class Terminal(Part):
             wrong with the shell later is told over the WebSocket.
 
         Raises:
-            SandboxInvalid: There is no terminal of that size, or no such shell.
-            SandboxSessionError: There is no such session.
+            SandboxInvalid: There is no terminal of that size, or no such shell, or no session can
+                be called so.
         """
         wanted = TerminalRequest(cols, rows, shell, session_id)
         if not request.is_upgrade:

@@ -10,7 +10,6 @@ from perdure.runtime.sandbox.errors import (
     SandboxCommandError,
     SandboxGitError,
     SandboxInvalid,
-    SandboxSessionError,
 )
 from tests.runtime.sandbox.boxes import Boxes
 from tests.runtime.sandbox.sandboxes import TIMES_S
@@ -61,8 +60,8 @@ async def test_a_session_says_where_folders_begin(boxes: Boxes) -> None:
     result = await session.git_checkout("../origin", target_dir="copy")
     assert result.target_dir == "/workspace/place/copy"
     assert (await box.read_file("place/copy/file")).content == "3\n"
-    with pytest.raises(SandboxSessionError):
-        await box.git_checkout("origin", session_id="nobody")
+    with pytest.raises(SandboxInvalid, match="session's id"):
+        await box.git_checkout("origin", session_id="no body")
 
 
 @pytest.mark.parametrize(

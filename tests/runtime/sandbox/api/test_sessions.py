@@ -45,12 +45,40 @@ async def test_to_delete_it_ends_its_processes_and_no_others(boxes: Boxes) -> No
     assert (await box.delete_session("s")).id == "s"
     assert (await inside.wait_for_exit(timeout=60)).exit_code == 143
     assert await outside.get_status() == "running"
-    with pytest.raises(SandboxSessionError, match="no session 5"):
-        await box.exec("true", session_id=5)  # type: ignore[arg-type]  # on purpose
-    for call in (box.get_session("s"), session.exec("true"), box.delete_session("s")):
-        with pytest.raises(SandboxSessionError, match="no session s") as raised:
+    with pytest.raises(SandboxSessionError, match="no session s") as raised:
+        await box.delete_session("s")
+    assert raised.value.code == "SESSION_DESTROYED"
+
+
+async def test_its_first_use_makes_one(boxes: Boxes) -> None:
+    box = boxes.box()
+    assert (await box.exec("pwd; export A=1", session_id="one")).session_id == "one"
+    assert (await box.exec("echo $A", session_id="one")).stdout == "1\n"
+    two = await box.get_session("two")
+    assert [facts.id for facts in await box.list_sessions()] == ["one"]
+    await two.set_env_vars({"A": "2"})
+    assert (await two.exec("pwd; echo $A")).stdout == "/workspace\n2\n"
+    assert [facts.id for facts in await box.list_sessions()] == ["one", "two"]
+    with pytest.raises(SandboxSessionError, match="already"):
+        await box.create_session(id="one")
+    await box.delete_session("two")
+    assert (await two.exec("echo $A")).stdout == "\n", "it is a new one"
+
+
+@pytest.mark.parametrize("session_id", [5, "", "a b", "-a", "x" * 65])
+async def test_what_cannot_be_an_id_is_none(boxes: Boxes, session_id: Any) -> None:
+    box = boxes.box()
+    calls: list[Any] = [
+        box.get_session(session_id),
+        box.delete_session(session_id),
+        box.exec("true", session_id=session_id),
+        box.read_file("/x", session_id=session_id),
+        box.set_env_vars({}, session_id=session_id),
+    ]
+    for call in calls:
+        with pytest.raises(SandboxInvalid, match="session's id"):
             await call
-        assert raised.value.code == "SESSION_DESTROYED"
+    assert await box.list_sessions() == []
 
 
 async def test_variables_can_be_set_for_all_or_for_one_session(boxes: Boxes) -> None:

@@ -169,11 +169,11 @@ async def test_what_makes_no_sense_is_an_error_of_the_worker(
         assert (response.status, await response.text()) == (400, why)
 
 
-async def test_a_session_that_there_is_not_is_an_error_of_the_worker(desk: Desk) -> None:
+async def test_a_session_that_there_cannot_be_is_an_error_of_the_worker(desk: Desk) -> None:
     with pytest.raises(InvalidStatus) as refused:
-        await desk.open(session_id="unknown")
-    assert refused.value.response.status_code == 410
-    assert b"unknown" in refused.value.response.body
+        await desk.open(session_id="un known")
+    assert refused.value.response.status_code == 400
+    assert b"un known" in refused.value.response.body
 
 
 async def test_a_client_whose_worker_was_replaced_is_told_that_its_shell_has_ended(
