@@ -20,7 +20,7 @@ async def test_files_and_a_script_are_there_before_the_first_command(
 ) -> None:
     (tmp_path / "hello.sh").write_text("echo copied")
     script = tmp_path / "startup.sh"
-    script.write_text("#!/bin/bash\necho $A > started\nsleep 987 &\n")
+    script.write_text("#!/bin/bash\necho $A >> started\nsleep 987 &\n")
     boxes.restart(
         copy=[(tmp_path / "hello.sh", "/workspace/bin/hello.sh")],
         startup=script,
