@@ -154,7 +154,7 @@ _CALLS = (
         "Part._prepare",
         branch_on("_preparing"),
         always,
-        (_PART + "test_files_and_a_script_are_there_before_the_first_command",),
+        (_PART + "test_a_start_is_prepared_once_however_many_wait_for_it",),
     ),
     Mutant(
         "a sandbox that may have gone to sleep is not asked whether it is there",

@@ -64,6 +64,12 @@ async def test_it_is_not_started_again_for_an_actor_that_comes_back(boxes: Boxes
     assert (await box.exec("wc -l < starts")).stdout.strip() == "1"
 
 
+async def test_a_start_is_prepared_once_however_many_wait_for_it(boxes: Boxes) -> None:
+    box = boxes.box(cls=Counting)
+    await asyncio.gather(*(box.exec("true") for _ in range(5)))
+    assert (await box.exec("wc -l < starts")).stdout.strip() == "1"
+
+
 async def test_a_caller_who_gives_up_does_not_stop_the_start(boxes: Boxes, tmp_path: Path) -> None:
     script = tmp_path / "startup.sh"
     script.write_text("until test -e go; do sleep 0.02; done")
