@@ -314,7 +314,10 @@ class Past:
         name = replacement_name(replaced.change)
         for path in self.archive_dir.glob(f"{PENDING}/*/{name}"):
             shown = str(path.relative_to(self.archive_dir))
-            return Snapshot(replaced.order, path.stat().st_size, shown)
+            try:
+                return Snapshot(replaced.order, path.stat().st_size, shown)
+            except FileNotFoundError:
+                return None  # the index has come to know it in this moment
         return None
 
     def _had_no_file(self, known: Known, last: Order) -> bool:

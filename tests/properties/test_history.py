@@ -56,6 +56,9 @@ def small_sizes() -> Iterator[None]:
         ("archived",),
     ]
 )
+@example(  # back to what was no file makes an empty one, to which one may go back as well
+    steps=[("put", A, 0, 1), ("delete", A), ("restore", 1), ("restore", 3), ("restore", 1)]
+)
 def test_each_bookmark_stands_for_its_state_or_is_refused_after_retention(
     steps: list[tuple[object, ...]],
 ) -> None:

@@ -153,6 +153,7 @@ class Timeline:
         self.moments.append(Moment(moment.actor, undo, before, self.now_ms))
         state = state_of(self.database(moment.actor))
         assert state == (moment.state or [])
+        self.states[moment.actor] = state  # there is a file now, though it may be empty
         self._note(moment.actor, state)
         return undo
 

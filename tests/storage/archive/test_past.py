@@ -2,14 +2,18 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from perdure.storage.archive import archive, past, spans
 from perdure.storage.archive.copies import Snapshot, take_out
+from perdure.storage.archive.known import Known
 from perdure.storage.archive.past import index_path
 from perdure.storage.archive.spans import read_records, read_spans
 from perdure.storage.errors import ArchiveDamaged, HistoryUnavailable
+from perdure.storage.logformat import RecordKind
 from tests.storage.timeline import KEY, A, B, Timeline
 
 
@@ -165,3 +169,21 @@ async def test_to_make_a_state_reads_at_most_twice_what_the_actor_takes_and_a_bi
         read.clear()
         await timeline.store.history.build(KEY, moment.actor, moment.bookmark, target)
         assert sum(read) <= 2 * target.stat().st_size + 8000
+
+
+async def test_a_copy_that_moves_while_it_is_looked_at_is_looked_for_again(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record: Any = SimpleNamespace(order=(1, 3), change=SimpleNamespace(images=b"ab" * 16))
+    known = Known(tail=[record])
+    record.change.kind = RecordKind.REPLACED
+    there = timeline.layout.archive_dir / past.PENDING / "0" / f"{'ab' * 16}.db"
+    there.parent.mkdir(parents=True, exist_ok=True)
+    there.write_bytes(b"copy")
+    looked: Any = timeline.store.history._past
+    assert looked._add_pending(known)
+    assert [(each.order, each.size_bytes) for each in known.snapshots] == [((1, 3), 4)]
+    known.snapshots.clear()
+    monkeypatch.setattr(Path, "glob", lambda folder, _: iter([folder / "gone.db"]))
+    assert not looked._add_pending(known), "and what the index says is read again"
+    assert known.snapshots == []
