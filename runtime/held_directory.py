@@ -25,6 +25,16 @@ from .sandbox.leftovers import remove_with
 from .shards.placement import Placement
 
 
+def purge_trash(directory: DataDirectory, config: WorkerConfig, now_ms: int) -> None:
+    """Delete for good what has been in the trash for as long as ``config`` says.
+
+    Files of sandboxes go with their objects.
+    """
+    retention_ms = int(config.perdure.trash_retention_days * 86_400_000)
+    sandboxes = partial(remove_with, sandboxes_dir=directory.layout.sandboxes_dir)
+    directory.purge_trash(now_ms, retention_ms, sandboxes)
+
+
 class _EveryAlarmFile:
     """The alarms of all slots, for who deletes those of a namespace."""
 
@@ -118,9 +128,7 @@ class HeldDirectory:
 
     def purge_trash(self, config: WorkerConfig) -> None:
         """Delete for good what has been in the trash for as long as ``config`` says."""
-        retention_ms = int(config.perdure.trash_retention_days * 86_400_000)
-        sandboxes = partial(remove_with, sandboxes_dir=self.layout.sandboxes_dir)
-        self._directory.purge_trash(self._clock.time_ms(), retention_ms, sandboxes)
+        purge_trash(self._directory, config, self._clock.time_ms())
 
     async def seal(self, slot: str) -> None:
         """The process that wrote the log of ``slot`` is dead: nothing of it lands any more."""

@@ -9,7 +9,6 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from pathlib import Path
 
 from ..actors.clock import Clock, SystemClock
@@ -35,6 +34,7 @@ from .edge.request_record import RequestRecord
 from .edge.statistics import EdgeStatistics
 from .errors import MigrationDeclined
 from .front_side import FrontSide, ignore, open_control_port
+from .held_directory import purge_trash
 from .host.alarms import AlarmCounts
 from .host.bindings import Env
 from .host.migration_plan import Confirm, MigrationPlan, agree
@@ -43,7 +43,6 @@ from .host.operations.errors import OperatorError
 from .host.operations.house import Told, Values
 from .host.statistics import HostStatistics
 from .sandbox.launcher_watch import LauncherWatch
-from .sandbox.leftovers import remove_with
 from .sandboxes import has_sandboxes
 from .shards.placement import PARTITIONS
 from .tracing import start_tracing
@@ -209,13 +208,9 @@ class Server:
         if planned.is_destructive and not confirm(planned):
             raise MigrationDeclined(planned)
         await carry_out(planned, directory, index, actors.store.marks, now_ms)
-        retention_ms = int(config.perdure.trash_retention_days * 86_400_000)
-        sandboxes_dir = directory.layout.sandboxes_dir
-        directory.purge_trash(
-            now_ms, retention_ms, partial(remove_with, sandboxes_dir=sandboxes_dir)
-        )
+        purge_trash(directory, config, now_ms)
         if has_sandboxes(apps):
-            launcher = LauncherWatch(sandboxes_dir, self._loop)
+            launcher = LauncherWatch(directory.layout.sandboxes_dir, self._loop)
             cleanup.push_async_callback(launcher.close)
             launcher.want(has_wall=config.perdure.sandbox.isolation != "none")
         actors.assemble(apps, planned.all_namespaces, assets_are_live=show_errors)

@@ -43,8 +43,8 @@ SHELLS = (
         "what shells have left outlives the sandbox",
         _FOLDER + "api/part.py",
         "Part._prepare_once",
-        expression("kv.list(prefix=SHELLS)"),
-        to("()"),
+        calls("forget_all"),
+        nothing,
         (_STATE + "test_it_stays_when_the_actor_goes_and_not_when_the_sandbox_does",),
     ),
     Mutant(

@@ -10,7 +10,7 @@ from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxInvalid, SandboxUnavailable
 from ..results import SandboxStatus
 from .output import called
-from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, told
+from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, forget_all, told
 
 # The boot whose end has not been told.
 RUNS: Final = KEYS + "runs"
@@ -102,8 +102,7 @@ class Life(Part):
                 break
         kv = self.ctx.storage.kv
         was_running = kv.get(RUNS) is not None
-        for key in [key for key, _ in kv.list(prefix=KEYS)]:
-            kv.delete(key)
+        forget_all(kv, KEYS)
         self._prepared = ""
         if was_running:
             await called(self.on_stop, "It was destroyed")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from ....actors.execution import current_execution
 from ....actors.state import DurableObjectState
+from ....actors.sync_storage import SyncKv
 from ....storage.errors import UsageError
 from ..asking import SandboxRefused, SandboxStream
 from ..connection import SandboxConnection
@@ -185,8 +186,7 @@ class Part(SandboxOwner):
         kv = self.ctx.storage.kv
         try:
             if kv.get(PREPARED) != connection.boot:
-                for key in [key for key, _ in kv.list(prefix=SHELLS)]:
-                    kv.delete(key)
+                forget_all(kv, SHELLS)
                 with told():
                     await prepare(connection, self._home.config, kv)
                     if kept := kv.get(ENVIRONMENT):
@@ -199,6 +199,12 @@ class Part(SandboxOwner):
             await self._found_running(connection)
         finally:
             self._preparing = None
+
+
+def forget_all(kv: SyncKv, prefix: str) -> None:
+    """Delete all that is kept under keys that begin so."""
+    for key in [key for key, _ in kv.list(prefix=prefix)]:
+        kv.delete(key)
 
 
 async def durable() -> None:
