@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 import perdure
+from tests import alarm
 from tests.child_forks import can_fork, fork_children
 from tests.serving import INLINE, SPLIT, Serving
 from tests.world import World
@@ -32,6 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Have an alarm that ends whatever hangs, and temporary files in memory."""
+    config.pluginmanager.register(alarm)
+    keep_in_memory()
+
+
+def keep_in_memory() -> None:
     """Have ``tmp_path`` in memory: thousands of small data directories are synced in a run.
 
     Whether what was synced survives is shown by tests that have a disk of their own (faults) or
