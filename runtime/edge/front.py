@@ -35,6 +35,7 @@ from .admission import Admission, connections_possible
 from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
+from .hop_by_hop import without_named
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
 from .movable_protocol import MovableProtocol
 from .outcome import Outcome, Unfinished, Upgraded
@@ -270,7 +271,7 @@ class Front:
         request = Request.incoming(
             incoming.method,
             self._outside.url(incoming),
-            incoming.headers,
+            without_named(incoming.headers),
             body,
             self._outside.address(incoming) or None,
         )

@@ -31,6 +31,7 @@ from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from ..sockets.movable_socket import MovableSocket
 from .answer import writable
+from .hop_by_hop import without_named
 from .upgrade import accept_of
 
 # As in the Fetch standard.
@@ -117,7 +118,7 @@ class HttpOutbound:
 
     def answered(self, request: Request, incoming: aiohttp.ClientResponse) -> CIMultiDict[str]:
         """Return the header fields of an answer, as they are for its body."""
-        answered = CIMultiDict(incoming.headers)
+        answered = CIMultiDict(without_named(incoming.headers))
         if answered.get("Content-Encoding", "").lower() in _DECODED and request.method != "HEAD":
             answered.popall("Content-Encoding")
             answered.popall("Content-Length", None)
@@ -203,7 +204,7 @@ class HttpOutbound:
         incoming = await self._open_session().get(
             _http_url(request), headers=fields, allow_redirects=False
         )
-        answered = CIMultiDict(incoming.headers)
+        answered = CIMultiDict(without_named(incoming.headers))
         if incoming.status != 101:
             return Response.incoming(
                 incoming.status,

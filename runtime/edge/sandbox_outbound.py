@@ -23,6 +23,7 @@ from ..sandbox.streams import Refused
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .answer import writable
+from .hop_by_hop import without_named
 from .outbound import HttpOutbound
 
 CONNECT_TIMEOUT_S: Final = 60
@@ -125,7 +126,7 @@ class SandboxOutbound(HttpOutbound):
     def answered(self, request: Request, incoming: aiohttp.ClientResponse) -> CIMultiDict[str]:
         """Return the header fields of an answer, as they came."""
         del request
-        return CIMultiDict(incoming.headers)
+        return CIMultiDict(without_named(incoming.headers))
 
     def failure(self, request: Request, error: BaseException) -> Exception:
         """Return an error that speaks of the port inside."""

@@ -215,7 +215,8 @@ class Others:
         return web.Response()
 
     async def hop(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        headers = {"Connection": "close", "Keep-Alive": "timeout=5", "X-End": "to end"}
+        headers = {"Connection": "close, X-Hop", "Keep-Alive": "timeout=5", "X-End": "to end"}
+        headers["X-Hop"] = "to the next one"
         return web.Response(text="hop", headers=headers)
 
 
@@ -329,7 +330,7 @@ async def test_what_is_passed_on_keeps_its_headers_but_those_of_the_connection(
         wire.say("GET /passed_on/hop HTTP/1.1", "Host: a")
         answer = await wire.answer()
         assert (answer.get("Connection"), answer.get("Keep-Alive")) == (None, None)
-        assert answer.get("X-End") == "to end"
+        assert (answer.get("X-End"), answer.get("X-Hop")) == ("to end", None)
 
 
 async def test_a_header_that_is_no_utf_8_is_passed_on(server: Server) -> None:
