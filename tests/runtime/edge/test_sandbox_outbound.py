@@ -189,7 +189,7 @@ async def test_what_answers_not_at_all_or_not_wholly_is_told(inside: Inside) -> 
         await inside.fetch(port=8081)
     assert caught.value.code == "SERVICE_NOT_RESPONDING"
     response = await inside.fetch("/half")
-    with pytest.raises(NetworkError):
+    with pytest.raises(NetworkError, match=f"on port {PORT} inside the sandbox broke off"):
         await response.text()
 
 
