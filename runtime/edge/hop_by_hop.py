@@ -21,7 +21,7 @@ _STAY: Final = frozenset(
 def without_named(fields: Fields) -> Fields:
     """Return the fields without those that ``Connection`` names; themselves, if it names none."""
     values = fields.getall("Connection", ())
-    if all(value.lower() in _USUAL for value in values):
+    if not values or (len(values) == 1 and values[0].lower() in _USUAL):
         return fields
     kept = CIMultiDict(fields)
     for token in ",".join(values).split(","):
