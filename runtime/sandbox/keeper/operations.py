@@ -15,6 +15,7 @@ from .idle import IdleTime
 from .ports import port
 from .processes import Process, ProcessTable
 from .relaying import RELAYED, Relay, archive, unarchive
+from .terminals import Terminals
 
 SIGNALS = {"SIGHUP": 1, "SIGINT": 2, "SIGQUIT": 3, "SIGKILL": 9, "SIGTERM": 15, "SIGSTOP": 19}
 SIGNALS |= {"SIGUSR1": 10, "SIGUSR2": 12, "SIGCONT": 18, "SIGWINCH": 28}
@@ -61,6 +62,7 @@ class Operations:
         ring_bytes: int,
     ) -> None:
         self.processes = ProcessTable()
+        self._terminals = Terminals(agent)
         self._reactor = reactor
         self._agent = agent
         self._idle = idle
@@ -214,18 +216,17 @@ class Operations:
 
     def _terminal(self, exchange: Exchange) -> None:
         request = exchange.request
-        size = {"cols": request.get("cols", 80), "rows": request.get("rows", 24)}
-        Relay(
-            self._agent,
-            exchange,
-            {
-                "op": "run",
-                "command": request.get("command"),
-                **{name: request[name] for name in ("cwd", "or_cwd") if name in request},
-                "env": self._variables(request),
-                "terminal": size,
-            },
-        )
+        wanted: Json = {
+            "op": "run",
+            "command": request.get("command"),
+            **{name: request[name] for name in ("cwd", "or_cwd") if name in request},
+            "env": self._variables(request),
+            "terminal": {"cols": request.get("cols", 80), "rows": request.get("rows", 24)},
+        }
+        if "id" in request:
+            self._terminals.open(request["id"], exchange, wanted)
+        else:
+            Relay(self._agent, exchange, wanted)
 
     # ---- files
 
