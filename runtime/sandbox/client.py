@@ -144,9 +144,10 @@ class SandboxStub(_Calls):
         rows: int = 24,
         shell: str | None = None,
         session_id: str | None = None,
+        terminal_id: str | None = None,
     ) -> Response:
         """See ``Sandbox.terminal``."""
-        wanted = TerminalRequest(cols, rows, shell, session_id)
+        wanted = TerminalRequest(cols, rows, shell, session_id, terminal_id)
         for told in self._tell_settings():
             await told
         return await open_terminal(self.stub, request, wanted)

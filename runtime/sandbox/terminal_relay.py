@@ -1,15 +1,17 @@
 """A terminal over a WebSocket: what is typed goes in, what is shown comes out.
 
 Binary messages are raw bytes, both ways. Text messages are JSON: ``{"type": "resize", "cols",
-"rows"}`` and ``{"type": "taken", "bytes"}`` from the client; ``{"type": "ready"}``,
+"rows"}`` and ``{"type": "taken", "bytes"}`` from the client; ``{"type": "ready"}``
+(with ``"again": true`` if the shell was there before, and what it has shown last follows),
 ``{"type": "exit", "code", "signal"}`` and ``{"type": "error", "message", "code"}`` from here.
 
 *Promise*: neither side is sent more than it takes. A client that does not read stops the program
 that writes, and a program that does not read stops the client. A page cannot stop reading its
 socket, so it says what it has taken: from then on, no more than ``WAITING_BYTES_MAX`` and one
 message of what it has not taken are on their way. (To be told when to pause would not do: what
-fills the buffers of two kernels by then is megabytes.) Who hangs up ends the shell; a shell that
-ends is told, behind all that it has written, and the connection is closed with 1000.
+fills the buffers of two kernels by then is megabytes.) Who hangs up ends the shell, unless it
+stays; a shell that ends is told, behind all that it has written, and the connection is closed with
+1000.
 """
 
 import asyncio
@@ -48,11 +50,22 @@ class TerminalRelay:
     Args:
         socket: The accepted end that leads to the client.
         stream: Leads to the terminal.
+        stays: Whether the shell goes on when the client has gone.
+        is_resumed: Whether the client has had a relay before this one, in another process.
     """
 
-    def __init__(self, socket: WebSocket, stream: TerminalStream) -> None:
+    def __init__(
+        self,
+        socket: WebSocket,
+        stream: TerminalStream,
+        *,
+        stays: bool = False,
+        is_resumed: bool = False,
+    ) -> None:
         self._socket = socket
         self._stream = stream
+        self._stays = stays
+        self._is_resumed = is_resumed
         self._is_gone = asyncio.Event()
         self._shown = 0
         self._taken: int | None = None  # until the client says what it has
@@ -76,7 +89,8 @@ class TerminalRelay:
                 ending = showing.result()
             else:
                 showing.cancel()
-                await self._hang_up()
+                if not self._stays:
+                    await self._hang_up()
                 if typing in done:
                     typing.result()
                 return
@@ -93,7 +107,8 @@ class TerminalRelay:
                     self._shown += len(item.data)
                 await self._until_taken()
             elif "pid" in item:
-                tell(self._socket, {"type": "ready"})
+                again = {"again": True} if item.get("is_new") is False else {}
+                tell(self._socket, {"type": "ready", **again})
         return await self._stream.answer()
 
     async def _until_taken(self) -> None:
@@ -138,6 +153,8 @@ class TerminalRelay:
 
     def _take(self, more: object) -> None:
         taken = self._taken or 0
+        if self._is_resumed and type(more) is int:  # some of it was sent by the one before
+            more = min(more, self._shown - taken)
         if type(more) is int and 0 <= more <= self._shown - taken:
             self._taken = taken + more
             self._look()

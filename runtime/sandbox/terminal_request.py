@@ -35,23 +35,32 @@ class TerminalRequest:
         rows: Lines.
         shell: The program, by its path or name; None for the one there is.
         session_id: Whose folder and variables it starts with; None for the default session.
+        terminal_id: What it is called within its session, if it is to stay when its client goes.
     """
 
     cols: int = 80
     rows: int = 24
     shell: str | None = None
     session_id: str | None = None
+    terminal_id: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("cols", "rows"):
             if (size := getattr(self, name)) is None or not is_size(size):
                 raise _invalid(name, f"a number from 1 to {SIZE_MAX:,}, not {size!r}")
-        for name in ("shell", "session_id"):
+        for name in ("shell", "session_id", "terminal_id"):
             text = getattr(self, name)
             if text is not None and (type(text) is not str or not text or "\0" in text):
                 raise _invalid(name, f"text, and not {text!r}")
         if self.shell is not None and len(self.shell.encode(errors="replace")) > _SHELL_BYTES_MAX:
             raise _invalid("shell", f"at most {_SHELL_BYTES_MAX:,} bytes long")
+
+    @property
+    def kept_as(self) -> str | None:
+        """What it is called in its sandbox; None if it ends with its client."""
+        if self.terminal_id is None:
+            return None
+        return json.dumps([self.session_id, self.terminal_id])
 
     def as_text(self) -> str:
         """What the request says of its purpose."""

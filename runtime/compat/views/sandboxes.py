@@ -33,6 +33,8 @@ _MILLISECONDS_AT = {"wait_for_exit": 0, "wait_for_log": 1}
 # Options that have another name here.
 _RENAMED = {"clone_timeout_ms": "clone_timeout"}
 _RENAMED_THERE = {here: there for there, here in _RENAMED.items()}
+# Options that are always so there: a terminal stays, one for each session.
+_ALWAYS = {"terminal": {"terminal_id": "terminal"}}
 # Options that are an object there, of which its id is enough.
 _BY_ID = frozenset({"context"})
 # Options that are about what perdure does not have; they are of no effect.
@@ -121,7 +123,7 @@ def arguments_of(
             given = options_of(positional.pop(), options, ())
     at = _MILLISECONDS_AT.get(name)
     taken = [_taken(each, is_duration=index == at) for index, each in enumerate(positional)]
-    named = {}
+    named = {**_ALWAYS.get(name, {})}
     for key, value in given.items():
         said = snake(key)
         if said in _BY_ID and isinstance(value, Mapping):

@@ -28,7 +28,7 @@ class Default(WorkerEntrypoint):
             return await self.env.SANDBOX.get_by_name("desk").fetch(request)
         options = json.loads(request.parsed_url.query["options"])
         sandbox = get_sandbox(self.env.SANDBOX, "desk")
-        request.resumed = options.pop("resumed", False)
+        request.resumed = options.pop("resumed", request.resumed)
         try:
             if name := options.pop("session", None):
                 found = {facts.id for facts in await sandbox.list_sessions()}
@@ -135,6 +135,57 @@ async def test_two_terminals_are_two_shells_of_one_sandbox(desk: Desk) -> None:
         await shown(other, b"over there\r\n")
 
 
+async def test_a_terminal_with_a_name_is_there_for_who_comes_back(desk: Desk) -> None:
+    async with desk.open(terminal_id="main") as ws:
+        assert json.loads(await ws.recv()) == {"type": "ready"}
+        await ws.send(b"x=kept; echo $((40 + 2))\n")
+        await shown(ws, b"42\r\n")
+    async with desk.open(terminal_id="main", cols=91, rows=17) as ws:
+        assert json.loads(await ws.recv()) == {"type": "ready", "again": True}
+        await shown(ws, b"42\r\n")
+        await ws.send(b"stty size; echo $x-$((1 + 1))\n")
+        assert b"17 91\r\n" in await shown(ws, b"kept-2\r\n")
+        await ws.send(b"exit\n")
+        await shown_exit(ws, {"type": "exit", "code": 0})
+    async with desk.open(terminal_id="main") as ws:
+        assert json.loads(await ws.recv()) == {"type": "ready"}
+
+
+async def test_those_who_ask_for_the_same_terminal_share_it(desk: Desk) -> None:
+    async with desk.open(terminal_id="main") as one, desk.open(terminal_id="main") as other:
+        await one.send(b"echo from-one$((1))\n")
+        for ws in (one, other):
+            await shown(ws, b"from-one1\r\n")
+        await other.send(b"exit 4\n")
+        for ws in (one, other):
+            await shown_exit(ws, {"type": "exit", "code": 4})
+
+
+async def test_each_session_has_terminals_of_its_own(desk: Desk) -> None:
+    async with desk.open(terminal_id="main") as ws:
+        await ws.send(b"pwd\n")
+        await shown(ws, b"/workspace\r\n")
+        async with desk.open(terminal_id="main", session="green") as other:
+            await other.send(b"pwd\n")
+            await shown(other, b"/tmp\r\n")
+
+
+async def test_a_client_whose_worker_was_replaced_finds_a_terminal_with_a_name_again(
+    desk: Desk,
+) -> None:
+    async with desk.open(terminal_id="main") as ws:
+        await ws.send(b"echo $((40 + 2))\n")
+        await shown(ws, b"42\r\n")
+    async with desk.open(terminal_id="main", resumed=True) as ws:
+        assert json.loads(await ws.recv()) == {"type": "ready", "again": True}
+        await ws.send('{"type": "taken", "bytes": 1000000}')  # sent by the worker before, too
+        await ws.send(b"echo $((40 + 3))\n")
+        while isinstance(message := await ws.recv(), bytes):
+            if b"43\r\n" in message:
+                break
+        assert isinstance(message, bytes), message
+
+
 async def test_what_cannot_be_started_is_told_and_closed_with_1011(desk: Desk) -> None:
     async with desk.open(session="nowhere") as ws:
         said = json.loads(await ws.recv())
@@ -160,6 +211,7 @@ async def test_the_actor_itself_gives_terminals_as_well(desk: Desk) -> None:
         ({"shell": "a\0b"}, "VALIDATION_FAILED: shell is text, and not 'a\\x00b'"),
         ({"shell": "x" * 4097}, "VALIDATION_FAILED: shell is at most 4,096 bytes long"),
         ({"session_id": 5}, "VALIDATION_FAILED: session_id is text, and not 5"),
+        ({"terminal_id": ""}, "VALIDATION_FAILED: terminal_id is text, and not ''"),
     ],
 )
 async def test_what_makes_no_sense_is_an_error_of_the_worker(
@@ -204,7 +256,9 @@ class Default(WorkerEntrypoint):
         if "destroy" in request.url:
             await sandbox.destroy()
             return Response("gone")
-        if "session" in request.url:
+        if "again" in request.url:
+            sandbox = await sandbox.getSession("dev")
+        elif "session" in request.url:
             sandbox = await sandbox.createSession({"id": "dev", "cwd": "/tmp"})
         return await sandbox.terminal(request, {"cols": 91, "rows": 17, "shell": "/bin/sh"})
 """
@@ -214,11 +268,15 @@ async def test_programs_for_workers_spell_it_as_there(
     serve: Serving, http: aiohttp.ClientSession
 ) -> None:
     server = await serve(WORKERS, toml=TOML.replace("Inside", "Sandbox"))
-    for path, folder in (("/", b"workspace"), ("/session", b"/tmp")):
+    paths = ("/", "/", b"workspace"), ("/session", "/session/again", b"/tmp")
+    for path, again, folder in paths:
         async with connect(str(URL(server.url).with_scheme("ws").with_path(path))) as ws:
             await ws.send(b"stty size; pwd; echo $((40 + 2))\n")
             whole = await shown(ws, b"42\r\n")
             assert b"17 91\r\n" in whole
             assert folder + b"\r\n" in whole
+        async with connect(str(URL(server.url).with_scheme("ws").with_path(again))) as ws:
+            assert json.loads(await ws.recv()) == {"type": "ready", "again": True}
+            await shown(ws, b"42\r\n")
     async with http.get(server.url + "/destroy") as response:
         assert await response.text() == "gone"
