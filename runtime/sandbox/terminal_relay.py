@@ -1,9 +1,10 @@
 """A terminal over a WebSocket: what is typed goes in, what is shown comes out.
 
 Binary messages are raw bytes, both ways. Text messages are JSON: ``{"type": "resize", "cols",
-"rows"}`` and ``{"type": "taken", "bytes"}`` from the client; ``{"type": "ready"}``
-(with ``"again": true`` if the shell was there before, and what it has shown last follows),
-``{"type": "exit", "code", "signal"}`` and ``{"type": "error", "message", "code"}`` from here.
+"rows"}``, ``{"type": "taken", "bytes"}`` and ``{"type": "end"}`` from the client;
+``{"type": "ready"}`` (with ``"again": true`` if the shell was there before, and what it has shown
+last follows), ``{"type": "exit", "code", "signal"}`` and ``{"type": "error", "message", "code"}``
+from here.
 
 *Promise*: neither side is sent more than it takes. A client that does not read stops the program
 that writes, and a program that does not read stops the client. A page cannot stop reading its
@@ -67,6 +68,7 @@ class TerminalRelay:
         self._stays = stays
         self._is_resumed = is_resumed
         self._is_gone = asyncio.Event()
+        self._is_over = False  # by the client's wish
         self._shown = 0
         self._taken: int | None = None  # until the client says what it has
         self._may_show = asyncio.Event()
@@ -127,10 +129,10 @@ class TerminalRelay:
 
     async def _type(self) -> None:
         async for message in self._socket:
-            if isinstance(message, bytes):
-                await self._stream.write(message)
-            else:
+            if not isinstance(message, bytes):
                 self._obey(message)
+            elif not self._is_over:
+                await self._stream.write(message)
 
     def _obey(self, text: str) -> None:
         try:
@@ -142,8 +144,11 @@ class TerminalRelay:
             self._resize(control.get("cols"), control.get("rows"))
         elif kind == "taken":
             self._take(control.get("bytes"))
+        elif kind == "end":
+            self._is_over = True
+            self._stream.end()
         else:
-            complain(self._socket, "A text message is JSON of type resize or taken")
+            complain(self._socket, "A text message is JSON of type resize, taken or end")
 
     def _resize(self, cols: object, rows: object) -> None:
         if is_size(cols) and is_size(rows):

@@ -1,5 +1,6 @@
 // Tabs of shells, each a WebSocket of its own. Bytes are binary messages, both ways; text messages
-// are JSON: resize and taken from here; ready, exit and error from the server.
+// are JSON: resize, taken and end from here; ready, exit and error from the server. Shells go on
+// when this page is left, and are here again when it is opened in the same tab of the browser.
 import { Terminal } from "./node_modules/@xterm/xterm/lib/xterm.mjs";
 import { FitAddon } from "./node_modules/@xterm/addon-fit/lib/addon-fit.mjs";
 import { WebLinksAddon } from "./node_modules/@xterm/addon-web-links/lib/addon-web-links.mjs";
@@ -26,8 +27,14 @@ const shells = [];
 let shown = null;
 let count = 0;
 
+// What the shells of this tab of the browser are called.
+const KEPT = `shells of ${name}`;
+const kept = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+const keep = () => sessionStorage.setItem(KEPT, JSON.stringify(shells.map(({ id }) => id)));
+
 class Shell {
-  constructor() {
+  constructor(id) {
+    this.id = id;
     this.number = ++count;
     this.title = `shell ${this.number}`;
     this.state = "opening";
@@ -57,7 +64,7 @@ class Shell {
   connect() {
     clearTimeout(this.retry);
     const { cols, rows } = this.terminal;
-    const where = new URL(`terminal/${encodeURIComponent(name)}?cols=${cols}&rows=${rows}`, location.href);
+    const where = new URL(`terminal/${encodeURIComponent(name)}?id=${this.id}&cols=${cols}&rows=${rows}`, location.href);
     where.protocol = where.protocol.replace("http", "ws");
     where.hash = "";
     this.becomes("opening", "Connecting…");
@@ -80,7 +87,8 @@ class Shell {
 
   heard(message) {
     if (message.type === "ready") {
-      if (this.attempts) this.note("a new shell: the last one ended with its connection");
+      if (message.again) this.terminal.reset(); // what it has shown last follows
+      else if (this.attempts) this.note("a new shell: the last one has ended meanwhile");
       this.attempts = 0;
       const { cols, rows } = this.terminal; // which may have changed since the request
       this.tell({ type: "resize", cols, rows });
@@ -128,18 +136,21 @@ class Shell {
   end() {
     this.state = "ended";
     clearTimeout(this.retry);
+    this.tell({ type: "end" });
     this.socket.close(1000);
     this.terminal.dispose();
     this.place.remove();
     shells.splice(shells.indexOf(this), 1);
+    keep();
     if (shown === this) show(shells.at(-1) ?? open());
     else draw();
   }
 }
 
-function open() {
-  const shell = new Shell();
+function open(id = crypto.getRandomValues(new Uint32Array(2)).join("-")) {
+  const shell = new Shell(id);
   shells.push(shell);
+  keep();
   show(shell);
   return shell;
 }
@@ -178,11 +189,13 @@ function draw() {
   byId("size").textContent = `${shown.terminal.cols} × ${shown.terminal.rows}`;
 }
 
-byId("new").onclick = open;
+byId("new").onclick = () => open();
 new ResizeObserver(() => {
   for (const shell of shells) shell.fitting.fit();
   draw();
 }).observe(byId("shells"));
 addEventListener("hashchange", () => location.reload());
 globalThis.perdure = { get shown() { return shown; }, shells };
-open();
+const before = kept();
+if (before.length) before.forEach((id) => open(id));
+else open();

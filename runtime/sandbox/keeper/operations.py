@@ -62,7 +62,7 @@ class Operations:
         ring_bytes: int,
     ) -> None:
         self.processes = ProcessTable()
-        self._terminals = Terminals(agent)
+        self._terminals = Terminals(reactor, agent)
         self._reactor = reactor
         self._agent = agent
         self._idle = idle

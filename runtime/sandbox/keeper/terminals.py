@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..reactor import Reactor, Timer
 from ..streams import Exchange, Json, Refused
 from ..wire import DATA, STDOUT, WINDOW_BYTES, Garbled, cost
 from .agent_link import AgentLink
@@ -19,6 +20,8 @@ from .rings import Ring
 # What is not paid for yet, and so may still be on its way to somebody, is no more than a window.
 SHOWN_BYTES: Final = 2 * WINDOW_BYTES
 KEPT_MAX: Final = 64
+# What a shell has to end in when it was hung up; afterwards it is told to.
+HANG_UP_S: Final = 2.0
 _SIZE_MAX = 10_000
 
 
@@ -31,16 +34,21 @@ class KeptTerminal:
         answer: How it ended; None before.
 
     Args:
+        reactor: Where it is waited for.
         agent: Who starts it.
         request: What the agent is asked for.
         on_end: Told that it has ended, before those who look are.
     """
 
-    def __init__(self, agent: AgentLink, request: Json, on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, reactor: Reactor, agent: AgentLink, request: Json, on_end: Callable[[], None]
+    ) -> None:
         self.pid: int | None = None
         self.shown = Ring(SHOWN_BYTES)
         self.answer: Json | None = None
+        self._reactor = reactor
         self._on_end = on_end
+        self._ending: Timer | None = None
         self._viewers: list[Viewer] = []
         self._unpaid: deque[tuple[int, int]] = deque()
         self._typed: deque[tuple[Exchange, bytes, int]] = deque()
@@ -82,6 +90,13 @@ class KeptTerminal:
         self._typed.append((exchange, data, cost(len(data))))
         self._feed()
 
+    def hang_up(self) -> None:
+        """End its shell, as it ends when a window is closed; one that ignores that is told to."""
+        if self._ending is None:
+            self._question.end()
+            self._ending = self._reactor.call_later(HANG_UP_S, self._question.cancel)
+            self._feed()
+
     def pay(self) -> None:
         """Let it write on, as far as all who look have come."""
         seen = min((viewer.position for viewer in self._viewers), default=self.shown.end)
@@ -91,10 +106,12 @@ class KeptTerminal:
     def _feed(self) -> None:
         while self._typed:
             exchange, data, paid = self._typed[0]
-            size = self._question.room if self._question.is_open else len(data)
+            reads = self._question.is_open and self._ending is None
+            size = self._question.room if reads else len(data)
             if not size:
                 return
-            self._question.send(data[:size])
+            if reads:
+                self._question.send(data[:size])
             if size < len(data):
                 self._typed[0] = (exchange, data[size:], paid)
             else:
@@ -118,6 +135,8 @@ class KeptTerminal:
 
     def _answered(self, answer: Json, descriptor: int) -> None:
         self.answer = checked_ending(answer, descriptor)
+        if self._ending is not None:
+            self._ending.cancel()
         self._on_end()
         self._feed()
         self._look()
@@ -147,6 +166,7 @@ class Viewer:
         exchange.on_room = self._room
         exchange.on_data = lambda data: terminal.type(exchange, data)
         exchange.on_event = terminal.resize
+        exchange.on_end = terminal.hang_up
 
     def look(self) -> None:
         """Send what has not been sent, as far as there is room for it."""
@@ -176,7 +196,8 @@ def _begin(shown: Ring) -> int:
 class Terminals:
     """Those that stay, by what they are called."""
 
-    def __init__(self, agent: AgentLink) -> None:
+    def __init__(self, reactor: Reactor, agent: AgentLink) -> None:
+        self._reactor = reactor
         self._agent = agent
         self._kept: dict[str, KeptTerminal] = {}
 
@@ -195,7 +216,9 @@ class Terminals:
         if len(self._kept) >= KEPT_MAX:
             text = f"{KEPT_MAX} terminals stay in this sandbox already: end one of their shells"
             raise Refused("TOO_MANY_REQUESTS", text)
-        terminal = KeptTerminal(self._agent, request, lambda: self._forget(name, terminal))
+        terminal = KeptTerminal(
+            self._reactor, self._agent, request, lambda: self._forget(name, terminal)
+        )
         self._kept[name] = terminal
         terminal.join(exchange, request["terminal"], is_new=True)
 

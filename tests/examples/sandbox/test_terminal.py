@@ -46,6 +46,15 @@ async def test_a_name_is_a_computer_of_its_own(url: str) -> None:
             assert json.loads(message) == {"type": "exit", "code": 0}
 
 
+async def test_a_shell_with_an_id_is_there_for_who_comes_back(url: str) -> None:
+    address = f"ws{url.removeprefix('http')}/terminal/desk?cols=80&rows=24&id="
+    async with connect(address + "1") as ws:
+        assert json.loads(await ws.recv()) == {"type": "ready"}
+    for number, expected in ((1, {"again": True}), (2, {})):
+        async with connect(f"{address}{number}") as ws:
+            assert json.loads(await ws.recv()) == {"type": "ready", **expected}
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [
@@ -101,6 +110,12 @@ class TerminalTab(Tab):
             "  setTimeout(look, 20);"
             "}; look(); })"
         )
+
+    async def reload(self) -> None:
+        self._events.clear()
+        await self.command("Page.reload")
+        while "Page.loadEventFired" not in self._events:
+            await self._hear()
 
     async def size(self) -> Any:
         return await self.run("[perdure.shown.terminal.rows, perdure.shown.terminal.cols]")
@@ -184,6 +199,17 @@ async def test_shells_end_and_begin_again(url: str, tab: TerminalTab) -> None:
     await tab.run("perdure.shown.socket.close(4000)")  # as if the network had gone
     await tab.becomes("lost")
     await tab.becomes("open")
-    await tab.shows("── a new shell")
+    await tab.shows("2")  # what it has shown last
+    await tab.enter("echo again $((1 + 2))")
+    await tab.shows("again 3")
+
+    await tab.enter("later=still")
+    await tab.reload()
+    await tab.becomes("open")
+    assert await tab.run("document.querySelectorAll('.tab').length") == 2
+    await tab.shows("again 3")
+    await tab.enter("echo $later here $((3 + 4))")
+    await tab.shows("still here 7")
+
     await tab.run("document.querySelector('[aria-selected=true] .end').click()")
     assert await tab.run("document.querySelectorAll('.tab').length") == 1

@@ -161,6 +161,23 @@ async def test_those_who_ask_for_the_same_terminal_share_it(desk: Desk) -> None:
             await shown_exit(ws, {"type": "exit", "code": 4})
 
 
+@pytest.mark.parametrize("options", [{}, {"terminal_id": "main"}])
+async def test_a_client_may_have_the_shell_ended(desk: Desk, options: dict[str, Any]) -> None:
+    async with desk.open(**options) as ws:
+        await ws.send(b"echo $((40 + 2))\n")
+        await shown(ws, b"42\r\n")
+        await ws.send('{"type": "end"}')
+        await ws.send(b"typed into nothing\n")
+        message = await ws.recv()
+        while isinstance(message, bytes):
+            message = await ws.recv()
+        assert json.loads(message)["type"] == "exit"
+        await ws.wait_closed()
+        assert ws.close_code == 1000
+    async with desk.open(**options) as ws:
+        assert json.loads(await ws.recv()) == {"type": "ready"}
+
+
 async def test_each_session_has_terminals_of_its_own(desk: Desk) -> None:
     async with desk.open(terminal_id="main") as ws:
         await ws.send(b"pwd\n")

@@ -92,6 +92,22 @@ async def test_a_shell_that_has_ended_is_followed_by_a_new_one(sandboxes: Sandbo
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "command", ["exec sh", "trap '' HUP TERM; while :; do sleep 0.05; done", "yes"]
+)
+async def test_one_may_hang_up_for_all(sandboxes: Sandboxes, command: str) -> None:
+    sandbox = await sandboxes.open()
+    async with look(sandbox, command=command) as one, look(sandbox) as other:
+        await told(other)
+        one.end()
+        await other.write(b"typed into nothing\n" * 1000)
+        for stream in (one, other):
+            assert (await stream.answer())["exit_code"] is not None
+    async with look(sandbox) as stream:
+        assert (await told(stream))["is_new"] is True
+
+
+@pytest.mark.slow
 async def test_the_window_of_who_comes_last_is_its_size(sandboxes: Sandboxes) -> None:
     sandbox = await sandboxes.open()
     async with look(sandbox, cols=70, rows=20) as one:
