@@ -298,7 +298,7 @@ async def turns(count: int = 20) -> None:
 
 async def outcome(task: Any) -> str:
     """What became of a task, as text that two kinds of tasks can be compared by."""
-    await asyncio.wait([task], timeout=5)
+    await asyncio.wait([task], timeout=60)
     assert task.done()
     if task.cancelled():
         try:

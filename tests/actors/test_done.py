@@ -21,7 +21,7 @@ async def test_library_functions_take_it_for_an_awaitable() -> None:
 
 
 async def _wrapped(value: int) -> int:
-    return await asyncio.wait_for(asyncio.ensure_future(Done(value)), 1)
+    return await asyncio.wait_for(asyncio.ensure_future(Done(value)), 60)
 
 
 def test_the_value_can_be_had_without_await() -> None:

@@ -229,7 +229,7 @@ async def test_a_body_that_nobody_takes_any_more_is_not_read_on(world: World) ->
             await future
 
     await world.inside(script)
-    await asyncio.wait_for(is_over.wait(), 5)
+    await asyncio.wait_for(is_over.wait(), 60)
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["read", "cancelled"])
@@ -252,4 +252,4 @@ async def test_a_body_is_read_on_until_the_answer_has_ended(world: World, *, is_
             response.body.cancel()
 
     await world.inside(script)
-    await asyncio.wait_for(is_over.wait(), 5)
+    await asyncio.wait_for(is_over.wait(), 60)

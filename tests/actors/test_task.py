@@ -257,7 +257,7 @@ async def test_the_first_turn_of_a_task_may_lie_within_another_tasks(execution: 
 
     async def inner() -> None:
         seen.append(asyncio.current_task())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await asyncio.sleep(0)
 
     task = execution.start(inner(), execution.root)

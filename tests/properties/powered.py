@@ -57,7 +57,7 @@ class PoweredDisk:
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
-            is_told = self._changed.wait_for(self._may_go, timeout=5)
+            is_told = self._changed.wait_for(self._may_go, timeout=60)
             self._waiting -= 1
             if not is_told:
                 raise TimeoutError("a test has forgotten a sync that it held up")
@@ -89,7 +89,7 @@ class PoweredDisk:
         with self._changed:
             assert self._changed.wait_for(
                 lambda: (self._waiting and not self._may_go()) or self._calls or is_done(),
-                timeout=5,
+                timeout=60,
             )
 
     def let_one_go(self) -> None:

@@ -326,7 +326,7 @@ class LogMachine(RuleBasedStateMachine):
         archiver, done = self.store._archiver, threading.Event()
         assert archiver is not None
         archiver.do(lambda _: done.set())
-        assert done.wait(timeout=5)
+        assert done.wait(timeout=60)
         assert archiver.failure is None
 
     def copy(self, chance: random.Random | None) -> Path:

@@ -34,4 +34,4 @@ class Loop:
 
     def run_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            self.calls.get(timeout=10)()
+            self.calls.get(timeout=60)()

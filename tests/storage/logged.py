@@ -146,7 +146,7 @@ class Bench:
 
     def run_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            self.calls.get(timeout=10)()
+            self.calls.get(timeout=60)()
 
     def copy(self) -> Path:
         """A copy of what is on the disk now."""

@@ -92,7 +92,7 @@ class Trial:
     def hear(self, count: int) -> None:
         """Run the loop until so many segments were released."""
         while len(self.released) < count:
-            self.calls.get(timeout=10)()
+            self.calls.get(timeout=60)()
 
     def pass_through(self) -> None:
         """Return when the thread has seen all that was asked for."""

@@ -55,14 +55,14 @@ def test_nothing_is_durable_before_its_sync(
 
     def slow(descriptor: int) -> None:
         entered.put(None)
-        gate.get(timeout=10)
+        gate.get(timeout=60)
         real(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", slow)
     seen: list[int] = []
     log.when_durable(log.append(CHANGE), lambda: seen.append(2))
     loop.run_until(lambda: log._is_busy and not log._pending)
-    entered.get(timeout=10)
+    entered.get(timeout=60)
     while not loop.calls.empty():
         loop.calls.get()()
     assert seen == []
@@ -179,7 +179,7 @@ def test_a_failure_is_known_to_append_before_the_loop_is_told(
     monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     log.append(CHANGE)
     loop.calls.get()()
-    told = loop.calls.get(timeout=10)
+    told = loop.calls.get(timeout=60)
     with pytest.raises(StorageBroken):
         log.append(CHANGE)
     told()
@@ -212,7 +212,7 @@ def test_what_the_flusher_told_before_the_close_begins_nothing_after_it(tmp_path
     log.on_published = lambda: begun.append(log.durable_lsn)
     log.append(CHANGE)
     while not begun:
-        told.get(timeout=10)()
+        told.get(timeout=60)()
     log.append(CHANGE)
     log.close()
     assert not told.empty()

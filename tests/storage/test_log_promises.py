@@ -28,7 +28,7 @@ class HeldSync:
 
         def held(descriptor: int) -> None:
             self.entered.put(None)
-            if self.words.get(timeout=10) == "fail":
+            if self.words.get(timeout=60) == "fail":
                 raise OSError(errno.EIO, "Input/output error")
             real(descriptor)
 
@@ -50,7 +50,7 @@ def second_sync_held(
         sync = HeldSync(patch)
         log.append(CHANGE)
         log._hand_over()
-        sync.entered.get(timeout=10)
+        sync.entered.get(timeout=60)
         yield sync
 
 

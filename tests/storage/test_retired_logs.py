@@ -52,7 +52,7 @@ def until(fleet: Fleet, condition: Callable[[], bool]) -> None:
     assert archiver is not None
     while not condition():
         archiver.do(lambda _: fleet.bench.calls.put(lambda: None))
-        fleet.bench.calls.get(timeout=10)()
+        fleet.bench.calls.get(timeout=60)()
 
 
 def written_by_two(fleet: Fleet) -> list[Moment]:
@@ -112,11 +112,11 @@ def test_nothing_goes_while_somebody_reads_the_logs_whole_and_soon_afterwards(
     with hold_logs(Layout(fleet.root)):
         fleet.start(1)
         while len(looks) < 3:  # nobody asks for anything: it looks again by itself
-            fleet.bench.calls.get(timeout=10)()
+            fleet.bench.calls.get(timeout=60)()
         assert archived(fleet, "1")
         assert segments(fleet, "1") == before
     while segments(fleet, "1"):
-        fleet.bench.calls.get(timeout=10)()
+        fleet.bench.calls.get(timeout=60)()
     assert True in looks
 
 

@@ -33,7 +33,7 @@ def archived_until(worker: Worker, condition: Callable[[], bool]) -> None:
     assert worker.store._archiver is not None
     while not condition():
         worker.store._archiver.do(lambda _: worker.bench.calls.put(lambda: None))
-        worker.bench.calls.get(timeout=10)()
+        worker.bench.calls.get(timeout=60)()
 
 
 def write_until_archived(fleet: Fleet, actors: list[bytes], slot: str, count: int) -> list[Moment]:
