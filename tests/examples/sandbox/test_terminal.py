@@ -109,12 +109,6 @@ class TerminalTab(Tab):
             "  return false; })()"
         )
 
-    async def reload(self) -> None:
-        self._events.clear()
-        await self.command("Page.reload")
-        while "Page.loadEventFired" not in self._events:
-            await self._hear()
-
     async def size(self) -> Any:
         return await self.run("[perdure.shown.terminal.rows, perdure.shown.terminal.cols]")
 
@@ -207,7 +201,8 @@ async def test_shells_end_and_begin_again(url: str, tab: TerminalTab) -> None:
     await tab.shows("again 3")
 
     await tab.enter("later=still")
-    await tab.reload()
+    await tab.open("about:blank")
+    await tab.open(url + "/#shells")
     await tab.becomes("open")
     assert await tab.run("document.querySelectorAll('.tab').length") == 2
     await tab.shows("again 3")
