@@ -18,6 +18,7 @@ from tests.mutants.slots import SLOTS
 from tests.mutants.sockets import SOCKETS
 from tests.mutants.starting import STARTING
 from tests.mutants.suspending import SUSPENDING
+from tests.mutants.terminals import TERMINALS
 from tests.mutants.tls import TLS
 from tests.mutants.tunnels import TUNNELS
 from tests.mutants.walls import WALLS
@@ -43,5 +44,6 @@ MUTANTS = (
     *SANDBOXES,
     *WALLS,
     *SHELLS,
+    *TERMINALS,
     *TUNNELS,
 )

@@ -1,6 +1,7 @@
 """Terminals that stay, as a keeper has them."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -142,14 +143,45 @@ async def test_a_shell_that_writes_waits_for_who_looks_and_not_for_who_has_gone(
     sandboxes: Sandboxes,
 ) -> None:
     sandbox = await sandboxes.open()
-    command = b"seq 1 1000000; touch done\n"
     async with look(sandbox) as slow:
-        await slow.write(command)
+        await slow.write(b"seq 1 300000; touch done\n")
         await shown(slow, b"touch done\r\n")
         async with look(sandbox) as other:
-            await shown(other, b"\r\n20000\r\n")
-            assert await text_of(sandbox, "ls") == "", "so much is on its way to nobody"
+            seen = 0
+
+            async def watch() -> None:
+                nonlocal seen
+                async for item in other:
+                    seen += len(item.data) if isinstance(item, Output) else 0
+
+            watching = asyncio.create_task(watch())
+            await stalled(lambda: seen)
+            assert 0 < seen < 2 * SHOWN_BYTES
+            watching.cancel()
     await text_of(sandbox, "until [ -e done ]; do sleep 0.02; done")
+
+
+@pytest.mark.slow
+async def test_the_slowest_of_those_who_look_misses_nothing(sandboxes: Sandboxes) -> None:
+    sandbox = await sandboxes.open()
+    async with look(sandbox) as slow, look(sandbox) as other:
+        await slow.write(b"seq 1 200000\n")
+        whole = await shown(slow, b"200000\r\n")
+        watching = asyncio.create_task(shown(other, b"\r\n200000\r\n"))
+        await stalled(watching.done)
+        whole += await shown(slow, b"\r\n200000\r\n")
+        await watching
+    numbers = [int(line) for line in whole.split(b"\r\n") if line.isdigit()]
+    assert numbers == [*range(1, 200_001)]
+
+
+async def stalled(count: Callable[[], int]) -> None:
+    """Until a count has not grown for a while."""
+    last, same = -1, 0
+    while same < 30:
+        await asyncio.sleep(0.01)
+        same = same + 1 if count() == last else 0
+        last = count()
 
 
 @pytest.mark.slow
