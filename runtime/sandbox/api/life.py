@@ -9,6 +9,7 @@ from ...config.durations import seconds_of
 from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxInvalid, SandboxUnavailable
 from ..results import SandboxStatus
+from .argument import yes_or_no
 from .output import called
 from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, forget_all, told
 
@@ -55,9 +56,13 @@ class Life(Part):
             await self._tell(sleep_after_s=seconds)
 
     async def set_keep_alive(self, keep_alive: bool) -> None:  # noqa: FBT001  # the original's only argument
-        """Say whether it goes on however long it has nothing to do."""
+        """Say whether it goes on however long it has nothing to do.
+
+        Raises:
+            SandboxInvalid: ``keep_alive`` is neither True nor False.
+        """
         kv = self.ctx.storage.kv
-        if bool(kv.get(KEEP_ALIVE)) != keep_alive:
+        if bool(kv.get(KEEP_ALIVE)) is not yes_or_no(keep_alive, "keep_alive"):
             kv.put(KEEP_ALIVE, keep_alive)
             sleep_after_s = kv.get(SLEEP_AFTER) or self._home.config.sleep_after_s
             await self._tell(keep_alive=keep_alive, sleep_after_s=sleep_after_s)
@@ -105,7 +110,7 @@ class Life(Part):
         forget_all(kv, KEYS)
         self._prepared = ""
         if was_running:
-            await called(self.on_stop, "It was destroyed")
+            await called(self.on_stop, "The sandbox was destroyed")
 
     async def _end(self, connection: SandboxConnection, op: str) -> bool:
         """Have it end; False if it has ended by itself before, or by another call."""
@@ -137,7 +142,7 @@ class Life(Part):
         kv = self.ctx.storage.kv
         earlier = kv.get(RUNS)
         if earlier not in {None, connection.boot}:
-            await called(self.on_stop, "It has ended while nobody looked")
+            await called(self.on_stop, "The sandbox has ended while nobody looked")
         kv.put(RUNS, connection.boot)
         await called(self.on_start)
 

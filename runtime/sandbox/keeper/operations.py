@@ -181,7 +181,8 @@ class Operations:
         wanted = exchange.request.get("signal", "SIGTERM")
         number = SIGNALS.get(wanted) if type(wanted) is str else wanted
         if type(number) is not int or not 0 < number <= _SIGNAL_MAX:
-            raise Refused("VALIDATION_FAILED", f"There is no signal {wanted!r}", field="signal")
+            text = f"There is no signal {wanted!r}: say its name, such as SIGTERM, or its number"
+            raise Refused("VALIDATION_FAILED", text, field="signal")
         process.signal(number)
         exchange.answer({})
 

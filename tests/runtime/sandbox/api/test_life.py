@@ -65,7 +65,7 @@ async def test_it_is_started_by_the_first_call_and_stopped_by_a_call(
     assert not (await box.get_status()).is_running
     await until(lambda: len(heard) == 2)
     assert (await box.read_file("kept")).content == "x"
-    assert heard == ["start", "It was stopped", "start"]
+    assert heard == ["start", "The sandbox was stopped", "start"]
 
 
 async def test_what_on_start_does_is_done_before_anything_else(boxes: Boxes) -> None:
@@ -95,7 +95,7 @@ async def test_it_sleeps_when_it_has_nothing_to_do_and_its_files_stay(
     await box.write_file("kept", "x")
     await box.set_sleep_after(0.1)
     await until(lambda: len(heard) == 2)
-    assert heard == ["start", "It sleeps, for it has had nothing to do"]
+    assert heard == ["start", "The sandbox sleeps, for it has had nothing to do"]
     await box.set_sleep_after("1h")
     assert (await box.read_file("kept")).content == "x"
 
@@ -139,7 +139,7 @@ async def test_destroy_removes_its_files_and_all_that_is_kept_of_it(
     await box.stop()
     await box.destroy()
     assert not folder.exists()
-    assert heard[-1] in {"It was stopped", "It was destroyed"}
+    assert heard[-1] in {"The sandbox was stopped", "The sandbox was destroyed"}
     assert await box.list_sessions() == []
     assert not (await box.exists("gone")).exists
     assert (await box.exec("echo $A")).stdout == "\n"
@@ -160,7 +160,7 @@ async def test_an_end_that_nobody_saw_is_told_at_the_next_start(
     boxes.home.forget(str(box.stub.id), connection)
     assert heard == ["start"]
     await box.exec("true")
-    assert heard == ["start", "It has ended while nobody looked", "start"]
+    assert heard == ["start", "The sandbox has ended while nobody looked", "start"]
 
 
 async def test_to_end_what_ends_already_is_no_error(boxes: Boxes) -> None:
@@ -204,3 +204,10 @@ async def test_what_keeps_it_from_starting_is_told(boxes: Boxes, heard: list[Any
     with pytest.raises(SandboxUnavailable, match="not there") as raised:
         await box.exec("true")
     assert [str(error) for error in heard] == [str(raised.value)]
+
+
+@pytest.mark.parametrize("value", ["no", None, 0])
+async def test_whether_it_is_kept_alive_is_yes_or_no(boxes: Boxes, value: Any) -> None:
+    box = boxes.box()
+    with pytest.raises(SandboxInvalid, match="keep_alive is True or False"):
+        await box.set_keep_alive(value)
