@@ -65,6 +65,17 @@ def text_or_none(value: object, name: str) -> str | None:
     raise _invalid(name, "text", value)
 
 
+def check_functions(**named: object) -> None:
+    """See that what is to be called back can be, before anything has run.
+
+    Raises:
+        SandboxInvalid: One cannot be called.
+    """
+    for name, value in named.items():
+        if value is not None and not callable(value):
+            raise _invalid(name, "a function", value)
+
+
 def _invalid(name: str, what: str, value: object) -> SandboxInvalid:
     text = f"{name} is {what}; it was given {value!r:.80}"
     return SandboxInvalid("VALIDATION_FAILED", text, {"field": name})

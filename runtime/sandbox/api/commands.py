@@ -10,7 +10,7 @@ from ....actors.abort_signal import AbortSignal
 from ..asking import Output, SandboxStream
 from ..errors import SandboxCommandError, SandboxError, SandboxInvalid
 from ..results import ExecResult, timestamp_of
-from .argument import time_limit
+from .argument import check_functions, time_limit
 from .events import sse
 from .output import Collected, Decoder, Encoding, called
 from .part import Part, Scope
@@ -69,6 +69,7 @@ class Commands(Part):
             SandboxUnavailable: The sandbox could not be started, or stopped meanwhile.
         """
         del stream
+        check_functions(on_output=on_output, on_complete=on_complete, on_error=on_error)
         try:
             result = await self._execute(
                 await self._wanted(command, session_id, env, cwd, timeout, signal),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxInvalid, error_of
 from ..interpreter.code_host import CodeHost, check_language
-from .argument import SECONDS_MAX, time_limit
+from .argument import SECONDS_MAX, check_functions, time_limit
 from .code_events import Execution, context_of, event_of_original
 from .code_results import CodeContext, CodeResult, ExecutionError, ExecutionResult, OutputMessage
 from .commands import environment_of
@@ -99,6 +99,9 @@ class Interpreter(Part):
             SandboxLanguageUnavailable: Nothing here runs that language.
             SandboxInterpreterError: What runs it did not start, or has ended.
         """
+        check_functions(
+            on_stdout=on_stdout, on_stderr=on_stderr, on_result=on_result, on_error=on_error
+        )
         execution = Execution(code)
         callbacks: dict[str, Callable[[Any], Any] | None] = {
             "stdout": on_stdout,

@@ -10,7 +10,7 @@ from ....actors.http import Request
 from ..asking import Output, SandboxRefused, SandboxStream
 from ..errors import SandboxError, SandboxNotReady, SandboxProcessError
 from ..results import ProcessLogs, WaitForExitResult, WaitForLogResult, timestamp_of
-from .argument import time_limit
+from .argument import check_functions, time_limit
 from .commands import Commands
 from .events import sse
 from .log_search import LogSearch
@@ -64,6 +64,7 @@ class Processes(Commands):
             SandboxError: It could not be started, or the name is taken (``PROCESS_ERROR``).
         """
         del auto_cleanup
+        check_functions(on_start=on_start, on_output=on_output, on_exit=on_exit, on_error=on_error)
         limit_s = time_limit(timeout)
         fields = await self._command(command, session_id, env, cwd)
         if limit_s is not None:

@@ -8,6 +8,7 @@ import pytest
 from perdure.actors.http import Request
 from perdure.runtime.sandbox.api.argument import (
     SECONDS_MAX,
+    check_functions,
     client_request,
     text_or_none,
     time_limit,
@@ -57,3 +58,9 @@ def test_a_name_is_text() -> None:
     assert text_or_none(None, "name") is None
     with pytest.raises(SandboxInvalid, match="name is text; it was given 5"):
         text_or_none(5, "name")
+
+
+def test_what_is_to_be_called_back_can_be_called() -> None:
+    check_functions(on_output=print, on_error=None)
+    with pytest.raises(SandboxInvalid, match="on_exit is a function; it was given 5"):
+        check_functions(on_output=print, on_exit=5)
