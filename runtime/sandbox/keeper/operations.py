@@ -233,7 +233,9 @@ class Operations:
     def _write(self, exchange: Exchange) -> None:
         self._life.measure_again()
         if self._life.is_full:
-            raise _no_space("the workspace has more in it than it may: delete something")
+            raise _no_space(
+                "the workspace has more than disk_size_bytes_max in it: delete something"
+            )
         relay = Relay(self._agent, exchange, exchange.request)
         self._writing.add(relay)
         exchange.after_closing(lambda: self._writing.discard(relay))
