@@ -40,6 +40,14 @@ class Failing(Sandbox):
             raise ValueError(f"failure {self.failures}")
 
 
+class Clumsy(Sandbox):
+    def on_stop(self, reason: str) -> None:
+        raise ValueError(reason)
+
+    async def on_error(self, error: Exception) -> None:
+        raise ValueError("of on_error") from error
+
+
 @pytest.fixture
 def heard() -> list[Any]:
     Telling.heard = []
@@ -211,3 +219,35 @@ async def test_whether_it_is_kept_alive_is_yes_or_no(boxes: Boxes, value: Any) -
     box = boxes.box()
     with pytest.raises(SandboxInvalid, match="keep_alive is True or False"):
         await box.set_keep_alive(value)
+
+
+async def test_hooks_that_are_only_told_hold_nothing_up_when_they_fail(
+    boxes: Boxes, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = boxes.box(cls=Clumsy)
+    await box.exec("true")
+    # Its end is told at the next start, which goes on, and once only.
+    boxes.world.clock.advance(60)
+    assert boxes.world.live(Clumsy) == 0
+    connection = await boxes.home.connect(str(box.stub.id))
+    await connection.ask("stop")
+    boxes.home.forget(str(box.stub.id), connection)
+    assert (await box.exec("echo again")).stdout == "again\n"
+    assert (await box.exec("echo again")).stdout == "again\n"
+    await box.destroy()
+    failed = [
+        (vars(record)["hook"], str(record.exc_info[1]))
+        for record in caplog.records
+        if record.msg == "sandbox.hook_failed" and record.exc_info
+    ]
+    assert failed[0] == ("on_stop", "The sandbox has ended while nobody looked")
+    assert [reason for _, reason in failed[1:]] == ["The sandbox was destroyed"]
+
+
+async def test_who_calls_is_told_what_is_wrong_and_not_what_is_wrong_with_on_error(
+    boxes: Boxes, caplog: pytest.LogCaptureFixture
+) -> None:
+    boxes.restart(copy=[(boxes.home.folder / "not there", "/workspace/x")])
+    with pytest.raises(SandboxUnavailable, match="not there"):
+        await boxes.box(cls=Clumsy).exec("true")
+    assert "of on_error" in caplog.text
