@@ -47,10 +47,11 @@ class Handshake(NoPeer):
     not among ``ctx.sessions`` yet, so that whoever sends to all of those need not mind it.
     """
 
-    __slots__ = ("_answered", "_socket")
+    __slots__ = ("_answered", "_socket", "_url")
 
     def __init__(self, socket: ConnectingSocket, owner: Execution, request: Request) -> None:
         self._socket = socket
+        self._url = request.url
         self._answered: asyncio.Future[Response] = owner.loop.create_future()
         gate = owner.root if owner.turn is None else owner.turn.gate
         owner.start(self._wait(), gate).start_later()
@@ -92,7 +93,8 @@ class Handshake(NoPeer):
             socket.opened(response.web_socket)
             return
         let_go(response)
-        why = f"{response.url}: the server answered {response.status}, which is no WebSocket"
+        # Not the answer's URL: what brought it speaks HTTP, and has made http: of ws:.
+        why = f"{self._url}: the server answered {response.status}, which is no WebSocket"
         socket.announce(NotConnected(ConnectionError(why)))
 
 

@@ -35,8 +35,10 @@ from .admission import Admission, connections_possible
 from .answer import Answer, StreamAnswer, copy_body, has_no_body, whole_answer
 from .error_page import error_page, error_text
 from .firewall.firewall import Firewall
+from .hop_by_hop import without_named
 from .http_protocol import HttpProtocol, HttpServer, plain_response, text_response
 from .movable_protocol import MovableProtocol
+from .outbound import NetworkError
 from .outcome import Outcome, Unfinished, Upgraded
 from .outside import Outside
 from .request_body import BodyMalformed, BodyStalled, BodyTooLarge, ClientGone, RequestBody
@@ -270,7 +272,7 @@ class Front:
         request = Request.incoming(
             incoming.method,
             self._outside.url(incoming),
-            incoming.headers,
+            without_named(incoming.headers),
             body,
             self._outside.address(incoming) or None,
         )
@@ -395,7 +397,9 @@ class Front:
             if incoming.transport is None:
                 raise Unfinished(CLIENT_GONE, "the client has gone") from None
             # The head has left: an answer that ends early must not look whole.
-            log.exception("response.body_failed", extra={"path": incoming.raw_path})
+            cause = None if isinstance(error, NetworkError) else error  # of no line of a program
+            extra = {"path": incoming.raw_path, "error": str(error)}
+            log.exception("response.body_failed", extra=extra, exc_info=cause)
             incoming.transport.abort()
             raise Unfinished(500, "the body of the response failed") from error
         finally:

@@ -31,6 +31,7 @@ from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from ..sockets.movable_socket import MovableSocket
 from .answer import writable
+from .hop_by_hop import without_named
 from .upgrade import accept_of
 
 # As in the Fetch standard.
@@ -117,7 +118,7 @@ class HttpOutbound:
 
     def answered(self, request: Request, incoming: aiohttp.ClientResponse) -> CIMultiDict[str]:
         """Return the header fields of an answer, as they are for its body."""
-        answered = CIMultiDict(incoming.headers)
+        answered = CIMultiDict(without_named(incoming.headers))
         if answered.get("Content-Encoding", "").lower() in _DECODED and request.method != "HEAD":
             answered.popall("Content-Encoding")
             answered.popall("Content-Length", None)
@@ -126,6 +127,10 @@ class HttpOutbound:
     def failure(self, request: Request, error: BaseException) -> Exception:
         """Return what whoever asked is told when there was no answer."""
         return NetworkError(f"fetch {request.url}: {_text(error)}")
+
+    def broken_off(self, url: URL, error: BaseException) -> NetworkError:
+        """Return what whoever reads an answer is told when it ends too early."""
+        return NetworkError(f"{url}: the answer broke off: {why_broken_off(error)}")
 
     def use(self, url: URL) -> Callable[[], None]:
         """A WebSocket to ``url`` is open; what is returned is called when it has ended."""
@@ -181,7 +186,7 @@ class HttpOutbound:
             incoming.status,
             incoming.reason or "",
             self.answered(request, incoming),
-            _ResponseBody(incoming, self._loop),
+            _ResponseBody(incoming, self._loop, self.broken_off),
             str(incoming.url),
             redirected=bool(incoming.history),
         )
@@ -203,13 +208,13 @@ class HttpOutbound:
         incoming = await self._open_session().get(
             _http_url(request), headers=fields, allow_redirects=False
         )
-        answered = CIMultiDict(incoming.headers)
+        answered = CIMultiDict(without_named(incoming.headers))
         if incoming.status != 101:
             return Response.incoming(
                 incoming.status,
                 incoming.reason or "",
                 answered,
-                _ResponseBody(incoming, self._loop),
+                _ResponseBody(incoming, self._loop, self.broken_off),
                 str(incoming.url),
             )
         try:
@@ -274,10 +279,16 @@ class HttpOutbound:
 class _ResponseBody:
     """The body of an answer from the network. Is a ``StreamSource``."""
 
-    __slots__ = ("__weakref__", "_response")
+    __slots__ = ("__weakref__", "_broken_off", "_response")
 
-    def __init__(self, response: aiohttp.ClientResponse, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        loop: asyncio.AbstractEventLoop,
+        broken_off: Callable[[URL, BaseException], NetworkError],
+    ) -> None:
         self._response = response
+        self._broken_off = broken_off
         # User code may drop an answer without having read it; its connection must not be lost.
         weakref.finalize(self, _close_later, response, loop).atexit = False
 
@@ -285,7 +296,7 @@ class _ResponseBody:
         try:
             return await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"{self._response.url}: {_text(error)}") from error
+            raise self._broken_off(self._response.url, error) from error
 
     def cancel(self, reason: BaseException | None = None) -> None:
         del reason
@@ -350,6 +361,13 @@ def _http_url(request: Request) -> URL:
 async def _chunks(source: StreamSource) -> AsyncIterator[bytes]:
     while chunk := await source.read_chunk():
         yield chunk
+
+
+def why_broken_off(error: BaseException) -> str:
+    """Why an answer ended too early."""
+    if isinstance(error, aiohttp.ClientPayloadError):  # its text is one of aiohttp's parser
+        return "the connection ended before it did, or it is not as HTTP has it"
+    return _text(error)
 
 
 def _text(error: BaseException) -> str:

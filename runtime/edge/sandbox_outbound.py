@@ -23,7 +23,8 @@ from ..sandbox.streams import Refused
 from ..sockets.keepalive import KeepAlive
 from ..sockets.limits import SocketLimits
 from .answer import writable
-from .outbound import HttpOutbound
+from .hop_by_hop import without_named
+from .outbound import HttpOutbound, NetworkError, why_broken_off
 
 CONNECT_TIMEOUT_S: Final = 60
 # Who starts a server and connects at once finds it there.
@@ -125,13 +126,18 @@ class SandboxOutbound(HttpOutbound):
     def answered(self, request: Request, incoming: aiohttp.ClientResponse) -> CIMultiDict[str]:
         """Return the header fields of an answer, as they came."""
         del request
-        return CIMultiDict(incoming.headers)
+        return CIMultiDict(without_named(incoming.headers))
 
     def failure(self, request: Request, error: BaseException) -> Exception:
         """Return an error that speaks of the port inside."""
         port = URL(request.url, encoded=True).port
         text = f"The server on port {port} inside the sandbox did not answer: {error}"
         return SandboxRefused(Refused("SERVICE_NOT_RESPONDING", text, port=port))
+
+    def broken_off(self, url: URL, error: BaseException) -> NetworkError:
+        """Return an error that speaks of the port inside."""
+        text = f"The answer of the server on port {url.port} inside the sandbox broke off: "
+        return NetworkError(text + why_broken_off(error))
 
     def use(self, url: URL) -> Callable[[], None]:
         """Keep a sandbox awake while a WebSocket of it is open."""

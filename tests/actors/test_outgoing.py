@@ -4,6 +4,7 @@ import gc
 from typing import Any
 
 import pytest
+from multidict import CIMultiDict
 
 from perdure.actors.errors import GateDeadlock, NotInHandler, SocketStateError
 from perdure.actors.http import Response
@@ -239,9 +240,10 @@ async def test_a_network_that_fails_is_an_error_and_then_a_close(world: World) -
 
 async def test_an_answer_that_is_no_upgrade_is_an_error(world: World) -> None:
     _, heard = await connecting(world)
-    world.outbound.sent.pop()[1](Response("no", 403), None)
+    refused = Response.incoming(403, "", CIMultiDict(), b"no", "https://example.com/chat")
+    world.outbound.sent.pop()[1](refused, None)
     await turns()
-    assert heard[0][1].endswith("the server answered 403, which is no WebSocket")
+    assert heard[0][1] == f"{URL}: the server answered 403, which is no WebSocket"
     assert heard[1] == FAILED
 
 

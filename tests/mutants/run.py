@@ -31,10 +31,9 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("actors", "runtime", "storage", "cli")
 AT_A_TIME = 2
 # A mutant may leave a test waiting for what never comes; that is noticed, too, but not for ever.
-TEST_TIMEOUT_S = 10
-# Tests that wait themselves give up before that: both at once, and the alarm may be raised in the
-# very callback that was to end the wait, which then lasts until the whole run is killed.
-TEST_PATIENCE_S = 6
+TEST_TIMEOUT_S = 6
+# Tests that wait themselves give up before that, and say what they have waited for.
+TEST_PATIENCE_S = 4
 BASELINE_TIMEOUT_S = 60
 RUN_TIMEOUT_S = 120
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", "*.pyc")

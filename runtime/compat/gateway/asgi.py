@@ -17,14 +17,15 @@ from ....actors.execution import CURRENT, current_execution
 from ....actors.http import Response
 from ....actors.threads import call_on
 from ....storage.errors import UsageError
-from .asgi_http import AsgiApp, scope_of, serve_http
-from .asgi_websocket import serve_websocket
+from .asgi_http import AsgiApp, Scope, scope_of, serve_http
+from .asgi_websocket import describe, serve_websocket
 from .entrypoint import entrypoint_of
 from .incoming import native_request
 from .lifespan import state_of
 from .options import Options
 
-__all__ = ["Options", "call", "entrypoint", "fetch", "websocket"]  # and ``env``, where FastAPI is
+# And ``env``, where FastAPI is.
+__all__ = ["Options", "call", "entrypoint", "fetch", "request_to_scope", "websocket"]
 
 
 def entrypoint(app: AsgiApp, *, options: Options | None = None) -> type[WorkerEntrypoint]:
@@ -72,6 +73,31 @@ async def websocket(app: AsgiApp, req: object, env: object = None) -> Response:
     if not request.is_upgrade:
         raise UsageError("asgi.websocket() needs a request with the header 'Upgrade: websocket'")
     return await fetch(app, request, env)
+
+
+def request_to_scope(
+    req: object,
+    env: object,
+    ws: bool = False,  # the SDK's, whose programs pass it by position
+) -> Scope:
+    """What an application is told of a request, for programs that call one by themselves.
+
+    Args:
+        req: A Request, or a view of one.
+        env: For the application, as ``scope["env"]``.
+        ws: It is to be called for a WebSocket.
+
+    Returns:
+        The scope of one connection, with a ``state`` that is empty.
+    """
+    request = native_request(req)
+    scope = scope_of(request, env, {})
+    if ws:
+        describe(scope, request)
+    else:
+        scope["type"] = "http"
+    scope["method"] = request.method  # there for WebSockets as well
+    return scope
 
 
 def call(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

@@ -186,17 +186,22 @@ def _disconnect_of(event: CloseEvent) -> Message:
     return _disconnect(event.code, event.reason)
 
 
+def describe(scope: Scope, request: Request) -> None:
+    """Have ``scope`` be that of a WebSocket which ``request`` asks for."""
+    scope.update(
+        type="websocket",
+        scheme={"http": "ws", "https": "wss"}.get(scope["scheme"], scope["scheme"]),
+        subprotocols=offered_subprotocols(request),
+    )
+
+
 async def serve_websocket(
     app: AsgiApp, request: Request, scope: Scope, execution: Execution
 ) -> Response:
     """Have ``app`` answer the upgrade, and go on with the connection."""
     exchange = WebSocketExchange(request, execution)
-    scope.update(
-        type="websocket",
-        scheme={"http": "ws", "https": "wss"}.get(scope["scheme"], scope["scheme"]),
-        subprotocols=offered_subprotocols(request),
-        extensions={"websocket.http.response": {}},
-    )
+    describe(scope, request)
+    scope["extensions"] = {"websocket.http.response": {}}
 
     async def application() -> None:
         try:

@@ -1,9 +1,14 @@
 """Events, and ``AbortController`` with its ``AbortSignal``."""
 
 import asyncio
+import weakref
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from ....actors.abortable_body import AbortableBody
+from ....actors.http import Response
+from ....actors.response_stream import let_go
 from .errors import DOMException
 from .options import options_of
 from .proxies import JsProxy, is_nullish
@@ -106,9 +111,39 @@ class AbortSignal(EventTarget):
             self.reason = DOMException(_ABORTED, "AbortError") if is_nullish(reason) else reason
             self.dispatchEvent(Event("abort"))
 
-    def when_aborted(self, callback: Callable[[], Any]) -> None:
-        """For who begins something: call back then."""
-        self.addEventListener("abort", lambda _event: callback(), once=True)
+    def when_aborted(self, callback: Callable[[], Any]) -> Callable[[], None]:
+        """For who begins something: call back then. What is returned has it not call back."""
+
+        def on_abort(_event: Event) -> None:
+            callback()
+
+        self.addEventListener("abort", on_abort, once=True)
+        return partial(self.removeEventListener, "abort", on_abort)
+
+    def may_end(self, answer: Response, error: Callable[[], BaseException]) -> None:
+        """For ``fetch``: have the body of ``answer`` fail when it is aborted, however late.
+
+        Args:
+            answer: What has just come.
+            error: Makes what is raised then.
+
+        Raises:
+            BaseException: It has been aborted already: that error.
+        """
+        if self.aborted:
+            let_go(answer)
+            raise error()
+        body = AbortableBody.of(answer)
+        if body is None:
+            return
+        # The signal may live long: a body that nobody has any more must not stay for its sake.
+        held = weakref.ref(body)
+
+        def end() -> None:
+            if (body := held()) is not None:
+                body.abort(error())
+
+        weakref.finalize(body, self.when_aborted(end)).atexit = False
 
     @staticmethod
     def abort(reason: Any = None) -> "AbortSignal":

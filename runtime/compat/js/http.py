@@ -269,11 +269,16 @@ def fetch_by(
 async def _response(
     answer: "asyncio.Future[NativeResponse]", signal: AbortSignal | None
 ) -> Response:
-    if signal is not None:
-        signal.when_aborted(answer.cancel)
-    try:
+    if signal is None:
         return Response.of(await answer)
+    forget = signal.when_aborted(answer.cancel)
+    try:
+        native = await answer
     except asyncio.CancelledError:
-        if signal is not None and signal.aborted:
+        if signal.aborted:
             raise signal.error() from None
         raise
+    finally:
+        forget()
+    signal.may_end(native, signal.error)
+    return Response.of(native)

@@ -71,22 +71,32 @@ class Fetching:
 class _Abortable(Fetching):
     """One that somebody may call off, or has before it was sent."""
 
-    __slots__ = ("_signal",)
+    __slots__ = ("_forget", "_signal")
 
     def __init__(
         self, native: "asyncio.Future[NativeResponse] | None", signal: AbortSignal
     ) -> None:
         super().__init__(native)
         self._signal = signal
-        if native is not None:
-            signal.when_aborted(native.cancel)
+        self._forget = _nothing if native is None else signal.when_aborted(native.cancel)
 
     def __await__(self) -> Generator[Any, None, Response]:
         if self._native is None:
-            raise failure_of(self._signal.error())
+            raise self._error()
         try:
-            return (yield from super().__await__())
+            response = yield from super().__await__()
         except asyncio.CancelledError:
             if self._signal.aborted:
-                raise failure_of(self._signal.error()) from None
+                raise self._error() from None
             raise
+        finally:
+            self._forget()
+        self._signal.may_end(response.native, self._error)
+        return response
+
+    def _error(self) -> BaseException:
+        return failure_of(self._signal.error())
+
+
+def _nothing() -> None:
+    """Nobody is to be forgotten."""

@@ -92,7 +92,8 @@ def test_a_link_that_took_its_place_is_not_followed(tmp_path: Path) -> None:
 async def test_a_file_that_changes_on_the_way_does_not_look_whole(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(bytes(2 * CHUNK_SIZE_BYTES))
-    source = FileSource(os.path.realpath(path), path.stat())
+    state = path.stat()
+    source = FileSource(os.path.realpath(path), state, range(state.st_size))
     assert len(await source.read_chunk()) == CHUNK_SIZE_BYTES
     path.write_bytes(bytes(2 * CHUNK_SIZE_BYTES + 1))
     for _ in range(2):
@@ -133,3 +134,99 @@ def test_another_content_has_another_tag(tmp_path: Path) -> None:
     path.write_bytes(b"abcd")
     assert tag_of(path.stat()) != before
     assert before.startswith('"')
+
+
+@pytest.mark.parametrize(
+    ("size", "asked", "first", "last"),
+    [
+        (10, "bytes=2-4", 2, 4),
+        (10, "bytes=0-", 0, 9),
+        (10, "bytes=-3", 7, 9),
+        (WHOLE_SIZE_BYTES_MAX + 9, "bytes=5-7", 5, 7),
+        (3 * CHUNK_SIZE_BYTES, f"bytes=7-{2 * CHUNK_SIZE_BYTES}", 7, 2 * CHUNK_SIZE_BYTES),
+    ],
+)
+async def test_a_part_of_a_file(
+    tmp_path: Path, size: int, asked: str, first: int, last: int
+) -> None:
+    content = os.urandom(size)
+    one = asset(tmp_path / "file", content)
+    response = got(one, Range=asked)
+    fields = dict(response.header_fields())
+    tag = got(one).header_fields()["ETag"]
+    assert (response.status, fields) == (
+        206,
+        {
+            "Accept-Ranges": "bytes",
+            "Content-Length": str(last + 1 - first),
+            "Content-Range": f"bytes {first}-{last}/{size}",
+            "Content-Type": "text/plain",
+            "ETag": tag,
+        },
+    )
+    assert await response.bytes() == content[first : last + 1]
+
+
+async def test_parts_that_follow_each_other_are_the_whole(tmp_path: Path) -> None:
+    content = os.urandom(5 * WHOLE_SIZE_BYTES_MAX)
+    one = asset(tmp_path / "file", content)
+    tag = got(one).header_fields()["ETag"]
+    parts, at = [], 0
+    for step in (1, WHOLE_SIZE_BYTES_MAX, WHOLE_SIZE_BYTES_MAX + 1, len(content)):
+        asked = f"bytes={at}-{at + step - 1}"
+        parts.append(await got(one, Range=asked, If_Range=tag).bytes())
+        at += step
+    assert b"".join(parts) == content
+
+
+def test_a_part_that_there_is_not(tmp_path: Path) -> None:
+    response = got(asset(tmp_path / "file", b"abc"), Range="bytes=3-")
+    fields = response.header_fields()
+    assert (response.status, response.content) == (416, None)
+    assert (fields["Content-Range"], fields["Content-Length"]) == ("bytes */3", "0")
+    assert "Content-Type" not in fields
+
+
+async def test_who_has_a_part_of_another_file_gets_the_whole(tmp_path: Path) -> None:
+    one = asset(tmp_path / "file", b"abc")
+    before = got(one).header_fields()["ETag"]
+    asset(tmp_path / "file", b"defgh")
+    response = got(one, Range="bytes=3-", If_Range=before)
+    assert (response.status, await response.bytes()) == (200, b"defgh")
+    assert "Content-Range" not in response.header_fields()
+
+
+def test_who_has_the_whole_file_is_told_so_whatever_part_is_asked_for(tmp_path: Path) -> None:
+    one = asset(tmp_path / "file", b"abc")
+    tag = got(one).header_fields()["ETag"]
+    for asked in ("bytes=0-1", "bytes=9-"):
+        assert got(one, Range=asked, If_None_Match=tag).status == 304
+        assert got(one, Range=asked, If_None_Match='"other"').status in {206, 416}
+
+
+def test_head_asks_for_no_part(tmp_path: Path) -> None:
+    one = asset(tmp_path / "file", b"abc")
+    for asked in ("bytes=0-1", "bytes=9-"):
+        head = got(one, "HEAD", Range=asked)
+        assert (head.status, head.header_fields()["Content-Length"]) == (200, "3")
+        assert head.header_fields()["Accept-Ranges"] == "bytes"
+
+
+def test_a_page_that_says_that_something_is_missing_has_no_parts(tmp_path: Path) -> None:
+    one = asset(tmp_path / "404.html", b"missing")
+    response = read(one, Request("http://x/", headers={"Range": "bytes=0-1"}), 404)
+    assert response is not None
+    assert (response.status, response.content) == (404, b"missing")
+    assert "Accept-Ranges" not in response.header_fields()
+
+
+async def test_a_part_of_a_file_that_changes_on_the_way_does_not_look_whole(
+    tmp_path: Path,
+) -> None:
+    one = asset(tmp_path / "file", bytes(3 * CHUNK_SIZE_BYTES))
+    response = got(one, Range=f"bytes=1-{2 * CHUNK_SIZE_BYTES}")
+    assert response.body is not None
+    assert len(await response.body.read_chunk()) == CHUNK_SIZE_BYTES
+    (tmp_path / "file").write_bytes(bytes(3 * CHUNK_SIZE_BYTES + 1))
+    with pytest.raises(AssetChanged):
+        await response.body.read_chunk()

@@ -55,6 +55,32 @@ async def test_a_long_file_arrives_whole(site: Site) -> None:
     assert (await ask(server, "/long.txt", "HEAD"))[2]["Content-Length"] == "1400000"
 
 
+async def test_a_part_of_a_file_arrives(site: Site) -> None:
+    content = os.urandom(700_000).hex()
+    site.put("long.mp4", content)
+    site.put("_headers", "/*\n  X-Served: here")
+    server = await site.serve(not_found_handling="404-page")
+    for asked, first, last in (
+        ("bytes=0-1", 0, 1),
+        ("bytes=1000-900000", 1000, 900_000),
+        ("bytes=-5", 1_399_995, 1_399_999),
+    ):
+        status, text, fields = await ask(server, "/long.mp4", Range=asked)
+        assert (status, text == content[first : last + 1]) == (206, True)
+        assert fields["Content-Range"] == f"bytes {first}-{last}/1400000"
+        assert fields["Content-Type"] == "video/mp4"
+        assert (fields["Accept-Ranges"], fields["X-Served"]) == ("bytes", "here")
+        tag = fields["ETag"]
+    status, text, fields = await ask(server, "/long.mp4", Range="bytes=1400000-")
+    assert (status, text, fields["Content-Range"]) == (416, "", "bytes */1400000")
+    status, text, fields = await ask(server, "/long.mp4", Range="bytes=0-1", If_Range=tag)
+    assert (status, text) == (206, content[:2])
+    status, text, fields = await ask(server, "/long.mp4", Range="bytes=0-1", If_Range='"other"')
+    assert (status, text == content) == (200, True)
+    head = await ask(server, "/long.mp4", "HEAD", Range="bytes=0-1")
+    assert (head[0], head[2]["Content-Length"]) == (200, "1400000")
+
+
 async def test_a_path_has_one_spelling(site: Site) -> None:
     site.put("a b/[c].html")
     server = await site.serve()

@@ -54,6 +54,9 @@ async def test_a_native_program_passes_a_file_on(site: Site) -> None:
     assert (status, fields["Location"]) == (307, "/page")
     assert (await ask(server, "/x"))[:2] == (404, "nothing there")
     assert (await ask(server, "/long.txt"))[:2] == (200, long)
+    status, text, fields = await ask(server, "/long.txt", Range="bytes=1-100000")
+    assert (status, text) == (206, long[1:100_001])
+    assert fields["Content-Range"] == "bytes 1-100000/600000"
 
 
 async def test_a_program_in_workers_style_reads_a_file(site: Site) -> None:

@@ -1,6 +1,7 @@
 """The front: what requests become for the Worker, and its answers for clients."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Sequence
 
@@ -69,6 +70,15 @@ async def test_the_worker_sees_method_url_headers_and_that_there_is_no_body(
         ["x-a", "2"],
         ["x-b", "grüße"],
     ]
+
+
+async def test_what_a_client_says_to_the_server_alone_is_not_seen(mirror: Server) -> None:
+    _, text = await ask(
+        mirror, "GET / HTTP/1.1", "Host: a", "Connection: X-Own, keep-alive", "X-Own: 1", "X-B: 2"
+    )
+    names = [name.lower() for name, _ in json.loads(text)["headers"]]
+    assert "x-own" not in names
+    assert "x-b" in names
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,8 @@ class Others:
         return web.Response()
 
     async def hop(self, request: web.BaseRequest, rest: str) -> web.StreamResponse:
-        headers = {"Connection": "close", "Keep-Alive": "timeout=5", "X-End": "to end"}
+        headers = {"Connection": "close, X-Hop", "Keep-Alive": "timeout=5", "X-End": "to end"}
+        headers["X-Hop"] = "to the next one"
         return web.Response(text="hop", headers=headers)
 
 
@@ -329,7 +330,7 @@ async def test_what_is_passed_on_keeps_its_headers_but_those_of_the_connection(
         wire.say("GET /passed_on/hop HTTP/1.1", "Host: a")
         answer = await wire.answer()
         assert (answer.get("Connection"), answer.get("Keep-Alive")) == (None, None)
-        assert answer.get("X-End") == "to end"
+        assert (answer.get("X-End"), answer.get("X-Hop")) == ("to end", None)
 
 
 async def test_a_header_that_is_no_utf_8_is_passed_on(server: Server) -> None:
@@ -472,7 +473,7 @@ async def test_a_server_that_says_nothing_or_nonsense(server: Server) -> None:
 async def test_an_answer_that_is_cut_off_is_an_error(server: Server, target: str) -> None:
     status, name, text = await get(server, "/cut_off")
     assert (status, name) == (200, "NetworkError")
-    assert text.startswith(f"{target}/cut_off: ")
+    assert text.startswith(f"{target}/cut_off: the answer broke off: the connection ended")
 
 
 async def test_an_answer_that_is_cut_off_does_not_look_whole_when_passed_on(
@@ -482,7 +483,9 @@ async def test_an_answer_that_is_cut_off_does_not_look_whole_when_passed_on(
         wire.say("GET /cut_off_passed_on HTTP/1.1", "Host: a")
         assert (await wire.head()).get("Content-Length") == "100"
         assert len(await wire.rest()) < 100
-    assert "response.body_failed" in [r.getMessage() for r in caplog.records]
+    [record] = [r for r in caplog.records if r.getMessage() == "response.body_failed"]
+    assert "cut_off: the answer broke off" in vars(record)["error"]
+    assert record.exc_info is None, "there is no line of a program to be shown"
 
 
 async def test_a_caller_may_wait_as_long_as_it_likes(server: Server) -> None:

@@ -180,7 +180,8 @@ FAILED = ["close", 1006, "Failed to establish websocket connection", False]
 @PLACES
 async def test_a_server_that_does_not_upgrade(caller: Caller, url: str, place: str) -> None:
     await caller.get(f"/{place}/no")
-    why = f"{url}/no: the server answered 403, which is no WebSocket"
+    asked = f"ws{url.removeprefix('http')}/no"  # as the socket's own url, whichever was given
+    why = f"{asked}: the server answered 403, which is no WebSocket"
     assert await caller.hears(2) == [["error", why, "ConnectionError"], FAILED]
 
 

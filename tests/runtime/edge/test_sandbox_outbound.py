@@ -189,7 +189,7 @@ async def test_what_answers_not_at_all_or_not_wholly_is_told(inside: Inside) -> 
         await inside.fetch(port=8081)
     assert caught.value.code == "SERVICE_NOT_RESPONDING"
     response = await inside.fetch("/half")
-    with pytest.raises(NetworkError):
+    with pytest.raises(NetworkError, match=f"on port {PORT} inside the sandbox broke off"):
         await response.text()
 
 
@@ -204,6 +204,13 @@ async def test_an_upgrade_that_nobody_asked_for_is_none(inside: Inside) -> None:
     with pytest.raises(SandboxRefused, match="which it was not asked to") as caught:
         await inside.fetch(f"/hostile?{answer.encode().hex()}")
     assert caught.value.code == "SERVICE_NOT_RESPONDING"
+
+
+async def test_what_an_answer_says_of_its_connection_is_not_passed_on(inside: Inside) -> None:
+    answer = "HTTP/1.1 200 OK\r\nConnection: close, X-Hop\r\nX-Hop: 1\r\nX-End: 2\r\n\r\n"
+    response = await inside.fetch(f"/hostile?{answer.encode().hex()}")
+    assert "X-Hop" not in response.headers
+    assert response.headers["X-End"] == "2"
 
 
 async def test_a_socket_keeps_the_sandbox_awake_until_it_has_ended(inside: Inside) -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from perdure import NotInHandler, Request, UsageError
 from perdure.gateway import asgi, wsgi
+from perdure.runtime.compat.js.http import Request as JsRequest
+from perdure.runtime.compat.sdk.messages import Request as SdkRequest
 from tests.serving import Serving
 
 ECHO = """\
@@ -74,6 +76,44 @@ async def test_what_is_no_request_is_refused() -> None:
 async def test_a_request_that_is_no_upgrade_opens_no_websocket() -> None:
     with pytest.raises(UsageError, match="Upgrade: websocket"):
         await asgi.websocket(_app, Request("http://do/"))
+
+
+def test_the_scope_of_a_request_for_who_calls_an_application_by_itself() -> None:
+    env, url = object(), "https://example.com:8443/a%20b?x=1"
+    fields = {"X-A": "1", "Content-Type": "text/plain"}
+    ours = Request(url, method="PUT", headers=fields)
+    for request in (
+        ours,
+        JsRequest(url, method="PUT", headers=fields),
+        SdkRequest(url, method="PUT", headers=fields),
+    ):
+        scope = asgi.request_to_scope(request, env)
+        assert scope.pop("asgi")["version"] == "3.0"
+        assert scope == {
+            "type": "http",
+            "method": "PUT",
+            "scheme": "https",
+            "http_version": "1.1",
+            "path": "/a b",
+            "raw_path": b"/a%20b",
+            "root_path": "",
+            "query_string": b"x=1",
+            "headers": [(b"x-a", b"1"), (b"content-type", b"text/plain")],
+            "server": ("example.com", 8443),
+            "client": None,
+            "state": {},
+            "env": env,
+        }
+    with pytest.raises(TypeError, match="not str: pass on what fetch"):
+        asgi.request_to_scope(url, env)
+
+
+def test_the_scope_of_a_websocket_for_who_calls_an_application_by_itself() -> None:
+    fields = {"Upgrade": "websocket", "Sec-WebSocket-Protocol": "chat, talk"}
+    scope = asgi.request_to_scope(Request("https://example.com/", headers=fields), None, True)
+    assert (scope["type"], scope["scheme"], scope["method"]) == ("websocket", "wss", "GET")
+    assert scope["subprotocols"] == ["chat", "talk"]
+    assert "extensions" not in scope
 
 
 async def _app(scope: object, receive: object, send: object) -> None:

@@ -1,13 +1,17 @@
 """``Request``, ``Response`` and ``fetch``."""
 
 import asyncio
+import gc
 import types
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from perdure.actors.http import Request as NativeRequest
 from perdure.actors.http import Response as NativeResponse
+from perdure.actors.pipe import Pipe
 from perdure.actors.rpc import encode_error
 from perdure.runtime.compat.js.http import Request, Response, fetch_by
 from perdure.runtime.compat.js.proxies import JsException
@@ -217,3 +221,85 @@ async def test_a_request_is_sent_by_who_is_to_send_it() -> None:
     with pytest.raises(JsException, match="Invalid URL"):
         await fetch_by(send, "/relative")
     assert len(sent) == 1
+
+
+class Sends:
+    """Sends requests to nowhere; they are answered with ``pipe``."""
+
+    def __init__(self) -> None:
+        self.pipe = Pipe(asyncio.get_running_loop())
+        self.answers: list[asyncio.Future[NativeResponse]] = []
+
+    def __call__(self, request: NativeRequest) -> "asyncio.Future[NativeResponse]":
+        answer = asyncio.get_running_loop().create_future()
+        answer.set_result(NativeResponse(self.pipe))
+        self.answers.append(answer)
+        return answer
+
+
+REASONS: dict[str, Callable[[Any], Any]] = {
+    "AbortError: The operation was aborted": lambda js: None,
+    "AbortError: text": lambda js: "text",
+    "TypeError: mine": lambda js: js.TypeError.new("mine"),
+}
+
+
+@pytest.mark.parametrize("why", REASONS)
+async def test_a_body_under_way_is_called_off(js: types.ModuleType, why: str) -> None:
+    sends, controller = Sends(), js.AbortController.new()
+    let_go = asyncio.Event()
+    sends.pipe.on_cancel = let_go.set
+    answer = await fetch_by(sends, "http://x/y", signal=controller.signal)
+    sends.pipe.push(b"first")
+    reader = answer.body.getReader()
+    assert (await reader.read()).value.to_bytes() == b"first"
+    waiting = asyncio.ensure_future(reader.read())
+    await turns()
+    controller.abort(REASONS[why](js))
+    for read in (waiting, reader.read()):
+        with pytest.raises(JsException, match=why):
+            await read
+    assert let_go.is_set()
+
+
+async def test_what_was_read_to_its_end_is_not_called_off(js: types.ModuleType) -> None:
+    sends, controller = Sends(), js.AbortController.new()
+    answer = await fetch_by(sends, "http://x/y", signal=controller.signal)
+    sends.pipe.push(b"all")
+    sends.pipe.end()
+    both = answer.clone()
+    assert await answer.text() == "all"
+    controller.abort()
+    assert await both.text() == "all"
+
+
+async def test_an_abort_between_the_answer_and_who_waits_for_it_counts(
+    js: types.ModuleType,
+) -> None:
+    sends, controller = Sends(), js.AbortController.new()
+    let_go = asyncio.Event()
+    sends.pipe.on_cancel = let_go.set
+
+    async def fetching() -> Response:
+        response: Response = await fetch_by(sends, "http://x/y", signal=controller.signal)
+        return response
+
+    waiting = asyncio.ensure_future(fetching())
+    while not sends.answers:
+        await asyncio.sleep(0)
+    controller.abort()
+    with pytest.raises(JsException, match="AbortError"):
+        await (await waiting).text()
+    assert let_go.is_set()
+
+
+async def test_a_signal_keeps_no_body_that_nobody_has(js: types.ModuleType) -> None:
+    sends, controller = Sends(), js.AbortController.new()
+    answer = await fetch_by(sends, "http://x/y", signal=controller.signal)
+    body = weakref.ref(answer.native.content)
+    del answer
+    sends.answers.clear()
+    gc.collect()
+    assert body() is None
+    assert controller.signal._listeners["abort"] == []
+    controller.abort()
