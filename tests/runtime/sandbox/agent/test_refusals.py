@@ -50,5 +50,5 @@ def test_text_is_what_the_system_can_be_handed() -> None:
 
 
 def test_a_bound_that_nobody_reaches_is_not_told() -> None:
-    with pytest.raises(Refused, match="offset is a number, 0 or more$"):
+    with pytest.raises(Refused, match=r"offset is a number, 0 or more$"):
         number({"offset": -1}, "offset", 0, 0, float(2**63 - 1))
