@@ -58,6 +58,7 @@ from .http import Request, Response
 from .http_errors import (
     BodyAlreadyUsed,
     BodyTooLate,
+    FetchAborted,
     ImmutableHeaders,
     InvalidBody,
     InvalidHeader,
@@ -106,6 +107,7 @@ __all__ = [
     "DurableStorage",
     "ErrorEvent",
     "ExecutionContext",
+    "FetchAborted",
     "File",
     "GateDeadlock",
     "Headers",

@@ -39,7 +39,8 @@ class AbortableBody:
         Nothing happens after its end.
         """
         if not self._is_over:
-            self._is_over, self._error = True, error
+            self._is_over = True
+            self._error = error
             self._source.cancel(error)
 
     async def read_chunk(self) -> bytes:

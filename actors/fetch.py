@@ -4,9 +4,11 @@ import asyncio
 from functools import partial
 from typing import Any, Final
 
+from .abort_signal import AbortSignal
 from .body import Content, StreamSource
 from .channel import Outbound
 from .execution import Execution, current_execution
+from .fetch_signal import FetchSignal, aborted_for
 from .http import Redirect, Request, Response
 from .http_errors import UnfitAnswer
 from .pipe import Pipe
@@ -26,6 +28,7 @@ def fetch(
     headers: Any = None,
     body: Any = None,
     redirect: Redirect | None = None,
+    signal: AbortSignal | None = None,
 ) -> "asyncio.Future[Response]":
     """Send a request; it leaves when what the caller has written so far is durable.
 
@@ -35,13 +38,17 @@ def fetch(
     Args:
         resource: An absolute URL (http, https, ws, wss) or a Request.
         redirect: "follow" (default), "manual" or "error".
+        signal: Calls it off: the request, or the body of its answer if that has not been read to
+            its end. The connection is let go, and the signal's reason is raised if that is an
+            exception, else ``FetchAborted``.
 
     Returns:
         A future of the Response. An HTTP error status is an answer, not an exception.
 
     Raises:
         NotInHandler: No handler is running.
-        OSError: The network failed, or what came is no answer (when awaited).
+        OSError: The network failed, or what came is no answer, or it was called off (when
+            awaited).
     """
     execution = current_execution("fetch()")
     execution.check_may_call_out()
@@ -49,7 +56,7 @@ def fetch(
         request = resource
     else:
         request = Request(resource, method=method, headers=headers, body=body, redirect=redirect)
-    return _send(execution, execution.outbound, with_trace(request))
+    return _send(execution, execution.outbound, with_trace(request), signal)
 
 
 def fetch_by(outbound: Outbound, request: Request) -> "asyncio.Future[Response]":
@@ -63,9 +70,18 @@ def fetch_by(outbound: Outbound, request: Request) -> "asyncio.Future[Response]"
     return _send(execution, outbound, request)
 
 
-def _send(execution: Execution, outbound: Outbound, request: Request) -> "asyncio.Future[Response]":
-    sent = stream_through(execution, request).content
+def _send(
+    execution: Execution,
+    outbound: Outbound,
+    request: Request,
+    signal: AbortSignal | None = None,
+) -> "asyncio.Future[Response]":
     future: asyncio.Future[Response] = execution.loop.create_future()
+    if signal is not None and signal.is_aborted:
+        future.set_exception(aborted_for(signal.reason))
+        return future
+    sent = stream_through(execution, request).content
+    following = None if signal is None else FetchSignal(execution, future, signal)
 
     def on_reply(answer: Any, failure: bytes | None) -> None:
         if failure is None and answer.status not in _STATUSES and answer.web_socket is None:
@@ -76,6 +92,8 @@ def _send(execution: Execution, outbound: Outbound, request: Request) -> "asynci
         if not future.done() and not execution.is_over:
             if failure is None:
                 _stop_after(answer, sent)
+                if following is not None:
+                    following.answered(answer)
                 future.set_result(answer)
             else:
                 future.set_exception(decode_error(failure, is_ours=True))

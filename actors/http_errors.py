@@ -11,7 +11,8 @@ UsageError
 └── InvalidBody       (also ValueError)  what came is not text, or not a form
     └── InvalidJson   (also json.JSONDecodeError)
 
-``UnfitAnswer`` (also OSError) stands apart: it is the fault of whoever was asked.
+``UnfitAnswer`` and ``FetchAborted`` (also OSError) stand apart: the one is the fault of whoever was
+asked, the other of nobody.
 """
 
 import json
@@ -143,6 +144,22 @@ class InvalidJson(InvalidBody, json.JSONDecodeError):
 
     def __reduce__(self) -> tuple[type["InvalidJson"], tuple[str, str, str, int]]:
         return InvalidJson, (self.owner, self.msg, self.doc, self.pos)
+
+
+class FetchAborted(PerdureError, OSError):
+    """The signal of a ``fetch`` has called it off, with a reason that is no exception.
+
+    Attributes:
+        reason: What the signal gave.
+    """
+
+    def __init__(self, reason: object = None) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        why = "" if self.reason is None else f": {self.reason}"
+        return f"the fetch was called off by its signal{why}"
 
 
 class UnfitAnswer(PerdureError, OSError):

@@ -25,6 +25,9 @@ FLAGS = (
     "--remote-debugging-port=0",
 )
 START_S = 60
+WAIT_S = 60
+LOOK_AGAIN_MS = 50
+SHOWN_CHARACTERS_MAX = 500
 
 
 class Tab:
@@ -33,7 +36,7 @@ class Tab:
     def __init__(self, devtools: aiohttp.ClientWebSocketResponse) -> None:
         self._devtools = devtools
         self._number = 0
-        self._events: set[str] = set()
+        self._loaded: set[str] = set()
 
     async def tell(self, method: str, **params: Any) -> None:
         """Give a command that nothing may answer: the page may be no more."""
@@ -49,7 +52,8 @@ class Tab:
 
     async def _hear(self) -> Any:
         heard = await self._devtools.receive_json()
-        self._events.add(heard.get("method"))
+        if heard.get("method") == "Page.lifecycleEvent" and heard["params"]["name"] == "load":
+            self._loaded.add(heard["params"]["loaderId"])
         return heard
 
     async def run(self, script: str) -> Any:
@@ -61,18 +65,42 @@ class Tab:
         return result["result"].get("value")
 
     async def wait_for(self, condition: str) -> None:
-        """Until ``condition`` holds, asked in the page whenever its document changes."""
-        await self.run(
-            f"new Promise(done => {{ const look = () => ({condition}) && done();"
-            "new MutationObserver(look).observe(document, "
-            "{subtree: true, childList: true, attributes: true}); look(); })"
-        )
+        """Until ``condition`` holds, asked in the page whenever its document changes, and meanwhile.
+
+        Raises:
+            AssertionError: It does not hold in time; with what the page shows instead.
+        """
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self.run(
+                    f"new Promise(done => {{ const look = () => {{ if ({condition}) {{"
+                    "  changes.disconnect(); clearInterval(often); done(); } };"
+                    f"const often = setInterval(look, {LOOK_AGAIN_MS});"
+                    "const changes = new MutationObserver(look); changes.observe(document, "
+                    "{subtree: true, childList: true, attributes: true}); look(); })"
+                )
+        except TimeoutError:
+            raise AssertionError(
+                f"{condition} does not hold within {WAIT_S} s, and the page shows: "
+                f"{await self._shown()}"
+            ) from None
+
+    async def _shown(self) -> str:
+        """The beginning of the page's text; or why there is none: the page may be stuck."""
+        look = f"document.body.innerText.slice(0, {SHOWN_CHARACTERS_MAX})"
+        try:
+            async with asyncio.timeout(WAIT_S / 10):
+                return repr(await self.run(look))
+        except (AssertionError, TimeoutError) as error:
+            return f"nothing that it tells: {error!r}"
 
     async def open(self, url: str) -> None:
+        """Until all of the page is loaded; that of the page before is nothing to wait for."""
         await self.command("Page.enable")
-        self._events.clear()
-        await self.command("Page.navigate", url=url)
-        while "Page.loadEventFired" not in self._events:
+        await self.command("Page.setLifecycleEventsEnabled", enabled=True)
+        opened = await self.command("Page.navigate", url=url)
+        assert "errorText" not in opened, opened
+        while opened["loaderId"] not in self._loaded:
             await self._hear()
 
 

@@ -30,6 +30,7 @@ from perdure.storage.errors import HistoryUnavailable
 from perdure.storage.layout import Layout
 from perdure.storage.limits import StorageLimits
 from perdure.storage.marks import Marks
+from tests.wire import PATIENCE_S
 
 
 class FakeTimer:
@@ -298,7 +299,7 @@ async def turns(count: int = 20) -> None:
 
 async def outcome(task: Any) -> str:
     """What became of a task, as text that two kinds of tasks can be compared by."""
-    await asyncio.wait([task], timeout=5)
+    await asyncio.wait([task], timeout=PATIENCE_S)
     assert task.done()
     if task.cancelled():
         try:

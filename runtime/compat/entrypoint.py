@@ -65,9 +65,10 @@ class WorkersWorker(Worker):
         """A request as the program sees it."""
         return Request.of(request)
 
-    def handle_scheduled(self, event: ScheduledEvent) -> Any:
-        scheduled = getattr(self.instance_of(self._entrypoint), SCHEDULED, None)
+    def handle_scheduled(self, instance: Any, event: ScheduledEvent) -> Any:
+        scheduled = getattr(instance, SCHEDULED, None)
         if scheduled is None:
+            event.no_retry = True
             raise TypeError(f"Method {SCHEDULED} does not exist")
         return suspendable(relaxed(scheduled, 3))(ScheduledController(event), None, None)
 

@@ -29,14 +29,20 @@ from .handlers import ALARM, HANDLERS, WorkersHandlers, called
 from .js.http import Request
 from .pyodide.suspending import WISH
 from .replies import native_response
+from .views.bindings import BindingViews
 from .views.env import EnvView, bind
-from .views.raw import RAW, RawContext, raw_incoming, raw_outgoing
+from .views.raw import RawContext, raw_incoming, raw_outgoing
 
 
 class ExternalSdk:
     """A program's own copy of the module ``workers``.
 
+    Args:
+        module: That.
+        views: What the program's bindings are seen as, by the SDK.
+
     Attributes:
+        views: These.
         durable_object: Its class of that name.
         entrypoint: Its ``WorkerEntrypoint``.
         abort: What its ``ctx.abort()`` raises.
@@ -44,7 +50,8 @@ class ExternalSdk:
         to_javascript: Its ``python_to_rpc``.
     """
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, module: ModuleType, views: BindingViews) -> None:
+        self.views = views
         self.durable_object: type[Any] = module.DurableObject
         self.entrypoint: type[Any] = module.WorkerEntrypoint
         # Earlier ones raise nothing, and reset the object at once.
@@ -102,7 +109,7 @@ class ExternalSdk:
         self, cls: type[Any], view: EnvView, env: Env, *, has_sql: bool
     ) -> Callable[[Actor], "SdkHandlers"]:
         """A function that makes the instance of an actor, and what calls its handlers."""
-        bind(view, env, RAW)
+        bind(view, env, self.views)
         has_alarm = callable(getattr(cls, ALARM, None))
 
         def construct(actor: Actor) -> SdkHandlers:
@@ -113,7 +120,7 @@ class ExternalSdk:
                 return self.guarded(function, actor)
 
             try:
-                instance = cls(RawContext(native, guard), view)
+                instance = cls(RawContext(native, guard, self.views), view)
             except self.abort as error:
                 actor.abort(str(error))
             return SdkHandlers(actor, native, instance, self)
@@ -131,7 +138,7 @@ class ExternalSdk:
         view: EnvView,
     ) -> Worker:
         """What runs the entrypoint."""
-        bind(view, env, RAW)
+        bind(view, env, self.views)
         return SdkWorker(loop, outbound, entrypoint, env, limits, view=view, sdk=self)
 
 
@@ -176,7 +183,7 @@ class SdkWorker(WorkersWorker):
     """Runs an entrypoint that derives from the SDK's."""
 
     def __init__(self, *arguments: Any, view: EnvView, sdk: ExternalSdk) -> None:
-        super().__init__(*arguments, view=view, views=RAW)
+        super().__init__(*arguments, view=view, views=sdk.views)
         self._sdk = sdk
 
     def instance_of(self, entrypoint: type[Any], props: bytes = NO_PROPS) -> Any:

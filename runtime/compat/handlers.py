@@ -27,6 +27,7 @@ from .pyodide.suspending import WISH, run, suspendable
 from .replies import native_response
 from .sdk.messages import Request
 from .sdk.transfer import incoming, outgoing
+from .views.bindings import OURS, BindingViews
 from .views.env import EnvView
 from .views.state import AlarmInfoView, DurableObjectContext
 
@@ -208,7 +209,12 @@ def places_of(function: Callable[..., Any], arguments_max: int) -> int:
 
 
 def construct_in_workers_style(
-    cls: type[Any], env: EnvView, *, has_sql: bool, has_global_handlers: bool = False
+    cls: type[Any],
+    env: EnvView,
+    views: BindingViews = OURS,
+    *,
+    has_sql: bool,
+    has_global_handlers: bool = False,
 ) -> Callable[[Actor], WorkersHandlers]:
     """A function that makes the instance of an actor, and what calls its handlers."""
     prefix = ""
@@ -219,7 +225,7 @@ def construct_in_workers_style(
     def construct(actor: Actor) -> WorkersHandlers:
         native = DurableObjectState(actor, has_sql=has_sql)
         native.storage.alarm.has_handler = has_alarm
-        instance = made_with(cls, DurableObjectContext(native), env)
+        instance = made_with(cls, DurableObjectContext(native, views), env)
         return WorkersHandlers(actor, native, instance, prefix)
 
     return construct

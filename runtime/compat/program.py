@@ -20,7 +20,7 @@ from ..host.style import NATIVE, Style
 from ..host.unserved import unserved_bindings
 from ..host.worker import Worker
 from .finder import install, is_ours
-from .style import has_own_sdk, is_in_workers_style, may_have_global_handlers
+from .style import fires_triggers, has_own_sdk, is_in_workers_style, may_have_global_handlers
 
 if TYPE_CHECKING:
     from .external_sdk import ExternalSdk
@@ -150,10 +150,23 @@ class WorkersStyle:
 
     def _early_views(self) -> "BindingViews":
         """What the program sees bindings as while it is imported."""
-        if self._own_workers() is not None:
-            from .views.raw import RAW  # noqa: PLC0415  # as above
+        return self._views(raw=self._own_workers() is not None)
 
-            return RAW
+    def _views(self, *, raw: bool) -> "BindingViews":
+        """What the program sees bindings as.
+
+        Args:
+            raw: It brings its own SDK, which wraps them in what it shows.
+        """
+        fires = fires_triggers(self._config)
+        if raw:
+            from .views.raw import RAW, RAW_SCHEDULING  # noqa: PLC0415  # as above
+
+            return RAW_SCHEDULING if fires else RAW
+        if fires:
+            from .views.scheduling import SCHEDULING  # noqa: PLC0415  # as above
+
+            return SCHEDULING
         from .views.bindings import OURS  # noqa: PLC0415  # as above
 
         return OURS
@@ -162,7 +175,7 @@ class WorkersStyle:
         """Speak to the program by its own copy of the SDK."""
         from .external_sdk import ExternalSdk  # noqa: PLC0415  # as above
 
-        sdk = self._sdk = ExternalSdk(workers)
+        sdk = self._sdk = ExternalSdk(workers, self._views(raw=True))
         self.durable_object, self.entrypoint = sdk.durable_object, sdk.entrypoint
 
     def construct(self, cls: type[Any], env: Env, *, has_sql: bool) -> Callable[[Actor], Handlers]:
@@ -171,24 +184,25 @@ class WorkersStyle:
         from .handlers import construct_in_workers_style  # noqa: PLC0415  # as above
         from .views.env import bind  # noqa: PLC0415  # as above
 
-        bind(self.env, env)
+        views = self._views(raw=False)
+        bind(self.env, env, views)
         if any(base.__name__ == _SANDBOX for base in cls.__mro__):
-            construct = self._construct_sandbox(cls, env, has_sql=has_sql)
+            construct = self._construct_sandbox(cls, env, views, has_sql=has_sql)
             if construct is not None:
                 return construct
         return construct_in_workers_style(
-            cls, self.env, has_sql=has_sql, has_global_handlers=self._has_globals
+            cls, self.env, views, has_sql=has_sql, has_global_handlers=self._has_globals
         )
 
     def _construct_sandbox(
-        self, cls: type[Any], env: Env, *, has_sql: bool
+        self, cls: type[Any], env: Env, views: "BindingViews", *, has_sql: bool
     ) -> Callable[[Actor], Handlers] | None:
         """As ``construct``, for a class that is a sandbox; None if it only is called so."""
         from ..sandbox.sandbox import Sandbox as NativeSandbox  # noqa: PLC0415  # as above
         from .sdk.sandbox_object import Sandbox, construct_sandbox  # noqa: PLC0415  # as above
 
         if issubclass(cls, Sandbox):
-            return construct_sandbox(cls, self.env, has_sql=has_sql)
+            return construct_sandbox(cls, self.env, views, has_sql=has_sql)
         if issubclass(cls, NativeSandbox):  # perdure's own: it is as it is
             construct: Callable[[Actor], Handlers] = construct_native(cls, env, has_sql=has_sql)
             return construct
@@ -207,5 +221,6 @@ class WorkersStyle:
         from .entrypoint import WorkersWorker  # noqa: PLC0415  # as above
         from .views.env import bind  # noqa: PLC0415  # as above
 
-        bind(self.env, env)
-        return WorkersWorker(loop, outbound, entrypoint, env, limits, view=self.env)
+        views = self._views(raw=False)
+        bind(self.env, env, views)
+        return WorkersWorker(loop, outbound, entrypoint, env, limits, view=self.env, views=views)

@@ -11,6 +11,7 @@ EXTERNAL_SDK_FLAG = "enable_python_external_sdk"
 # From this date on handlers are methods of classes, and not functions of the module.
 CLASSES_DATE = "2025-08-14"
 CLASSES_FLAG = "python_no_global_handlers"
+EXTRA_HANDLERS_FLAG = "service_binding_extra_handlers"
 GLOBALS_FLAG = f"disable_{CLASSES_FLAG}"
 
 
@@ -37,6 +38,11 @@ def may_have_global_handlers(config: WorkerConfig) -> bool:
 def has_own_sdk(config: WorkerConfig) -> bool:
     """Whether the program says that it brings its own copy of ``workers``."""
     return EXTERNAL_SDK_FLAG in config.compatibility_flags
+
+
+def fires_triggers(config: WorkerConfig) -> bool:
+    """Whether ``scheduled`` of a service binding runs the handler of cron triggers."""
+    return EXTRA_HANDLERS_FLAG in config.compatibility_flags
 
 
 def _imports(main: Path, wanted: str) -> bool:

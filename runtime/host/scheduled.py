@@ -14,7 +14,7 @@ Rules for editing this file:
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -28,17 +28,20 @@ MINUTE_MS = 60_000
 RUNS_MAX = 15
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ScheduledEvent:
     """What ``scheduled`` of the entrypoint is given.
 
     Attributes:
         cron: The trigger, as the configuration has it.
         scheduled_time: The minute it fires for, in Unix milliseconds.
+        no_retry: For the runtime: whether the handler has said that what fails here would fail
+            again. Only a program for Workers that has fired it asks.
     """
 
     cron: str
     scheduled_time: int
+    no_retry: bool = field(default=False, compare=False, repr=False)
 
 
 # An event, and what is called once its run has ended, maybe at once.

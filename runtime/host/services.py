@@ -14,7 +14,8 @@ from ...actors.packing import pack
 from ...actors.rpc import encode_error
 from ...actors.service_stub import Service, ServiceAddress
 from ...actors.targets import begin
-from .worker import Worker
+from .scheduled import ScheduledEvent
+from .worker import OnDone, Worker
 
 
 class WorkerService(Service):
@@ -48,6 +49,10 @@ class WorkerService(Service):
             props = self.address.props
             event.route = turn = _CallTurn(worker, self._entrypoint, props, event, on_reply)
             begin(worker, turn)
+
+    def scheduled(self, event: ScheduledEvent, on_done: OnDone) -> None:
+        """Have the entrypoint handle a cron trigger's event; see ``Worker.scheduled``."""
+        self._worker.scheduled(event, on_done, self._entrypoint, self.address.props)
 
 
 class Services:

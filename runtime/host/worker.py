@@ -98,14 +98,28 @@ class Worker(Execution):
         """What the handler has returned, as a response."""
         return check_response(result)
 
-    def scheduled(self, event: ScheduledEvent, on_done: OnDone) -> None:
-        """Have a cron trigger's event handled; ``on_done`` is called once, maybe at once."""
-        self.resume(_ScheduledTurn(self, event, on_done))
+    def scheduled(
+        self,
+        event: ScheduledEvent,
+        on_done: OnDone,
+        entrypoint: type[Any] | None = None,
+        props: bytes = NO_PROPS,
+    ) -> None:
+        """Have a cron trigger's event handled; ``on_done`` is called once, maybe at once.
 
-    def handle_scheduled(self, event: ScheduledEvent) -> Any:
+        Args:
+            event: It.
+            on_done: See above.
+            entrypoint: A class of the program; None for its ``Default``.
+            props: What it is told as ``ctx.props``, encoded.
+        """
+        self.resume(_ScheduledTurn(self, event, on_done, entrypoint or self._entrypoint, props))
+
+    def handle_scheduled(self, instance: Any, event: ScheduledEvent) -> Any:
         """Call the handler of a cron trigger's events."""
-        scheduled = getattr(self.instance_of(self._entrypoint), "scheduled", None)
+        scheduled = getattr(instance, "scheduled", None)
         if scheduled is None:
+            event.no_retry = True
             raise NoSuchMethod("scheduled")
         return scheduled(event)
 
@@ -224,13 +238,31 @@ class _RequestTurn:
 class _ScheduledTurn:
     """One firing of a cron trigger: the first turn of its handler."""
 
-    __slots__ = ("_event", "_on_done", "_scope", "_worker", "gate", "since_s")
+    __slots__ = (
+        "_entrypoint",
+        "_event",
+        "_on_done",
+        "_props",
+        "_scope",
+        "_worker",
+        "gate",
+        "since_s",
+    )
     handler = "scheduled"
 
-    def __init__(self, worker: Worker, event: ScheduledEvent, on_done: OnDone) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        event: ScheduledEvent,
+        on_done: OnDone,
+        entrypoint: type[Any],
+        props: bytes,
+    ) -> None:
         self._worker = worker
         self._event = event
         self._on_done = on_done
+        self._entrypoint = entrypoint
+        self._props = props
         self._scope = Scope()
         self.gate = worker.root
         self.since_s = 0.0
@@ -240,7 +272,7 @@ class _ScheduledTurn:
         context = worker.context.copy()
         context.run(SCOPE.set, self._scope)
         try:
-            result = context.run(worker.handle_scheduled, self._event)
+            result = context.run(self._handle)
         except BaseException as error:
             self._done(error)
             if is_fatal(error):
@@ -252,6 +284,11 @@ class _ScheduledTurn:
             worker.begin(wait_for_it(result), self.gate, self._on_task_done, context)
         else:
             self._done(None)
+
+    def _handle(self) -> Any:
+        worker = self._worker
+        instance = worker.instance_of(self._entrypoint, self._props)
+        return worker.handle_scheduled(instance, self._event)
 
     def _on_task_done(self, task: ActorTask) -> None:
         if task.cancelled():

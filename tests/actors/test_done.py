@@ -3,6 +3,7 @@
 import asyncio
 
 from perdure.actors.done import Done
+from tests.wire import PATIENCE_S
 
 
 async def test_awaiting_gives_the_value_without_suspending() -> None:
@@ -21,7 +22,7 @@ async def test_library_functions_take_it_for_an_awaitable() -> None:
 
 
 async def _wrapped(value: int) -> int:
-    return await asyncio.wait_for(asyncio.ensure_future(Done(value)), 1)
+    return await asyncio.wait_for(asyncio.ensure_future(Done(value)), PATIENCE_S)
 
 
 def test_the_value_can_be_had_without_await() -> None:

@@ -13,6 +13,7 @@ from perdure.actors.http import Request, Response
 from perdure.actors.http_errors import InvalidInit, InvalidUrl, UnfitAnswer
 from perdure.actors.rpc import encode_error
 from perdure.actors.websocket import WebSocket
+from tests.wire import PATIENCE_S
 from tests.world import FakeLink, Lab, World, turns
 
 
@@ -229,7 +230,7 @@ async def test_a_body_that_nobody_takes_any_more_is_not_read_on(world: World) ->
             await future
 
     await world.inside(script)
-    await asyncio.wait_for(is_over.wait(), 5)
+    await asyncio.wait_for(is_over.wait(), PATIENCE_S)
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["read", "cancelled"])
@@ -252,4 +253,4 @@ async def test_a_body_is_read_on_until_the_answer_has_ended(world: World, *, is_
             response.body.cancel()
 
     await world.inside(script)
-    await asyncio.wait_for(is_over.wait(), 5)
+    await asyncio.wait_for(is_over.wait(), PATIENCE_S)

@@ -8,6 +8,7 @@ import pytest
 from perdure.actors.http_errors import (
     BodyAlreadyUsed,
     BodyTooLate,
+    FetchAborted,
     ImmutableHeaders,
     InvalidBody,
     InvalidHeader,
@@ -57,6 +58,16 @@ def test_an_error_can_be_rebuilt_from_its_arguments(error: UsageError) -> None:
 def test_broken_json_says_where_as_the_standard_library_does() -> None:
     error = InvalidJson("response", "Expecting value", "[1,\n x]", 5)
     assert (error.doc, error.pos, error.lineno, error.colno) == ("[1,\n x]", 5, 2, 2)
+
+
+def test_what_was_called_off_says_why_if_that_was_said() -> None:
+    error = copy.copy(FetchAborted("too slow"))
+    assert isinstance(error, OSError)
+    assert (str(error), error.reason) == (
+        "the fetch was called off by its signal: too slow",
+        "too slow",
+    )
+    assert str(FetchAborted()) == "the fetch was called off by its signal"
 
 
 def test_an_answer_that_is_none_is_the_networks_fault_and_not_the_callers() -> None:

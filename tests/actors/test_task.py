@@ -13,6 +13,7 @@ import pytest
 from perdure.actors.errors import ActorAborted
 from perdure.actors.execution import Execution
 from perdure.actors.gates import InputGate
+from tests.wire import PATIENCE_S
 from tests.world import outcome, turns
 
 Spawn = Callable[[Coroutine[Any, Any, Any]], Any]
@@ -257,7 +258,7 @@ async def test_the_first_turn_of_a_task_may_lie_within_another_tasks(execution: 
 
     async def inner() -> None:
         seen.append(asyncio.current_task())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.sleep(0)
 
     task = execution.start(inner(), execution.root)

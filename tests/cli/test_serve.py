@@ -55,10 +55,15 @@ async def get(url: str) -> tuple[int, str]:
 
 def children_of(pid: int, program: str) -> list[int]:
     found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    names = {
-        child: [Path(f"/proc/{child}/{name}") for name in ("cmdline", "comm")] for child in found
-    }
-    return [int(c) for c, files in names.items() if any(program in f.read_text() for f in files)]
+    return [int(child) for child in found if program in words_of(child)]
+
+
+def words_of(pid: str) -> str:
+    """What a process is called; nothing if it has ended meanwhile."""
+    try:
+        return "\0".join(Path(f"/proc/{pid}/{name}").read_text() for name in ("cmdline", "comm"))
+    except OSError:
+        return ""
 
 
 def configure(project: Path, more: str) -> None:

@@ -73,9 +73,10 @@ MAIN = """
                 return Response("<!doctype html><title>a page</title>", headers=headers)
             return await self.env.ROOM.get_by_name(path.rsplit("/", 1)[1]).fetch(request)
 """
+# Only tests that want it have actors leave memory: else one might just before it is asked who it is.
 SETTINGS = """
     [perdure]
-    idle_timeout_s = 1
+    idle_timeout_s = {idle_timeout_s}
 """
 
 
@@ -122,10 +123,11 @@ class Town:
 
 
 @pytest.fixture
-async def town(tmp_path: Path, shape: str) -> AsyncIterator[Town]:
+async def town(tmp_path: Path, shape: str, request: pytest.FixtureRequest) -> AsyncIterator[Town]:
     serving = Serving(tmp_path, shape)
     limits = {"websocket_ping_interval_s": 0.4}
-    config = serving.write(MAIN, objects=["Room"], toml=SETTINGS, limits=limits)
+    settings = SETTINGS.format(idle_timeout_s=1 if "evicted" in request.fixturenames else 3600)
+    config = serving.write(MAIN, objects=["Room"], toml=settings, limits=limits)
     town = Town(serving, config, tmp_path / "data")
     await town.start()
     yield town
@@ -133,23 +135,20 @@ async def town(tmp_path: Path, shape: str) -> AsyncIterator[Town]:
 
 
 @pytest.fixture
-def evicted(monkeypatch: pytest.MonkeyPatch, shape: str) -> Callable[[], Awaitable[None]]:
-    """Returns when an actor has left memory after this was called."""
+def evicted(monkeypatch: pytest.MonkeyPatch, shape: str) -> Callable[[], Awaitable[object]]:
+    """Returns when the actor that was in memory is not there any more."""
     if shape == SPLIT:
         pytest.skip("only inline: the test listens to the server's process")
-    evictions = asyncio.Event()
+    is_out = asyncio.Event()
 
     def tell(name: str, *_: object) -> None:
-        if name == "actor.evicted":
-            evictions.set()
+        if name == "actor.started":
+            is_out.clear()
+        elif name == "actor.evicted":
+            is_out.set()
 
     monkeypatch.setattr(watch, "tell", tell)
-
-    async def wait() -> None:
-        evictions.clear()
-        await evictions.wait()
-
-    return wait
+    return is_out.wait
 
 
 @pytest.fixture(

@@ -85,7 +85,7 @@ async def test_a_server_that_stops_says_so_and_another_serves(town: Town) -> Non
 
 
 async def test_what_wakes_the_actor_reaches_who_stayed(
-    town: Town, evicted: Callable[[], Awaitable[None]]
+    town: Town, evicted: Callable[[], Awaitable[object]]
 ) -> None:
     async with curl(town) as (wire, _):
         await evicted()

@@ -31,7 +31,7 @@ async def raised(awaitable):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0)
 
@@ -542,7 +542,7 @@ async def test_a_target_is_told_when_nobody_has_it(run: Asked) -> None:
 async def test_results_die_with_the_event_of_the_caller(run: Asked) -> None:
     before = await run.one("return await other.disposals()")
     assert await run.one("return await (await other.make_watched()).touch()") == "touched"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await run.one("return await other.disposals()") == before:
             pass
     assert await run.one("return await other.exported()") == 0
@@ -649,7 +649,7 @@ async def test_a_promise_is_a_future_of_asyncio(run: Asked) -> None:
         promise = other.echo(1)
         promise.add_done_callback(lambda done: heard.append(done.result()))
         gathered = await asyncio.gather(promise, other.echo(2))
-        waited = await asyncio.wait_for(other.echo(3), 10)
+        waited = await asyncio.wait_for(other.echo(3), 60)
         task = asyncio.ensure_future(other.echo(4))
         await until(lambda: heard)
         return [gathered, waited, await task, heard, asyncio.isfuture(promise), promise.done()]
@@ -681,7 +681,7 @@ async def test_a_stream_nobody_reads_is_held_up_and_closed_at_the_end(run: Asked
     """)
         == 10000
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while "closed" not in (heard := await run.one("return await other.told()")):
             pass
     assert len(heard) < 100, "a million would be no backpressure"
@@ -823,7 +823,7 @@ async def test_nobody_waits_for_a_signal_once_the_handler_has_ended(run: Asked) 
         is_early = ended.is_set()
         await other.release()
         told = await call
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
         return [is_early, told, await other.open()]
     """) == [False, False, "opened"]
 
@@ -855,9 +855,9 @@ async def test_a_stream_that_is_not_closed_is_aborted_with_why(run: Asked) -> No
             return WritableStream(lambda chunk: heard.append(chunk.decode()), abort=abort)
 
         failed = await raised(other.write_and_fail(stream()))
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
         await other.write_into(stream(), [b"left"], is_closed=False)
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), 60)
         return [failed[0], heard]
     """) == [
         "LookupError",

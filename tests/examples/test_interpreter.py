@@ -80,6 +80,7 @@ async def test_the_page_shows_text_an_image_and_a_table(
         await tab.run("document.querySelector('#form').requestSubmit()")
         ready = "document.querySelector('#status').textContent === 'Ready' && "
         await tab.wait_for(ready + "document.querySelectorAll('.cell .result').length === 2")
+        await tab.wait_for("document.querySelector('img').complete")  # it is decoded by itself
         shown = await tab.run(
             "[document.querySelector('.stdout').textContent,"
             " document.querySelector('img').naturalWidth,"

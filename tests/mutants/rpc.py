@@ -13,6 +13,7 @@ from tests.mutants.mutation import (
     to,
 )
 
+_ABORTABLE = "tests/actors/test_abortable_body.py::"
 _FETCHER = "tests/actors/test_fetcher.py::"
 _BROKEN = _FETCHER + "test_after_a_reset_a_stub_fails_and_asks_nobody"
 _SERVICES = "tests/runtime/host/test_services.py::"
@@ -94,6 +95,25 @@ _STUBS = (
         branch_on("_is_over"),
         never,
         (_STREAM + "test_what_is_written_reaches_its_functions_as_bytes",),
+    ),
+    Mutant(
+        "a body that is called off looks whole",
+        "actors/abortable_body.py",
+        "AbortableBody.abort",
+        assigns("_error"),
+        nothing,
+        (
+            _ABORTABLE + "test_what_the_source_says_to_its_end_is_not_told",
+            _ABORTABLE + "test_an_answer_that_is_all_here_is_called_off_too",
+        ),
+    ),
+    Mutant(
+        "a body that is called off keeps its connection",
+        "actors/abortable_body.py",
+        "AbortableBody.abort",
+        calls("cancel"),
+        nothing,
+        (_ABORTABLE + "test_a_read_that_waits_fails_and_the_source_is_let_go",),
     ),
     Mutant(
         "a signal that is aborted arrives as one that is not yet",

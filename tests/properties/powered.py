@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.wire import PATIENCE_S
+
 SECTOR_SIZE_BYTES = 512
 
 
@@ -57,7 +59,7 @@ class PoweredDisk:
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
-            is_told = self._changed.wait_for(self._may_go, timeout=5)
+            is_told = self._changed.wait_for(self._may_go, timeout=PATIENCE_S)
             self._waiting -= 1
             if not is_told:
                 raise TimeoutError("a test has forgotten a sync that it held up")
@@ -89,7 +91,7 @@ class PoweredDisk:
         with self._changed:
             assert self._changed.wait_for(
                 lambda: (self._waiting and not self._may_go()) or self._calls or is_done(),
-                timeout=5,
+                timeout=PATIENCE_S,
             )
 
     def let_one_go(self) -> None:

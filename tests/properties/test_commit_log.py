@@ -31,6 +31,7 @@ from perdure.storage.sql import Sql
 from perdure.storage.store import Store, StoreOptions
 from tests.properties.examples import examples, scratch
 from tests.properties.powered import PoweredDisk
+from tests.wire import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -326,7 +327,7 @@ class LogMachine(RuleBasedStateMachine):
         archiver, done = self.store._archiver, threading.Event()
         assert archiver is not None
         archiver.do(lambda _: done.set())
-        assert done.wait(timeout=5)
+        assert done.wait(timeout=PATIENCE_S)
         assert archiver.failure is None
 
     def copy(self, chance: random.Random | None) -> Path:

@@ -7,6 +7,7 @@ from queue import SimpleQueue
 from perdure.storage.errors import StorageBroken
 from perdure.storage.log import CommitLog
 from perdure.storage.logformat import Change, RecordKind
+from tests.wire import PATIENCE_S
 
 CHANGE = Change(RecordKind.COMMIT, "app-Room", bytes(32), images=b"x" * 100)
 TIME_MS = 1_000  # at which every record is written
@@ -34,4 +35,4 @@ class Loop:
 
     def run_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            self.calls.get(timeout=10)()
+            self.calls.get(timeout=PATIENCE_S)()

@@ -18,6 +18,7 @@ from perdure.storage.layout import Layout
 from perdure.storage.moves import Move
 from perdure.storage.opening import Alarms
 from perdure.storage.store import Store, StoreOptions
+from tests.wire import PATIENCE_S
 
 A, B = b"a" * 32, b"b" * 32
 KEY = "app-Room"
@@ -146,7 +147,7 @@ class Bench:
 
     def run_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
-            self.calls.get(timeout=10)()
+            self.calls.get(timeout=PATIENCE_S)()
 
     def copy(self) -> Path:
         """A copy of what is on the disk now."""

@@ -15,6 +15,7 @@ from perdure.storage.archive.archive import Archive
 from perdure.storage.archiver import WAITING_MAX, Archiver
 from perdure.storage.errors import DatabaseFailed, LogCorrupt
 from perdure.storage.logformat import SegmentHeader
+from tests.wire import PATIENCE_S
 
 HEADER = SegmentHeader(1, 1, 7, 4096)
 
@@ -92,7 +93,7 @@ class Trial:
     def hear(self, count: int) -> None:
         """Run the loop until so many segments were released."""
         while len(self.released) < count:
-            self.calls.get(timeout=10)()
+            self.calls.get(timeout=PATIENCE_S)()
 
     def pass_through(self) -> None:
         """Return when the thread has seen all that was asked for."""

@@ -18,6 +18,7 @@ from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORDS_START, Change, RecordKind
 from tests.failing import fails_with
 from tests.storage.flushed import CHANGE, TIME_MS, Loop, MakeLog
+from tests.wire import PATIENCE_S
 
 BEGINNING = Checkpoint()
 ROOM_FOR_TWO = RECORDS_START + 2 * 240
@@ -55,14 +56,14 @@ def test_nothing_is_durable_before_its_sync(
 
     def slow(descriptor: int) -> None:
         entered.put(None)
-        gate.get(timeout=10)
+        gate.get(timeout=PATIENCE_S)
         real(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", slow)
     seen: list[int] = []
     log.when_durable(log.append(CHANGE), lambda: seen.append(2))
     loop.run_until(lambda: log._is_busy and not log._pending)
-    entered.get(timeout=10)
+    entered.get(timeout=PATIENCE_S)
     while not loop.calls.empty():
         loop.calls.get()()
     assert seen == []
@@ -179,7 +180,7 @@ def test_a_failure_is_known_to_append_before_the_loop_is_told(
     monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     log.append(CHANGE)
     loop.calls.get()()
-    told = loop.calls.get(timeout=10)
+    told = loop.calls.get(timeout=PATIENCE_S)
     with pytest.raises(StorageBroken):
         log.append(CHANGE)
     told()
@@ -212,7 +213,7 @@ def test_what_the_flusher_told_before_the_close_begins_nothing_after_it(tmp_path
     log.on_published = lambda: begun.append(log.durable_lsn)
     log.append(CHANGE)
     while not begun:
-        told.get(timeout=10)()
+        told.get(timeout=PATIENCE_S)()
     log.append(CHANGE)
     log.close()
     assert not told.empty()

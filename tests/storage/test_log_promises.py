@@ -16,6 +16,7 @@ from perdure.storage.log_scan import scan
 from perdure.storage.log_start import LogStart
 from perdure.storage.logformat import RECORD_MAGIC, Record
 from tests.storage.flushed import CHANGE, Loop, MakeLog
+from tests.wire import PATIENCE_S
 
 
 class HeldSync:
@@ -28,7 +29,7 @@ class HeldSync:
 
         def held(descriptor: int) -> None:
             self.entered.put(None)
-            if self.words.get(timeout=10) == "fail":
+            if self.words.get(timeout=PATIENCE_S) == "fail":
                 raise OSError(errno.EIO, "Input/output error")
             real(descriptor)
 
@@ -50,7 +51,7 @@ def second_sync_held(
         sync = HeldSync(patch)
         log.append(CHANGE)
         log._hand_over()
-        sync.entered.get(timeout=10)
+        sync.entered.get(timeout=PATIENCE_S)
         yield sync
 
 

@@ -16,6 +16,7 @@ from perdure.storage.log_hold import hold_logs
 from perdure.storage.retired_logs import RetiredLogs
 from tests.storage.fleet import ACTORS, Fleet, Moment
 from tests.storage.logged import Bench, one_log
+from tests.wire import PATIENCE_S
 
 pytestmark = one_log  # each test opens the logs that it needs
 EVEN = [actor for actor in ACTORS if actor[0] % 2 == 0]
@@ -52,7 +53,7 @@ def until(fleet: Fleet, condition: Callable[[], bool]) -> None:
     assert archiver is not None
     while not condition():
         archiver.do(lambda _: fleet.bench.calls.put(lambda: None))
-        fleet.bench.calls.get(timeout=10)()
+        fleet.bench.calls.get(timeout=PATIENCE_S)()
 
 
 def written_by_two(fleet: Fleet) -> list[Moment]:
@@ -112,11 +113,11 @@ def test_nothing_goes_while_somebody_reads_the_logs_whole_and_soon_afterwards(
     with hold_logs(Layout(fleet.root)):
         fleet.start(1)
         while len(looks) < 3:  # nobody asks for anything: it looks again by itself
-            fleet.bench.calls.get(timeout=10)()
+            fleet.bench.calls.get(timeout=PATIENCE_S)()
         assert archived(fleet, "1")
         assert segments(fleet, "1") == before
     while segments(fleet, "1"):
-        fleet.bench.calls.get(timeout=10)()
+        fleet.bench.calls.get(timeout=PATIENCE_S)()
     assert True in looks
 
 

@@ -57,4 +57,4 @@ async def start_server(sandbox, path, program, command):
         await sandbox.write_file(path, program)
         with contextlib.suppress(SandboxProcessError):  # another client was as quick
             await sandbox.start_process(command, process_id="server")
-    await sandbox.wait_for_port(8080, mode="tcp", timeout=10, process_id="server")
+    await sandbox.wait_for_port(8080, mode="tcp", timeout=60, process_id="server")

@@ -24,6 +24,7 @@ from ...sandbox.owner import SandboxOwner
 from ...sandbox.sandbox import Sandbox as NativeSandbox
 from ..handlers import ALARM, WorkersHandlers, call_method, made_with
 from ..js.values import to_native
+from ..views.bindings import OURS, BindingViews
 from ..views.env import EnvView
 from ..views.sandboxes import Spoken, arguments_of, camel, options_there
 from ..views.state import DurableObjectContext
@@ -176,7 +177,7 @@ class SandboxHandlers(WorkersHandlers):
 
 
 def construct_sandbox(
-    cls: type[Sandbox], env: EnvView, *, has_sql: bool
+    cls: type[Sandbox], env: EnvView, views: BindingViews = OURS, *, has_sql: bool
 ) -> Callable[[Actor], SandboxHandlers]:
     """A function that makes the instance of a sandbox's actor, and what calls its handlers."""
     has_alarm = callable(getattr(cls, ALARM, None))
@@ -184,7 +185,7 @@ def construct_sandbox(
     def construct(actor: Actor) -> SandboxHandlers:
         native = DurableObjectState(actor, has_sql=has_sql)
         native.storage.alarm.has_handler = has_alarm
-        instance = made_with(cls, DurableObjectContext(native), env)
+        instance = made_with(cls, DurableObjectContext(native, views), env)
         return SandboxHandlers(actor, native, instance)
 
     return construct

@@ -39,10 +39,11 @@ class LoopbackView(ServiceView):
     """Calls an entrypoint of the program's own."""
 
     __slots__ = ()
+    make_service: type[ServiceView] = ServiceView
 
     def __call__(self, options: Any = None, **more: Any) -> ServiceView:
         """One whose ``ctx.props`` are ``options.props`` in each call."""
-        return ServiceView(self.native(props=props_of(options, more)))
+        return self.make_service(self.native(props=props_of(options, more)))
 
 
 def props_of(options: Any, more: Mapping[str, Any]) -> Any:

@@ -29,6 +29,7 @@ from ..sdk.transfer import outgoing
 from .bindings import BindingViews, props_of
 from .names import spelled
 from .namespaces import DurableObjectIdView, NamespaceView
+from .scheduling import Scheduling
 from .state import DurableObjectContext
 from .storage import StorageView
 
@@ -165,12 +166,25 @@ class RawNamespace(NamespaceView, js_name="DurableObjectNamespace"):
 class RawLoopback(RawFetcher, js_name="LoopbackServiceStub"):
     """Calls an entrypoint of the program's own."""
 
+    make_service: type[RawFetcher] = RawFetcher
+
     def __call__(self, options: Any = None, **more: Any) -> RawFetcher:
         """One whose ``ctx.props`` are ``options.props`` in each call."""
-        return RawFetcher(self.native(props=props_of(options, more)))
+        return self.make_service(self.native(props=props_of(options, more)))
+
+
+class RawSchedulingFetcher(Scheduling, RawFetcher, js_name="Fetcher"):
+    """A service binding that can fire a cron trigger."""
+
+
+class RawSchedulingLoopback(Scheduling, RawLoopback, js_name="LoopbackServiceStub"):
+    """Likewise, to an entrypoint of the program's own."""
+
+    make_service = RawSchedulingFetcher
 
 
 RAW = BindingViews(RawNamespace, RawFetcher, RawLoopback)
+RAW_SCHEDULING = BindingViews(RawNamespace, RawSchedulingFetcher, RawSchedulingLoopback)
 
 
 class RawStorage(JsProxy, js_name="DurableObjectStorage"):
@@ -209,10 +223,11 @@ class RawContext(DurableObjectContext, js_name="DurableObjectState"):
     Args:
         native: Perdure's.
         guard: Makes what calls a function of the program that may ask for a reset.
+        views: What ``exports`` are seen as.
     """
 
-    def __init__(self, native: DurableObjectState, guard: Guard) -> None:
-        super().__init__(native, RAW)
+    def __init__(self, native: DurableObjectState, guard: Guard, views: BindingViews = RAW) -> None:
+        super().__init__(native, views)
         self._guard = guard
         self.storage: Any = RawStorage(StorageView(native.storage), guard)
 

@@ -173,7 +173,8 @@ class ScheduledController(JsProxy, js_name="ScheduledController"):
         self.scheduledTime = native.scheduled_time
 
     def noRetry(self) -> None:
-        """Accepted: what fails is not tried again anyway."""
+        """Have who has fired it be told so. perdure tries nothing again that has failed."""
+        self.native.no_retry = True
 
 
 class ExportsView(JsProxy, js_name="Object"):

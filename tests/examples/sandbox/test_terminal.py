@@ -92,14 +92,12 @@ class TerminalTab(Tab):
 
     async def shows(self, text: str) -> None:
         """Until a line that is shown begins with a text; what a canvas shows has no DOM."""
-        await self.run(
-            "new Promise(done => { const look = () => {"
-            "  const buffer = perdure.shown.terminal.buffer.active;"
+        await self.wait_for(
+            "(() => { const buffer = perdure.shown.terminal.buffer.active;"
             "  for (let i = 0; i < buffer.length; i++)"
             f"    if (buffer.getLine(i).translateToString(true).startsWith({json.dumps(text)}))"
-            "      return done();"
-            "  setTimeout(look, 20);"
-            "}; look(); })"
+            "      return true;"
+            "  return false; })()"
         )
 
     async def size(self) -> Any:
@@ -107,6 +105,15 @@ class TerminalTab(Tab):
 
     async def becomes(self, state: str) -> None:
         await self.wait_for(f"document.querySelector('#status').className === '{state}'")
+
+    async def lose_connection(self) -> None:
+        """As if the network had gone; until the page has said so, which is not for long."""
+        await self.run(
+            "new Promise(done => { const status = document.querySelector('#status');"
+            "  new MutationObserver(() => status.className === 'lost' && done())"
+            "    .observe(status, {attributes: true});"
+            "  perdure.shown.socket.close(4000); })"
+        )
 
     async def status(self) -> Any:
         return await self.run("document.querySelector('#status').textContent")
@@ -155,10 +162,7 @@ async def test_what_writes_without_end_can_be_looked_at_and_ended(
     )
     await tab.enter("yes")
     # More than is ever sent ahead, so it is sent because the page says what it has drawn.
-    await tab.run(
-        "new Promise(done => { const look = () =>"
-        f"  heard > {4 * WAITING_BYTES_MAX} ? done() : setTimeout(look, 5); look(); }})"
-    )
+    await tab.wait_for(f"heard > {4 * WAITING_BYTES_MAX}")
     await tab.press("c", 67, modifiers=2)
     await tab.enter("echo it is $((40 + 2))")
     await tab.shows("it is 42")
@@ -181,8 +185,7 @@ async def test_shells_end_and_begin_again(url: str, tab: TerminalTab) -> None:
     await tab.shows("2")
     assert await tab.run("document.querySelectorAll('.tab').length") == 2
 
-    await tab.run("perdure.shown.socket.close(4000)")  # as if the network had gone
-    await tab.becomes("lost")
+    await tab.lose_connection()
     await tab.becomes("open")
     await tab.shows("── a new shell")
     await tab.run("document.querySelector('[aria-selected=true] .end').click()")

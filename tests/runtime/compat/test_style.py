@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from perdure.runtime.compat.style import (
+    fires_triggers,
     has_own_sdk,
     is_in_workers_style,
     may_have_global_handlers,
@@ -78,6 +79,11 @@ def test_global_handlers_belong_to_older_dates(
 ) -> None:
     said = config(tmp_path, compatibility_date=date, compatibility_flags=flags)
     assert may_have_global_handlers(said) is may
+
+
+def test_firing_triggers_is_written_out(tmp_path: Path) -> None:
+    assert fires_triggers(config(tmp_path, compatibility_flags=["service_binding_extra_handlers"]))
+    assert not fires_triggers(config(tmp_path, compatibility_date="2026-09-01"))
 
 
 def test_a_copy_of_its_own_is_written_out(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from perdure.runtime.control.line import Line, LineEnd, LineEnded
+from tests.wire import PATIENCE_S
 
 
 async def test_each_connection_has_a_stream_of_its_own() -> None:
@@ -51,7 +52,7 @@ def test_a_connection_that_was_not_taken_ends_with_the_process() -> None:
     line.handed_over()
     ours = line.connect()
     process_has.close()
-    ours.settimeout(10)
+    ours.settimeout(PATIENCE_S)
     assert ours.recv(1) == b""
     ours.close()
     with pytest.raises(LineEnded, match="takes no connection"):
@@ -64,7 +65,7 @@ async def test_the_end_closes_with_the_supervisor() -> None:
     other = line.other_end.dup()
     end = LineEnd(other, asyncio.get_running_loop(), lambda _: None)
     line.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while other.fileno() >= 0:
             await asyncio.sleep(0)
     end.close()

@@ -21,6 +21,7 @@ from perdure.runtime.host.operations.listing import ListArguments
 from perdure.storage.errors import StorageError
 from tests.runtime.shards.operations.copying import EndlessCopying
 from tests.town import Listener, Town
+from tests.wire import PATIENCE_S
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ async def test_an_operation_ends_when_nobody_waits_for_it(
         await begun.wait()
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
 
 
 async def test_who_asks_is_told_when_the_server_goes(

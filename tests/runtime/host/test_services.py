@@ -10,6 +10,7 @@ from perdure.actors.channel import Outbound
 from perdure.actors.errors import NoSuchMethod
 from perdure.actors.http import Request, Response
 from perdure.actors.service_stub import ServiceAddress, ServiceStub
+from perdure.runtime.host.scheduled import ScheduledEvent
 from perdure.runtime.host.services import Services, WorkerService
 from perdure.runtime.host.worker import Worker
 from perdure.storage.values import encode
@@ -47,6 +48,20 @@ class Admin(WorkerEntrypoint):
 def worker() -> Worker:
     no_outbound = cast("Outbound", None)
     return Worker(asyncio.get_running_loop(), no_outbound, Default, "math")
+
+
+async def test_a_trigger_is_fired_at_an_entrypoint_that_is_told_its_props() -> None:
+    heard = []
+
+    class Nightly(WorkerEntrypoint):
+        async def scheduled(self, event: ScheduledEvent) -> None:
+            heard.append((self.env, self.ctx.props, event.cron))
+
+    service = WorkerService(MATH, worker(), Nightly).with_props(encode({"n": 1}))
+    done: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+    service.scheduled(ScheduledEvent("* * * * *", 0), done.set_result)
+    assert await done is None
+    assert heard == [("math", {"n": 1}, "* * * * *")]
 
 
 async def test_an_instance_lives_for_one_request() -> None:

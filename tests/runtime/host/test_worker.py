@@ -319,8 +319,10 @@ async def test_a_cron_triggers_error_is_told_and_logged(
         pass
 
     errors: list[BaseException | None] = []
-    make(world, Default).scheduled(ScheduledEvent("a", 0), errors.append)
+    events = [ScheduledEvent("a", 0), ScheduledEvent("b", 0)]
+    make(world, Default).scheduled(events[0], errors.append)
     await turns()
-    make(world, Without).scheduled(ScheduledEvent("b", 0), errors.append)
+    make(world, Without).scheduled(events[1], errors.append)
+    assert [event.no_retry for event in events] == [False, True]
     assert [type(error) for error in errors] == [KeyError, NoSuchMethod]
     assert [record.getMessage() for record in caplog.records] == ["scheduled.failed"] * 2

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import perdure.runtime.edge.sandbox_outbound as outbound
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 from tests.runtime.sandbox.boxes import Boxes
 from tests.runtime.sandbox.sandboxes import Sandboxes
@@ -19,6 +20,12 @@ def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Launche
     launcher.close()
     assert launcher.poll() == 0
     assert not (folder / "launcher.sock").exists()
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer than for a user, until a server inside listens: a machine may be busy."""
+    monkeypatch.setattr(outbound, "LISTEN_WAIT_S", 60.0)
 
 
 @pytest.fixture

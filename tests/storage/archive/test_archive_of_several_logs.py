@@ -12,6 +12,7 @@ from perdure.storage.layout import Layout
 from perdure.storage.log_tail import read_tails
 from tests.storage.fleet import ACTORS, Fleet, Moment, Worker
 from tests.storage.logged import Bench, one_log
+from tests.wire import PATIENCE_S
 
 pytestmark = one_log  # each test opens the logs that it needs
 SMALL = {"segment_size_bytes": 24_000, "live_size_bytes_max": 40_000}
@@ -33,7 +34,7 @@ def archived_until(worker: Worker, condition: Callable[[], bool]) -> None:
     assert worker.store._archiver is not None
     while not condition():
         worker.store._archiver.do(lambda _: worker.bench.calls.put(lambda: None))
-        worker.bench.calls.get(timeout=10)()
+        worker.bench.calls.get(timeout=PATIENCE_S)()
 
 
 def write_until_archived(fleet: Fleet, actors: list[bytes], slot: str, count: int) -> list[Moment]:

@@ -1,6 +1,7 @@
 """The way of a worker to the code host of a sandbox."""
 
 import asyncio
+import contextlib
 import json
 import shlex
 from dataclasses import asdict
@@ -13,7 +14,7 @@ from perdure.runtime.sandbox.interpreter import code_host
 from perdure.runtime.sandbox.interpreter.code_host import CodeHost, HostAddress, check_language
 from perdure.runtime.sandbox.keeper.housing import python
 from tests.runtime.sandbox.interpreter.hosts import Hosted, hosted
-from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive, text_of, until
+from tests.runtime.sandbox.sandboxes import TIMES_S, Sandboxes, is_alive, text_of, until
 
 pytestmark = pytest.mark.slow
 
@@ -76,12 +77,18 @@ async def test_one_that_was_killed_is_told_and_replaced(open_host: Hosted) -> No
 async def test_one_that_stands_still_is_given_up(
     open_host: Hosted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    context = await open_host.create()
-    monkeypatch.setattr(code_host, "PATIENCE_S", 3.0)
     stop = "import os; os.kill(os.getppid(), 19)"
-    with pytest.raises(SandboxRefused) as caught:
-        await open_host.run(stop, context, None)
+    for patience_s in TIMES_S:
+        context = await open_host.create()
+        with monkeypatch.context() as patched, pytest.raises(SandboxRefused) as caught:
+            patched.setattr(code_host, "PATIENCE_S", patience_s)
+            await open_host.run(stop, context, None)
+        if caught.value.code == "INTERPRETER_NOT_READY":  # it was heard before it stood still
+            break
     assert caught.value.code == "INTERPRETER_NOT_READY"
+    with monkeypatch.context() as patched, contextlib.suppress(SandboxRefused):
+        patched.setattr(code_host, "PATIENCE_S", 3.0)  # with which another one may be given up, too
+        await open_host.ask("list")
     assert await open_host.ask("list") == {"contexts": []}  # of another one
 
 

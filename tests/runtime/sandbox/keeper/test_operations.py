@@ -350,7 +350,7 @@ async def test_behind_a_wall_all_of_it_is_the_same(walled: Sandboxes) -> None:
     await sandbox.ask("start", command="sleep 1000", process_id="p")
     assert (await sandbox.ask("kill_all"))["of_all"] >= 3
     assert (await sandbox.ask("wait", id="p"))["signal"] == "SIGKILL"
-    assert await text_of(sandbox, "ps ax | grep -c '[s]leep 1000'; true") == "0"
+    await text_of(sandbox, "while ps ax | grep -q '[s]leep 1000'; do sleep 0.02; done")
     _, _, answer = await run(sandbox, "trap '' TERM; while :; do sleep 0.1; done", timeout_s=0.2)
     assert answer["timed_out"] is True
     async with sandbox.stream("archive") as stream:
