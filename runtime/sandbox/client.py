@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...actors.http import Request, Response
 from ...actors.namespace import DurableObjectNamespace
+from .api.argument import client_request
 from .api.exposed_port import ExposedPort
 from .api.process import Process, bound, pattern_of
 from .api.session import ExecutionSession
 from .api.unavailable import Tunnels
-from .errors import SandboxSecurityError
+from .errors import SandboxInvalid, SandboxSecurityError
 from .preview.connecting import connect_socket
 from .preview.forwarding import whole_hostname
 from .terminal_request import TerminalRequest, open_terminal
@@ -50,7 +51,11 @@ def get_sandbox(
 
     Raises:
         SandboxSecurityError: The id cannot be one.
+        SandboxInvalid: ``namespace`` is no binding.
     """
+    if not callable(getattr(namespace, "get_by_name", None)):
+        text = "get_sandbox takes the binding of the sandboxes, such as env.Sandbox, and an id;"
+        raise SandboxInvalid("VALIDATION_FAILED", f"{text} it was given {namespace!r:.80}")
     name = checked_id(id.lower() if normalize_id and isinstance(id, str) else id)
     settings = {
         "set_sleep_after": sleep_after,
@@ -68,7 +73,7 @@ def checked_id(sandbox_id: str) -> str:
     """
     problem = None
     if not isinstance(sandbox_id, str) or not 0 < len(sandbox_id) <= ID_CHARACTERS_MAX:
-        problem = f"it has 1 to {ID_CHARACTERS_MAX} characters"
+        problem = f"it is text of 1 to {ID_CHARACTERS_MAX} characters"
     elif sandbox_id.startswith("-") or sandbox_id.endswith("-"):
         problem = "it does not begin or end with '-'"
     elif sandbox_id.lower() in _RESERVED:
@@ -122,13 +127,24 @@ class SandboxStub(_Calls):
 
     async def ws_connect(self, request: Request, port: int) -> Response:
         """See ``Sandbox.ws_connect``."""
+        client_request(request)
         for told in self._tell_settings():
             await told
         return await connect_socket(self.stub, request, port)
 
-    async def create_session(self, **options: Any) -> ExecutionSession:
+    async def create_session(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002  # the original's word
+        name: str | None = None,
+        env: Mapping[str, str | None] | None = None,
+        cwd: str | None = None,
+        command_timeout: float | None = None,
+    ) -> ExecutionSession:
         """See ``Sandbox.create_session``."""
-        facts = await self._call("make_session", **options)
+        facts = await self._call(
+            "make_session", id=id, name=name, env=env, cwd=cwd, command_timeout=command_timeout
+        )
         return ExecutionSession(self, facts.id)
 
     async def get_session(self, session_id: str) -> ExecutionSession:
@@ -148,6 +164,7 @@ class SandboxStub(_Calls):
     ) -> Response:
         """See ``Sandbox.terminal``."""
         wanted = TerminalRequest(cols, rows, shell, session_id, terminal_id)
+        client_request(request)
         for told in self._tell_settings():
             await told
         return await open_terminal(self.stub, request, wanted)

@@ -28,17 +28,19 @@ _WORD = re.compile(r"_([a-z0-9])")
 # How many arguments come before the object of options, where it is not one.
 _BEFORE_OPTIONS = {"create_backup": 0, "create_code_context": 0, "create_session": 0}
 # Arguments in milliseconds: options by their names here, and arguments by their places.
-_MILLISECONDS = frozenset({"clone_timeout_ms", "interval", "timeout"})
+_MILLISECONDS = frozenset({"clone_timeout_ms", "command_timeout_ms", "interval", "timeout"})
 _MILLISECONDS_AT = {"wait_for_exit": 0, "wait_for_log": 1}
 # Options that have another name here.
-_RENAMED = {"clone_timeout_ms": "clone_timeout"}
+_RENAMED = {"clone_timeout_ms": "clone_timeout", "command_timeout_ms": "command_timeout"}
 _RENAMED_THERE = {here: there for there, here in _RENAMED.items()}
 # Options that are always so there: a terminal stays, one for each session.
 _ALWAYS = {"terminal": {"terminal_id": "terminal"}}
 # Options that are an object there, of which its id is enough.
 _BY_ID = frozenset({"context"})
 # Options that are about what perdure does not have; they are of no effect.
-_IGNORED = frozenset({"auto_cleanup", "compression", "local_bucket", "multipart", "origin"})
+_IGNORED = frozenset(
+    {"auto_cleanup", "compression", "isolation", "local_bucket", "multipart", "origin"}
+)
 
 
 def snake(name: str) -> str:

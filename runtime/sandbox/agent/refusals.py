@@ -26,6 +26,8 @@ CODES = {
     errno.EMLINK: "TOO_MANY_LINKS",
 }
 OTHERWISE = "FILESYSTEM_ERROR"
+# A bound that nobody reaches, and nobody wants to read.
+_COUNTLESS = 1 << 62
 
 
 def refusal(error: OSError, path: str, **context: Any) -> Refused:
@@ -45,7 +47,11 @@ def text(request: dict[str, Any], name: str, default: str | None = None) -> str:
     if value is None:
         value = default
     if type(value) is not str or "\0" in value or (default is None and not value):
-        raise Refused("VALIDATION_FAILED", f"{name} is not usable text", field=name)
+        raise Refused(
+            "VALIDATION_FAILED",
+            f"{name} is text that is not empty and has no zero byte",
+            field=name,
+        )
     return value
 
 
@@ -59,5 +65,6 @@ def number(request: dict[str, Any], name: str, default: float, low: float, high:
     if value is None:
         value = default
     if type(value) not in {int, float} or not low <= value <= high:
-        raise Refused("VALIDATION_FAILED", f"{name} is {low:g} to {high:g}", field=name)
+        bounds = f"{low:g} to {high:g}" if high < _COUNTLESS else f"{low:g} or more"
+        raise Refused("VALIDATION_FAILED", f"{name} is a number, {bounds}", field=name)
     return float(value)

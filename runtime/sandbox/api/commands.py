@@ -10,6 +10,7 @@ from ....actors.abort_signal import AbortSignal
 from ..asking import Output, SandboxStream
 from ..errors import SandboxCommandError, SandboxError, SandboxInvalid
 from ..results import ExecResult, timestamp_of
+from .argument import check_functions, time_limit
 from .events import sse
 from .output import Collected, Decoder, Encoding, called
 from .part import Part, Scope
@@ -47,8 +48,9 @@ class Commands(Part):
 
         Args:
             command: For ``bash -c``.
-            timeout: In seconds; then it is ended, with all that it has started, but for what has
-                left its process group (``setsid``): that goes on, as what is in the background.
+            timeout: In seconds, the session's ``command_timeout`` by default; then it is ended,
+                with all that it has started, but for what has left its process group (``setsid``):
+                that goes on, as what is in the background.
             env: Variables on top of those of the session and the sandbox; None as a value leaves
                 one of those out.
             cwd: Where it begins; where the session is by default, which begins in ``/workspace``.
@@ -67,11 +69,10 @@ class Commands(Part):
             SandboxUnavailable: The sandbox could not be started, or stopped meanwhile.
         """
         del stream
+        check_functions(on_output=on_output, on_complete=on_complete, on_error=on_error)
         try:
             result = await self._execute(
-                _Wanted(
-                    command, await self._command(command, session_id, env, cwd), timeout, signal
-                ),
+                await self._wanted(command, session_id, env, cwd, timeout, signal),
                 input_of(stdin),
                 encoding,
                 on_output,
@@ -99,8 +100,23 @@ class Commands(Part):
         error), ``timestamp``, ``command``, ``data``, ``exit_code``. Whoever stops reading ends the
         command. Arguments as ``exec``.
         """
+        wanted = await self._wanted(command, session_id, env, cwd, timeout, signal)
+        return self._events(wanted, input_of(stdin))
+
+    async def _wanted(
+        self,
+        command: str,
+        session_id: str | None,
+        env: Mapping[str, str | None] | None,
+        cwd: str | None,
+        timeout: float | None,  # noqa: ASYNC109  # as in exec
+        signal: AbortSignal | None,
+    ) -> "_Wanted":
+        limit_s = time_limit(timeout)
         fields = await self._command(command, session_id, env, cwd)
-        return self._events(_Wanted(command, fields, timeout, signal), input_of(stdin))
+        if limit_s is None:
+            limit_s = self._scope(session_id).timeout_s
+        return _Wanted(command, fields, limit_s, signal)
 
     async def _command(
         self,
@@ -259,10 +275,13 @@ def variables_of(env: Mapping[str, str | None] | None) -> dict[str, str | None]:
         raise SandboxInvalid("VALIDATION_FAILED", f"env is a dict of text, not {env!r}")
     found = dict(env or {})
     for name, value in found.items():
-        is_name = isinstance(name, str) and name and not set("=\0") & set(name)
-        if not is_name or not (value is None or (isinstance(value, str) and "\0" not in value)):
-            text = f"env: {name!r} and its value are text, without a zero byte and, the name, ="
-            raise SandboxInvalid("VALIDATION_FAILED", text)
+        if not isinstance(name, str) or not name or set("=\0") & set(name):
+            text = f"env: a variable cannot be called {name!r}: a name is text without = and zero"
+            raise SandboxInvalid("VALIDATION_FAILED", f"{text} bytes", {"field": "env"})
+        if not (value is None or (isinstance(value, str) and "\0" not in value)):
+            text = f"env: the value of {name!r} is text without zero bytes, or None to leave the"
+            text = f"{text} variable out, not {value!r:.80}"
+            raise SandboxInvalid("VALIDATION_FAILED", text, {"field": "env"})
     return found
 
 

@@ -205,7 +205,8 @@ class Files(Part):
             SandboxInvalid: It is none.
         """
         if not isinstance(path, str) or not path or "\0" in path:
-            raise SandboxInvalid("VALIDATION_FAILED", "A path is text that is not empty")
+            text = f"A path is text that is not empty and has no zero byte, not {path!r:.80}"
+            raise SandboxInvalid("VALIDATION_FAILED", text, {"field": "path"})
         if path.startswith("/"):
             self._scope(session_id)  # of a session that there is
             return path

@@ -8,6 +8,7 @@ from typing import Final
 from ....actors.records import Record
 from ..errors import SandboxCommandError, SandboxGitError, SandboxInvalid
 from ..results import ExecResult, timestamp_of
+from .argument import SECONDS_MAX, time_limit
 from .commands import Commands
 from .git_faults import code_of
 from .repository_address import RepositoryAddress, address_of
@@ -89,7 +90,8 @@ class Git(Commands):
         begin = (await self._scope_now(session_id)).cwd or _WORKSPACE
         target = _checked(begin, target_dir) if target_dir else f"{_WORKSPACE}/{address.name}"
         wanted = _Wanted(address, _branch(branch), target, begin, _depth(depth))
-        result = await self._cloned(wanted, clone_timeout, session_id)
+        limit_s = time_limit(clone_timeout, "clone_timeout") or SECONDS_MAX
+        result = await self._cloned(wanted, limit_s, session_id)
         return GitCheckoutResult(
             success=True,
             repo_url=address.shown,

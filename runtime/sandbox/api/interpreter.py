@@ -8,6 +8,7 @@ from typing import Any, Final
 from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxInvalid, error_of
 from ..interpreter.code_host import CodeHost, check_language
+from .argument import SECONDS_MAX, check_functions, time_limit
 from .code_events import Execution, context_of, event_of_original
 from .code_results import CodeContext, CodeResult, ExecutionError, ExecutionResult, OutputMessage
 from .commands import environment_of
@@ -56,7 +57,8 @@ class Interpreter(Part):
         """
         with told():
             check_language(language)
-        request = self._new_context(language, env_vars, cwd, _seconds(timeout))
+        limit_s = time_limit(timeout) or SECONDS_MAX
+        request = self._new_context(language, env_vars, cwd, limit_s)
         connection = await self._reach()
         with told():
             answer = await self._hosted.ask(connection, {"op": "create", **request}, starts=True)
@@ -97,6 +99,9 @@ class Interpreter(Part):
             SandboxLanguageUnavailable: Nothing here runs that language.
             SandboxInterpreterError: What runs it did not start, or has ended.
         """
+        check_functions(
+            on_stdout=on_stdout, on_stderr=on_stderr, on_result=on_result, on_error=on_error
+        )
         execution = Execution(code)
         callbacks: dict[str, Callable[[Any], Any] | None] = {
             "stdout": on_stdout,
@@ -189,8 +194,8 @@ class Interpreter(Part):
     ) -> AsyncGenerator[dict[str, Any], None]:
         """What the code host says while it runs code."""
         if not isinstance(code, str):
-            raise SandboxInvalid("VALIDATION_FAILED", "The code is text")
-        limit_s = None if timeout_s is None else _seconds(timeout_s)
+            raise SandboxInvalid("VALIDATION_FAILED", f"The code is text, not {code!r}")
+        limit_s = time_limit(timeout_s)
         request: dict[str, Any] = {"op": "run", "code": code, "timeout_s": limit_s}
         if context is None:
             with told():
@@ -238,12 +243,6 @@ class Interpreter(Part):
 
 def _sse(event: dict[str, Any]) -> bytes:
     return b"data: " + json.dumps(event).encode() + b"\n\n"
-
-
-def _seconds(value: float) -> float:
-    if not isinstance(value, int | float) or not value > 0:
-        raise SandboxInvalid("VALIDATION_FAILED", f"timeout is a number of seconds, not {value!r}")
-    return float(value)
 
 
 def _gone(context_id: str) -> SandboxError:

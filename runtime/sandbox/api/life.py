@@ -1,6 +1,7 @@
 """The life of a sandbox: when it sleeps, when it ends, and what the program is told of it."""
 
-from collections.abc import Coroutine
+import logging
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, Final
 
@@ -9,8 +10,11 @@ from ...config.durations import seconds_of
 from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxInvalid, SandboxUnavailable
 from ..results import SandboxStatus
+from .argument import yes_or_no
 from .output import called
 from .part import KEEP_ALIVE, KEYS, PREPARED, SLEEP_AFTER, Part, forget_all, told
+
+log = logging.getLogger("perdure.sandbox")
 
 # The boot whose end has not been told.
 RUNS: Final = KEYS + "runs"
@@ -30,11 +34,15 @@ class Life(Part):
         """It has ended: it sleeps, was stopped, or failed. Files are still there.
 
         Told when it happens while the actor is in memory; else when the sandbox is started again.
+        What it raises is logged, and holds nothing up.
         """
         del reason
 
     def on_error(self, error: Exception) -> Any:
-        """It could not be started; whoever called gets ``error`` as well."""
+        """It could not be started; whoever called gets ``error`` as well.
+
+        What it raises is logged.
+        """
         del error
 
     async def set_sleep_after(self, sleep_after: str | float) -> None:
@@ -55,9 +63,13 @@ class Life(Part):
             await self._tell(sleep_after_s=seconds)
 
     async def set_keep_alive(self, keep_alive: bool) -> None:  # noqa: FBT001  # the original's only argument
-        """Say whether it goes on however long it has nothing to do."""
+        """Say whether it goes on however long it has nothing to do.
+
+        Raises:
+            SandboxInvalid: ``keep_alive`` is neither True nor False.
+        """
         kv = self.ctx.storage.kv
-        if bool(kv.get(KEEP_ALIVE)) != keep_alive:
+        if bool(kv.get(KEEP_ALIVE)) is not yes_or_no(keep_alive, "keep_alive"):
             kv.put(KEEP_ALIVE, keep_alive)
             sleep_after_s = kv.get(SLEEP_AFTER) or self._home.config.sleep_after_s
             await self._tell(keep_alive=keep_alive, sleep_after_s=sleep_after_s)
@@ -105,7 +117,7 @@ class Life(Part):
         forget_all(kv, KEYS)
         self._prepared = ""
         if was_running:
-            await called(self.on_stop, "It was destroyed")
+            await self._tell_program(self.on_stop, "The sandbox was destroyed")
 
     async def _end(self, connection: SandboxConnection, op: str) -> bool:
         """Have it end; False if it has ended by itself before, or by another call."""
@@ -130,14 +142,14 @@ class Life(Part):
         try:
             return await super()._reach()
         except SandboxError as error:
-            await called(self.on_error, error)
+            await self._tell_program(self.on_error, error)
             raise
 
     async def _started(self, connection: SandboxConnection) -> None:
         kv = self.ctx.storage.kv
         earlier = kv.get(RUNS)
         if earlier not in {None, connection.boot}:
-            await called(self.on_stop, "It has ended while nobody looked")
+            await self._tell_program(self.on_stop, "The sandbox has ended while nobody looked")
         kv.put(RUNS, connection.boot)
         await called(self.on_start)
 
@@ -145,12 +157,20 @@ class Life(Part):
         execution = current_execution("a sandbox")
         self._home.when_lost(connection, partial(_begin, execution, self, connection.boot))
 
+    async def _tell_program(self, hook: Callable[..., Any], news: object) -> None:
+        """Call a hook that is only told what has happened: its failure undoes nothing."""
+        try:
+            await called(hook, news)
+        except Exception:
+            facts = {"sandbox": self._id, "hook": hook.__name__}
+            log.exception("sandbox.hook_failed", extra=facts)
+
     async def _has_ended(self, boot: str, reason: str) -> None:
         kv = self.ctx.storage.kv
         if kv.get(RUNS) == boot:
             kv.delete(RUNS)
             kv.delete(PREPARED)
-            await called(self.on_stop, reason)
+            await self._tell_program(self.on_stop, reason)
 
 
 def _begin(execution: Execution, life: Life, boot: str, reason: str) -> None:

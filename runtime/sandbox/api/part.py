@@ -6,7 +6,6 @@ Promise:
 """
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -19,10 +18,11 @@ from ....actors.sync_storage import SyncKv
 from ....storage.errors import UsageError
 from ..asking import SandboxRefused, SandboxStream
 from ..connection import SandboxConnection
-from ..errors import SandboxError, SandboxInvalid, error_of
+from ..errors import SandboxError, error_of
 from ..home import SandboxHome
 from ..owner import SandboxOwner
 from ..preparing import prepare
+from .argument import time_limit
 
 T = TypeVar("T")
 
@@ -56,12 +56,14 @@ class Scope:
         cwd: Where it begins; None for ``/workspace``.
         env: Its variables, on top of the sandbox's; None as a value leaves one of those out.
         or_cwd: Where it begins if ``cwd`` is there no more; None: nowhere.
+        timeout_s: How long it may take, if the caller does not say; None: as long as it likes.
     """
 
     session_id: str | None = None
     cwd: str | None = None
     env: dict[str, str | None] = field(default_factory=dict)
     or_cwd: str | None = None
+    timeout_s: float | None = None
 
 
 class Part(SandboxOwner):
@@ -247,10 +249,7 @@ async def within(timeout_s: float | None, call: Callable[[], Awaitable[T]]) -> T
         SandboxInvalid: The time is none.
         TimeoutError: It is over.
     """
-    if timeout_s is None:
+    if time_limit(timeout_s, least=0) is None:
         return await call()
-    if not isinstance(timeout_s, int | float) or math.isnan(timeout_s):
-        text = f"timeout is a number of seconds, not {timeout_s!r}"
-        raise SandboxInvalid("VALIDATION_FAILED", text)
     async with asyncio.timeout(timeout_s):
         return await call()

@@ -23,6 +23,7 @@ from ..preview.port import check_port, is_port
 from ..preview.refusals import invalid_token, no_upgrade, routing_error, stale
 from ..preview.token import check_token, is_same, new_token
 from ..purpose import without_purpose
+from .argument import client_request, text_or_none
 from .exposed_port import ExposedPort
 from .part import KEYS, Part, told
 
@@ -60,6 +61,7 @@ class Ports(Part):
         check_port(port)
         if token is not None:
             check_token(token)
+        text_or_none(name, "name")
         whole = whole_hostname(hostname)
         given = {"token": token, "name": name}
         self._address(port, self._token_for(port, given)).url(whole)  # refused before it starts
@@ -103,13 +105,25 @@ class Ports(Part):
         return sorted(listed, key=lambda each: each.port)
 
     async def is_port_exposed(self, port: int) -> bool:
-        """Whether the world can reach a port of the sandbox as it runs now."""
+        """Whether the world can reach a port of the sandbox as it runs now.
+
+        Raises:
+            SandboxSecurityError: ``port`` is no number.
+        """
+        if type(port) is not int:
+            check_port(port)
         kept = self._exposed(port)
         connection = None if kept is None else await self._running()
         return kept is not None and connection is not None and kept["boot"] == connection.boot
 
     async def validate_port_token(self, port: int, token: str) -> bool:
-        """Whether that is the token of an exposed port."""
+        """Whether that is the token of an exposed port.
+
+        Raises:
+            SandboxSecurityError: ``port`` is no number.
+        """
+        if type(port) is not int:
+            check_port(port)
         kept = self._exposed(port)
         return is_same(_NOBODYS if kept is None else kept["token"], token)
 
@@ -132,7 +146,7 @@ class Ports(Part):
             SandboxPortError: Nothing listens there.
         """
         check_port(port)
-        if not request.is_upgrade:
+        if not client_request(request).is_upgrade:
             return no_upgrade()
         await self._reach()
         with told():

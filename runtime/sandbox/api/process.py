@@ -77,7 +77,7 @@ class Process(Record):
             port,
             mode=mode,
             path=path,
-            status=status if isinstance(status, int) else list(status),
+            status=list(status) if isinstance(status, tuple) else status,
             timeout=timeout,
             interval=interval,
             process_id=self.id,
@@ -109,7 +109,16 @@ def bound(value: Any, sandbox: Any) -> Any:
 
 
 def pattern_of(pattern: str | re.Pattern[str]) -> tuple[str, int | None]:
-    """A pattern as it travels: its text, and its flags; None for a plain text."""
+    """A pattern as it travels: its text, and its flags; None for a plain text.
+
+    Raises:
+        SandboxInvalid: It is neither a text nor a pattern of text.
+    """
+    flags = None
+    text: object = pattern
     if isinstance(pattern, re.Pattern):
-        return pattern.pattern, pattern.flags
-    return pattern, None
+        text, flags = pattern.pattern, pattern.flags
+    if not isinstance(text, str):
+        what = f"pattern is text, or a compiled pattern of text; it was given {pattern!r:.80}"
+        raise SandboxInvalid("VALIDATION_FAILED", what, {"field": "pattern"})
+    return text, flags

@@ -3,12 +3,14 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 from ....actors.http import Request
 from ..asking import Output, SandboxRefused, SandboxStream
 from ..errors import SandboxError, SandboxNotReady, SandboxProcessError
 from ..results import ProcessLogs, WaitForExitResult, WaitForLogResult, timestamp_of
+from .argument import check_functions, time_limit
 from .commands import Commands
 from .events import sse
 from .log_search import LogSearch
@@ -16,6 +18,9 @@ from .output import Collected, Decoder, called, kept
 from .part import as_error, told, within
 from .process import PortMode, Process, bound, pattern_of
 from .wanted_port import WantedPort
+
+# What was killed has ended after that, unless the kernel has something better to do.
+_ENDS_WITHIN_S: Final = 5.0
 
 
 class Processes(Commands):
@@ -59,9 +64,11 @@ class Processes(Commands):
             SandboxError: It could not be started, or the name is taken (``PROCESS_ERROR``).
         """
         del auto_cleanup
+        check_functions(on_start=on_start, on_output=on_output, on_exit=on_exit, on_error=on_error)
+        limit_s = time_limit(timeout)
         fields = await self._command(command, session_id, env, cwd)
-        if timeout is not None:
-            fields["timeout_s"] = timeout
+        if limit_s is not None:
+            fields["timeout_s"] = limit_s
         if process_id is not None:
             fields["process_id"] = process_id
         answer = await self._ask("start", **fields)
@@ -82,7 +89,9 @@ class Processes(Commands):
         return [bound(_process(record), self) for record in answer["processes"]]
 
     async def get_process(self, process_id: str) -> Process | None:
-        """One of them; None if there is no such one."""
+        """One of them; None if there is no such one, or the sandbox does not run."""
+        if await self._running() is None:
+            return None
         try:
             return await self._found(process_id)
         except SandboxProcessError as error:
@@ -101,6 +110,8 @@ class Processes(Commands):
     async def kill_all_processes(self) -> int:
         """End all at once, also what commands have left in the background.
 
+        They have ended when this returns.
+
         Returns:
             How many of ``start_process`` there were.
         """
@@ -108,7 +119,17 @@ class Processes(Commands):
         if connection is None:
             return 0
         with told():
-            return int((await connection.ask("kill_all"))["killed"])
+            processes = (await connection.ask("processes"))["processes"]
+            killed = int((await connection.ask("kill_all"))["killed"])
+            ends = [
+                connection.ask("wait", id=process["id"])
+                for process in processes
+                if process["ended_at"] is None
+            ]
+            with suppress(TimeoutError):  # the kernel ends them when it gets to it
+                async with asyncio.timeout(_ENDS_WITHIN_S):
+                    await asyncio.gather(*ends)
+        return killed
 
     async def cleanup_completed_processes(self) -> int:
         """Forget those that have ended.

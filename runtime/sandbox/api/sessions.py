@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from ..errors import SandboxInvalid, SandboxSessionError
 from ..results import timestamp_of
+from .argument import text_or_none, time_limit, yes_or_no
 from .commands import variables_of
 from .part import ENVIRONMENT, KEYS, Part, Scope
 from .session import ExecutionSession, SessionFacts
@@ -27,6 +28,7 @@ class Sessions(Part):
         name: str | None = None,
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
+        command_timeout: float | None = None,
     ) -> ExecutionSession:
         """Make a session.
 
@@ -35,11 +37,16 @@ class Sessions(Part):
             name: For people.
             env: Its variables, on top of the sandbox's.
             cwd: Where its commands begin; ``/workspace`` by default.
+            command_timeout: How long its commands may take that are given no ``timeout``, in
+                seconds; as long as they like by default, as do processes in the background.
 
         Raises:
             SandboxSessionError: There is one of that id.
+            SandboxInvalid: An argument is none.
         """
-        facts = await self.make_session(id=id, name=name, env=env, cwd=cwd)
+        facts = await self.make_session(
+            id=id, name=name, env=env, cwd=cwd, command_timeout=command_timeout
+        )
         return ExecutionSession(self, facts.id)
 
     async def get_session(self, session_id: str) -> ExecutionSession:
@@ -57,17 +64,21 @@ class Sessions(Part):
         name: str | None = None,
         env: Mapping[str, str | None] | None = None,
         cwd: str | None = None,
+        command_timeout: float | None = None,
     ) -> SessionFacts:
         """As ``create_session``, for callers elsewhere: what it gives are facts."""
         session_id = f"session-{secrets.token_hex(8)}" if id is None else _checked_id(id)
         if cwd is not None and (not isinstance(cwd, str) or not cwd.startswith("/")):
-            raise SandboxInvalid("VALIDATION_FAILED", "The cwd of a session is an absolute path")
+            text = f"The cwd of a session is an absolute path, not {cwd!r}"
+            raise SandboxInvalid("VALIDATION_FAILED", text, {"field": "cwd"})
+        text_or_none(name, "name")
+        limit_s = time_limit(command_timeout, "command_timeout")
         if self._has(session_id):
             text = f"There is a session {session_id} already"
             context = {"session_id": session_id}
             raise SandboxSessionError("SESSION_ALREADY_EXISTS", text, context)
         variables = {key: value for key, value in variables_of(env).items() if value is not None}
-        self._keep(session_id, name=name, env=variables, cwd=cwd)
+        self._keep(session_id, name=name, env=variables, cwd=cwd, timeout_s=limit_s)
         return self._facts(session_id)
 
     async def delete_session(self, session_id: str) -> SessionFacts:
@@ -103,6 +114,9 @@ class Sessions(Part):
             env_vars: Names and values; None as a value removes one.
             session_id: Only for this session.
         """
+        if env_vars is None:
+            text = 'set_env_vars takes a dict, such as {"NAME": "value"}, not None'
+            raise SandboxInvalid("VALIDATION_FAILED", text, {"field": "env_vars"})
         given = variables_of(env_vars)
         kv = self.ctx.storage.kv
         self._scope(session_id)
@@ -126,14 +140,14 @@ class Sessions(Part):
             enabled: If not, each begins in ``/workspace``, whatever those before have left.
         """
         kv = self.ctx.storage.kv
-        if bool(kv.get(NO_DEFAULT)) is enabled:
+        if bool(kv.get(NO_DEFAULT)) is yes_or_no(enabled, "enable_default_session"):
             kv.put(NO_DEFAULT, not enabled)
 
     def _scope(self, session_id: str | None) -> Scope:
         if session_id is None:
             return super()._scope(None)
         kept = self._kept(session_id)
-        return Scope(session_id, kept["cwd"], dict(kept["env"]))
+        return Scope(session_id, kept["cwd"], dict(kept["env"]), timeout_s=kept.get("timeout_s"))
 
     async def _scope_now(self, session_id: str | None) -> Scope:
         scope = self._scope(session_id)
@@ -172,8 +186,15 @@ class Sessions(Part):
         name: str | None = None,
         env: Mapping[str, str] | None = None,
         cwd: str | None = None,
+        timeout_s: float | None = None,
     ) -> dict[str, Any]:
-        kept = {"name": name, "env": dict(env or {}), "cwd": cwd, "created_at": timestamp_of()}
+        kept = {
+            "name": name,
+            "env": dict(env or {}),
+            "cwd": cwd,
+            "timeout_s": timeout_s,
+            "created_at": timestamp_of(),
+        }
         self.ctx.storage.kv.put(SESSIONS + session_id, kept)
         return kept
 

@@ -8,6 +8,7 @@ from ....actors.websocket import WebSocket
 from ..errors import SandboxError
 from ..terminal_relay import FAILED, TerminalRelay, complain
 from ..terminal_request import TerminalRequest, needs_upgrade, shell_command
+from .argument import client_request
 from .commands import environment_of
 from .part import Part, Scope
 
@@ -54,7 +55,7 @@ class Terminal(Part):
                 be called so.
         """
         wanted = TerminalRequest(cols, rows, shell, session_id, terminal_id)
-        if not request.is_upgrade:
+        if not client_request(request).is_upgrade:
             return needs_upgrade()
         scope = await self._scope_now(session_id)
         if request.resumed and wanted.kept_as is None:

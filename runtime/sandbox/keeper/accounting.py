@@ -124,7 +124,8 @@ class DiskAccount:
             for count, size_bytes in enumerate(self._entries, 1):
                 self._found += size_bytes
                 if self._found > self._limit_bytes:
-                    self._exceeded(f"more than {self._limit_bytes:,} bytes are in its workspace")
+                    most = f"{self._limit_bytes:,} bytes (disk_size_bytes_max)"
+                    self._exceeded(f"more than {most} are in its workspace")
                     return
                 if count == _ENTRIES_AT_ONCE:
                     self._busy_s += time.monotonic() - began_s

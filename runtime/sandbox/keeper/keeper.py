@@ -255,7 +255,7 @@ class Keeper:
     def stop(self, exchange: Exchange, *, is_destroyed: bool) -> None:
         """End all, then answer."""
         self._take_down()
-        why = "It was destroyed" if is_destroyed else "It was stopped"
+        why = "The sandbox was destroyed" if is_destroyed else "The sandbox was stopped"
         for asker in self._askers:  # before the answer: whoever has that asks another keeper
             asker.notice({"ending": Refused("CONTAINER_UNAVAILABLE", why).as_json()["error"]})
         if is_destroyed:
@@ -268,7 +268,7 @@ class Keeper:
         self._end(why)
 
     def _sleep(self) -> None:
-        self._end("It sleeps, for it has had nothing to do")
+        self._end("The sandbox sleeps, for it has had nothing to do")
 
     def _life_ends(self) -> None:
         self._end("The server has ended")

@@ -183,7 +183,8 @@ class Operations:
         wanted = exchange.request.get("signal", "SIGTERM")
         number = SIGNALS.get(wanted) if type(wanted) is str else wanted
         if type(number) is not int or not 0 < number <= _SIGNAL_MAX:
-            raise Refused("VALIDATION_FAILED", f"There is no signal {wanted!r}", field="signal")
+            text = f"There is no signal {wanted!r}: say its name, such as SIGTERM, or its number"
+            raise Refused("VALIDATION_FAILED", text, field="signal")
         process.signal(number)
         exchange.answer({})
 
@@ -233,7 +234,9 @@ class Operations:
     def _write(self, exchange: Exchange) -> None:
         self._life.measure_again()
         if self._life.is_full:
-            raise _no_space("the workspace has more in it than it may: delete something")
+            raise _no_space(
+                "the workspace has more than disk_size_bytes_max in it: delete something"
+            )
         relay = Relay(self._agent, exchange, exchange.request)
         self._writing.add(relay)
         exchange.after_closing(lambda: self._writing.discard(relay))

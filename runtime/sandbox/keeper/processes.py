@@ -22,6 +22,7 @@ from .rings import CAPACITY_BYTES, CAPACITY_BYTES_MIN, Ring
 
 GRACE_S: Final = 1.0  # between SIGTERM and SIGKILL
 ENDED_MAX: Final = 64  # that are remembered
+NAME_CHARACTERS_MAX: Final = 128  # of what one may be called
 _EXIT_CODE_MAX = 255
 
 
@@ -228,8 +229,9 @@ class ProcessTable:
         """
         if name is None:
             return
-        if type(name) is not str or not name:
-            raise Refused("VALIDATION_FAILED", "process_id is text", field="process_id")
+        if type(name) is not str or not 0 < len(name) <= NAME_CHARACTERS_MAX:
+            text = f"process_id is text of 1 to {NAME_CHARACTERS_MAX} characters"
+            raise Refused("VALIDATION_FAILED", text, field="process_id")
         process = self._processes.get(name)
         if process is not None and not process.has_ended:
             raise Refused("PROCESS_ERROR", f"Process {name} runs already", process_id=name)
@@ -242,7 +244,9 @@ class ProcessTable:
         """
         process = self._processes.get(name) if type(name) is str else None
         if process is None:
-            raise Refused("PROCESS_NOT_FOUND", f"There is no process {name}", process_id=name)
+            text = f"There is no process {name}: none was started under this name since the sandbox"
+            text = f"{text} runs, or it has ended and is forgotten"
+            raise Refused("PROCESS_NOT_FOUND", text, process_id=name)
         return process
 
     def all(self) -> list[Process]:

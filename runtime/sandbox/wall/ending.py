@@ -48,15 +48,20 @@ class Ending:
                 what = said or "it does not say why"
                 return f"bubblewrap could make no wall: {what}. {TO_DO_WITHOUT_WALL}"
             case Cause.OUT_OF_MEMORY:
-                return "the kernel ended it, for the sandbox's limit of memory was reached"
+                # The kernel counts whom it has killed, and does not say whom.
+                return f"it was killed; {self._for_memory()}"
             case Cause.EXITED if self.signal is not None:
                 how = f"it was ended by signal {self.signal}"
             case Cause.EXITED:
                 how = f"it ended with exit code {self.exit_code}"
-            case _ if killed := self.usage.out_of_memory_kills:
+            case _ if self.usage.out_of_memory_kills:
                 # Whoever ended it may have been quicker than the kernel with the rest.
-                what = "process" if killed == 1 else "processes"
-                how = f"the kernel had killed {killed} {what} in it, for its limit of memory"
+                how = self._for_memory()
             case _:
                 how = ""
         return "; ".join(filter(None, (how, f"its last words: {said}" if said else "")))
+
+    def _for_memory(self) -> str:
+        killed = self.usage.out_of_memory_kills
+        what = "process" if killed == 1 else "processes"
+        return f"the kernel had killed {killed} {what} in it, for its limit of memory"

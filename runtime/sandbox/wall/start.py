@@ -121,7 +121,7 @@ class Wall:
             killed = code in {-signal.SIGKILL, SIGNAL_OF_A_SHELL + signal.SIGKILL}
             if killed and usage.out_of_memory_kills:
                 cause = Cause.OUT_OF_MEMORY
-            elif "status" in self._descriptors and not self._has_run():
+            elif code >= 0 and "status" in self._descriptors and not self._has_run():
                 cause = Cause.NO_WALL
         self._ending = Ending(
             cause=cause,

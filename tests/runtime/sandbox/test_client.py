@@ -9,7 +9,7 @@ import pytest
 from perdure.actors.http import Request
 from perdure.runtime.sandbox.api.process import Process
 from perdure.runtime.sandbox.client import SandboxStub, checked_id, get_sandbox
-from perdure.runtime.sandbox.errors import SandboxSecurityError
+from perdure.runtime.sandbox.errors import SandboxInvalid, SandboxSecurityError
 from tests.runtime.sandbox.boxes import Boxes
 
 
@@ -89,3 +89,22 @@ def test_names_with_an_underscore_are_nothing_of_the_sandbox() -> None:
 async def test_the_actors_own_fetch_is_reached(boxes: Boxes) -> None:
     response = await boxes.box().fetch(Request("http://x/"))
     assert (response.status, await response.text()) == (404, "Not found")
+
+
+def test_what_is_no_binding_is_told() -> None:
+    nothing: Any = None
+    with pytest.raises(SandboxInvalid, match=r"takes the binding .* it was given None"):
+        get_sandbox(nothing, "an-id")
+
+
+async def test_who_is_to_be_connected_has_asked() -> None:
+    box: Any = SandboxStub(Stub(), "s")
+    for connecting in (box.ws_connect(None, 8080), box.terminal(None)):
+        with pytest.raises(SandboxInvalid, match="request is the client's Request"):
+            await connecting
+
+
+async def test_an_option_that_there_is_not_is_told_under_the_name_of_the_call() -> None:
+    box: Any = SandboxStub(Stub(), "s")
+    with pytest.raises(TypeError, match=r"create_session\(\) got an unexpected keyword argument"):
+        await box.create_session(cdw="/workspace")

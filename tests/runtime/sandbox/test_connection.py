@@ -22,7 +22,7 @@ async def test_who_opens_while_it_ends_gets_the_next_one(sandboxes: Sandboxes) -
         ending = first.stream("stop")
         second = await sandboxes.open(NAME)
         if second.boot == first.boot:  # it was connected before the end, and learns of it
-            assert await second.is_lost() == "It was stopped"
+            assert await second.is_lost() == "The sandbox was stopped"
         else:
             assert await text_of(second, "echo fine") == "fine"
         ending.cancel()
@@ -33,7 +33,7 @@ async def test_who_has_the_answer_to_its_end_knows_that_it_has_ended(sandboxes: 
         first, other = await sandboxes.open(NAME), await sandboxes.open(NAME)
         await first.ask(ending)
         assert not first.is_open
-        assert "It was" in await other.is_lost()
+        assert "The sandbox was" in await other.is_lost()
         assert await text_of(await sandboxes.open(NAME), "echo fine") == "fine"
 
 
@@ -72,5 +72,5 @@ async def test_it_says_when_and_why_it_has_ended(sandboxes: Sandboxes) -> None:
     assert sandbox.is_walled is False
     lost = asyncio.ensure_future(sandbox.is_lost())
     await sandbox.ask("stop")
-    assert await lost == "It was stopped"
+    assert await lost == "The sandbox was stopped"
     assert not sandbox.is_open

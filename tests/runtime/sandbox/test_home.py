@@ -48,7 +48,7 @@ async def test_a_connection_that_was_lost_is_made_again(open_boxes: Boxes, name:
     heard: asyncio.Future[str] = open_boxes.world.loop.create_future()
     home.when_lost(first, heard.set_result)
     await first.ask("stop")
-    assert await heard == "It was stopped"
+    assert await heard == "The sandbox was stopped"
     second = await home.connect(name)
     assert second.boot != first.boot
 
@@ -74,7 +74,7 @@ async def test_one_that_was_told_to_end_is_asked_nothing_more(open_boxes: Boxes,
     second = await home.connect(name)
     assert second is not first
     await first.ask("stop")
-    assert await first.is_lost() == "It was stopped"
+    assert await first.is_lost() == "The sandbox was stopped"
 
 
 async def test_a_caller_who_gives_up_leaves_the_others_theirs(open_boxes: Boxes, name: str) -> None:

@@ -111,6 +111,9 @@ def test_milliseconds_are_seconds() -> None:
     assert arguments_of("git_checkout", ["u", {"cloneTimeoutMs": 2000}], {})[1] == {
         "clone_timeout": 2.0
     }
+    assert arguments_of("create_session", [{"commandTimeoutMs": 500}], {})[1] == {
+        "command_timeout": 0.5
+    }
     assert arguments_of("wait_for_log", ["ready", 500], {}) == (["ready", 0.5], {})
     assert arguments_of("wait_for_exit", [500], {}) == ([0.5], {})
     assert arguments_of("kill_process", ["web", 9], {}) == (["web", 9], {})  # a signal is none
@@ -212,3 +215,4 @@ def test_no_two_fields_of_a_result_have_one_name_there() -> None:
 def test_options_that_say_nothing_here_are_passed_over() -> None:
     given = options_of({"origin": "user", "autoCleanup": True, "cwd": "/"}, {}, ())
     assert arguments_of("start_process", ["x", given], {})[1] == {"cwd": "/"}
+    assert arguments_of("create_session", [{"isolation": True}], {}) == ([], {})

@@ -37,7 +37,7 @@ def test_a_number_is_one_within_its_bounds(value: object) -> None:
     if value is None:
         assert number({"n": value}, "n", 7, 0, 10) == 7
         return
-    with pytest.raises(Refused, match="n is 0 to 10"):
+    with pytest.raises(Refused, match="n is a number, 0 to 10"):
         number({"n": value}, "n", 7, 0, 10)
 
 
@@ -47,3 +47,8 @@ def test_text_is_what_the_system_can_be_handed() -> None:
     for value in (5, "a\0b", "", None):
         with pytest.raises(Refused):
             text({"t": value}, "t")
+
+
+def test_a_bound_that_nobody_reaches_is_not_told() -> None:
+    with pytest.raises(Refused, match=r"offset is a number, 0 or more$"):
+        number({"offset": -1}, "offset", 0, 0, float(2**63 - 1))

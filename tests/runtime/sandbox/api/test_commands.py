@@ -260,3 +260,15 @@ async def test_what_is_too_long_for_the_system_is_refused_with_what_to_do(boxes:
 
 async def test_a_result_is_what_it_was_after_a_call(boxes: Boxes) -> None:
     assert type(await boxes.box().exec("true")) is ExecResult
+
+
+async def test_what_cannot_be_called_back_is_refused_before_anything_runs(boxes: Boxes) -> None:
+    box: Any = boxes.box()
+    for call, name in (
+        ("exec", "on_output"),
+        ("start_process", "on_exit"),
+        ("run_code", "on_result"),
+    ):
+        with pytest.raises(SandboxInvalid, match=f"{name} is a function; it was given 5"):
+            await getattr(box, call)("touch here", **{name: 5})
+    assert not (await box.exists("here")).exists

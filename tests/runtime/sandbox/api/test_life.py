@@ -40,6 +40,14 @@ class Failing(Sandbox):
             raise ValueError(f"failure {self.failures}")
 
 
+class Clumsy(Sandbox):
+    def on_stop(self, reason: str) -> None:
+        raise ValueError(reason)
+
+    async def on_error(self, error: Exception) -> None:
+        raise ValueError("of on_error") from error
+
+
 @pytest.fixture
 def heard() -> list[Any]:
     Telling.heard = []
@@ -65,7 +73,7 @@ async def test_it_is_started_by_the_first_call_and_stopped_by_a_call(
     assert not (await box.get_status()).is_running
     await until(lambda: len(heard) == 2)
     assert (await box.read_file("kept")).content == "x"
-    assert heard == ["start", "It was stopped", "start"]
+    assert heard == ["start", "The sandbox was stopped", "start"]
 
 
 async def test_what_on_start_does_is_done_before_anything_else(boxes: Boxes) -> None:
@@ -95,7 +103,7 @@ async def test_it_sleeps_when_it_has_nothing_to_do_and_its_files_stay(
     await box.write_file("kept", "x")
     await box.set_sleep_after(0.1)
     await until(lambda: len(heard) == 2)
-    assert heard == ["start", "It sleeps, for it has had nothing to do"]
+    assert heard == ["start", "The sandbox sleeps, for it has had nothing to do"]
     await box.set_sleep_after("1h")
     assert (await box.read_file("kept")).content == "x"
 
@@ -139,7 +147,7 @@ async def test_destroy_removes_its_files_and_all_that_is_kept_of_it(
     await box.stop()
     await box.destroy()
     assert not folder.exists()
-    assert heard[-1] in {"It was stopped", "It was destroyed"}
+    assert heard[-1] in {"The sandbox was stopped", "The sandbox was destroyed"}
     assert await box.list_sessions() == []
     assert not (await box.exists("gone")).exists
     assert (await box.exec("echo $A")).stdout == "\n"
@@ -160,7 +168,7 @@ async def test_an_end_that_nobody_saw_is_told_at_the_next_start(
     boxes.home.forget(str(box.stub.id), connection)
     assert heard == ["start"]
     await box.exec("true")
-    assert heard == ["start", "It has ended while nobody looked", "start"]
+    assert heard == ["start", "The sandbox has ended while nobody looked", "start"]
 
 
 async def test_to_end_what_ends_already_is_no_error(boxes: Boxes) -> None:
@@ -204,3 +212,42 @@ async def test_what_keeps_it_from_starting_is_told(boxes: Boxes, heard: list[Any
     with pytest.raises(SandboxUnavailable, match="not there") as raised:
         await box.exec("true")
     assert [str(error) for error in heard] == [str(raised.value)]
+
+
+@pytest.mark.parametrize("value", ["no", None, 0])
+async def test_whether_it_is_kept_alive_is_yes_or_no(boxes: Boxes, value: Any) -> None:
+    box = boxes.box()
+    with pytest.raises(SandboxInvalid, match="keep_alive is True or False"):
+        await box.set_keep_alive(value)
+
+
+async def test_hooks_that_are_only_told_hold_nothing_up_when_they_fail(
+    boxes: Boxes, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = boxes.box(cls=Clumsy)
+    await box.exec("true")
+    # Its end is told at the next start, which goes on, and once only.
+    boxes.world.clock.advance(60)
+    assert boxes.world.live(Clumsy) == 0
+    connection = await boxes.home.connect(str(box.stub.id))
+    await connection.ask("stop")
+    boxes.home.forget(str(box.stub.id), connection)
+    assert (await box.exec("echo again")).stdout == "again\n"
+    assert (await box.exec("echo again")).stdout == "again\n"
+    await box.destroy()
+    failed = [
+        (vars(record)["hook"], str(record.exc_info[1]))
+        for record in caplog.records
+        if record.msg == "sandbox.hook_failed" and record.exc_info
+    ]
+    assert failed[0] == ("on_stop", "The sandbox has ended while nobody looked")
+    assert [reason for _, reason in failed[1:]] == ["The sandbox was destroyed"]
+
+
+async def test_who_calls_is_told_what_is_wrong_and_not_what_is_wrong_with_on_error(
+    boxes: Boxes, caplog: pytest.LogCaptureFixture
+) -> None:
+    boxes.restart(copy=[(boxes.home.folder / "not there", "/workspace/x")])
+    with pytest.raises(SandboxUnavailable, match="not there"):
+        await boxes.box(cls=Clumsy).exec("true")
+    assert "of on_error" in caplog.text

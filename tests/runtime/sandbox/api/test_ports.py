@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from perdure.runtime.sandbox.errors import SandboxInvalid, SandboxSecurityError
+from tests.runtime.sandbox.boxes import Boxes
 from tests.runtime.sandbox.inside import PORT
 from tests.runtime.sandbox.served import Served, served
 from tests.serving import Serving
@@ -156,3 +158,13 @@ async def test_tokens_outlive_the_actors_memory(serve: Serving) -> None:
             assert response.status == 200
         for _ in range(3):  # the actor comes and goes meanwhile
             assert (await town.get(host)).status == 200
+
+
+async def test_a_port_that_is_no_number_is_told_as_such(boxes: Boxes) -> None:
+    box: Any = boxes.box()
+    for asked in (box.is_port_exposed("8080"), box.validate_port_token("8080", "token")):
+        with pytest.raises(SandboxSecurityError, match="Invalid port number: '8080'"):
+            await asked
+    assert not await box.is_port_exposed(80)
+    with pytest.raises(SandboxInvalid, match="name is text; it was given 3"):
+        await box.expose_port(8080, "localhost", name=3)

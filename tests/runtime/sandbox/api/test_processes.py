@@ -213,7 +213,7 @@ async def test_a_time_is_a_number_of_seconds(boxes: Boxes) -> None:
     process = await box.start_process("sleep 987")
     waits: list[Any] = [box.wait_for_port, process.wait_for_log, process.wait_for_exit]
     for call, args in zip(waits, ((8080,), ("x",), ()), strict=True):
-        for timeout in ("5", float("nan")):
+        for timeout in ("5", float("nan"), -1, True):
             with pytest.raises(SandboxInvalid, match="timeout is a number of seconds"):
                 await call(*args, timeout=timeout)
 
@@ -222,3 +222,44 @@ async def test_an_exit_that_does_not_come_in_time_is_told(boxes: Boxes) -> None:
     process = await boxes.box().start_process("sleep 987")
     with pytest.raises(SandboxNotReady, match=r"has not ended within 0\.1 s"):
         await process.wait_for_exit(timeout=0.1)
+
+
+async def test_the_time_of_one_is_checked_before_it_is_started(boxes: Boxes) -> None:
+    box: Any = boxes.box()
+    with pytest.raises(SandboxInvalid, match="timeout is a number of seconds") as raised:
+        await box.start_process("sleep 987", timeout="5")
+    assert raised.value.context == {"field": "timeout"}
+    assert await box.list_processes() == []
+
+
+@pytest.mark.parametrize("pattern", [5, None, re.compile(b"x")])
+async def test_a_pattern_is_about_text(boxes: Boxes, pattern: Any) -> None:
+    process = await boxes.box().start_process("echo x; sleep 987")
+    with pytest.raises(SandboxInvalid, match="pattern is text, or a compiled pattern of text"):
+        await process.wait_for_log(pattern)
+
+
+async def test_all_have_ended_when_all_are_killed(boxes: Boxes) -> None:
+    box = boxes.box()
+    for number in range(3):
+        await box.start_process("trap '' TERM; sleep 987", process_id=f"p{number}")
+    assert await box.kill_all_processes() == 3
+    assert {process.status for process in await box.list_processes()} == {"killed"}
+
+
+async def test_nothing_is_started_to_find_one(boxes: Boxes) -> None:
+    box = boxes.box()
+    assert await box.get_process("p") is None
+    assert not (await box.get_status()).is_running
+
+
+@pytest.mark.parametrize("process_id", ["", 5, "x" * 129])
+async def test_what_one_cannot_be_called_is_told(boxes: Boxes, process_id: Any) -> None:
+    with pytest.raises(SandboxInvalid, match="process_id is text of 1 to 128 characters"):
+        await boxes.box().start_process("sleep 987", process_id=process_id)
+
+
+async def test_a_signal_that_there_is_not_is_told_with_one_that_there_is(boxes: Boxes) -> None:
+    process = await boxes.box().start_process("sleep 987")
+    with pytest.raises(SandboxInvalid, match="There is no signal 'term': say its name, such as"):
+        await process.kill("term")

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from perdure.runtime.sandbox.errors import SandboxInvalid, SandboxSessionError
+from perdure.runtime.sandbox.api.events import parse_sse_stream
+from perdure.runtime.sandbox.errors import (
+    SandboxCommandError,
+    SandboxInvalid,
+    SandboxNotReady,
+    SandboxSessionError,
+)
 from tests.runtime.sandbox.boxes import Boxes
 
 
@@ -114,3 +120,50 @@ async def test_what_cannot_be_one_is_refused(
 ) -> None:
     with pytest.raises(SandboxInvalid, match=why):
         await boxes.box().create_session(**options)
+
+
+async def test_its_commands_have_the_time_that_it_gives_them(boxes: Boxes) -> None:
+    box = boxes.box()
+    session = await box.create_session(id="hasty", command_timeout=0.2)
+    with pytest.raises(SandboxCommandError, match=r"within 0\.2 s"):
+        await session.exec("sleep 987")
+    events = [event async for event in parse_sse_stream(await session.exec_stream("sleep 987"))]
+    assert (events[-1]["type"], events[-1]["code"]) == ("error", "COMMAND_EXECUTION_ERROR")
+    # One that is given a time has that, and what runs in the background has all the time.
+    assert (await session.exec("sleep 0.5; echo late", timeout=60)).stdout == "late\n"
+    process = await session.start_process("sleep 987")
+    with pytest.raises(SandboxNotReady):
+        await process.wait_for_exit(timeout=0.5)
+    # It lasts, as the session does; the sandbox's other commands have nothing to do with it.
+    boxes.restart()
+    again = await boxes.box().get_session("hasty")
+    with pytest.raises(SandboxCommandError, match=r"within 0\.2 s"):
+        await again.exec("sleep 987")
+    assert (await box.exec("sleep 0.5; echo late")).stdout == "late\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"command_timeout": 0}, "command_timeout is a number of seconds"),
+        ({"command_timeout": "5"}, "command_timeout is a number of seconds"),
+        ({"name": 5}, "name is text"),
+        ({"cwd": "app"}, "absolute path, not 'app'"),
+        ({"env": {"A": 1}}, "the value of 'A' is text"),
+        ({"env": {"A=": "1"}}, "cannot be called 'A='"),
+    ],
+)
+async def test_what_makes_no_sense_for_one_is_told(
+    boxes: Boxes, options: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(SandboxInvalid, match=what):
+        await boxes.box().create_session(**options)
+    assert await boxes.box().list_sessions() == []
+
+
+async def test_variables_and_switches_are_what_they_seem(boxes: Boxes) -> None:
+    box: Any = boxes.box()
+    with pytest.raises(SandboxInvalid, match="set_env_vars takes a dict"):
+        await box.set_env_vars(None)
+    with pytest.raises(SandboxInvalid, match="enable_default_session is True or False"):
+        await box.set_enable_default_session("no")

@@ -64,7 +64,7 @@ async def test_the_stream_ends_with_why(boxes: Boxes) -> None:
     await box.destroy()
     ended = [event async for event in events]
     assert ended[-1]["type"] == "stopped"
-    assert ended[-1]["reason"] in {"It was destroyed", "The sandbox has ended"}
+    assert ended[-1]["reason"] in {"The sandbox was destroyed", "The sandbox has ended"}
     assert (await box.exec("echo again")).success
 
 

@@ -65,7 +65,7 @@ def test_who_takes_too_much_is_told_of_as_soon_as_it_is_seen(tmp_path: Path) -> 
     fill(tmp_path / "file", 100_000)
 
     DiskAccount(reactor, tmp_path, 50_000, told.append)
-    assert told == ["more than 50,000 bytes are in its workspace"]
+    assert told == ["more than 50,000 bytes (disk_size_bytes_max) are in its workspace"]
 
     def exceeded(why: str) -> None:
         told.append(why)
@@ -80,7 +80,7 @@ def test_who_takes_too_much_is_told_of_as_soon_as_it_is_seen(tmp_path: Path) -> 
     fill(tmp_path / "another", 600_000)
     reactor.run()
     reactor.close()
-    assert told[1:] == ["more than 500,000 bytes are in its workspace"]
+    assert told[1:] == ["more than 500,000 bytes (disk_size_bytes_max) are in its workspace"]
 
 
 def test_it_is_too_much_until_there_is_less(tmp_path: Path) -> None:

@@ -94,9 +94,9 @@ async def test_stop_ends_all_and_leaves_the_files(sandboxes: Sandboxes) -> None:
     async with sandbox.stream("exec", command="echo; sleep 1000") as stream:
         await next_output(aiter(stream))
         assert await sandbox.ask("stop") == {}
-        with pytest.raises(SandboxRefused, match="It was stopped"):
+        with pytest.raises(SandboxRefused, match="The sandbox was stopped"):
             await stream.answer()
-    assert await sandbox.is_lost() == "It was stopped"
+    assert await sandbox.is_lost() == "The sandbox was stopped"
     until(lambda: not processes_with(NAME))
     assert not (sandboxes.folder / NAME / "keeper.sock").exists()
     again = await sandboxes.open(NAME)

@@ -49,3 +49,10 @@ def test_the_end_that_was_asked_for_needs_no_words() -> None:
 def test_what_the_kernel_had_killed_before_is_told(kills: int | None, text: str) -> None:
     usage = Usage(out_of_memory_kills=kills)
     assert str(Ending(cause=Cause.ENDED, exit_code=137, signal=None, said="", usage=usage)) == text
+
+
+def test_whom_the_kernel_killed_is_not_claimed_to_be_known() -> None:
+    usage = Usage(out_of_memory_kills=1)
+    ending = Ending(cause=Cause.OUT_OF_MEMORY, exit_code=137, signal=None, said="", usage=usage)
+    known = "it was killed; the kernel had killed 1 process in it, for its limit of memory"
+    assert str(ending) == known

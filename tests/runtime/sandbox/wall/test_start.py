@@ -315,3 +315,20 @@ except WallRefused as refused:
 """,
     )
     assert told.endswith(f"{what} is no folder")
+
+
+def test_who_kills_bubblewrap_is_not_told_that_there_was_no_wall(folder: Path) -> None:
+    told = run(
+        folder,
+        """
+wall = start_wall(options("/bin/sh", "-c", "sleep 1234569"))
+while not inside("1234569"):
+    time.sleep(0.01)
+os.kill(wall.pid, 9)
+select.select([wall.pidfd], [], [], 60)
+ending = wall.poll()
+wall.end()
+tell([ending.cause, ending.signal, str(ending)])
+""",
+    )
+    assert told == ["exited", 9, "it was ended by signal 9"]
