@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from ....actors.http import Request
 from ..asking import Output, SandboxRefused, SandboxStream
+from ..connection import SandboxConnection
 from ..errors import SandboxError, SandboxNotReady, SandboxProcessError
 from ..results import ProcessLogs, WaitForExitResult, WaitForLogResult, timestamp_of
 from .argument import check_functions, time_limit
@@ -122,7 +123,7 @@ class Processes(Commands):
             processes = (await connection.ask("processes"))["processes"]
             killed = int((await connection.ask("kill_all"))["killed"])
             ends = [
-                connection.ask("wait", id=process["id"])
+                _until_ended(connection, process["id"])
                 for process in processes
                 if process["ended_at"] is None
             ]
@@ -374,6 +375,14 @@ async def _ended(stream: SandboxStream) -> dict[str, Any]:
         return await stream.answer()
     except SandboxRefused as refused:
         raise as_error(refused) from None
+
+
+async def _until_ended(connection: SandboxConnection, process_id: str) -> None:
+    try:
+        await connection.ask("wait", id=process_id)
+    except SandboxRefused as refused:
+        if refused.code != "PROCESS_NOT_FOUND":  # then it has ended, and is forgotten already
+            raise
 
 
 def _process(record: Mapping[str, Any]) -> Process:
