@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from ...actors.http import Request, Response
 from .errors import SandboxInvalid
 from .purpose import request_for
+from .wire import SIDE_MAX
 
 PURPOSE: Final = "terminal"
 
-SIZE_MAX: Final = 10_000
 _SHELL_BYTES_MAX: Final = 4096
 
 
@@ -47,7 +47,7 @@ class TerminalRequest:
     def __post_init__(self) -> None:
         for name in ("cols", "rows"):
             if (size := getattr(self, name)) is None or not is_size(size):
-                raise _invalid(name, f"a number from 1 to {SIZE_MAX:,}, not {size!r}")
+                raise _invalid(name, f"a number from 1 to {SIDE_MAX:,}, not {size!r}")
         for name in ("shell", "session_id", "terminal_id"):
             text = getattr(self, name)
             if text is not None and (type(text) is not str or not text or "\0" in text):
@@ -74,7 +74,7 @@ class TerminalRequest:
 
 def is_size(value: object) -> bool:
     """Whether a terminal can have so many columns, or lines."""
-    return type(value) is int and 1 <= value <= SIZE_MAX
+    return type(value) is int and 1 <= value <= SIDE_MAX
 
 
 async def open_terminal(stub: FetchStub, request: Request, wanted: TerminalRequest) -> Response:

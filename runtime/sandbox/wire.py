@@ -41,6 +41,7 @@ JSON_BYTES_MAX: Final = 1024 * 1024
 CHUNK_BYTES_MAX: Final = 64 * 1024
 WINDOW_BYTES: Final = 256 * 1024
 OVERHEAD_BYTES: Final = 128
+SIDE_MAX: Final = 10_000  # columns of a terminal, or lines
 
 _HEAD = struct.Struct(">IBI")
 _CREDIT = struct.Struct(">I")

@@ -15,6 +15,7 @@ from ..channel import Channel
 from ..descendants import adopt_orphans, die_with_parent, kill_descendants
 from ..reactor import Reactor
 from ..streams import AnswerSide, Exchange, Json, Refused
+from ..wire import SIDE_MAX
 from .changes import Changes
 from .files import delete, exists, mkdir, move, read_file, stat_file, write_file
 from .listing import list_files
@@ -194,4 +195,5 @@ class Agent:
 
 def _size(size: object) -> tuple[int, int]:
     fields = size if type(size) is dict else {}
-    return int(number(fields, "cols", 80, 1, 10_000)), int(number(fields, "rows", 24, 1, 10_000))
+    columns, rows = number(fields, "cols", 80, 1, SIDE_MAX), number(fields, "rows", 24, 1, SIDE_MAX)
+    return int(columns), int(rows)

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from ..reactor import Reactor, Timer
 from ..streams import Exchange, Json, Refused
-from ..wire import DATA, STDERR, STDOUT, cost
+from ..wire import DATA, SIDE_MAX, STDERR, STDOUT, cost
 from .shell_report import ShellReport
 from .starting import Started, resize, unread_bytes
 
@@ -289,7 +289,7 @@ class Run:
             self._end(min(max(0.0, event["end"]), GRACE_S_MAX))
         elif type(event.get("cols")) is int and type(event.get("rows")) is int:
             if self._is_terminal and not self._outputs[0].has_ended:
-                columns, rows = (min(max(1, event[name]), 10_000) for name in ("cols", "rows"))
+                columns, rows = (min(max(1, event[name]), SIDE_MAX) for name in ("cols", "rows"))
                 resize(self._outputs[0].descriptor, columns, rows)
         else:
             raise Refused("VALIDATION_FAILED", "A command understands signal, end, cols and rows")

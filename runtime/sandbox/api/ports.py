@@ -110,8 +110,6 @@ class Ports(Part):
         Raises:
             SandboxSecurityError: ``port`` is no number.
         """
-        if type(port) is not int:
-            check_port(port)
         kept = self._exposed(port)
         connection = None if kept is None else await self._running()
         return kept is not None and connection is not None and kept["boot"] == connection.boot
@@ -122,8 +120,6 @@ class Ports(Part):
         Raises:
             SandboxSecurityError: ``port`` is no number.
         """
-        if type(port) is not int:
-            check_port(port)
         kept = self._exposed(port)
         return is_same(_NOBODYS if kept is None else kept["token"], token)
 
@@ -179,7 +175,14 @@ class Ports(Part):
         check_name(name)
         return PreviewAddress(port, name or "", token)
 
-    def _exposed(self, port: object) -> dict[str, Any] | None:
+    def _exposed(self, port: int) -> dict[str, Any] | None:
+        """What is kept of a port; None if it is not exposed, or can never be.
+
+        Raises:
+            SandboxSecurityError: It is no number.
+        """
+        if type(port) is not int:
+            check_port(port)
         kept: dict[str, Any] | None = None
         if is_port(port):
             kept = self.ctx.storage.kv.get(f"{PORTS}{port}")

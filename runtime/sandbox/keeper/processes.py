@@ -151,10 +151,7 @@ class Process:
         self._changed()
 
     def _told(self, event: Json) -> None:
-        pid = event.get("pid")
-        if type(pid) is not int or pid <= 0:
-            raise Garbled("a process without a number")
-        self.pid = pid
+        self.pid = checked_pid(event)
         self._changed()
 
     def _answered(self, answer: Json, descriptor: int) -> None:
@@ -169,6 +166,18 @@ class Process:
     def _changed(self) -> None:
         for listener in list(self.listeners):
             listener()
+
+
+def checked_pid(event: Json) -> int:
+    """Return the number of a process that has started, as an agent says it.
+
+    Raises:
+        Garbled: That is no number.
+    """
+    pid = event.get("pid")
+    if type(pid) is not int or pid <= 0:
+        raise Garbled("a process without a number")
+    return pid
 
 
 def checked_ending(answer: Json, descriptor: int) -> Json:

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from ..reactor import Reactor, Timer
 from ..streams import Exchange, Json, Refused
-from ..wire import DATA, STDOUT, WINDOW_BYTES, Garbled, cost
+from ..wire import DATA, SIDE_MAX, STDOUT, WINDOW_BYTES, Garbled, cost
 from .agent_link import AgentLink
-from .processes import checked_ending
+from .processes import checked_ending, checked_pid
 from .rings import Ring
 
 # What is not paid for yet, and so may still be on its way to somebody, is no more than a window.
@@ -22,7 +22,6 @@ SHOWN_BYTES: Final = 2 * WINDOW_BYTES
 KEPT_MAX: Final = 64
 # What a shell has to end in when it was hung up; afterwards it is told to.
 HANG_UP_S: Final = 2.0
-_SIZE_MAX = 10_000
 
 
 class KeptTerminal:
@@ -81,8 +80,8 @@ class KeptTerminal:
             Refused: There is no such size.
         """
         for name in ("cols", "rows"):
-            if type(size.get(name)) is not int or not 1 <= size[name] <= _SIZE_MAX:
-                raise Refused("VALIDATION_FAILED", f"{name} is a number from 1 to {_SIZE_MAX:,}")
+            if type(size.get(name)) is not int or not 1 <= size[name] <= SIDE_MAX:
+                raise Refused("VALIDATION_FAILED", f"{name} is a number from 1 to {SIDE_MAX:,}")
         self._question.tell({"cols": size["cols"], "rows": size["rows"]})
 
     def type(self, exchange: Exchange, data: bytes) -> None:
@@ -127,10 +126,7 @@ class KeptTerminal:
         self.pay()
 
     def _told(self, event: Json) -> None:
-        pid = event.get("pid")
-        if type(pid) is not int or pid <= 0:
-            raise Garbled("a process without a number")
-        self.pid = pid
+        self.pid = checked_pid(event)
         self._look()
 
     def _answered(self, answer: Json, descriptor: int) -> None:

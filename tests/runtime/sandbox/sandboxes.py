@@ -1,10 +1,11 @@
 """Real sandboxes for tests: a launcher, keepers, agents, and what becomes of them."""
 
+import asyncio
 import contextlib
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,16 @@ def until(is_true: Any) -> None:
     while not is_true():
         assert time.monotonic() < deadline, "it does not come true"
         time.sleep(0.005)
+
+
+async def stalled(count: Callable[[], int]) -> int:
+    """What a count is when it does not grow any more."""
+    last, same = -1, 0
+    while same < 30:
+        await asyncio.sleep(0.01)
+        same = same + 1 if count() == last else 0
+        last = count()
+    return last
 
 
 def processes_with(text: str) -> list[int]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from yarl import URL
 from perdure.runtime.sandbox.keeper.launching import LauncherProcess
 from perdure.runtime.sandbox.terminal_relay import WAITING_BYTES_MAX
 from perdure.runtime.sandbox.wire import CHUNK_BYTES_MAX
-from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive
+from tests.runtime.sandbox.sandboxes import Sandboxes, is_alive, stalled
 from tests.serving import Serving
 from tests.wire import BINARY, CLOSE, Wire
 
@@ -108,16 +108,6 @@ async def told(ws: ClientConnection) -> Any:
     while isinstance(message := await ws.recv(), bytes):
         pass
     return json.loads(message)
-
-
-async def stalled(count: Callable[[], int]) -> int:
-    """What a count is when it does not grow any more."""
-    last, same = -1, 0
-    while same < 30:
-        await asyncio.sleep(0.01)
-        same = same + 1 if count() == last else 0
-        last = count()
-    return last
 
 
 async def test_what_is_typed_is_done_and_what_it_shows_comes_back(desk: Desk) -> None:

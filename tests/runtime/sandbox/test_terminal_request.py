@@ -7,13 +7,13 @@ from perdure.runtime.sandbox.errors import SandboxInvalid
 from perdure.runtime.sandbox.purpose import purpose_of
 from perdure.runtime.sandbox.terminal_request import (
     PURPOSE,
-    SIZE_MAX,
     TerminalRequest,
     open_terminal,
     shell_command,
 )
+from perdure.runtime.sandbox.wire import SIDE_MAX
 
-SIZES = st.integers(1, SIZE_MAX)
+SIZES = st.integers(1, SIDE_MAX)
 TEXTS = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)
 UPGRADE = {"Upgrade": "websocket", "X-Own": "kept"}
 
@@ -42,7 +42,7 @@ def test_what_is_wanted_arrives(cols: int, rows: int, shell: str | None, name: s
     "wrong",
     [
         *({"cols": wrong} for wrong in (0, None, "80")),
-        *({"rows": wrong} for wrong in (SIZE_MAX + 1, 1.0, True)),
+        *({"rows": wrong} for wrong in (SIDE_MAX + 1, 1.0, True)),
         *({"shell": wrong} for wrong in ("", b"sh", "a\0")),
         *({"session_id": wrong} for wrong in ("", 1)),
     ],

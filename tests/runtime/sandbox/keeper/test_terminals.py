@@ -1,7 +1,6 @@
 """Terminals that stay, as a keeper has them."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from perdure.runtime.sandbox.connection import SandboxConnection
 from perdure.runtime.sandbox.keeper.rings import Ring
 from perdure.runtime.sandbox.keeper.terminals import KEPT_MAX, SHOWN_BYTES, _begin
 from perdure.runtime.sandbox.wire import STDOUT, WINDOW_BYTES
-from tests.runtime.sandbox.sandboxes import Sandboxes, text_of
+from tests.runtime.sandbox.sandboxes import Sandboxes, stalled, text_of
 
 SHELL = {"command": "exec sh", "env": {"PS1": "> "}}
 
@@ -179,15 +178,6 @@ async def test_the_slowest_of_those_who_look_misses_nothing(sandboxes: Sandboxes
     numbers = [int(line) for line in whole.split(b"\r\n") if line.isdigit()]
     assert numbers[0] <= 2, "a shell may write something of its own into the first line"
     assert numbers == [*range(numbers[0], 200_001)]
-
-
-async def stalled(count: Callable[[], int]) -> None:
-    """Until a count has not grown for a while."""
-    last, same = -1, 0
-    while same < 30:
-        await asyncio.sleep(0.01)
-        same = same + 1 if count() == last else 0
-        last = count()
 
 
 @pytest.mark.slow
