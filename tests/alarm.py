@@ -3,7 +3,8 @@
 pytest-timeout raises its failure out of the signal's handler. uvloop runs that handler as one of its
 callbacks, so it logs the failure as this callback's and waits on; and when a test has failed, its
 fixtures, which stop servers, have no alarm any more. Here the loop is stopped instead, which ends
-whatever is run on it, and the alarm goes on ringing until all of the test has ended.
+whatever is run on it, and the alarm goes on ringing until all of the test has ended. It is heard in a
+test and its fixtures only: between them pytest itself is at work, and a failure there ends the run.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ class Alarm:
         self._test = test
         self._after_s = after_s
         self._is_stopping = False
+        self.is_heard = False
 
     def set(self) -> None:
         signal.signal(signal.SIGALRM, self._ring)
@@ -36,6 +38,8 @@ class Alarm:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
     def _ring(self, _signum: int, _frame: FrameType | None) -> None:
+        if not self.is_heard:
+            return  # it rings again
         text = f"{self._test.nodeid} takes more than {self._after_s} s"
         sys.stderr.write(f"\n{text}, and what its tasks wait for is:\n")
         try:
@@ -74,12 +78,28 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Settings) -> bool | No
     return True
 
 
+def _hear(item: pytest.Item) -> Generator[None, object, object]:
+    alarm = item.stash.get(_ALARM, None)
+    if alarm is None:
+        return (yield)
+    # Whoever calls this takes what is raised from here on as the test's failure.
+    alarm.is_heard = True
+    try:
+        return (yield)
+    finally:
+        alarm.is_heard = False
+
+
+pytest_runtest_setup = pytest.hookimpl(wrapper=True)(_hear)
+pytest_runtest_call = pytest.hookimpl(wrapper=True)(_hear)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Set it again: pytest-timeout has cancelled that of a test that fails, for its debugger."""
     if _ALARM in item.stash:
         item.stash[_ALARM].set()
-    return (yield)
+    return (yield from _hear(item))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -9,13 +9,18 @@ import pytest
 LOOPS = ("uvloop.new_event_loop", "asyncio.new_event_loop")
 PLUGIN = """
 import asyncio
+import signal
 
-import pytest
 import uvloop
 
 
 def pytest_asyncio_loop_factories():
     return {{"chosen": {loop}}}
+
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        signal.raise_signal(signal.SIGALRM)  # as if the report took that long
 """
 HANGS = """
 async def test_hangs():
