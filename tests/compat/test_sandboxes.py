@@ -69,7 +69,7 @@ MAIN = """
                 try:
                     await call()
                 except Exception as error:
-                    told.append(error.code)
+                    told.append(f"{error.httpStatus} {error.code}")
             return told
 """
 ANSWERS = {
@@ -78,7 +78,12 @@ ANSWERS = {
     "backups": [True, "as it was"],
     "repositories": ["/workspace/copy", True],
     "sessions": ["s", "/tmp\n1\n", "s", "/tmp\n"],
-    "errors": ["FILE_NOT_FOUND", "COMMAND_EXECUTION_ERROR", "NOT_AVAILABLE", "INVALID_PORT"],
+    "errors": [
+        "404 FILE_NOT_FOUND",
+        "500 COMMAND_EXECUTION_ERROR",
+        "501 NOT_AVAILABLE",
+        "400 INVALID_PORT",
+    ],
 }
 
 

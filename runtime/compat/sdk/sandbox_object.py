@@ -111,7 +111,7 @@ class Inside(NativeSandbox):
         return hook(reason) if inspect.signature(hook).parameters else hook()
 
     def on_error(self, error: Exception) -> Any:
-        return self._outside.onError(error)
+        return self._outside.onError(incoming(error))
 
     def _kept_settings(self) -> dict[str, Any]:
         said = self._outside.sleepAfter

@@ -8,12 +8,13 @@ milliseconds is in seconds here. The tables below are what the rules do not say.
 import asyncio
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from ....actors.records import Record
 from ...sandbox.api.session import ExecutionSession
+from ...sandbox.errors import SandboxError
 from ..js.options import options_of
 from ..js.proxies import JsProxy, is_nullish
 from ..js.pyproxies import unwrapped
@@ -96,13 +97,30 @@ class _Method:
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         positional, named = arguments_of(self._name, arguments, options)
-        result = self._native(*positional, **named)
+        try:
+            result = self._native(*positional, **named)
+        except SandboxError as error:
+            seen_error(error)
+            raise
         if asyncio.iscoroutine(result):
             result = asyncio.ensure_future(result)  # begun, as there, whoever awaits it
-        return Pending(result) if inspect.isawaitable(result) else incoming(result)
+        return _Call(result) if inspect.isawaitable(result) else incoming(result)
 
     def __repr__(self) -> str:
         return f"<{camel(self._name)} of a sandbox>"
+
+
+class _Call(Pending):
+    """One under way, whose error is spelled as its result is."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        try:
+            return (yield from super().__await__())
+        except SandboxError as error:
+            seen_error(error)
+            raise
 
 
 def arguments_of(
@@ -197,4 +215,11 @@ def seen_event(event: Mapping[str, Any]) -> JsDict:
     return JsDict({camel(name): incoming(value) for name, value in event.items()})
 
 
-VIEWS_OF_BASES.update({Record: seen_record, ExecutionSession: Spoken})
+def seen_error(error: SandboxError) -> SandboxError:
+    """An error, spelled as there: itself, since programs catch its class and read its traceback."""
+    vars(error)["httpStatus"] = error.http_status
+    error.context = {camel(name): value for name, value in error.context.items()}
+    return error
+
+
+VIEWS_OF_BASES.update({Record: seen_record, ExecutionSession: Spoken, SandboxError: seen_error})

@@ -28,6 +28,7 @@ from perdure.runtime.compat.views.sandboxes import (
 )
 from perdure.runtime.sandbox import public
 from perdure.runtime.sandbox.api.process import Process
+from perdure.runtime.sandbox.errors import SandboxProcessError
 from perdure.runtime.sandbox.results import ExecResult, FileInfo, ListFilesResult
 
 RESULT = ExecResult(
@@ -189,6 +190,31 @@ async def test_a_process_can_be_asked_for_more() -> None:
     assert stub.calls == [("wait_for_exit", ("web",), {"timeout": 1.5})]
     with pytest.raises(AttributeError):
         _ = seen.noSuchThing
+
+
+class Refuses:
+    def get_process(self, process_id: str) -> None:
+        raise SandboxProcessError("PROCESS_NOT_FOUND", "none", {"process_id": process_id})
+
+    async def kill_process(self, process_id: str) -> None:
+        self.get_process(process_id)
+
+
+@pytest.mark.parametrize("name", ["getProcess", "killProcess"])
+async def test_an_error_is_spelled_as_results_are(name: str) -> None:
+    with pytest.raises(SandboxProcessError, match="none") as caught:
+        await getattr(SandboxView(Refuses()), name)("web")
+    seen: Any = caught.value
+    assert (seen.code, seen.httpStatus) == ("PROCESS_NOT_FOUND", 404)
+    assert seen.context == {"processId": "web"}
+
+
+async def test_callbacks_see_errors_as_the_program_does() -> None:
+    heard = []
+    stub = Stub()
+    await SandboxView(stub).exec("ls", onError=lambda error: heard.append(error.context))
+    stub.calls[0][2]["on_error"](SandboxProcessError("PROCESS_ERROR", "", {"exit_code": 1}))
+    assert heard == [{"exitCode": 1}]
 
 
 async def test_callbacks_see_results_as_the_program_does() -> None:
