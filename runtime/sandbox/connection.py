@@ -91,12 +91,15 @@ class SandboxConnection:
         found = cls(connection)
         try:
             await found._met.wait()
-        finally:
-            if not found._is_greeted:
-                found.close()
+        except BaseException:  # also greeted at the moment at which nobody waits any more
+            found.close()
+            raise
+        if found._is_greeted:
+            return found
+        found.close()
         if found._failure is not None:
             raise found._failure
-        return found if found._is_greeted else None
+        return None
 
     async def is_lost(self) -> str:
         """Wait until the connection has ended, and return why."""

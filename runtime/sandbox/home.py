@@ -54,6 +54,7 @@ class SandboxHome:
         self._loop = loop
         self._connections: dict[str, SandboxConnection] = {}
         self._opening: dict[str, asyncio.Task[SandboxConnection]] = {}
+        self._finding: dict[str, asyncio.Task[SandboxConnection | None]] = {}
         self._used_s: dict[str, float] = {}
         self._ending: set[SandboxConnection] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -74,6 +75,11 @@ class SandboxHome:
         found = await self._awake(sandbox_id)
         if found is not None:
             return found
+        finding = self._finding.get(sandbox_id)
+        if finding is not None:
+            found = await asyncio.shield(finding)
+            if found is not None:
+                return found
         opening = self._opening.get(sandbox_id)
         if opening is None:
             settings = {**keeper_settings(self.config), **more()}
@@ -91,11 +97,21 @@ class SandboxHome:
         found = await self._awake(sandbox_id)
         if found is not None:
             return found
-        there = await self._begin(SandboxConnection.find(self.folder, sandbox_id))
-        if there is None or sandbox_id in self._opening:
-            return there
-        self._keep(sandbox_id, there)
-        return there
+        opening = self._opening.get(sandbox_id)
+        if opening is not None:
+            return await asyncio.shield(opening)
+        finding = self._finding.get(sandbox_id)
+        if finding is None:
+            finding = self._begin(self._find(sandbox_id))
+            self._finding[sandbox_id] = finding
+            finding.add_done_callback(lambda _: self._finding.pop(sandbox_id))
+        return await asyncio.shield(finding)
+
+    async def _find(self, sandbox_id: str) -> SandboxConnection | None:
+        found = await SandboxConnection.find(self.folder, sandbox_id)
+        if found is not None:
+            self._keep(sandbox_id, found)  # here, as whoever wanted it may have given up
+        return found
 
     async def running(self, sandbox_id: str) -> SandboxConnection:
         """The connection to a sandbox that runs; none is started for a request from outside.

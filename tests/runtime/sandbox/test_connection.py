@@ -48,6 +48,25 @@ async def test_a_sandbox_that_never_starts_is_given_up(
             await SandboxConnection.open(tmp_path, NAME, {})
 
 
+async def test_who_gives_up_at_the_moment_of_the_greeting_leaves_no_connection(
+    sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sandboxes.open(NAME)
+    greeted: list[SandboxConnection] = []
+
+    def noticed(self: SandboxConnection, notice: dict[str, object]) -> None:
+        original(self, notice)
+        greeted.append(self)
+        finding.cancel()
+
+    original = SandboxConnection._noticed
+    monkeypatch.setattr(SandboxConnection, "_noticed", noticed)
+    finding = asyncio.ensure_future(SandboxConnection.find(sandboxes.folder, NAME))
+    with pytest.raises(asyncio.CancelledError):
+        await finding
+    assert [each.is_open for each in greeted] == [False]
+
+
 async def test_what_is_too_much_to_be_listed_is_refused(
     sandboxes: Sandboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,25 @@ async def test_one_that_does_not_run_is_not_started_to_be_found(
     assert not found.is_open
 
 
+async def test_one_that_runs_is_found_once_by_all_who_look(open_boxes: Boxes, name: str) -> None:
+    await open_boxes.home.connect(name)
+    other = SandboxHome(open_boxes.home.folder, open_boxes.home.config, open_boxes.world.loop)
+    looking = [asyncio.ensure_future(each) for each in (other.find(name), other.find(name))]
+    hasty = asyncio.ensure_future(other.find(name))
+    connecting = asyncio.ensure_future(other.connect(name))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    first, second, third = await asyncio.gather(*looking, connecting)
+    assert first is second is third is await other.find(name)
+    await other.close()
+
+
+async def test_one_that_is_being_started_is_found(open_boxes: Boxes, name: str) -> None:
+    home = open_boxes.home
+    opened, found = await asyncio.gather(home.connect(name), home.find(name))
+    assert found is opened
+
+
 async def test_a_connection_that_was_lost_is_made_again(open_boxes: Boxes, name: str) -> None:
     home = open_boxes.home
     first = await home.connect(name)
