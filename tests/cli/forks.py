@@ -168,6 +168,7 @@ def _begin(request: _Request, descriptors: list[int]) -> None:
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what runs the tests may ignore it, as nohup does
     os.chdir(request.directory)
     os.environ.clear()
     os.environ.update(request.environment)
