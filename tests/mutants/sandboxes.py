@@ -173,6 +173,33 @@ _CALLS = (
         (_HOME + "test_one_that_was_told_to_end_is_asked_nothing_more",),
     ),
     Mutant(
+        "each who looks for a sandbox has a connection of its own",
+        _FOLDER + "home.py",
+        "SandboxHome.find",
+        expression("self._finding.get(sandbox_id)"),
+        to("None"),
+        (_HOME + "test_one_that_runs_is_found_once_by_all_who_look",),
+    ),
+    Mutant(
+        "a sandbox that is being started is looked for beside that",
+        _FOLDER + "home.py",
+        "SandboxHome.find",
+        expression("self._opening.get(sandbox_id)"),
+        to("None"),
+        (_HOME + "test_one_that_is_being_started_is_found",),
+    ),
+    Mutant(
+        "who gives up at the moment of the greeting leaves a connection open",
+        _FOLDER + "connection.py",
+        "SandboxConnection._try",
+        expression("BaseException"),
+        to("TimeoutError"),
+        (
+            _TESTS + "test_connection.py"
+            "::test_who_gives_up_at_the_moment_of_the_greeting_leaves_no_connection",
+        ),
+    ),
+    Mutant(
         "a record that nobody knows is a dict",
         "actors/records.py",
         "record_of",
