@@ -80,13 +80,11 @@ class SandboxHome:
             found = await asyncio.shield(finding)
             if found is not None:
                 return found
-        opening = self._opening.get(sandbox_id)
-        if opening is None:
-            settings = {**keeper_settings(self.config), **more()}
-            opening = self._begin(SandboxConnection.open(self.folder, sandbox_id, settings))
-            self._opening[sandbox_id] = opening
-            opening.add_done_callback(lambda task: self._opened(sandbox_id, task))
-        return await asyncio.shield(opening)
+        return await self._shared(
+            self._opening,
+            sandbox_id,
+            lambda: self._open(sandbox_id, {**keeper_settings(self.config), **more()}),
+        )
 
     async def find(self, sandbox_id: str) -> SandboxConnection | None:
         """The connection to a sandbox that runs; None if it does not.
@@ -100,17 +98,32 @@ class SandboxHome:
         opening = self._opening.get(sandbox_id)
         if opening is not None:
             return await asyncio.shield(opening)
-        finding = self._finding.get(sandbox_id)
-        if finding is None:
-            finding = self._begin(self._find(sandbox_id))
-            self._finding[sandbox_id] = finding
-            finding.add_done_callback(lambda _: self._finding.pop(sandbox_id))
-        return await asyncio.shield(finding)
+        return await self._shared(self._finding, sandbox_id, lambda: self._find(sandbox_id))
+
+    # Who waits may give up: it is the tasks that keep what comes.
+
+    async def _shared(
+        self,
+        tasks: dict[str, "asyncio.Task[T]"],
+        sandbox_id: str,
+        begin: Callable[[], Coroutine[Any, Any, T]],
+    ) -> T:
+        """Wait for what is under way for a sandbox; if nothing is, begin it."""
+        task = tasks.get(sandbox_id)
+        if task is None:
+            task = tasks[sandbox_id] = self._begin(begin())
+            task.add_done_callback(lambda _: tasks.pop(sandbox_id))
+        return await asyncio.shield(task)
+
+    async def _open(self, sandbox_id: str, settings: Mapping[str, Any]) -> SandboxConnection:
+        opened = await SandboxConnection.open(self.folder, sandbox_id, settings)
+        self._keep(sandbox_id, opened)
+        return opened
 
     async def _find(self, sandbox_id: str) -> SandboxConnection | None:
         found = await SandboxConnection.find(self.folder, sandbox_id)
         if found is not None:
-            self._keep(sandbox_id, found)  # here, as whoever wanted it may have given up
+            self._keep(sandbox_id, found)
         return found
 
     async def running(self, sandbox_id: str) -> SandboxConnection:
@@ -198,11 +211,6 @@ class SandboxHome:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _opened(self, sandbox_id: str, task: "asyncio.Task[SandboxConnection]") -> None:
-        del self._opening[sandbox_id]
-        if not task.cancelled() and task.exception() is None:
-            self._keep(sandbox_id, task.result())
 
     def _keep(self, sandbox_id: str, connection: SandboxConnection) -> None:
         earlier = self._connections.pop(sandbox_id, None)

@@ -175,10 +175,13 @@ _CALLS = (
     Mutant(
         "each who looks for a sandbox has a connection of its own",
         _FOLDER + "home.py",
-        "SandboxHome.find",
-        expression("self._finding.get(sandbox_id)"),
+        "SandboxHome._shared",
+        expression("tasks.get(sandbox_id)"),
         to("None"),
-        (_HOME + "test_one_that_runs_is_found_once_by_all_who_look",),
+        (
+            _HOME + "test_one_that_runs_is_found_once_by_all_who_look",
+            _HOME + "test_one_connection_is_for_all",
+        ),
     ),
     Mutant(
         "a sandbox that is being started is looked for beside that",

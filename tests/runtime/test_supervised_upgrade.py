@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from perdure.runtime.control.client import operate_on
 from perdure.runtime.shards.supervisor.places import Role
 from perdure.runtime.shards.supervisor.relays import Succession
 from perdure.runtime.shards.supervisor.states import ChildState
@@ -19,6 +20,7 @@ from tests.runtime.shards.link.ends import until
 from tests.runtime.test_supervised import get, running
 from tests.runtime.test_supervised_sockets import KINDS, MAIN, Speaker, join
 from tests.serving import Serving
+from tests.town import Listener
 from tests.wire import BINARY, CONTINUATION, TEXT, Wire, frame
 
 OBJECTS = ["Room", "Deaf"]
@@ -94,6 +96,16 @@ async def until_handed_over(server: SupervisedServer) -> None:
     await until(lambda: set(routers(server).values()) == {ChildState.SERVING})
 
 
+async def until_landed(data: Path, count: int) -> None:
+    """The router has so many WebSockets, after it was given the last of them."""
+    held = -1
+    async with operate_on(data, {}, needs_server=True) as operations:
+        while held != count:
+            seen = Listener()
+            await operations.run("processes", {}, seen)
+            held = sum(item["client_sockets"] or 0 for item in seen.items)
+
+
 @pytest.mark.parametrize("how", KINDS)
 async def test_a_plain_socket_goes_over_with_what_is_under_way_and_stays_the_same(
     serve: Serving, tmp_path: Path, how: str
@@ -167,10 +179,9 @@ async def test_large_messages_of_which_half_has_come_go_over_and_are_counted(
             await wire.drain()
         assert await server.upgrade() == Succession(1, len(cuts), 0)
         await until_handed_over(server)
-        status = 0
-        while status != 429:  # until they have landed, and their places are taken
-            async with await Wire.connect(server.url) as sixth:
-                status = (await sixth.upgrade("/a/standard")).status
+        await until_landed(tmp_path / "data", len(cuts))
+        async with await Wire.connect(server.url) as sixth:
+            assert (await sixth.upgrade("/a/standard")).status == 429, "their places are taken"
         for wire, cut in zip(wires, cuts, strict=True):
             wire.send(message[cut:])
             assert await wire.text() == hashlib.sha256(b"".join(pieces)).hexdigest()

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def name(open_boxes: Boxes) -> str:
     return str(open_boxes.box().stub.id)
 
 
+@pytest.fixture
+async def other(open_boxes: Boxes) -> AsyncIterator[SandboxHome]:
+    """The same sandboxes, as another process has them."""
+    home = SandboxHome(open_boxes.home.folder, open_boxes.home.config, open_boxes.world.loop)
+    yield home
+    await home.close()
+
+
 async def test_one_connection_is_for_all(open_boxes: Boxes, name: str) -> None:
     home = open_boxes.home
     first, second = await asyncio.gather(home.connect(name), home.connect(name))
@@ -27,14 +36,13 @@ async def test_one_connection_is_for_all(open_boxes: Boxes, name: str) -> None:
 
 
 async def test_one_that_does_not_run_is_not_started_to_be_found(
-    open_boxes: Boxes, name: str
+    open_boxes: Boxes, other: SandboxHome, name: str
 ) -> None:
     home = open_boxes.home
     assert await home.find(name) is None
     assert not home.has_files(name)
     connection = await home.connect(name)
     assert home.has_files(name)
-    other = SandboxHome(home.folder, home.config, open_boxes.world.loop)
     found = await other.find(name)
     assert found is not None
     assert found.boot == connection.boot
@@ -42,9 +50,10 @@ async def test_one_that_does_not_run_is_not_started_to_be_found(
     assert not found.is_open
 
 
-async def test_one_that_runs_is_found_once_by_all_who_look(open_boxes: Boxes, name: str) -> None:
+async def test_one_that_runs_is_found_once_by_all_who_look(
+    open_boxes: Boxes, other: SandboxHome, name: str
+) -> None:
     await open_boxes.home.connect(name)
-    other = SandboxHome(open_boxes.home.folder, open_boxes.home.config, open_boxes.world.loop)
     looking = [asyncio.ensure_future(each) for each in (other.find(name), other.find(name))]
     hasty = asyncio.ensure_future(other.find(name))
     connecting = asyncio.ensure_future(other.connect(name))
@@ -52,7 +61,6 @@ async def test_one_that_runs_is_found_once_by_all_who_look(open_boxes: Boxes, na
     hasty.cancel()
     first, second, third = await asyncio.gather(*looking, connecting)
     assert first is second is third is await other.find(name)
-    await other.close()
 
 
 async def test_one_that_is_being_started_is_found(open_boxes: Boxes, name: str) -> None:
